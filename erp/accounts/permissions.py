@@ -1,0 +1,52 @@
+"""The one permission table: URL name -> permission, and which role holds which permission.
+
+`PermissionMiddleware` refuses a URL name that is missing here, and a test walks every URL with
+every role, so a new route cannot be forgotten.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from erp.accounts.models import Role, User
+
+
+class Permission(StrEnum):
+    PUBLIC = "public"  # no login: the login page itself, the callback's redirect, health
+    MEMBER = "member"  # any signed-in user of a company
+    VIEW = "view"  # read business data
+    OPERATE = "operate"  # daily work: receive, group, send
+    MANAGE = "manage"  # master data, integrations, users
+
+
+ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
+    Role.VIEWER: frozenset({Permission.MEMBER, Permission.VIEW}),
+    Role.OPERATOR: frozenset({Permission.MEMBER, Permission.VIEW, Permission.OPERATE}),
+    Role.ADMIN: frozenset({Permission.MEMBER, Permission.VIEW, Permission.OPERATE, Permission.MANAGE}),
+}
+
+# A page that shows to VIEW and changes by POST names both: (GET, POST).
+URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
+    "login": Permission.PUBLIC,
+    "logout": Permission.PUBLIC,
+    "setup": Permission.PUBLIC,
+    "web:home": Permission.MEMBER,
+}
+
+
+def permission_of(url_name: str, method: str = "GET") -> Permission | None:
+    """What `url_name` asks of a user for `method`; None when the route has no entry."""
+    entry = URL_PERMISSIONS.get(url_name)
+    if isinstance(entry, tuple):
+        return entry[0] if method in ("GET", "HEAD", "OPTIONS") else entry[1]
+    return entry
+
+
+def may(user: User, url_name: str, method: str = "GET") -> bool:
+    """True when the role of `user` opens `url_name`."""
+    permission = permission_of(url_name, method)
+    if permission is Permission.PUBLIC:
+        return True
+    if permission is None or not user.is_authenticated or user.company_id is None:
+        return False
+    return permission in ROLE_PERMISSIONS[user.role]

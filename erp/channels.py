@@ -1,0 +1,193 @@
+"""The one inversion: what the rooms tell sales channels, and what screens may ask of them.
+
+A marketplace implements `SalesChannel` and registers itself at start-up; screens and services call
+the functions of this module and never know which channel answers. A room that only wants to hear
+facts (expedition opens shipments for authorised notes) registers `Facts` alone, see ADR 0002.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from erp.accounts.models import User
+
+
+class Action(StrEnum):
+    """Commands; the comment names whose ids they take."""
+
+    SEND_TRACKING = "send_tracking"  # shipments
+    SEND_INVOICE = "send_invoice"  # invoices
+    CONFIRM_DELIVERY = "confirm_delivery"  # shipments
+    REFRESH_STATUS = "refresh_status"  # orders
+    CANCEL_ORDER = "cancel_order"  # orders
+
+
+class Outcome(StrEnum):
+    QUEUED = "queued"
+    ALREADY_QUEUED = "already_queued"
+    ALREADY_DONE = "already_done"
+    DONE = "done"
+    REFUSED = "refused"
+
+    @property
+    def label(self) -> str:
+        return {
+            "queued": "na fila de envio",
+            "already_queued": "já na fila",
+            "already_done": "já enviado",
+            "done": "feito",
+            "refused": "não enviado",
+        }[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What became of one row of a command; `text` is Portuguese and says what to do next."""
+
+    id: int
+    outcome: Outcome
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A marker for lists: what the channel has confirmed, waits for or refused."""
+
+    label: str
+    colour: str
+    icon: str = ""
+    title: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Rows (label, value) of a channel's card on the order page, with its badges."""
+
+    title: str
+    rows: Sequence[tuple[str, str]]
+    badges: Sequence[Badge] = field(default_factory=tuple)
+    link: str = ""
+
+
+class Facts:
+    """Told in the caller's transaction; implementations may only write rows. Batch-shaped."""
+
+    def price_changed(self, sku_ids: Sequence[int]) -> None: ...
+    def stock_changed(self, sku_ids: Sequence[int]) -> None: ...
+    def order_status_changed(self, order_ids: Sequence[int]) -> None: ...
+    def invoice_authorised(self, ids: Sequence[int]) -> None: ...
+    def invoice_cancelled(self, ids: Sequence[int]) -> None: ...
+    def shipment_concluded(self, ids: Sequence[int]) -> None: ...
+    def shipment_delivered(self, ids: Sequence[int]) -> None: ...
+
+
+class SalesChannel(Protocol):
+    """Commands, checks and badges of one marketplace. Each answers only for ids of its own stores."""
+
+    key: str
+    label: str
+
+    def check(self, action: Action, ids: Sequence[int]) -> dict[int, str]:
+        """Per own id an empty text or the reason why `action` cannot be done; a constant number of queries."""
+        ...
+
+    def run(self, action: Action, ids: Sequence[int], *, user: User | None) -> dict[int, RowResult]:
+        """Do `action` for the own ids among `ids`."""
+        ...
+
+    def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
+        """Markers per order, in a constant number of queries."""
+        ...
+
+    def panel(self, order_id: int) -> Panel | None:
+        """The card for the order page, or None for an order of somebody else."""
+        ...
+
+
+_facts: list[Facts] = []
+_channels: dict[str, SalesChannel] = {}
+
+NO_CHANNEL = "Este pedido não veio de um e-commerce: não há para onde enviar."
+
+
+def listen(facts: Facts) -> None:
+    """Register a listener of facts; called from `AppConfig.ready()`."""
+    _facts.append(facts)
+
+
+def register(channel: SalesChannel) -> None:
+    """Register a sales channel; called from `AppConfig.ready()`."""
+    _channels[channel.key] = channel
+
+
+def channel_label(key: str) -> str:
+    return _channels[key].label if key in _channels else ""
+
+
+def stock_changed(sku_ids: Iterable[int]) -> None:
+    _tell("stock_changed", sku_ids)
+
+
+def price_changed(sku_ids: Iterable[int]) -> None:
+    _tell("price_changed", sku_ids)
+
+
+def order_status_changed(order_ids: Iterable[int]) -> None:
+    _tell("order_status_changed", order_ids)
+
+
+def invoice_authorised(ids: Iterable[int]) -> None:
+    _tell("invoice_authorised", ids)
+
+
+def invoice_cancelled(ids: Iterable[int]) -> None:
+    _tell("invoice_cancelled", ids)
+
+
+def shipment_concluded(ids: Iterable[int]) -> None:
+    _tell("shipment_concluded", ids)
+
+
+def shipment_delivered(ids: Iterable[int]) -> None:
+    _tell("shipment_delivered", ids)
+
+
+def check(action: Action, ids: Sequence[int]) -> dict[int, str]:
+    """Why `action` cannot be done, per id; an empty text means it can."""
+    reasons = dict.fromkeys(ids, NO_CHANNEL)
+    for channel in _channels.values():
+        reasons.update(channel.check(action, ids))
+    return reasons
+
+
+def run(action: Action, ids: Sequence[int], *, user: User | None) -> list[RowResult]:
+    """One result per id, in the order of `ids`."""
+    results = {id_: RowResult(id_, Outcome.REFUSED, NO_CHANNEL) for id_ in ids}
+    for channel in _channels.values():
+        results.update(channel.run(action, ids, user=user))
+    return [results[id_] for id_ in ids]
+
+
+def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
+    found: dict[int, list[Badge]] = {order_id: [] for order_id in order_ids}
+    for channel in _channels.values():
+        for order_id, own in channel.badges(order_ids).items():
+            found[order_id].extend(own)
+    return found
+
+
+def panel(order_id: int) -> Panel | None:
+    panels = (channel.panel(order_id) for channel in _channels.values())
+    return next((panel for panel in panels if panel is not None), None)
+
+
+def _tell(fact: str, ids: Iterable[int]) -> None:
+    known = list(dict.fromkeys(ids))
+    if known:
+        for listener in _facts:
+            getattr(listener, fact)(known)

@@ -1,0 +1,45 @@
+"""Secrets at rest: `<key id>:<fernet token>`, newest key first (design 3.5).
+
+The plaintext carries the place it was written for (table, row, field), so that a token copied into
+another row does not open there.
+"""
+
+from __future__ import annotations
+
+import json
+
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings
+
+
+class UnreadableSecret(Exception):
+    """The stored secret cannot be opened: its key is missing from FIELD_KEYS, or it belongs elsewhere."""
+
+
+def encrypt(value: str, *, place: str) -> str:
+    key_id, fernet = next(iter(_keys().items()))
+    payload = json.dumps([place, value]).encode()
+    return f"{key_id}:{fernet.encrypt(payload).decode()}"
+
+
+def decrypt(stored: str, *, place: str) -> str:
+    """Open a stored secret.
+
+    Raises UnreadableSecret without naming the value.
+    """
+    key_id, _, token = stored.partition(":")
+    fernet = _keys().get(key_id)
+    if fernet is None:
+        raise UnreadableSecret(f"a chave {key_id!r} não está em FIELD_KEYS")
+    try:
+        written_for, value = json.loads(fernet.decrypt(token.encode()))
+    except (InvalidToken, ValueError):
+        raise UnreadableSecret(f"o segredo de {place} não abre com a chave {key_id!r}") from None
+    if written_for != place:
+        raise UnreadableSecret(f"o segredo guardado em {place} pertence a outro registro")
+    return str(value)
+
+
+def _keys() -> dict[str, Fernet]:
+    pairs = (item.strip().partition(":") for item in settings.FIELD_KEYS.split(",") if item.strip())
+    return {key_id: Fernet(key) for key_id, _, key in pairs}

@@ -1,0 +1,271 @@
+"""Sales orders and what they refer to. Amounts are integer centavos, instants are UTC."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from erp.accounts.models import AppendOnlyModel, Company, Store, User
+from erp.catalog.models import Sku
+from erp.sales.statuses import OrderStatus
+
+
+class Carrier(models.Model):
+    """*Transportadora*. `code` is what a sales channel is told as carrier code."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="carriers")
+    name = models.CharField("nome", max_length=100)
+    code = models.CharField("código no e-commerce", max_length=40)
+    tax_id = models.CharField("CNPJ", max_length=14, blank=True)
+    tracking_url = models.CharField(
+        "endereço de rastreio",
+        max_length=200,
+        blank=True,
+        help_text="Use {codigo} no lugar do código de rastreio.",
+    )
+    is_active = models.BooleanField("ativa", default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "name"], name="carrier_unique_name"),
+            models.CheckConstraint(condition=~Q(code=""), name="carrier_has_code"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ShippingKind(models.TextChoices):
+    """Which paper closes a group: a PLP for Correios, a collection for everyone else."""
+
+    CORREIOS = "correios", "Correios"
+    CARRIER = "carrier", "Transportadora"
+    KWAI = "kwai", "Kwai Envios"
+    OTHER = "other", "Outra"
+
+
+class ShippingMethod(models.Model):
+    """*Forma de envio*."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="shipping_methods")
+    name = models.CharField("nome", max_length=80)
+    kind = models.CharField("tipo", max_length=10, choices=ShippingKind.choices)
+    carrier = models.ForeignKey(
+        Carrier, on_delete=models.PROTECT, null=True, blank=True, verbose_name="transportadora"
+    )
+    delivery_days = models.PositiveSmallIntegerField("prazo de entrega (dias úteis)", default=7)
+    is_active = models.BooleanField("ativa", default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "name"], name="shipping_method_unique_name"),
+            models.CheckConstraint(
+                condition=Q(kind__in=ShippingKind.values), name="shipping_method_known_kind"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PaymentMethod(models.Model):
+    """*Forma de recebimento*."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="payment_methods")
+    name = models.CharField("nome", max_length=80)
+    is_active = models.BooleanField("ativa", default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "name"], name="payment_method_unique_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def visible_to(self, user: User) -> OrderQuerySet:
+        return self.filter(store__in=Store.objects.visible_to(user))
+
+    def lock_for_update(self) -> OrderQuerySet:
+        """Rows in a fixed order, so that two callers cannot wait for each other."""
+        return self.select_for_update(of=("self",)).order_by("pk")
+
+
+class Order(models.Model):
+    """*Pedido de venda*. `number` is ours, `external_id` theirs."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="orders")
+    store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="orders")
+    number = models.BigIntegerField("número")
+    external_id = models.CharField("número no e-commerce", max_length=40, blank=True)
+    status = models.CharField(
+        "situação", max_length=15, choices=OrderStatus.choices, default=OrderStatus.OPEN
+    )
+    remote_status = models.CharField(max_length=20, blank=True)
+
+    items_total = models.BigIntegerField()
+    freight_total = models.BigIntegerField(default=0)
+    seller_discount = models.BigIntegerField(default=0)
+    platform_discount = models.BigIntegerField(default=0)
+    total = models.BigIntegerField()
+
+    placed_at = models.DateTimeField("data")
+    paid_at = models.DateTimeField(null=True)
+    ship_by_at = models.DateTimeField("prazo de envio", null=True)
+    cancelled_at = models.DateTimeField(null=True)
+    # Written by receive, so that expedition can refuse to ship without knowing the platform.
+    hold_reason = models.CharField(max_length=200, blank=True)
+    refund_open = models.BooleanField(default=False)
+
+    shipping_method = models.ForeignKey(
+        ShippingMethod, on_delete=models.PROTECT, null=True, blank=True, verbose_name="forma de envio"
+    )
+    carrier = models.ForeignKey(
+        Carrier, on_delete=models.PROTECT, null=True, blank=True, verbose_name="transportadora"
+    )
+    payment_method = models.ForeignKey(
+        PaymentMethod, on_delete=models.PROTECT, null=True, blank=True, verbose_name="forma de recebimento"
+    )
+    buyer_note = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "number"], name="order_unique_number"),
+            models.UniqueConstraint(
+                fields=["store", "external_id"], condition=~Q(external_id=""), name="order_unique_external_id"
+            ),
+            models.CheckConstraint(condition=Q(status__in=OrderStatus.values), name="order_known_status"),
+            models.CheckConstraint(
+                condition=Q(items_total__gte=0)
+                & Q(freight_total__gte=0)
+                & Q(seller_discount__gte=0)
+                & Q(platform_discount__gte=0)
+                & Q(total__gte=0),
+                name="order_amounts_not_negative",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["company", "status", "-placed_at", "-id"], name="order_list"),
+            models.Index(fields=["store", "-placed_at", "-id"], name="order_store_list"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Pedido {self.number}"
+
+    @property
+    def computed_total(self) -> int:
+        """Contract section 3: items + freight - discounts, in centavos."""
+        return self.items_total + self.freight_total - self.seller_discount - self.platform_discount
+
+    @property
+    def total_differs(self) -> bool:
+        return self.computed_total != self.total
+
+    @property
+    def frozen_reason(self) -> str:
+        """Why this order must not move on, or an empty text (design 3.1, rule 9)."""
+        if self.status == OrderStatus.CANCELLED:
+            return "O pedido está cancelado."
+        if self.hold_reason:
+            return f"O e-commerce pede para segurar o pedido: {self.hold_reason}"
+        if self.refund_open:
+            return "Há um reembolso em andamento para este pedido."
+        return ""
+
+
+class OrderLine(models.Model):
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveSmallIntegerField()
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="order_lines")
+    external_item_id = models.CharField(max_length=40, blank=True)
+    external_sku_id = models.CharField(max_length=40, blank=True)
+    title = models.CharField(max_length=300)
+    specification = models.CharField(max_length=200, blank=True)
+    quantity = models.PositiveIntegerField()
+    unit_price = models.BigIntegerField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "position"], name="order_line_unique_position"),
+            models.CheckConstraint(condition=Q(quantity__gte=1), name="order_line_quantity_positive"),
+            models.CheckConstraint(condition=Q(unit_price__gte=0), name="order_line_price_not_negative"),
+        ]
+
+    @property
+    def total(self) -> int:
+        return self.quantity * self.unit_price
+
+
+class PlatformOwned(models.Model):
+    """Follows the platform until an operator edits it; after that a platform change waits in
+    `proposal` for *aceitar* or *manter* (design 3.1, rule 7)."""
+
+    edited_at = models.DateTimeField(null=True)
+    proposal = models.JSONField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Buyer(PlatformOwned):
+    order = models.OneToOneField(Order, on_delete=models.CASCADE, related_name="buyer")
+    name = models.CharField("nome", max_length=150, blank=True)
+    tax_id = models.CharField("CPF/CNPJ", max_length=14, blank=True)
+    tax_id_kind = models.CharField(max_length=4, blank=True)
+    phone = models.CharField("telefone", max_length=30, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DeliveryAddress(PlatformOwned):
+    order = models.OneToOneField(Order, on_delete=models.CASCADE, related_name="address")
+    recipient = models.CharField("destinatário", max_length=150, blank=True)
+    postal_code = models.CharField("CEP", max_length=8, blank=True)
+    state_code = models.CharField("UF", max_length=2, blank=True)
+    city = models.CharField("cidade", max_length=100, blank=True)
+    district = models.CharField("bairro", max_length=100, blank=True)
+    street = models.CharField("logradouro", max_length=200, blank=True)
+    number = models.CharField("número", max_length=20, blank=True)
+    complement = models.CharField("complemento", max_length=120, blank=True)
+    # Why label and NF-e cannot be made with this address yet, or empty.
+    problem = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.city}/{self.state_code}"
+
+
+class OrderEvent(AppendOnlyModel):
+    """One line of the timeline of an order, written by whichever room acted."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField(auto_now_add=True)
+    actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True)
+    kind = models.CharField(max_length=40)
+    text = models.CharField(max_length=500)
+    link = models.CharField(max_length=200, blank=True)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["order", "-at", "-id"], name="order_event_timeline")]
+
+
+__all__ = [
+    "Buyer",
+    "Carrier",
+    "DeliveryAddress",
+    "Order",
+    "OrderEvent",
+    "OrderLine",
+    "OrderStatus",
+    "PaymentMethod",
+    "ShippingKind",
+    "ShippingMethod",
+]

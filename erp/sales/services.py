@@ -1,0 +1,109 @@
+"""Writes on sales orders. Every change of situation passes `orders_status_set`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from erp import channels
+from erp.accounts.models import User
+from erp.sales.models import Order, OrderEvent
+from erp.sales.statuses import OrderStatus, may_follow
+
+
+@dataclass(frozen=True, slots=True)
+class EventDraft:
+    """A timeline line to be; `text` is Portuguese, without buyer data or secrets."""
+
+    order_id: int
+    kind: str
+    text: str
+    link: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def order_events_append(*, drafts: Iterable[EventDraft], actor: User | None = None) -> None:
+    """Append timeline lines in one statement."""
+    OrderEvent.objects.bulk_create(
+        OrderEvent(
+            order_id=draft.order_id,
+            actor=actor,
+            kind=draft.kind,
+            text=draft.text[:500],
+            link=draft.link,
+            data=draft.data,
+        )
+        for draft in drafts
+    )
+
+
+@transaction.atomic
+def orders_status_set(
+    *,
+    wanted: dict[int, OrderStatus],
+    actor: User | None = None,
+    reason: str = "",
+    backwards: bool = False,
+) -> set[int]:
+    """Move orders to their wanted situation and return the ids that moved.
+
+    `wanted` maps order id to situation. An order that may not move there (see `may_follow`) stays
+    as it is, without an error: the platform repeats itself and late news are normal.
+    """
+    orders = Order.objects.filter(pk__in=wanted).lock_for_update()
+    moving = [
+        (order, OrderStatus(order.status), wanted[order.pk])
+        for order in orders
+        if may_follow(OrderStatus(order.status), wanted[order.pk], backwards=backwards)
+    ]
+    for order, _, status in moving:
+        order.status = status
+        order.cancelled_at = timezone.now() if status == OrderStatus.CANCELLED else None
+        order.updated_at = timezone.now()
+    Order.objects.bulk_update([order for order, _, _ in moving], ["status", "cancelled_at", "updated_at"])
+    order_events_append(drafts=[_status_event(*change, reason) for change in moving], actor=actor)
+    moved = [order.pk for order, _, _ in moving]
+    channels.order_status_changed(moved)
+    return set(moved)
+
+
+def _status_event(order: Order, before: OrderStatus, after: OrderStatus, reason: str) -> EventDraft:
+    text = f"Situação: {before.label} → {after.label}"
+    return EventDraft(
+        order_id=order.pk,
+        kind="status",
+        text=f"{text} ({reason})" if reason else text,
+        data={"from": before.value, "to": after.value},
+    )
+
+
+@transaction.atomic
+def orders_shipping_set(
+    *,
+    order_ids: Sequence[int],
+    shipping_method_id: int | None,
+    carrier_id: int | None,
+    actor: User | None = None,
+) -> int:
+    """Choose *forma de envio* and *transportadora*; returns how many orders changed.
+
+    Without a carrier the method's own carrier is taken.
+    """
+    orders = list(Order.objects.filter(pk__in=order_ids).lock_for_update())
+    changed = [
+        order
+        for order in orders
+        if (order.shipping_method_id, order.carrier_id) != (shipping_method_id, carrier_id)
+    ]
+    Order.objects.filter(pk__in=[order.pk for order in changed]).update(
+        shipping_method_id=shipping_method_id, carrier_id=carrier_id, updated_at=timezone.now()
+    )
+    order_events_append(
+        drafts=[EventDraft(order.pk, "shipping", "Forma de envio ou transportadora alterada") for order in changed],
+        actor=actor,
+    )
+    return len(changed)

@@ -1,0 +1,88 @@
+"""Celery: the broker is only a doorbell, rows are the truth (design, first paragraph).
+
+Without `REDIS_URL` the embedded default serves everything over a folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from celery.schedules import schedule
+from environs import Env
+from kombu import Queue
+
+env = Env()
+VAR_DIR = Path(__file__).resolve().parent.parent.parent / "var"
+
+REDIS_URL = env.str("REDIS_URL", "")
+EMBEDDED = not REDIS_URL
+
+BROKER_DIR = Path(env.str("BROKER_DIR", str(VAR_DIR / "broker")))
+
+if REDIS_URL:
+    CELERY_BROKER_URL = REDIS_URL
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+        "visibility_timeout": 900,
+        "unacked_restore_interval": 10,
+        # kombu sweeps every interval x throttle: without this, each 100 s.
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 30,
+        "socket_connect_timeout": 1,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+    }
+    CELERY_WORKER_POOL = "prefork"
+else:
+    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(BROKER_DIR / "messages"),
+        "data_folder_out": str(BROKER_DIR / "messages"),
+        "control_folder": str(BROKER_DIR / "control"),
+        "polling_interval": 0.1,
+    }
+    CELERY_WORKER_POOL = "threads"
+
+CELERY_TASK_QUEUES = [Queue(name) for name in ("push", "inbound", "invoices", "labels", "maint")]
+CELERY_TASK_DEFAULT_QUEUE = "maint"
+CELERY_TASK_ROUTES = {
+    "erp.outbox.tasks.drain": {"queue": "push"},
+    "kwai_integration.tasks.poll": {"queue": "inbound"},
+    "kwai_integration.tasks.receive": {"queue": "inbound"},
+}
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_SOFT_TIME_LIMIT = 110
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "America/Sao_Paulo"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# A tick that waited longer than its period is worthless: the next one does the same work.
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "outbox-sweep": {
+        "task": "erp.outbox.tasks.sweep",
+        "schedule": schedule(5.0),
+        "options": {"queue": "maint", "expires": 10},
+    },
+    "kwai-plan": {
+        "task": "kwai_integration.tasks.plan",
+        "schedule": schedule(5.0),
+        "options": {"queue": "maint", "expires": 10},
+    },
+    "outbox-retention": {
+        "task": "erp.outbox.tasks.expire",
+        "schedule": schedule(3600.0),
+        "options": {"queue": "maint", "expires": 3600},
+    },
+}
+
+# Push engine (design 3.2). Seconds unless the name says otherwise.
+OUTBOX_LEASE_SECONDS = env.int("OUTBOX_LEASE_SECONDS", 60)
+OUTBOX_STORE_CONCURRENCY = env.int("OUTBOX_STORE_CONCURRENCY", 4)
+OUTBOX_RETRY_HOURS = env.int("OUTBOX_RETRY_HOURS", 72)
+OUTBOX_COALESCE_SECONDS = env.float("OUTBOX_COALESCE_SECONDS", 2.0)

@@ -1,0 +1,25 @@
+"""Settings of the test suite: nothing comes from a developer's `.env`; databases and brokers come
+from `DATABASE_URL` and `REDIS_URL` when the suite runs against services."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["ERP_READ_ENV"] = "0"
+os.environ["SECRET_KEY"] = "test-only-secret-key-test-only-secret-key-0123456789"
+os.environ["FIELD_KEYS"] = "t1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+os.environ.setdefault("KWAI_API_URL", "http://127.0.0.1:9")
+os.environ.setdefault("KWAI_APP_KEY", "ks700000000000000001")
+os.environ.setdefault("KWAI_APP_SECRET", "APPSECRET_demo_0001")
+os.environ.setdefault("KWAI_SIGN_SECRET", "SIGNSECRET_demo_0001")
+os.environ.setdefault("KWAI_MESSAGE_KEY", "AAECAwQFBgcICQoLDA0ODw==")
+
+from erp.settings.base import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+AXES_ENABLED = False
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_AUTOREFRESH = True

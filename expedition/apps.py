@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ExpeditionConfig(AppConfig):
+    name = "expedition"
+    verbose_name = "Expedição"

@@ -1,0 +1,119 @@
+"""What of Kwai stands for what of ours: orders, listings and the situation mapping."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from erp.accounts.models import Store, User
+from erp.catalog.models import Sku
+from erp.sales.models import Order
+from erp.sales.statuses import OrderStatus
+
+
+class KwaiOrderState(models.TextChoices):
+    """How far an order of the platform has come into the ERP."""
+
+    STAGED = "staged", "A receber"
+    UNLINKED = "unlinked", "Item sem vínculo"
+    RECEIVED = "received", "Recebido"
+    QUARANTINED = "quarantined", "Com problema"
+
+    @property
+    def colour(self) -> str:
+        return {"staged": "azure", "unlinked": "orange", "received": "green", "quarantined": "red"}[self.value]
+
+
+class KwaiOrderQuerySet(models.QuerySet["KwaiOrder"]):
+    def visible_to(self, user: User) -> KwaiOrderQuerySet:
+        return self.filter(store__in=Store.objects.visible_to(user))
+
+
+class KwaiOrder(models.Model):
+    """*Pedido no e-commerce*: the platform's answer as it came, and what became of it here."""
+
+    store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="kwai_orders")
+    external_id = models.CharField(max_length=40)
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, null=True, related_name="kwai_order")
+    state = models.CharField(
+        max_length=12, choices=KwaiOrderState.choices, default=KwaiOrderState.STAGED
+    )
+    problem_code = models.CharField(max_length=40, blank=True)
+    problem = models.CharField(max_length=500, blank=True)
+    warnings = models.JSONField(default=list)
+
+    # Shown in lists without opening the payload; empty when the payload has none.
+    remote_status = models.CharField(max_length=20, blank=True)
+    buyer_name = models.CharField(max_length=150, blank=True)
+    summary = models.CharField(max_length=300, blank=True)
+    total = models.BigIntegerField(null=True)
+    placed_at = models.DateTimeField(null=True)
+    ship_by_at = models.DateTimeField(null=True)
+    invoice_status = models.CharField(max_length=20, blank=True)
+    invoice_refusal_reason = models.CharField(max_length=500, blank=True)
+    remote_carrier_code = models.CharField(max_length=40, blank=True)
+    remote_tracking_code = models.CharField(max_length=60, blank=True)
+    shipping_type = models.CharField(max_length=30, blank=True)
+
+    payload = models.TextField(blank=True)
+    # A payload that is not clean text (NUL, lone surrogates) is kept as bytes instead.
+    payload_bytes = models.BinaryField(null=True)
+    payload_truncated = models.BooleanField(default=False)
+    digest = models.CharField(max_length=64)
+    remote_updated_at = models.DateTimeField(null=True)
+    fetch_started_at = models.DateTimeField()
+    staged_at = models.DateTimeField(auto_now_add=True)
+    received_digest = models.CharField(max_length=64, blank=True)
+    received_at = models.DateTimeField(null=True)
+
+    objects = KwaiOrderQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["store", "external_id"], name="kwai_order_unique_external_id"),
+            models.CheckConstraint(
+                condition=~Q(state="received") | Q(order__isnull=False), name="kwai_order_received_has_order"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=KwaiOrderState.values), name="kwai_order_known_state"
+            ),
+        ]
+        indexes = [models.Index(fields=["store", "state", "-placed_at", "-id"], name="kwai_order_list")]
+
+    def __str__(self) -> str:
+        return f"Kwai {self.external_id}"
+
+
+class Listing(models.Model):
+    """*Anúncio*: one SKU published in one store. `sku` is empty while nobody has linked it."""
+
+    store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="listings")
+    item_id = models.CharField(max_length=40)
+    sku_id_remote = models.CharField(max_length=40)
+    seller_code = models.CharField(max_length=60, blank=True)
+    title = models.CharField(max_length=300, blank=True)
+    specification = models.CharField(max_length=200, blank=True)
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, null=True, related_name="listings")
+    linked_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True)
+    first_seen_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["store", "item_id", "sku_id_remote"], name="listing_unique_pair")
+        ]
+
+
+class StatusMapping(models.Model):
+    """Platform situation code -> ERP situation, per store."""
+
+    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="status_mappings")
+    remote_code = models.CharField(max_length=20)
+    status = models.CharField(max_length=15, choices=OrderStatus.choices)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["store", "remote_code"], name="status_mapping_unique_code"),
+            models.CheckConstraint(
+                condition=Q(status__in=OrderStatus.values), name="status_mapping_known_status"
+            ),
+        ]
