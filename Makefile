@@ -1,0 +1,18 @@
+# Every command is a word of ./dev, which needs nothing but Python 3.11 or newer. ARGS reaches the tool, as in
+# `make test ARGS="-k outbox"`.
+PYTHON ?= python3
+COMMANDS := setup run test test-services lint lock audit
+
+.PHONY: help $(COMMANDS)
+
+help:
+	@echo "make run            inicia o ERP em http://127.0.0.1:8000 (na primeira vez instala tudo)"
+	@echo "make test           executa os testes"
+	@echo "make test-services  os mesmos testes em PostgreSQL e Redis"
+	@echo "make lint           estilo, tipos, contratos de importação e migrações"
+	@echo "make lock           recalcula os arquivos requirements*.lock"
+	@echo "make audit          procura falhas conhecidas nas dependências (precisa de internet)"
+
+$(COMMANDS):
+	@command -v $(PYTHON) >/dev/null || { echo "Python não encontrado: instale o Python 3.11 ou mais novo."; exit 1; }
+	@$(PYTHON) dev $@ $(ARGS)
