@@ -27,30 +27,42 @@ class Action(StrEnum):
 
 
 class Outcome(StrEnum):
+    """How one row of a command ended."""
+
+    DONE = "done"
     QUEUED = "queued"
     ALREADY_QUEUED = "already_queued"
     ALREADY_DONE = "already_done"
-    DONE = "done"
     REFUSED = "refused"
 
     @property
     def label(self) -> str:
-        return {
-            "queued": "na fila de envio",
-            "already_queued": "já na fila",
-            "already_done": "já enviado",
-            "done": "feito",
-            "refused": "não enviado",
-        }[self.value]
+        return _OUTCOMES[self][0]
+
+    @property
+    def colour(self) -> str:
+        return _OUTCOMES[self][1]
+
+
+_OUTCOMES = {
+    Outcome.DONE: ("feito", "green"),
+    Outcome.QUEUED: ("na fila de envio", "blue"),
+    Outcome.ALREADY_QUEUED: ("já na fila", "secondary"),
+    Outcome.ALREADY_DONE: ("já estava feito", "secondary"),
+    Outcome.REFUSED: ("recusado", "red"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What became of one row of a command; `text` is Portuguese and says what to do next."""
+    """What became of one row of a command; `text` is Portuguese and says what to do next. Screens
+    fill `label` and `url` with the row's name and page."""
 
     id: int
     outcome: Outcome
-    text: str
+    text: str = ""
+    label: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,131 @@
+"""*Conectar com Kwai*: the consent page in another tab and its way back (contract section 2)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from erp.accounts.models import Store, User
+from erp.accounts.services import audit_append
+from erp.outbox.services import lane_resume
+from kwai_integration.client import errors, gateway
+from kwai_integration.client.types import TokenPair
+from kwai_integration.connection import account_store_pair
+from kwai_integration.models import ConnectionHealth, ConsentRequest, KwaiAccount
+
+REQUEST_MINUTES = 15
+
+
+class ConsentRefused(Exception):
+    """The connection was not made; the text says why and what the operator can do."""
+
+
+def consent_start(*, store: Store, user: User, session_key: str) -> str:
+    """The address of Kwai's consent page for `store`, to be opened in a new tab.
+
+    The `status` value in it is single use, ends after fifteen minutes, and returns only to the user
+    and the browser session that asked.
+    """
+    status = secrets.token_urlsafe(32)
+    ConsentRequest.objects.create(
+        store=store,
+        user=user,
+        status_hash=_hash(status),
+        session_hash=_hash(session_key),
+        expires_at=timezone.now() + timedelta(minutes=REQUEST_MINUTES),
+    )
+    return gateway.consent_url(status=status, redirect_uri=callback_url())
+
+
+def consent_finish(*, status: str, code: str, user: User, session_key: str) -> Store:
+    """Exchange the code that came back and bind the seller account to the store.
+
+    Raises ConsentRefused for a replayed, foreign or expired `status`, a refused consent, a failed
+    exchange, and a seller account that another store already uses.
+    """
+    request = _request_spend(status=status, user=user, session_key=session_key)
+    if not code:
+        raise ConsentRefused(
+            "A autorização foi recusada na página do Kwai. Nada mudou; use conectar com Kwai para tentar de novo."
+        )
+    try:
+        pair = gateway.exchange_code(code)
+    except errors.KwaiError as error:
+        raise ConsentRefused(
+            f"O Kwai não concluiu a conexão. {error} Use conectar com Kwai para tentar de novo."
+        ) from None
+    return _account_bind(store_id=request.store_id, pair=pair, user=user)
+
+
+def callback_url() -> str:
+    return settings.PUBLIC_URL + reverse("kwai:oauth_callback")
+
+
+def _request_spend(*, status: str, user: User, session_key: str) -> ConsentRequest:
+    """Mark the request used by one conditional UPDATE, so that a replay finds nothing to spend."""
+    mine = ConsentRequest.objects.filter(
+        status_hash=_hash(status),
+        user=user,
+        session_hash=_hash(session_key),
+        expires_at__gt=timezone.now(),
+        used_at__isnull=True,
+        store__company_id=user.company_id,
+    )
+    if not mine.update(used_at=timezone.now()):
+        raise ConsentRefused(
+            "Este retorno do Kwai não vale mais: já foi usado, expirou ou foi pedido em outra sessão. "
+            "Volte à integração e use conectar com Kwai de novo."
+        )
+    return ConsentRequest.objects.get(status_hash=_hash(status))
+
+
+def _account_bind(*, store_id: int, pair: TokenPair, user: User) -> Store:
+    try:
+        with transaction.atomic():
+            account = KwaiAccount.objects.select_for_update().select_related("store").get(pk=store_id)
+            _merchant_check(account, pair)
+            account.merchant_id = pair.merchant_id
+            account_store_pair(account, pair)
+            account.token_version += 1
+            account.health = ConnectionHealth.OK
+            account.connected_at = timezone.now()
+            account.save()
+            audit_append(
+                company_id=account.store.company_id,
+                actor=user,
+                action="kwai.connected",
+                subject=f"store:{store_id}",
+                text=f"Loja {account.store.name} conectada à conta Kwai {account.shop_name}",
+            )
+            lane_resume(store_id=store_id)
+    except IntegrityError:
+        raise ConsentRefused(_taken(pair)) from None
+    return account.store
+
+
+def _merchant_check(account: KwaiAccount, pair: TokenPair) -> None:
+    """One merchant, one store; and a store that has orders of one merchant never changes hands."""
+    if KwaiAccount.objects.filter(merchant_id=pair.merchant_id).exclude(pk=account.pk).exists():
+        raise ConsentRefused(_taken(pair))
+    if account.merchant_id and account.merchant_id != pair.merchant_id:
+        raise ConsentRefused(
+            f"Esta integração pertence à conta Kwai {account.shop_name} ({account.merchant_id}), mas a "
+            f"autorização veio da conta {pair.shop_name} ({pair.merchant_id}). Entre na conta certa, ou "
+            "instale outra integração para a nova conta."
+        )
+
+
+def _taken(pair: TokenPair) -> str:
+    owner = KwaiAccount.objects.filter(merchant_id=pair.merchant_id).select_related("store").first()
+    name = owner.store.name if owner else "outra integração"
+    return f"A conta Kwai {pair.shop_name} ({pair.merchant_id}) já está conectada em {name}. Escolha outra conta."
+
+
+def _hash(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
