@@ -1,0 +1,285 @@
+"""Rules about the file alone, for one company, cheap ones first. Source: the national schema PL_010f.
+
+A new rule is one function and one line in `DOCUMENT_RULES`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from erp.documents import AccessKey, DocumentInvalid
+from lxml import etree
+
+from invoices.intake import signature
+from invoices.intake.parser import XmlError, parse
+from invoices.intake.reading import DSIG, NFE, NfeReading, UnreadableNoteError, read
+from invoices.intake.rules import Finding, Rule, refuse
+
+VERSION: Final = "4.00"
+MODEL: Final = "55"
+AUTHORISED: Final = ("100", "150")
+CANCELLED: Final = ("101", "151", "155")
+DENIED: Final = ("110", "205", "301", "302", "303")
+ENVIRONMENT_NAMES: Final = {"production": "produção", "homologation": "homologação"}
+HOMOLOGATION_RECIPIENT: Final = "NF-E EMITIDA EM AMBIENTE DE HOMOLOGACAO"
+
+ROOT_REFUSALS: Final = {
+    "NFe": "O XML é da nota sem protocolo da SEFAZ. Envie o arquivo da nota autorizada (nfeProc).",
+    "enviNFe": "O XML é o lote de envio à SEFAZ. Envie o arquivo da nota autorizada (nfeProc).",
+    "retEnviNFe": "O XML é a resposta do lote da SEFAZ. Envie o arquivo da nota autorizada (nfeProc).",
+    "retConsReciNFe": "O XML é só uma consulta à SEFAZ. Envie o arquivo da nota autorizada (nfeProc).",
+    "retConsSitNFe": "O XML é só uma consulta à SEFAZ. Envie o arquivo da nota autorizada (nfeProc).",
+    "resNFe": "O XML é só o resumo da nota. Baixe o XML completo e envie-o.",
+    "inutNFe": "O XML é de inutilização de numeração, não de uma nota.",
+    "procInutNFe": "O XML é de inutilização de numeração, não de uma nota.",
+    "procEventoNFe": "O XML é de um evento (cancelamento ou carta de correção), não de uma nota.",
+    "cteProc": "O XML é de um CT-e (transporte). Envie a NF-e da venda.",
+    "CTe": "O XML é de um CT-e (transporte). Envie a NF-e da venda.",
+    "mdfeProc": "O XML é de um MDF-e (manifesto). Envie a NF-e da venda.",
+    "CompNfse": "O XML é de uma NFS-e (serviço). Envie a NF-e da venda.",
+    "NFSe": "O XML é de uma NFS-e (serviço). Envie a NF-e da venda.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyFacts:
+    """The company as the gate needs it: tax ids of itself and its branches; `production|homologation`."""
+
+    tax_ids: frozenset[str]
+    environment: str
+
+
+class Case:
+    """One file before the rules: parsed and read at most once, on first use."""
+
+    def __init__(self, content: bytes, company: CompanyFacts) -> None:
+        self.content = content
+        self.company = company
+
+    @cached_property
+    def parsed(self) -> etree._Element | XmlError:
+        try:
+            return parse(self.content)
+        except XmlError as refused:
+            return refused
+
+    @property
+    def root(self) -> etree._Element:
+        """The document. Only rules after `doctype` may ask: before, there may be none."""
+        if isinstance(self.parsed, XmlError):
+            raise self.parsed
+        return self.parsed
+
+    @property
+    def note(self) -> etree._Element:
+        return _only(self.root, f"{{{NFE}}}NFe/{{{NFE}}}infNFe")
+
+    @property
+    def signature(self) -> etree._Element:
+        return _only(self.root, f"{{{NFE}}}NFe/{{{DSIG}}}Signature")
+
+    @cached_property
+    def reading(self) -> NfeReading:
+        return read(self.root)
+
+
+def _only(parent: etree._Element, path: str) -> etree._Element:
+    found = parent.find(path)
+    if found is None:
+        raise signature.SignatureError("a nota não está assinada")
+    return found
+
+
+def _parses(rule: str) -> Callable[[Case], Finding | None]:
+    """The parser names the rule it refused by; each of its rules answers for its own part."""
+
+    def check(case: Case) -> Finding | None:
+        refused = case.parsed
+        return refuse(refused.message) if isinstance(refused, XmlError) and refused.rule == rule else None
+
+    return check
+
+
+def _root(case: Case) -> Finding | None:
+    name = etree.QName(case.root)
+    if name.localname == "nfeProc" and name.namespace == NFE:
+        return None
+    other = "O XML não é de uma NF-e autorizada. Envie o arquivo da nota autorizada (nfeProc)."
+    return refuse(ROOT_REFUSALS.get(name.localname, other))
+
+
+def _markup(case: Case) -> Finding | None:
+    # A comment inside a value keeps the digest valid while readers see only the text before it.
+    if any(True for _ in case.root.iter(etree.Comment, etree.ProcessingInstruction, etree.Entity)):
+        return refuse("O XML traz comentários ou instruções dentro da nota. Peça o arquivo original.")
+    return None
+
+
+def _single(case: Case) -> Finding | None:
+    names = Counter(etree.QName(child).localname for child in case.root)
+    if names["retEvento"] or names["procEventoNFe"]:
+        return refuse("O arquivo traz um evento junto da nota: ela pode estar cancelada. Confira no emissor.")
+    if not _has_one_note(case.root):
+        return refuse("O arquivo não tem uma só nota com um só protocolo. Envie um XML original por nota.")
+    return None
+
+
+def _has_one_note(root: etree._Element) -> bool:
+    names = ("nfeProc", "NFe", "infNFe", "protNFe", "infProt")
+    if any(sum(1 for _ in root.iter(f"{{*}}{name}")) != 1 for name in names):
+        return False
+    if [child.tag for child in root] != [f"{{{NFE}}}NFe", f"{{{NFE}}}protNFe"]:
+        return False
+    return _children_are_known(root[0], "infNFe") and _children_are_known(root[1], "infProt")
+
+
+def _children_are_known(parent: etree._Element, required: str) -> bool:
+    """The signed element first and once, then at most one `infNFeSupl` and one `Signature`."""
+    names = [child.tag for child in parent]
+    rest = Counter(names[1:])
+    known = {f"{{{NFE}}}infNFeSupl", f"{{{DSIG}}}Signature"}
+    return names[:1] == [f"{{{NFE}}}{required}"] and set(rest) <= known and all(n == 1 for n in rest.values())
+
+
+def _version(case: Case) -> Finding | None:
+    parts = [case.root, *case.root, case.note]
+    found = {part.get("versao", "") for part in parts if etree.QName(part).localname != "NFe"}
+    if found == {VERSION}:
+        return None
+    shown = ", ".join(sorted(text[:8] or "sem versão" for text in found))
+    return refuse(f"A nota usa o leiaute {shown}; só o 4.00 é aceito hoje. Confira a nota no emissor.")
+
+
+def _model(case: Case) -> Finding | None:
+    model = case.note.findtext(f"{{{NFE}}}ide/{{{NFE}}}mod", "")
+    if model == MODEL:
+        return None
+    if model == "65":
+        return refuse("É uma NFC-e (modelo 65), que não serve para marketplace. Emita uma NF-e (modelo 55).")
+    return refuse(f"O modelo da nota é {model[:8] or 'vazio'}. Só a NF-e, modelo 55, é aceita.")
+
+
+def _fields(case: Case) -> Finding | None:
+    try:
+        _ = case.reading
+    except UnreadableNoteError as missing:
+        return refuse(f"O campo {missing.field} falta, se repete ou foge do padrão. Peça o XML original.")
+    return None
+
+
+def _key(case: Case) -> Finding | None:
+    note = case.reading
+    if not case.note.get("Id", "").startswith("NFe"):
+        return refuse("A identificação da nota não começa por NFe. Peça o XML original ao emissor.")
+    if note.access_key != note.protocol.access_key:
+        return refuse("A chave da nota e a do protocolo são diferentes. Peça o XML original ao emissor.")
+    try:
+        key = AccessKey.parse(note.access_key)
+    except DocumentInvalid:
+        return refuse("A chave de acesso é inválida (formato ou dígito verificador). Confira no emissor.")
+    wrong = _slices_that_differ(key, note)
+    if wrong:
+        return refuse(f"A chave de acesso não combina com a nota: {', '.join(wrong)}. Peça o XML original.")
+    return None
+
+
+def _slices_that_differ(key: AccessKey, note: NfeReading) -> list[str]:
+    text, parts = str(key), note.key_parts
+    expected = {
+        "UF": (text[0:2], parts.state_number),
+        "ano e mês": (text[2:6], note.issued_at_text[2:4] + note.issued_at_text[5:7]),
+        "CNPJ do emitente": (text[6:20], note.issuer.tax_id.zfill(14)),
+        "modelo": (text[20:22], parts.model),
+        "série": (text[22:25], parts.series.zfill(3)),
+        "número": (text[25:34], parts.number.zfill(9)),
+        "tipo de emissão": (text[34:35], parts.emission_type),
+        "código numérico": (text[35:43], parts.random_code),
+        "dígito verificador": (text[43:44], parts.check_digit),
+    }
+    return [name for name, (in_key, in_note) in expected.items() if in_key != in_note]
+
+
+def _status(case: Case) -> Finding | None:
+    status, reason = case.reading.protocol.status, case.reading.protocol.reason
+    if status in AUTHORISED:
+        return None
+    if status in CANCELLED:
+        return refuse("A nota está cancelada na SEFAZ. Emita outra nota para o pedido.")
+    if status in DENIED:
+        return refuse("O uso da nota foi denegado pela SEFAZ. Resolva com o contador e emita outra nota.")
+    return refuse(f"A SEFAZ não autorizou a nota ({status}: {reason}). Corrija no emissor e emita de novo.")
+
+
+def _environment(case: Case) -> Finding | None:
+    note, expected = case.reading, case.company.environment
+    test_recipient = note.recipient.name.upper().startswith(HOMOLOGATION_RECIPIENT)
+    found = {note.environment, note.protocol.environment} | ({"homologation"} if test_recipient else set())
+    if found == {expected}:
+        return None
+    names = " e ".join(sorted(ENVIRONMENT_NAMES[name] for name in found))
+    return refuse(
+        f"A nota é do ambiente de {names} e a empresa está em {ENVIRONMENT_NAMES[expected]}. Envie a nota do "
+        "ambiente certo ou corrija o ambiente no cadastro da empresa."
+    )
+
+
+def _digest(case: Case) -> Finding | None:
+    try:
+        signature.check_digests(case.note, case.signature, case.reading.protocol.digest)
+    except signature.SignatureError as refused:
+        return refuse(
+            f"O XML foi alterado depois de assinado: {refused}. Se foi reindentado ou editado, peça "
+            "o arquivo original."
+        )
+    return None
+
+
+def _signature(case: Case) -> Finding | None:
+    try:
+        signature.check_shape(case.note, case.signature)
+        signature.check_value(case.signature)
+    except signature.SignatureError as refused:
+        return refuse(f"A assinatura da nota não confere: {refused}. Peça o arquivo original ao emissor.")
+    return None
+
+
+def _issuer(case: Case) -> Finding | None:
+    tax_id = case.reading.issuer.tax_id
+    if tax_id in case.company.tax_ids:
+        return None
+    return refuse(
+        f"O emitente da nota ({tax_id or 'sem CNPJ'}) não é a empresa nem uma filial cadastrada. Confira o "
+        "arquivo ou cadastre a filial."
+    )
+
+
+def _purpose(case: Case) -> Finding | None:
+    if case.reading.direction != "1":
+        return refuse("É uma nota de entrada. Para o pedido, envie a nota de saída da venda.")
+    if case.reading.purpose != "1":
+        return refuse("A nota não é de venda (é complementar, de ajuste ou de devolução). Envie a da venda.")
+    return None
+
+
+DOCUMENT_RULES: Final[tuple[Rule[Case], ...]] = (
+    Rule("size", "Tamanho e tipo do arquivo", _parses("size"), stops=True),
+    Rule("xml", "XML íntegro", _parses("xml"), stops=True),
+    Rule("doctype", "Sem DOCTYPE", _parses("doctype"), stops=True),
+    Rule("root", "Nota com protocolo (nfeProc)", _root, stops=True),
+    Rule("markup", "Sem comentários dentro da nota", _markup, stops=True),
+    Rule("single", "Uma nota e um protocolo", _single, stops=True),
+    Rule("version", "Leiaute 4.00", _version, stops=True),
+    Rule("model", "Modelo 55", _model, stops=True),
+    Rule("fields", "Campos obrigatórios", _fields, stops=True),
+    Rule("key", "Chave de acesso", _key),
+    Rule("status", "Autorizada pela SEFAZ", _status),
+    Rule("environment", "Ambiente da empresa", _environment),
+    Rule("digest", "Conteúdo igual ao assinado", _digest),
+    Rule("signature", "Assinatura", _signature),
+    Rule("issuer", "Emitente é a empresa", _issuer),
+    Rule("purpose", "Venda normal", _purpose),
+)

@@ -1,0 +1,271 @@
+"""What the product reads from an `nfeProc`, as frozen values. Source of the paths: national schema PL_010f.
+
+Reading is strict where a wrong value would travel (key, dates, total, parties) and lenient where it only
+fills a form (carrier, volumes, weight): a strict field that is missing, repeated or malformed raises
+`UnreadableNoteError`, a lenient one becomes empty. Free text is of strangers: cut here, escaped where shown.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Final
+
+from lxml import etree
+
+NFE: Final = "http://www.portalfiscal.inf.br/nfe"
+DSIG: Final = "http://www.w3.org/2000/09/xmldsig#"
+ENVIRONMENTS: Final = {"1": "production", "2": "homologation"}
+NAME_LENGTH: Final = 60
+TEXT_LENGTH: Final = 5000
+
+_NS: Final = {"n": NFE}
+_DIGITS: Final = r"[0-9]+"
+_AMOUNT: Final = r"[0-9]{1,13}(\.[0-9]{2})?"
+_TAX_ID: Final = r"[0-9]{11}|[0-9A-Z]{12}[0-9]{2}"
+_MOMENT: Final = r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{2}:[0-9]{2}"
+
+
+class UnreadableNoteError(Exception):
+    """A field the product needs is missing, repeated or malformed; `field` is its path inside the note."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class KeyParts:
+    """Fields of `ide` that the access key repeats, as text."""
+
+    state_number: str
+    model: str
+    series: str
+    number: str
+    emission_type: str
+    random_code: str
+    check_digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Issuer or recipient. `tax_id` is a CPF or CNPJ without punctuation, empty for a foreigner."""
+
+    tax_id: str
+    name: str
+    state_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """SEFAZ's answer. `digest` is base64, `authorized_at` aware."""
+
+    access_key: str
+    environment: str
+    status: str
+    reason: str
+    number: str
+    authorized_at: datetime
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """`transp`: what prefills carrier and volumes. Weight in grams; everything may be absent."""
+
+    freight_mode: str
+    carrier_tax_id: str
+    carrier_name: str
+    volumes: int | None
+    gross_weight: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One `det`. `total` in centavos before discounts."""
+
+    number: int
+    code: str
+    name: str
+    ncm: str
+    cfop: str
+    quantity: Decimal
+    total: int
+
+
+@dataclass(frozen=True)
+class NfeReading:
+    """An authorised note as read. `total` (vNF) in centavos; datetimes aware; `issued_at_text` original.
+
+    `access_key` is `infNFe/@Id` without its prefix, unchecked: checking is the gate's work.
+    """
+
+    access_key: str
+    key_parts: KeyParts
+    environment: str
+    issued_at: datetime
+    issued_at_text: str
+    direction: str
+    purpose: str
+    issuer: Party
+    recipient: Party
+    total: int
+    protocol: Protocol
+    transport: Transport
+    purchase_orders: tuple[str, ...]
+    additional_text: str
+    items: tuple[Item, ...]
+
+    @property
+    def number(self) -> int:
+        return int(self.key_parts.number)
+
+    @property
+    def series(self) -> int:
+        return int(self.key_parts.series)
+
+    @cached_property
+    def reference_words(self) -> frozenset[str]:
+        """Whole words of `infCpl`, where emitters write the order's number in free text."""
+        return frozenset(re.findall(r"[0-9A-Za-z]+(?:[-_/][0-9A-Za-z]+)*", self.additional_text))
+
+
+def read(root: etree._Element) -> NfeReading:
+    """Read an `nfeProc` whose structure has been checked. Raises `UnreadableNoteError`."""
+    note = _one(root, "n:NFe/n:infNFe")
+    ide = _one(note, "n:ide")
+    issued_at_text = _field(ide, "n:dhEmi", _MOMENT)
+    return NfeReading(
+        access_key=note.get("Id", "").removeprefix("NFe"),
+        key_parts=_key_parts(ide),
+        environment=ENVIRONMENTS[_field(ide, "n:tpAmb", "[12]")],
+        issued_at=_moment(issued_at_text, "ide/dhEmi"),
+        issued_at_text=issued_at_text,
+        direction=_field(ide, "n:tpNF", "[0-9]"),
+        purpose=_field(ide, "n:finNFe", "[0-9]"),
+        issuer=_party(_one(note, "n:emit"), "n:enderEmit"),
+        recipient=_party(_one(note, "n:dest"), "n:enderDest"),
+        total=_centavos(_field(note, "n:total/n:ICMSTot/n:vNF", _AMOUNT)),
+        protocol=_protocol(_one(root, "n:protNFe/n:infProt")),
+        transport=_transport(note),
+        purchase_orders=_purchase_orders(note),
+        additional_text=_free(note, "n:infAdic/n:infCpl", TEXT_LENGTH),
+        items=tuple(_item(det) for det in note.findall("n:det", _NS)),
+    )
+
+
+def _key_parts(ide: etree._Element) -> KeyParts:
+    return KeyParts(
+        state_number=_field(ide, "n:cUF", "[0-9]{2}"),
+        model=_field(ide, "n:mod", "[0-9]{2}"),
+        series=_field(ide, "n:serie", "[0-9]{1,3}"),
+        number=_field(ide, "n:nNF", "[0-9]{1,9}"),
+        emission_type=_field(ide, "n:tpEmis", "[0-9]"),
+        random_code=_field(ide, "n:cNF", "[0-9]{8}"),
+        check_digit=_field(ide, "n:cDV", "[0-9]"),
+    )
+
+
+def _party(element: etree._Element, address: str) -> Party:
+    return Party(
+        tax_id=_tax_id(element),
+        name=_free(element, "n:xNome", NAME_LENGTH),
+        state_code=_lenient(element, f"{address}/n:UF", "[A-Z]{2}"),
+    )
+
+
+def _tax_id(element: etree._Element) -> str:
+    kinds = [tag for tag in ("n:CNPJ", "n:CPF", "n:idEstrangeiro") if element.find(tag, _NS) is not None]
+    if len(kinds) != 1:
+        raise UnreadableNoteError(f"{etree.QName(element).localname}/CNPJ")
+    return "" if kinds == ["n:idEstrangeiro"] else _field(element, kinds[0], _TAX_ID)
+
+
+def _protocol(answer: etree._Element) -> Protocol:
+    return Protocol(
+        access_key=_field(answer, "n:chNFe", ".{1,60}"),
+        environment=ENVIRONMENTS[_field(answer, "n:tpAmb", "[12]")],
+        status=_field(answer, "n:cStat", ".{1,20}"),
+        reason=_free(answer, "n:xMotivo", 120),
+        number=_field(answer, "n:nProt", "[0-9]{15}|[0-9]{17}"),
+        authorized_at=_moment(_field(answer, "n:dhRecbto", _MOMENT), "infProt/dhRecbto"),
+        digest=_field(answer, "n:digVal", r"[0-9A-Za-z+/=\s]{1,60}"),
+    )
+
+
+def _transport(note: etree._Element) -> Transport:
+    parcels = note.findall("n:transp/n:vol", _NS)
+    volumes = [_lenient(parcel, "n:qVol", "[0-9]{1,9}") for parcel in parcels]
+    weights = [_lenient(parcel, "n:pesoB", r"[0-9]{1,9}(\.[0-9]{3})?") for parcel in parcels]
+    return Transport(
+        freight_mode=_lenient(note, "n:transp/n:modFrete", "[0-9]"),
+        carrier_tax_id=_lenient(note, "n:transp/n:transporta/n:CNPJ", _TAX_ID)
+        or _lenient(note, "n:transp/n:transporta/n:CPF", _TAX_ID),
+        carrier_name=_free(note, "n:transp/n:transporta/n:xNome", NAME_LENGTH),
+        volumes=sum(int(text) for text in volumes if text) or None,
+        gross_weight=sum(int(Decimal(text) * 1000) for text in weights if text) or None,
+    )
+
+
+def _purchase_orders(note: etree._Element) -> tuple[str, ...]:
+    """The order as the emitter named it in `compra` or in the items, each value once, in document order."""
+    elements = note.findall("n:compra/n:xPed", _NS) + note.findall("n:det/n:prod/n:xPed", _NS)
+    return tuple(dict.fromkeys(text for element in elements if (text := (element.text or "").strip())))
+
+
+def _item(det: etree._Element) -> Item:
+    product = _one(det, "n:prod")
+    return Item(
+        number=int(det.get("nItem", "") if re.fullmatch("[0-9]{1,3}", det.get("nItem", "")) else 0),
+        code=_free(product, "n:cProd", NAME_LENGTH),
+        name=_free(product, "n:xProd", 120),
+        ncm=_lenient(product, "n:NCM", "[0-9]{2,8}"),
+        cfop=_lenient(product, "n:CFOP", "[0-9]{4}"),
+        quantity=Decimal(_field(product, "n:qCom", r"[0-9]{1,11}(\.[0-9]{1,4})?")),
+        total=_centavos(_field(product, "n:vProd", _AMOUNT)),
+    )
+
+
+def _one(parent: etree._Element, path: str) -> etree._Element:
+    found = parent.findall(path, _NS)
+    if len(found) != 1:
+        raise UnreadableNoteError(_shown(parent, path))
+    return found[0]
+
+
+def _field(parent: etree._Element, path: str, pattern: str) -> str:
+    """Text of the only element at `path`, without children that would hide part of it."""
+    element = _one(parent, path)
+    text = element.text or ""
+    if len(element) or not re.fullmatch(pattern, text):
+        raise UnreadableNoteError(_shown(parent, path))
+    return text
+
+
+def _lenient(parent: etree._Element, path: str, pattern: str) -> str:
+    try:
+        return _field(parent, path, pattern)
+    except UnreadableNoteError:
+        return ""
+
+
+def _free(parent: etree._Element, path: str, length: int) -> str:
+    return (parent.findtext(path, "", _NS) or "").strip()[:length]
+
+
+def _moment(text: str, field: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise UnreadableNoteError(field) from None
+
+
+def _centavos(text: str) -> int:
+    return int(Decimal(text) * 100)
+
+
+def _shown(parent: etree._Element, path: str) -> str:
+    return f"{etree.QName(parent).localname}/{path.replace('n:', '')}"

@@ -1,0 +1,74 @@
+"""What a rule of the gate is, and how a list of rules is run.
+
+A rule answers nothing, or a finding that refuses or warns and tells the operator what to do. Rules marked
+`stops` are what later rules stand on: when one refuses, the rest is not evaluated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+CaseT = TypeVar("CaseT")
+
+
+class Severity(StrEnum):
+    REFUSE = "refuse"
+    WARN = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found: `message` is Portuguese and says what to do next."""
+
+    severity: Severity
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[CaseT]):
+    code: str
+    label: str
+    check: Callable[[CaseT], Finding | None]
+    stops: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The outcome of one rule; no finding means it passed."""
+
+    code: str
+    label: str
+    finding: Finding | None = None
+
+    @property
+    def refuses(self) -> bool:
+        return self.finding is not None and self.finding.severity is Severity.REFUSE
+
+
+def refuse(message: str) -> Finding:
+    return Finding(Severity.REFUSE, message)
+
+
+def warn(message: str) -> Finding:
+    return Finding(Severity.WARN, message)
+
+
+def evaluate(rules: Sequence[Rule[CaseT]], case: CaseT) -> tuple[Check, ...]:
+    """Run rules in order up to the first refusal of a rule that stops."""
+    return tuple(_evaluated(rules, case))
+
+
+def messages(checks: Sequence[Check], severity: Severity) -> tuple[str, ...]:
+    findings = [check.finding for check in checks if check.finding is not None]
+    return tuple(finding.message for finding in findings if finding.severity is severity)
+
+
+def _evaluated(rules: Sequence[Rule[CaseT]], case: CaseT) -> Iterator[Check]:
+    for rule in rules:
+        check = Check(rule.code, rule.label, rule.check(case))
+        yield check
+        if rule.stops and check.refuses:
+            return
