@@ -1,0 +1,143 @@
+"""The commands behind `make`: each prepares what it needs and starts the tool that does the work."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+
+from scripts.environment import (
+    DEV_LOCK,
+    PYTHON,
+    ROOT,
+    RUN_LOCK,
+    UV_LOCK,
+    VENV,
+    SetupError,
+    env_file_add,
+    packages_install,
+    prepare,
+)
+
+# What only a person's own installation sets; the suite runs on the embedded default whatever they say.
+SERVICE_NAMES = ("DATABASE_URL", "REDIS_URL")
+MYPY_TARGETS = ("erp", "invoices", "expedition", "kwai_integration", "kwai_sandbox", "scripts")
+PIP_AUDIT = "pip-audit==2.9.0"
+UV = "uv==0.13.9"
+
+
+def main(arguments: Sequence[str]) -> int:
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
+    if name not in COMMANDS:
+        print(f"Uso: ./dev {{{'|'.join(COMMANDS)}}}")
+        return 2
+    try:
+        return COMMANDS[name](rest)
+    except SetupError as error:
+        print(error, file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Interrompido.", file=sys.stderr)
+    return 1
+
+
+def setup(_: Sequence[str]) -> int:
+    prepare()
+    return 0
+
+
+def run(rest: Sequence[str]) -> int:
+    """Become the supervisor: Ctrl-C then reaches it directly."""
+    prepare()
+    if "ERP_DEMO" not in os.environ:
+        env_file_add({"ERP_DEMO": "1"})
+    os.chdir(ROOT)
+    os.execv(PYTHON, [str(PYTHON), "manage.py", "up", *rest])
+
+
+def test(rest: Sequence[str]) -> int:
+    prepare(DEV_LOCK)
+    chromium_ensure()
+    for name in SERVICE_NAMES:
+        os.environ.pop(name, None)
+    return _python("-m", "pytest", "-n", "2", "-m", "not services", *rest)
+
+
+def test_services(rest: Sequence[str]) -> int:
+    prepare(DEV_LOCK)
+    chromium_ensure()
+    os.environ["KWAI_REQUIRE_SERVICES"] = "1"
+    return _python("-m", "scripts.services", str(PYTHON), "-m", "pytest", "-n", "2", *rest)
+
+
+def chromium_ensure() -> None:
+    """Install Debian's chromium where that is allowed; elsewhere the browser tests say what is missing."""
+    if os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser"):
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return
+    print("Instalando o chromium para os testes de navegador...", flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", "chromium", "fonts-dejavu-core"]
+    for command in (["apt-get", "update", "-q"], install):
+        subprocess.call(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def lint(_: Sequence[str]) -> int:
+    """Every check runs even when one before it failed, so that one run shows all there is to mend."""
+    prepare(DEV_LOCK)
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "erp.settings.test", "DATABASE_URL": "sqlite://:memory:"}
+    checks = {
+        "ruff check": ("-m", "ruff", "check", "."),
+        "ruff format": ("-m", "ruff", "format", "--check", "."),
+        "mypy": ("-m", "mypy", *(name for name in MYPY_TARGETS if (ROOT / name).is_dir())),
+        "import contracts": ("-c", "from importlinter.cli import lint_imports_command as c; c()"),
+        "migrations": ("manage.py", "makemigrations", "--check", "--dry-run"),
+    }
+    failed = [name for name, command in checks.items() if _step(name, command)]
+    print("Falhou: " + ", ".join(failed) if failed else "Tudo certo.")
+    return 1 if failed else 0
+
+
+def _step(name: str, command: Sequence[str]) -> int:
+    print(f"== {name}", flush=True)
+    return _python(*command)
+
+
+def lock(rest: Sequence[str]) -> int:
+    """Recompute the locks; `ARGS=--upgrade` takes newer versions. The files name no host."""
+    packages_install(DEV_LOCK)
+    run_code = _compile("pyproject.toml", "--group", "sandbox", "-o", RUN_LOCK, *rest)
+    groups = ("--group", "sandbox", "--group", "test", "--group", "lint")
+    dev_code = _compile("pyproject.toml", *groups, "-c", RUN_LOCK, "-o", DEV_LOCK, *rest)
+    uv_code = _compile("-", "-o", UV_LOCK, *rest, text=UV)
+    return run_code or dev_code or uv_code
+
+
+def _compile(*arguments: str, text: str = "") -> int:
+    shape = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header", "-q")
+    command = [str(VENV / "bin" / "uv"), "pip", "compile", *shape, *arguments]
+    return subprocess.run(command, cwd=ROOT, input=text, text=True, check=False).returncode
+
+
+def audit(rest: Sequence[str]) -> int:
+    """Known faults of the locked packages; needs the internet and fails when a package was not checked."""
+    packages_install(RUN_LOCK)
+    options = ("--strict", "--disable-pip", "--require-hashes", "-r", RUN_LOCK)
+    return subprocess.call([str(VENV / "bin" / "uv"), "tool", "run", PIP_AUDIT, *options, *rest], cwd=ROOT)
+
+
+def _python(*arguments: str) -> int:
+    return subprocess.call([str(PYTHON), *arguments], cwd=ROOT)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "setup": setup,
+    "run": run,
+    "test": test,
+    "test-services": test_services,
+    "lint": lint,
+    "lock": lock,
+    "audit": audit,
+}
