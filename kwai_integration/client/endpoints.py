@@ -1,0 +1,92 @@
+"""The endpoint table: every call this client makes, and whether its row is published or assumed.
+
+Source: contract sections 2 to 4. `manage.py kwai_contract` prints it for a line by line comparison with the
+portal's documents; the setting `KWAI_PATHS` corrects any path without touching code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Literal
+
+SCOPES = ("user_info", "merchant_item", "merchant_order")
+
+
+class Source(StrEnum):
+    PUBLISHED = "published"
+    ASSUMED = "assumed"
+
+
+class Access(StrEnum):
+    """A write whose answer is lost must be verified before it is repeated; a read may simply be repeated."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One call. `signed` is False for OAuth only, whose query is complete in itself."""
+
+    name: str
+    verb: Literal["GET", "POST"]
+    path: str
+    scope: str
+    source: Source
+    access: Access
+    signed: bool = True
+
+    @property
+    def is_write(self) -> bool:
+        return self.access is Access.WRITE
+
+
+def _order(name: str, path: str, source: Source, access: Access) -> Endpoint:
+    return Endpoint(name, "POST", f"/rest/open/api/trade/{path}", "merchant_order", source, access)
+
+
+def _item(
+    name: str, path: str, source: Source, access: Access, verb: Literal["GET", "POST"] = "POST"
+) -> Endpoint:
+    return Endpoint(name, verb, f"/rest/open/api/product/{path}", "merchant_item", source, access)
+
+
+def _oauth(name: str, path: str) -> Endpoint:
+    # GETs with side effects: a code is spent, a refresh token dies.
+    return Endpoint(
+        name, "GET", f"/rest/open/api/oauth2/{path}", "", Source.PUBLISHED, Access.WRITE, signed=False
+    )
+
+
+ENDPOINTS: Mapping[str, Endpoint] = {
+    endpoint.name: endpoint
+    for endpoint in (
+        _oauth("oauth_token", "token"),
+        _oauth("oauth_refresh", "refreshToken"),
+        _order("list_orders", "queryOrderList", Source.PUBLISHED, Access.READ),
+        _order("order_details", "queryOrderDetails", Source.PUBLISHED, Access.READ),
+        _item("list_items", "listItem", Source.PUBLISHED, Access.READ),
+        _item("sku_list", "getSkuList", Source.PUBLISHED, Access.READ, verb="GET"),
+        # Only the path of cancelOrder is published; its fields are assumed.
+        _order("cancel_order", "merchant/cancelOrder", Source.PUBLISHED, Access.WRITE),
+        _order("upload_invoice", "merchant/uploadInvoice", Source.ASSUMED, Access.WRITE),
+        _order("ship_order", "merchant/shipOrder", Source.ASSUMED, Access.WRITE),
+        _order("confirm_delivery", "merchant/confirmDelivery", Source.ASSUMED, Access.WRITE),
+        _item("update_stock", "updateStock", Source.ASSUMED, Access.WRITE),
+        _item("update_price", "updatePrice", Source.ASSUMED, Access.WRITE),
+    )
+}
+
+
+def endpoint_table(overrides: Mapping[str, str]) -> dict[str, Endpoint]:
+    """The table with corrected paths. ValueError names an override that fits no row or is no path."""
+    unknown = sorted(set(overrides) - set(ENDPOINTS))
+    wrong = sorted(name for name, path in overrides.items() if not str(path).startswith("/"))
+    if unknown or wrong:
+        raise ValueError(f"unknown calls: {unknown}; paths that do not start with /: {wrong}")
+    return {
+        name: replace(endpoint, path=overrides.get(name, endpoint.path))
+        for name, endpoint in ENDPOINTS.items()
+    }

@@ -1,0 +1,297 @@
+"""`KwaiClient`, the calls of one store, and the OAuth steps. The only client module that reads settings.
+
+Tokens, limits and the record of attempts come in as small protocols, so that nothing here knows a database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from erp.http import redacted
+from kwai_integration.client import transport
+from kwai_integration.client.codes import status_roles
+from kwai_integration.client.endpoints import SCOPES, endpoint_table
+from kwai_integration.client.errors import KwaiError, OutcomeUnknown, TokenExpired
+from kwai_integration.client.types import (
+    Cancellation,
+    ClientConfig,
+    Credentials,
+    DeliveryNotice,
+    Exchange,
+    InvoiceUpload,
+    ItemPage,
+    OrderPage,
+    PriceUpdate,
+    RemoteSku,
+    ShipmentNotice,
+    StockUpdate,
+    TokenPair,
+)
+from kwai_integration.mapping import answers, outbound
+from kwai_integration.mapping.fields import ms_from_moment, wire_id
+
+PAGE_SIZE = 50
+LONGEST_WINDOW = timedelta(days=31)
+
+Value = TypeVar("Value")
+
+
+class Tokens(Protocol):
+    """Where a store's token pair lives."""
+
+    def current(self) -> Credentials:
+        """The pair as stored now."""
+
+    def renew(self, stale: Credentials) -> Credentials:
+        """A pair other than `stale`: refreshed here or meanwhile by another worker. Raises a `KwaiError`."""
+
+
+class Limiter(Protocol):
+    """Who decides whether a call may be made now."""
+
+    def acquire(self, call: str) -> None:
+        """Return at once when the call may go; otherwise wait or raise `RateLimited` or `QuotaSpent`."""
+
+
+class Recorder(Protocol):
+    """Who keeps what was tried."""
+
+    def record(self, exchange: Exchange) -> None:
+        """Called once after each attempt that was made, successful or not."""
+
+
+def now_ms() -> int:
+    """Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def client_config() -> ClientConfig:
+    """The application's side of the connection, from the settings of contract section 6.
+
+    Raises ImproperlyConfigured when an override of a path or of a status role fits nothing.
+    """
+    try:
+        endpoints = endpoint_table(settings.KWAI_PATHS)
+        roles = status_roles(settings.KWAI_STATUS_ROLES)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"KWAI_PATHS / KWAI_STATUS_ROLES: {error}") from error
+    return ClientConfig(
+        api_url=settings.KWAI_API_URL.rstrip("/"),
+        consent_url=settings.KWAI_CONSENT_URL,
+        app_key=settings.KWAI_APP_KEY,
+        app_secret=settings.KWAI_APP_SECRET,
+        sign_secret=settings.KWAI_SIGN_SECRET,
+        sign_host=settings.KWAI_SIGN_HOST,
+        sign_access_token=settings.KWAI_SIGN_ACCESS_TOKEN,
+        endpoints=endpoints,
+        status_roles=roles,
+    )
+
+
+class KwaiClient:
+    """Every call of one store. Each raises a `KwaiError`; after an expired token it is repeated once.
+
+    Nothing else is ever repeated here: that is decided by the policy of the outbox.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: ClientConfig,
+        tokens: Tokens,
+        limiter: Limiter,
+        recorder: Recorder | None = None,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self.config = config
+        self._tokens = tokens
+        self._limiter = limiter
+        self._recorder = recorder
+        self._clock = clock
+
+    def list_orders(
+        self,
+        *,
+        time_from: datetime,
+        time_to: datetime,
+        page: int,
+        size: int = PAGE_SIZE,
+        time_range_field: str = "UPDATE_TIME",
+    ) -> OrderPage:
+        """One page, counted from 1, of the orders changed within a window of at most 31 days."""
+        if not 1 <= size <= PAGE_SIZE or not timedelta(0) <= time_to - time_from <= LONGEST_WINDOW:
+            raise ValueError(f"a page holds 1 to {PAGE_SIZE} orders of at most {LONGEST_WINDOW.days} days")
+        payload = {
+            "page": page,
+            "size": size,
+            "timeFrom": ms_from_moment(time_from),
+            "timeTo": ms_from_moment(time_to),
+            "timeRangeField": time_range_field,
+        }
+        return self._read("list_orders", answers.order_page_read, payload=payload)
+
+    def order_details(self, order_ids: Sequence[str]) -> tuple[dict[str, Any], ...]:
+        """The raw orders the platform answered with, in its order; an id it left out is simply missing."""
+        if not 1 <= len(order_ids) <= PAGE_SIZE:
+            raise ValueError(f"1 to {PAGE_SIZE} ids at a time")
+        payload = {"orderList": [wire_id(order_id) for order_id in order_ids]}
+        return self._read("order_details", answers.order_details_read, payload=payload)
+
+    def list_items(self, *, page: int, size: int = PAGE_SIZE) -> ItemPage:
+        """One page, counted from 1, of the store's listings."""
+        payload = {"currentPage": page, "pageSize": size, "sort": 0}
+        return self._read("list_items", answers.item_page_read, payload=payload)
+
+    def sku_list(self, item_id: str) -> tuple[RemoteSku, ...]:
+        """The SKUs of one listing."""
+        return self._read("sku_list", answers.sku_list_read, params={"itemId": item_id})
+
+    def upload_invoice(self, upload: InvoiceUpload) -> None:
+        """Send the NF-e of an order. `AlreadyDone` means the platform holds this access key."""
+        self._call("upload_invoice", payload=outbound.invoice_payload(upload))
+
+    def ship_order(self, notice: ShipmentNotice) -> None:
+        """Tell that the order left, with carrier and tracking number."""
+        self._call("ship_order", payload=outbound.shipment_payload(notice))
+
+    def confirm_delivery(self, notice: DeliveryNotice) -> None:
+        """Tell that the buyer has the order; allowed for shipped orders only."""
+        self._call("confirm_delivery", payload=outbound.delivery_payload(notice))
+
+    def cancel_order(self, cancellation: Cancellation) -> None:
+        self._call("cancel_order", payload=outbound.cancellation_payload(cancellation))
+
+    def update_stock(self, update: StockUpdate) -> None:
+        self._call("update_stock", payload=outbound.stock_payload(update))
+
+    def update_price(self, update: PriceUpdate) -> None:
+        self._call("update_price", payload=outbound.price_payload(update))
+
+    def _read(
+        self,
+        name: str,
+        read: Callable[[object], Value],
+        *,
+        params: Mapping[str, str] | None = None,
+        payload: Mapping[str, Any] | None = None,
+    ) -> Value:
+        reply = self._call(name, params=params, payload=payload)
+        try:
+            return read(reply.data)
+        except answers.Unreadable as error:
+            status = reply.http_status
+            raise OutcomeUnknown(call=name, write=False, text=str(error), http_status=status) from None
+
+    def _call(
+        self, name: str, *, params: Mapping[str, str] | None = None, payload: Mapping[str, Any] | None = None
+    ) -> transport.Reply:
+        credentials = self._tokens.current()
+        try:
+            return self._attempt(name, credentials, params, payload)
+        except TokenExpired:
+            # 401 proves that nothing was done, so repeating is safe for a write too.
+            renewed = self._tokens.renew(credentials)
+        return self._attempt(name, renewed, params, payload)
+
+    def _attempt(
+        self,
+        name: str,
+        credentials: Credentials,
+        params: Mapping[str, str] | None,
+        payload: Mapping[str, Any] | None,
+    ) -> transport.Reply:
+        self._limiter.acquire(name)
+        endpoint = self.config.endpoints[name]
+        request = _storable(params, payload)
+        started = time.monotonic()
+        try:
+            reply = transport.send(
+                self.config,
+                endpoint,
+                credentials=credentials,
+                clock=self._clock,
+                params=params,
+                payload=payload,
+            )
+        except KwaiError as error:
+            self._record(name, request, started, error, type(error).__name__)
+            raise
+        self._record(name, request, started, reply, "ok")
+        return reply
+
+    def _record(
+        self,
+        call: str,
+        request: Mapping[str, Any],
+        started: float,
+        end: transport.Reply | KwaiError,
+        outcome: str,
+    ) -> None:
+        if not self._recorder:
+            return
+        exchange = Exchange(
+            call=call,
+            request=request,
+            http_status=end.http_status,
+            code=end.code,
+            text=end.text,
+            outcome=outcome,
+            duration_ms=round((time.monotonic() - started) * 1000),
+        )
+        self._recorder.record(exchange)
+
+
+def consent_url(
+    config: ClientConfig, *, redirect_url: str, status: str, scopes: Sequence[str] = SCOPES
+) -> str:
+    """The page where the merchant consents (contract section 2): the state travels as `status`, the return
+    address without its scheme."""
+    query = {
+        "appKey": config.app_key,
+        "scope": ",".join(scopes),
+        "redirect_uri": redirect_url.removeprefix("https://").removeprefix("http://"),
+        "status": status,
+    }
+    return f"{config.consent_url}?{urlencode(query)}"
+
+
+def exchange_code(config: ClientConfig, *, code: str) -> TokenPair:
+    """Spend the single-use code of the callback. `OutcomeUnknown` means the code may be spent: ask for a new
+    consent."""
+    return _tokens(config, "oauth_token", {"grant_type": "authorization_code", "code": code})
+
+
+def refresh_tokens(config: ClientConfig, *, refresh_token: str) -> TokenPair:
+    """Rotate the pair: the old refresh token dies with this call, so it runs under the account's lease only.
+
+    `OutcomeUnknown` means the answer was lost and must not be replayed blindly (contract section 2);
+    `TokenExpired` and `ConsentRevoked` mean that only the merchant can help.
+    """
+    return _tokens(config, "oauth_refresh", {"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+
+def _tokens(config: ClientConfig, name: str, grant: Mapping[str, str]) -> TokenPair:
+    params = {"appKey": config.app_key, "appSecret": config.app_secret, **grant}
+    asked_at = datetime.now(UTC)
+    reply = transport.send(config, config.endpoints[name], credentials=None, clock=now_ms, params=params)
+    try:
+        return answers.token_pair_read(reply.data, asked_at)
+    except answers.Unreadable as error:
+        raise OutcomeUnknown(call=name, write=True, text=str(error), http_status=reply.http_status) from None
+
+
+def _storable(params: Mapping[str, str] | None, payload: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What may be kept of a request: secrets hidden, a document named by size and digest only."""
+    kept = redacted({**(params or {}), **(payload or {})})
+    xml = kept.get("xml")
+    if isinstance(xml, str):
+        kept["xml"] = {"base64_length": len(xml), "sha256": hashlib.sha256(xml.encode()).hexdigest()}
+    return kept

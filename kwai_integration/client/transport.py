@@ -1,0 +1,227 @@
+"""One call on the wire: common parameters, signature, envelope. Knows no store and no database.
+
+Success is `result == 200` in a readable envelope on HTTP 200 and nothing else (contract section 1).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from erp import http
+from kwai_integration.client import errors
+from kwai_integration.client.codes import Result
+from kwai_integration.client.endpoints import Endpoint
+from kwai_integration.client.signing import signature
+from kwai_integration.client.text import clean_text
+from kwai_integration.client.types import ClientConfig, Credentials
+
+API_VERSION = "1.0"
+MAX_DEPTH = 64
+LONGEST_RETRY_AFTER = 86_400.0
+JSON_HEADERS = {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"}
+
+RESULT_ERRORS: Mapping[int, type[errors.KwaiError]] = {
+    Result.TOKEN_EXPIRED: errors.TokenExpired,
+    Result.CONSENT_REVOKED: errors.ConsentRevoked,
+    Result.NO_PERMISSION: errors.ScopeMissing,
+    Result.NOT_FOUND: errors.NotFound,
+    Result.ALREADY_DONE: errors.AlreadyDone,
+    Result.BUSINESS_REFUSAL: errors.BusinessRefused,
+    Result.TOO_MANY_REQUESTS: errors.RateLimited,
+    Result.QUOTA_SPENT: errors.QuotaSpent,
+    Result.BAD_SIGNATURE: errors.BadSignature,
+    Result.PLATFORM_FAULT: errors.PlatformFault,
+    Result.PLATFORM_UNAVAILABLE: errors.PlatformFault,
+}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A successful envelope."""
+
+    data: Any = field(repr=False)
+    code: int
+    text: str
+    http_status: int
+
+
+@dataclass(frozen=True)
+class _Envelope:
+    result: int
+    message: str
+    data: Any
+
+
+def send(
+    config: ClientConfig,
+    endpoint: Endpoint,
+    *,
+    credentials: Credentials | None,
+    clock: Callable[[], int],
+    params: Mapping[str, str] | None = None,
+    payload: Mapping[str, Any] | None = None,
+) -> Reply:
+    """Make one call and return its data. Raises a `KwaiError`; never repeats anything.
+
+    `clock` gives Unix milliseconds; `credentials` may be missing for OAuth only.
+    """
+    query = _query(config, endpoint, credentials, params or {}, clock)
+    body = None if payload is None else json.dumps(payload, allow_nan=False).encode()
+    try:
+        answer = http.call(
+            endpoint.verb, f"{config.api_url}{endpoint.path}", params=query, body=body, headers=JSON_HEADERS
+        )
+    except http.OutcomeUnknown:
+        failure: errors.KwaiError = errors.OutcomeUnknown(call=endpoint.name, write=endpoint.is_write)
+    except http.HttpError:
+        failure = errors.ConnectionFailed(call=endpoint.name, write=endpoint.is_write)
+    else:
+        return _reply(endpoint, answer, _secrets(config, credentials, query))
+    raise failure
+
+
+def decoded(body: bytes) -> Any:
+    """JSON as the platform meant it. ValueError for anything unreadable.
+
+    Integers stay exact at any length, a doubled key keeps its last value; NaN, infinities, invalid UTF-8 and
+    nesting beyond 64 levels are unreadable.
+    """
+    try:
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if _is_deeper(value, MAX_DEPTH):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def _query(
+    config: ClientConfig,
+    endpoint: Endpoint,
+    credentials: Credentials | None,
+    params: Mapping[str, str],
+    clock: Callable[[], int],
+) -> dict[str, str]:
+    if not endpoint.signed:
+        return dict(params)
+    if credentials is None:
+        raise TypeError(f"{endpoint.name} needs the credentials of a store")
+    query = {
+        **params,
+        "appKey": config.app_key,
+        "merchantId": credentials.merchant_id,
+        "ts": str(clock()),
+        "version": API_VERSION,
+        "accessToken": credentials.access_token,
+    }
+    query["sign"] = signature(
+        path=endpoint.path,
+        params=query,
+        secret=config.sign_secret,
+        host=config.sign_host,
+        sign_access_token=config.sign_access_token,
+    )
+    return query
+
+
+def _secrets(config: ClientConfig, credentials: Credentials | None, query: Mapping[str, str]) -> list[str]:
+    hidden = [value for name, value in query.items() if name.lower() in http.SECRET_NAMES]
+    return [*hidden, config.app_secret, config.sign_secret, credentials.access_token if credentials else ""]
+
+
+def _reply(endpoint: Endpoint, answer: http.Answer, secrets: Iterable[str]) -> Reply:
+    try:
+        envelope = _envelope(answer)
+    except ValueError:
+        failure = _unreadable(endpoint, answer)
+    else:
+        text = _without(secrets, envelope.message)
+        if envelope.result == Result.OK:
+            return Reply(data=envelope.data, code=envelope.result, text=text, http_status=answer.status)
+        failure = _refusal(endpoint, answer, envelope, text)
+    raise failure
+
+
+def _envelope(answer: http.Answer) -> _Envelope:
+    if answer.status >= 500:
+        raise ValueError("a gateway answered, not the platform")
+    value = decoded(answer.body)
+    result = value.get("result") if isinstance(value, dict) else None
+    if type(result) is not int:
+        raise ValueError("no result")
+    if result == Result.OK and answer.status != 200:
+        raise ValueError("success on another HTTP status")
+    message = value.get("message")
+    return _Envelope(result, message if isinstance(message, str) else "", value.get("data"))
+
+
+def _unreadable(endpoint: Endpoint, answer: http.Answer) -> errors.KwaiError:
+    # A gateway that limits reads may not speak the envelope. For a write nothing proves that it was refused
+    # before it was applied, so its outcome stays unknown.
+    limited = answer.status == 429 and not endpoint.is_write
+    kind = errors.RateLimited if limited else errors.OutcomeUnknown
+    return kind(
+        call=endpoint.name,
+        write=endpoint.is_write,
+        http_status=answer.status,
+        retry_after=_seconds(answer.headers.get("retry-after")),
+    )
+
+
+def _refusal(endpoint: Endpoint, answer: http.Answer, envelope: _Envelope, text: str) -> errors.KwaiError:
+    stated = envelope.data.get("retryAfter") if isinstance(envelope.data, dict) else None
+    return RESULT_ERRORS.get(envelope.result, errors.UnknownResult)(
+        call=endpoint.name,
+        write=endpoint.is_write,
+        code=envelope.result,
+        text=text,
+        http_status=answer.status,
+        retry_after=_seconds(stated if stated is not None else answer.headers.get("retry-after")),
+    )
+
+
+def _seconds(value: object) -> float | None:
+    """A stated wait in seconds, or None when it is no sane number (an HTTP date counts as none)."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if 0 <= seconds <= LONGEST_RETRY_AFTER else None
+
+
+def _without(secrets: Iterable[str], message: str) -> str:
+    for secret in filter(None, secrets):
+        message = message.replace(secret, http.HIDDEN)
+    return clean_text(message, errors.TEXT_LIMIT)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("number out of range")
+    return value
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return False
+    return True
+
+
+def _children(node: Any) -> Iterable[Any]:
+    if isinstance(node, dict):
+        return node.values()
+    return node if isinstance(node, list) else ()
