@@ -16,6 +16,7 @@ from django.utils import timezone
 from erp.accounts.services import audit_append
 from kwai_integration.client import errors, gateway
 from kwai_integration.client.types import Credentials, TokenPair
+from kwai_integration.limiter import StoreLimiter
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 
 LEASE_SECONDS = 30
@@ -68,14 +69,15 @@ class StoreTokens:
         return _refresh(account, lease)
 
 
-def client_for(store_id: int, *, share: str = "import") -> gateway.KwaiClient:
+def client_for(
+    store_id: int, *, share: str = "import", recorder: gateway.Recorder | None = None
+) -> gateway.KwaiClient:
     """The client of one store; `share` says from whose part of the rate limit its calls are taken."""
-    from kwai_integration.limiter import StoreLimiter
-
     return gateway.KwaiClient(
         config=gateway.client_config(),
         tokens=StoreTokens(store_id),
         limiter=StoreLimiter(store_id, share=share),
+        recorder=recorder,
     )
 
 
@@ -144,7 +146,7 @@ def _lease_take(account: KwaiAccount) -> datetime | None:
 
 def _refresh(account: KwaiAccount, lease: datetime) -> Credentials:
     try:
-        pair = gateway.refresh_tokens(account.refresh_token)
+        pair = gateway.refresh_tokens(gateway.client_config(), refresh_token=account.refresh_token)
     except errors.OutcomeUnknown:
         # The lease stays and runs out: that is what tells the next caller that an answer was lost.
         raise _come_back(LEASE_SECONDS) from None

@@ -159,6 +159,10 @@ class Order(models.Model):
         return f"Pedido {self.number}"
 
     @property
+    def status_colour(self) -> str:
+        return OrderStatus(self.status).colour
+
+    @property
     def computed_total(self) -> int:
         """Contract section 3: items + freight - discounts, in centavos."""
         return self.items_total + self.freight_total - self.seller_discount - self.platform_discount

@@ -40,7 +40,7 @@ def consent_start(*, store: Store, user: User, session_key: str) -> str:
         session_hash=_hash(session_key),
         expires_at=timezone.now() + timedelta(minutes=REQUEST_MINUTES),
     )
-    return gateway.consent_url(status=status, redirect_uri=callback_url())
+    return gateway.consent_url(gateway.client_config(), status=status, redirect_url=callback_url())
 
 
 def consent_finish(*, status: str, code: str, user: User, session_key: str) -> Store:
@@ -55,7 +55,7 @@ def consent_finish(*, status: str, code: str, user: User, session_key: str) -> S
             "A autorização foi recusada na página do Kwai. Nada mudou; use conectar com Kwai para tentar de novo."
         )
     try:
-        pair = gateway.exchange_code(code)
+        pair = gateway.exchange_code(gateway.client_config(), code=code)
     except errors.KwaiError as error:
         raise ConsentRefused(
             f"O Kwai não concluiu a conexão. {error} Use conectar com Kwai para tentar de novo."

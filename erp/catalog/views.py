@@ -1,0 +1,101 @@
+"""*Produtos*: list and form."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+
+from erp.accounts.models import Company, User
+from erp.catalog.forms import ProductForm, SkuFormSet
+from erp.catalog.models import Product, Sku
+from erp.catalog.services import SkuCodeTaken, SkuDraft, product_save
+from erp.web.lists import Column, Empty, Link, ListPage, Tab
+
+
+class SkuList(ListPage[Sku]):
+    title = "Produtos"
+    pretitle = "Cadastros"
+    noun = "SKU"
+    columns = (
+        Column("Código (SKU)"),
+        Column("Produto"),
+        Column("Variação", css="d-none d-md-table-cell"),
+        Column("GTIN", css="d-none d-lg-table-cell"),
+        Column("Preço", numeric=True),
+    )
+    row_template = "catalog/sku_row.html"
+    order_by = ("product__name", "code", "pk")
+    search_fields = ("code", "product__name", "specification", "gtin")
+    search_label = "código, nome, variação ou GTIN"
+    tabs = (
+        Tab("active", "ativos", Q(product__is_active=True)),
+        Tab("inactive", "inativos", Q(product__is_active=False)),
+    )
+
+    @property
+    def empty(self) -> Empty:  # type: ignore[override]
+        return Empty(
+            "Nenhum produto cadastrado",
+            "Cadastre os produtos com os mesmos códigos (SKU) dos anúncios: os pedidos se vinculam sozinhos.",
+            Link("Incluir produto", reverse("catalog:product_create"), "plus", primary=True),
+        )
+
+    def queryset(self) -> QuerySet[Sku]:
+        user = cast(User, self.request.user)
+        return Sku.objects.filter(company_id=user.company_id).select_related("product")
+
+    def page_links(self) -> list[Link]:
+        return [Link("Incluir produto", reverse("catalog:product_create"), "plus", primary=True)]
+
+    def row_label(self, obj: Sku) -> str:
+        return obj.code
+
+    def row_url(self, obj: Sku) -> str:
+        return reverse("catalog:product", args=[obj.product_id])
+
+
+def product_create(request: HttpRequest) -> HttpResponse:
+    return _product_form(request, None)
+
+
+def product_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    company_id = cast(User, request.user).company_id
+    return _product_form(request, get_object_or_404(Product, pk=pk, company_id=company_id))
+
+
+def _product_form(request: HttpRequest, product: Product | None) -> HttpResponse:
+    user = cast(User, request.user)
+    form = ProductForm(request.POST or None, instance=product)
+    skus = SkuFormSet(request.POST or None, instance=product or Product(), prefix="skus")
+    if request.method == "POST" and form.is_valid() and skus.is_valid():
+        try:
+            saved = _save(cast(Company, user.company), user, form, skus, product)
+        except SkuCodeTaken as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, f"Produto {saved.name} salvo.")
+            return redirect("catalog:products")
+    context = {"form": form, "skus": skus, "title": product.name if product else "Incluir produto"}
+    return render(request, "catalog/product_form.html", context)
+
+
+def _save(company: Company, user: User, form: ProductForm, skus: Any, product: Product | None) -> Product:
+    drafts = [
+        SkuDraft(
+            id=row.instance.pk,
+            code=row.cleaned_data["code"],
+            specification=row.cleaned_data["specification"],
+            gtin=row.cleaned_data["gtin"],
+            price=row.cleaned_data["price"],
+        )
+        for row in skus.forms
+        if row.cleaned_data
+    ]
+    return product_save(
+        company=company, product=product, skus=drafts, actor=user, **form.cleaned_data
+    )

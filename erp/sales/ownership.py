@@ -1,0 +1,94 @@
+"""Buyer and address belong to the platform until an operator edits them (design 3.1, rule 7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from erp.accounts.models import User
+from erp.sales.models import Buyer, DeliveryAddress, Order
+from erp.sales.services import EventDraft, order_events_append
+
+BUYER_FIELDS = ("name", "tax_id", "tax_id_kind", "phone")
+ADDRESS_FIELDS = (
+    "recipient",
+    "postal_code",
+    "state_code",
+    "city",
+    "district",
+    "street",
+    "number",
+    "complement",
+    "problem",
+)
+NEEDED = {
+    "recipient": "destinatário",
+    "postal_code": "CEP",
+    "state_code": "UF",
+    "city": "cidade",
+    "street": "logradouro",
+    "number": "número",
+}
+
+
+def address_problem(fields: dict[str, Any]) -> str:
+    """Why label and NF-e cannot be made with this address, or an empty text."""
+    masked = [label for name, label in NEEDED.items() if "***" in str(fields.get(name, ""))]
+    missing = [label for name, label in NEEDED.items() if not fields.get(name)]
+    if masked:
+        return f"O Kwai ainda esconde: {', '.join(masked)}."
+    return f"Falta no endereço: {', '.join(missing)}." if missing else ""
+
+
+@transaction.atomic
+def buyer_edit(*, order: Order, fields: dict[str, Any], actor: User) -> None:
+    """From now on the platform's changes wait for *aceitar* or *manter*."""
+    _edit(Buyer, order, fields, actor, "Comprador editado")
+
+
+@transaction.atomic
+def address_edit(*, order: Order, fields: dict[str, Any], actor: User) -> None:
+    """As `buyer_edit`, and the address is judged anew."""
+    _edit(
+        DeliveryAddress,
+        order,
+        {**fields, "problem": address_problem(fields)},
+        actor,
+        "Endereço de entrega editado",
+    )
+
+
+@transaction.atomic
+def proposal_accept(*, part: Buyer | DeliveryAddress, actor: User) -> None:
+    """Take what the platform sent; the part follows the platform again."""
+    part = type(part).objects.select_for_update().get(pk=part.pk)
+    if part.proposal is None:
+        return
+    names = BUYER_FIELDS if isinstance(part, Buyer) else ADDRESS_FIELDS
+    for name in names:
+        if name in part.proposal:
+            setattr(part, name, part.proposal[name])
+    part.edited_at = part.proposal = None
+    part.save()
+    _note(part.order_id, "Mudança vinda do e-commerce aceita", actor)
+
+
+@transaction.atomic
+def proposal_keep(*, part: Buyer | DeliveryAddress, actor: User) -> None:
+    """Keep what the operator wrote and forget the platform's proposal."""
+    if type(part).objects.filter(pk=part.pk, proposal__isnull=False).update(proposal=None):
+        _note(part.order_id, "Mudança vinda do e-commerce recusada: mantido o que foi editado aqui", actor)
+
+
+def _edit(
+    model: type[Buyer] | type[DeliveryAddress], order: Order, fields: dict[str, Any], actor: User, text: str
+) -> None:
+    changes = {**fields, "edited_at": timezone.now(), "proposal": None}
+    model.objects.update_or_create(order=order, defaults=changes)
+    _note(order.pk, text, actor)
+
+
+def _note(order_id: int, text: str, actor: User) -> None:
+    order_events_append(drafts=[EventDraft(order_id, "edited", text)], actor=actor)

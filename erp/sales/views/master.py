@@ -1,0 +1,147 @@
+"""*Cadastros* of sales: carriers, shipping and payment methods. One declaration per page."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from django.contrib import messages
+from django.db import transaction
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.generic import View
+
+from erp.accounts.models import Company, User
+from erp.accounts.services import audit_append
+from erp.sales.forms import CarrierForm, CompanyForm, PaymentMethodForm, ShippingMethodForm
+from erp.sales.models import Carrier, PaymentMethod, ShippingMethod
+from erp.web.lists import Column, Empty, Link, ListPage, Tab
+
+ACTIVE_TABS = (
+    Tab("active", "ativas", Q(is_active=True)),
+    Tab("inactive", "inativas", Q(is_active=False)),
+)
+
+
+class MasterList(ListPage[Any]):
+    """Rows of the user's company, each leading to its form."""
+
+    model: ClassVar[type[Model]]
+    singular: ClassVar[str]
+    url_stem: ClassVar[str]
+    pretitle = "Cadastros"
+    tabs = ACTIVE_TABS
+    order_by = ("name", "pk")
+    search_fields = ("name",)
+    search_label = "nome"
+
+    @property
+    def empty(self) -> Empty:  # type: ignore[override]
+        return Empty("Nada cadastrado", "Inclua o primeiro cadastro para usá-lo nos pedidos.", self._create())
+
+    def _create(self) -> Link:
+        return Link(f"Incluir {self.singular}", reverse(f"{self.url_stem}_create"), "plus", primary=True)
+
+    def queryset(self) -> QuerySet[Any]:
+        return self.model._default_manager.filter(company_id=cast(User, self.request.user).company_id)
+
+    def page_links(self) -> list[Link]:
+        return [self._create()]
+
+    def row_url(self, obj: Any) -> str:
+        return reverse(self.url_stem, args=[obj.pk])
+
+
+class CarrierList(MasterList):
+    model = Carrier
+    title, singular, noun, url_stem = "Transportadoras", "transportadora", "transportadora", "sales:carrier"
+    columns = (Column("Nome"), Column("Código no e-commerce"), Column("CNPJ", css="d-none d-md-table-cell"))
+    row_template = "sales/carrier_row.html"
+    search_fields = ("name", "code", "tax_id")
+
+
+class ShippingMethodList(MasterList):
+    model = ShippingMethod
+    title, singular, noun = "Formas de envio", "forma de envio", "forma de envio"
+    url_stem = "sales:shipping_method"
+    columns = (
+        Column("Nome"),
+        Column("Tipo"),
+        Column("Transportadora", css="d-none d-md-table-cell"),
+        Column("Prazo (dias úteis)", numeric=True),
+    )
+    row_template = "sales/shipping_method_row.html"
+
+    def queryset(self) -> QuerySet[Any]:
+        return super().queryset().select_related("carrier")
+
+
+class PaymentMethodList(MasterList):
+    model = PaymentMethod
+    title, singular, noun = "Formas de recebimento", "forma de recebimento", "forma de recebimento"
+    url_stem = "sales:payment_method"
+    columns = (Column("Nome"),)
+    row_template = "sales/payment_method_row.html"
+
+
+class MasterForm(View):
+    """Create (no pk) or edit one row of the user's company; the change is audited."""
+
+    page: ClassVar[type[MasterList]]
+    form_class: ClassVar[type[CompanyForm]]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        self.user = cast(User, request.user)
+        self.company = cast(Company, self.user.company)
+        return super().dispatch(request, *args, **kwargs)
+
+    def get(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
+        return self._show(self._form(pk))
+
+    def post(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
+        form = self._form(pk)
+        if not form.is_valid():
+            return self._show(form)
+        self._save(form)
+        messages.success(request, f"{form.instance} salvo em {self.page.title.lower()}.")
+        return redirect(f"{self.page.url_stem}s")
+
+    @transaction.atomic
+    def _save(self, form: CompanyForm) -> None:
+        row = form.save()
+        audit_append(
+            company_id=self.company.pk,
+            actor=self.user,
+            action=f"{row._meta.model_name}.saved",
+            subject=f"{row._meta.model_name}:{row.pk}",
+            text=f"{self.page.singular.capitalize()} {row} salva",
+            data={"fields": form.changed_data},
+        )
+
+    def _form(self, pk: int | None) -> CompanyForm:
+        own = self.page.model._default_manager.filter(company=self.company)
+        instance = get_object_or_404(own, pk=pk) if pk else self.page.model()
+        return self.form_class(self.request.POST or None, instance=instance, company=self.company)
+
+    def _show(self, form: CompanyForm) -> HttpResponse:
+        name = str(form.instance) if form.instance.pk else f"Incluir {self.page.singular}"
+        context = {
+            "form": form,
+            "title": name,
+            "pretitle": f"Cadastros · {self.page.title}",
+            "cancel_url": reverse(f"{self.page.url_stem}s"),
+        }
+        return render(self.request, "components/form_page.html", context)
+
+
+class CarrierEdit(MasterForm):
+    page, form_class = CarrierList, CarrierForm
+
+
+class ShippingMethodEdit(MasterForm):
+    page, form_class = ShippingMethodList, ShippingMethodForm
+
+
+class PaymentMethodEdit(MasterForm):
+    page, form_class = PaymentMethodList, PaymentMethodForm

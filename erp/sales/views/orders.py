@@ -1,0 +1,199 @@
+"""*Pedidos de venda*: list, detail with timeline, and what an operator may edit."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from erp import channels
+from erp.accounts.models import Company, Store, User
+from erp.sales.forms import BuyerForm, DeliveryAddressForm, OrderShippingForm
+from erp.sales.models import Buyer, DeliveryAddress, Order, ShippingMethod
+from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
+from erp.sales.services import orders_shipping_set
+from erp.sales.statuses import OrderStatus
+from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Link, ListPage, Tab
+from erp.web.paging import older_page
+
+EVENTS_PER_PAGE = 30
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def stores_of(request: HttpRequest) -> list[tuple[int, str]]:
+    """Choices of the filter *loja*."""
+    return list(Store.objects.visible_to(_user(request)).order_by("name").values_list("pk", "name"))
+
+
+def shipping_methods_of(request: HttpRequest) -> list[tuple[int, str]]:
+    """Choices of the filter *forma de envio*."""
+    own = ShippingMethod.objects.filter(company_id=_user(request).company_id)
+    return list(own.order_by("name").values_list("pk", "name"))
+
+
+class OrderList(ListPage[Order]):
+    title = "Pedidos de venda"
+    pretitle = "Vendas"
+    noun = "pedido"
+    columns = (
+        Column("Pedido"),
+        Column("Loja", css="d-none d-lg-table-cell"),
+        Column("Data", css="d-none d-md-table-cell"),
+        Column("Comprador"),
+        Column("Situação"),
+        Column("No e-commerce", css="d-none d-md-table-cell"),
+        Column("Forma de envio", css="d-none d-xl-table-cell"),
+        Column("Total", numeric=True),
+    )
+    row_template = "sales/order_row.html"
+    order_by = ("-placed_at", "-pk")
+    search_fields = ("external_id", "buyer__name", "number")
+    search_label = "número, número no Kwai ou comprador"
+    tabs = (
+        Tab("all", "todas"),
+        *(Tab(status.value, status.label.lower(), Q(status=status)) for status in OrderStatus),
+    )
+    filters = (
+        ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
+        ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
+        DateFilter("since", "Desde", "placed_at__date__gte"),
+        DateFilter("until", "Até", "placed_at__date__lte"),
+    )
+    actions = (Action("shipping", "definir forma de envio", "truck-delivery", leads_to="sales:orders_shipping"),)
+    poll_seconds = 15
+
+    @property
+    def empty(self) -> Empty:  # type: ignore[override]
+        return Empty(
+            "Nenhum pedido de venda",
+            "Conecte uma loja em Integrações; os pedidos aparecem aqui depois de recebidos.",
+            Link("Abrir Integrações", reverse("kwai:stores"), "plug"),
+        )
+
+    def queryset(self) -> QuerySet[Order]:
+        rows = Order.objects.visible_to(_user(self.request))
+        return rows.select_related("buyer", "store", "shipping_method", "carrier")
+
+    def decorate(self, objects: list[Order]) -> None:
+        found = channels.badges([order.pk for order in objects])
+        for order in objects:
+            order.channel_badges = found[order.pk]  # type: ignore[attr-defined]
+
+    def row_label(self, obj: Order) -> str:
+        return f"Pedido {obj.number}"
+
+    def row_url(self, obj: Order) -> str:
+        return reverse("sales:order", args=[obj.pk])
+
+
+@require_safe
+def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    order = _order(request, pk)
+    events, older = older_page(order.events.select_related("actor"), request.GET.get("before"), EVENTS_PER_PAGE)
+    context = {
+        "order": order,
+        "lines": order.lines.select_related("sku"),
+        "events": events,
+        "older": older,
+        "channel_panel": channels.panel(order.pk),
+        "status": OrderStatus(order.status),
+    }
+    template = "sales/order_timeline.html" if request.headers.get("HX-Request") else "sales/order.html"
+    return render(request, template, context)
+
+
+def order_shipping(request: HttpRequest, pk: int) -> HttpResponse:
+    """Forma de envio, transportadora and forma de recebimento of one order."""
+    order = _order(request, pk)
+    company = cast(Company, _user(request).company)
+    form = OrderShippingForm(request.POST or None, instance=order, company=company)
+    if request.method == "POST" and form.is_valid():
+        _shipping_save([order.pk], form, _user(request))
+        Order.objects.filter(pk=order.pk).update(payment_method=form.cleaned_data["payment_method"])
+        messages.success(request, "Envio e recebimento salvos.")
+        return redirect("sales:order", pk=order.pk)
+    return _form_page(request, form, f"Envio do pedido {order.number}", order)
+
+
+def orders_shipping(request: HttpRequest) -> HttpResponse:
+    """The same for many: the list sends `ids`; the answered form sends them again with its choice."""
+    ids = [int(text) for text in request.POST.getlist("ids") if text.isascii() and text.isdigit()][:500]
+    orders = Order.objects.visible_to(_user(request)).filter(pk__in=ids)
+    company = cast(Company, _user(request).company)
+    chosen = request.POST if "shipping_method" in request.POST else None
+    form = OrderShippingForm(chosen, instance=Order(), company=company)
+    del form.fields["payment_method"]
+    if chosen is not None and form.is_valid():
+        changed = _shipping_save([order.pk for order in orders], form, _user(request))
+        messages.success(request, f"Forma de envio definida em {changed} pedido(s).")
+        return redirect("sales:orders")
+    return render(
+        request,
+        "sales/orders_shipping.html",
+        {"form": form, "orders": orders.order_by("number"), "title": "Definir forma de envio"},
+    )
+
+
+def order_buyer(request: HttpRequest, pk: int) -> HttpResponse:
+    order = _order(request, pk)
+    form = BuyerForm(request.POST or None, instance=Buyer.objects.filter(order=order).first())
+    if request.method == "POST" and form.is_valid():
+        buyer_edit(order=order, fields=form.cleaned_data, actor=_user(request))
+        messages.success(request, "Comprador salvo. Mudanças do e-commerce passam a pedir confirmação.")
+        return redirect("sales:order", pk=order.pk)
+    return _form_page(request, form, f"Comprador do pedido {order.number}", order)
+
+
+def order_address(request: HttpRequest, pk: int) -> HttpResponse:
+    order = _order(request, pk)
+    form = DeliveryAddressForm(
+        request.POST or None, instance=DeliveryAddress.objects.filter(order=order).first()
+    )
+    if request.method == "POST" and form.is_valid():
+        address_edit(order=order, fields=form.cleaned_data, actor=_user(request))
+        messages.success(request, "Endereço salvo. Mudanças do e-commerce passam a pedir confirmação.")
+        return redirect("sales:order", pk=order.pk)
+    return _form_page(request, form, f"Endereço do pedido {order.number}", order)
+
+
+@require_POST
+def order_proposal(request: HttpRequest, pk: int, part: str) -> HttpResponse:
+    """*aceitar* or *manter* a change that came from the platform after an edit here."""
+    order = _order(request, pk)
+    target: Buyer | DeliveryAddress = order.buyer if part == "comprador" else order.address
+    decide = proposal_accept if request.POST.get("decision") == "accept" else proposal_keep
+    decide(part=target, actor=_user(request))
+    return redirect("sales:order", pk=order.pk)
+
+
+def _order(request: HttpRequest, pk: int) -> Order:
+    rows = Order.objects.visible_to(_user(request)).select_related(
+        "store", "buyer", "address", "shipping_method", "carrier", "payment_method"
+    )
+    return get_object_or_404(rows, pk=pk)
+
+
+def _shipping_save(ids: list[int], form: OrderShippingForm, user: User) -> int:
+    method, carrier = form.cleaned_data["shipping_method"], form.cleaned_data["carrier"]
+    carrier_id = carrier.pk if carrier else (method.carrier_id if method else None)
+    return orders_shipping_set(
+        order_ids=ids, shipping_method_id=method.pk if method else None, carrier_id=carrier_id, actor=user
+    )
+
+
+def _form_page(request: HttpRequest, form: Any, title: str, order: Order) -> HttpResponse:
+    context = {
+        "form": form,
+        "title": title,
+        "pretitle": "Vendas · Pedidos de venda",
+        "cancel_url": reverse("sales:order", args=[order.pk]),
+    }
+    return render(request, "components/form_page.html", context)

@@ -1,0 +1,30 @@
+"""Keyset paging for histories: older entries by "before this one", steady while new ones arrive."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+from django.utils.dateparse import parse_datetime
+
+M = TypeVar("M", bound=Model)
+
+
+def older_page(rows: QuerySet[M], before: str | None, size: int) -> tuple[list[M], str]:
+    """The newest `size` rows by (`at`, `pk`) that lie before the position `before`, and the position
+    to ask next, empty at the end. An unreadable position starts from the newest."""
+    found = list(rows.filter(_before(before)).order_by("-at", "-pk")[: size + 1])
+    shown = found[:size]
+    last: Any = shown[-1] if len(found) > size else None
+    return shown, f"{last.at.isoformat()}~{last.pk}" if last else ""
+
+
+def _before(position: str | None) -> Q:
+    at_text, _, pk_text = (position or "").partition("~")
+    try:
+        at = parse_datetime(at_text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or not (pk_text.isascii() and pk_text.isdigit() and len(pk_text) < 19):
+        return Q()
+    return Q(at__lt=at) | Q(at=at, pk__lt=int(pk_text))
