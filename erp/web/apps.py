@@ -1,0 +1,14 @@
+"""The shell: layout, home, search and the scaffolds of every screen. Knows no app but accounts."""
+
+from django.apps import AppConfig
+
+
+class WebConfig(AppConfig):
+    name = "erp.web"
+    label = "web"
+    verbose_name = "Telas"
+
+    def ready(self) -> None:
+        from erp.web import registry
+
+        registry.sidebar_register(section="início", label="Início", url_name="web:home", icon="home", order=0)

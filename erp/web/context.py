@@ -1,0 +1,22 @@
+"""What every template of the shell can name. Lazy: a table refreshed by itself never builds the sidebar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from erp.accounts.models import User
+from erp.web import registry
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """`sidebar_sections`, the current `company` (None before set-up and signed out) and `demo_mode`."""
+    user = getattr(request, "user", None)
+    return {
+        "sidebar_sections": SimpleLazyObject(lambda: registry.sidebar_for(request)),
+        "company": SimpleLazyObject(lambda: user.company) if isinstance(user, User) else None,
+        "demo_mode": bool(getattr(settings, "ERP_DEMO", False)),
+    }

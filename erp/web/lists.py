@@ -1,0 +1,428 @@
+"""List pages as declarations: tabs with counts, filters, search, paging, bulk and row actions.
+
+A view subclasses `ListPage`, names its columns and writes one template with the `<td>`s of a row. The same
+address answers the page, or only the list when htmx asks for it; actions are POSTed back to it and answered
+with the list under a panel of results. `docs/screens.md` has an example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.dateparse import parse_date
+from django.views.generic import View
+
+from erp.accounts.models import User
+from erp.accounts.permissions import may
+from erp.channels import Outcome, RowResult
+from erp.web.results import Results, results_named
+
+M = TypeVar("M", bound=Model)
+Choices = Iterable[tuple[Any, Any]]
+
+LIST_ID = "list"
+SWAPPED = (LIST_ID, "list-rows")  # all of it after a click, its rows alone when it refreshes by itself
+GONE = "Este item não está mais ao seu alcance. Atualize a lista."
+NOTHING_CHOSEN = "Nenhuma linha marcada. Marque as linhas desejadas e repita a ação."
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading. `css` goes to its cell, e.g. `d-none d-lg-table-cell` (write the same on the `<td>`)."""
+
+    label: str
+    numeric: bool = False
+    css: str = ""
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A slice of the list with its count; the first one declared is the one shown at first."""
+
+    key: str
+    label: str
+    condition: Q = field(default_factory=Q)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A button of the page header or an entry of a row's menu that only leads somewhere."""
+
+    label: str
+    url: str
+    icon: str = ""
+    primary: bool = False
+    new_tab: bool = False
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something to do to the chosen rows: POSTed as `action`, handled by `ListPage.run`.
+
+    `leads_to` (a URL name) sends the ids to that address instead, for an action that asks for more first.
+    `download` says the answer is a file. `in_bar` shows the button outright instead of under *mais ações*.
+    `permission` is a URL name whose POST the role must be allowed; empty asks what this list asks.
+    """
+
+    name: str
+    label: str
+    icon: str = ""
+    tone: str = ""
+    confirm: str = ""
+    in_bar: bool = False
+    in_row: bool = True
+    in_bulk: bool = True
+    download: bool = False
+    leads_to: str = ""
+    permission: str = ""
+
+
+@dataclass(frozen=True)
+class Empty:
+    """What an empty list says, and what to do next."""
+
+    title: str = "Nada por aqui ainda"
+    text: str = ""
+    link: Link | None = None
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A field of the filter bar; `lookup` is an ORM lookup or a function from the typed text to a `Q`."""
+
+    name: str
+    label: str
+    lookup: str | Callable[[Any], Q]
+    kind: ClassVar[str] = "text"
+
+    def condition(self, text: str, request: HttpRequest) -> Q | None:
+        """The rows to keep, or None when `text` is no usable value: a wrong address never empties a list."""
+        value = self.parse(text, request)
+        if value is None:
+            return None
+        return self.lookup(value) if callable(self.lookup) else Q(**{self.lookup: value})
+
+    def parse(self, text: str, request: HttpRequest) -> Any:
+        return text or None
+
+    def options(self, request: HttpRequest) -> list[tuple[str, str]]:
+        return []
+
+
+@dataclass(frozen=True)
+class ChoiceFilter(Filter):
+    choices: Choices | Callable[[HttpRequest], Choices] = ()
+    all_label: str = "todas"
+    kind: ClassVar[str] = "choice"
+
+    def options(self, request: HttpRequest) -> list[tuple[str, str]]:
+        choices = self.choices(request) if callable(self.choices) else self.choices
+        return [(str(value), str(label)) for value, label in choices]
+
+    def parse(self, text: str, request: HttpRequest) -> str | None:
+        return text if text in dict(self.options(request)) else None
+
+
+@dataclass(frozen=True)
+class DateFilter(Filter):
+    kind: ClassVar[str] = "date"
+
+    def parse(self, text: str, request: HttpRequest) -> date | None:
+        try:
+            return parse_date(text)
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True)
+class ActionState:
+    """An action as one row, or the whole list, offers it: with a reason it is greyed."""
+
+    action: Action
+    reason: str = ""
+
+    @property
+    def url(self) -> str:
+        return reverse(self.action.leads_to) if self.action.leads_to else ""
+
+
+@dataclass
+class Row(Generic[M]):
+    """One line of the table. `id` is text so that no template puts a thousands separator into it."""
+
+    object: M
+    id: str
+    label: str
+    url: str
+    actions: list[ActionState]
+    links: Sequence[Link]
+    checked: bool
+
+    @property
+    def refused(self) -> str:
+        """Names of the actions this row cannot take, for the bulk bar's count."""
+        return " ".join(state.action.name for state in self.actions if state.reason)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where in the list we are. Numbers, because operators say "page 3" to one another."""
+
+    number: int
+    size: int
+    total: int
+
+    @property
+    def last(self) -> int:
+        return max(1, -(-self.total // self.size))
+
+    @property
+    def offset(self) -> int:
+        return (self.number - 1) * self.size
+
+    @property
+    def first_row(self) -> int:
+        return min(self.offset + 1, self.total)
+
+    @property
+    def last_row(self) -> int:
+        return min(self.offset + self.size, self.total)
+
+    @property
+    def previous(self) -> int | None:
+        return self.number - 1 if self.number > 1 else None
+
+    @property
+    def next(self) -> int | None:
+        return self.number + 1 if self.number < self.last else None
+
+    @property
+    def shown(self) -> list[int | None]:
+        """The numbers to print; None stands for a gap."""
+        near = [n for n in range(1, self.last + 1) if n in (1, self.last) or abs(n - self.number) <= 2]
+        shown: list[int | None] = []
+        for n in near:
+            if shown and n - cast(int, shown[-1]) > 1:
+                shown.append(None)
+            shown.append(n)
+        return shown
+
+
+class ListPage(View, Generic[M]):
+    """Base of every list. Override `queryset` and, with actions, `run` and `check`."""
+
+    title: str = ""
+    pretitle: str = ""
+    noun: str = "linha"
+    columns: Sequence[Column] = ()
+    row_template: str = ""
+    order_by: Sequence[str] = ()
+    tabs: Sequence[Tab] = ()
+    filters: Sequence[Filter] = ()
+    search_fields: Sequence[str] = ()
+    search_label: str = "Buscar"
+    actions: Sequence[Action] = ()
+    empty: Empty = Empty()
+    page_size: int = 50
+    poll_seconds: int = 0
+    template_name: str = "web/list.html"
+    partial_name: str = "web/list_partial.html"
+
+    def queryset(self) -> QuerySet[M]:
+        """Every row this user may see, with what the row template reads joined in."""
+        raise NotImplementedError
+
+    def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        """Why `action` is not possible, by id; in a constant number of queries. Greys menus, nothing more."""
+        return {}
+
+    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult] | HttpResponse:
+        """Do it: one result per id, refusals included, or a file. Only ids of `queryset()` arrive here."""
+        raise NotImplementedError
+
+    def decorate(self, objects: list[M]) -> None:
+        """Put onto the objects of one page what needs a query for all of them at once (badges, markers)."""
+
+    def page_links(self) -> Sequence[Link]:
+        """Buttons of the page header."""
+        return ()
+
+    def row_links(self, obj: M) -> Sequence[Link]:
+        """Entries at the top of a row's menu."""
+        return ()
+
+    def row_label(self, obj: M) -> str:
+        """How results and screen readers name the row."""
+        return str(obj)
+
+    def row_url(self, obj: M) -> str:
+        """The row's detail page; shown as *abrir* in its menu and as link in the results."""
+        return ""
+
+    def extra_context(self) -> dict[str, Any]:
+        return {}
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.answer()
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """A row's menu posts `row_action=name:id`; the bulk bar posts `action=name` and the ticked `ids`."""
+        name, ids = self._asked()
+        action = self._permitted_action(name)
+        if not ids:
+            return self.answer(notice=NOTHING_CHOSEN)
+        known = {obj.pk: obj for obj in self.queryset().filter(pk__in=ids)}
+        outcome = self.run(name, [pk for pk in ids if pk in known]) if known else []
+        if isinstance(outcome, HttpResponse):
+            return outcome
+        gone = [RowResult(pk, Outcome.REFUSED, GONE) for pk in ids if pk not in known]
+        names = {pk: (self.row_label(obj), self.row_url(obj)) for pk, obj in known.items()}
+        return self.answer(results=results_named(action.label, [*outcome, *gone], names))
+
+    def answer(self, *, results: Results | None = None, notice: str = "") -> HttpResponse:
+        """The page, or only its list when htmx swaps it."""
+        template = self.partial_name if self._is_partial() else self.template_name
+        response = render(self.request, template, self.context(results=results, notice=notice))
+        patch_vary_headers(response, ["HX-Request", "HX-Target"])
+        return response
+
+    def context(self, *, results: Results | None = None, notice: str = "") -> dict[str, Any]:
+        tab = self._current_tab()
+        found = self._found()
+        counts = self._counts(found)
+        page = self._page(counts[tab.key])
+        objects = list(self._ordered(found.filter(tab.condition))[page.offset : page.offset + page.size])
+        self.decorate(objects)
+        return {
+            "view": self,
+            "list_id": LIST_ID,
+            "results": results,
+            "notice": notice,
+            "current_tab": tab,
+            "tabs": [(each, counts[each.key], each is tab) for each in self.tabs],
+            "filters": self._filter_fields(),
+            "search_text": self._search_text(),
+            "is_filtered": self._is_filtered(),
+            "page": page,
+            "rows": self._rows(objects),
+            "actions": self._bulk_actions(),
+            "columns": self.columns,
+            **self.extra_context(),
+        }
+
+    def _is_partial(self) -> bool:
+        headers = self.request.headers
+        return headers.get("HX-Target") in SWAPPED and "HX-History-Restore-Request" not in headers
+
+    def _asked(self) -> tuple[str, list[int]]:
+        name, _, row_id = self.request.POST.get("row_action", "").partition(":")
+        raw = [row_id] if name else self.request.POST.getlist("ids")
+        ids = [int(text) for text in raw if text.isascii() and text.isdigit() and len(text) < 19]
+        return name or self.request.POST.get("action", ""), list(dict.fromkeys(ids))
+
+    def _permitted_action(self, name: str) -> Action:
+        action = next((each for each in self.actions if each.name == name), None)
+        if action is None or self._denied(action):
+            raise PermissionDenied
+        return action
+
+    def _denied(self, action: Action) -> bool:
+        match = self.request.resolver_match
+        url_name = action.permission or (match.view_name if match else "")
+        return not (isinstance(self.request.user, User) and may(self.request.user, url_name, "POST"))
+
+    def _current_tab(self) -> Tab:
+        wanted = self.request.GET.get("tab", "")
+        first = self.tabs[0] if self.tabs else Tab("", "")
+        return next((tab for tab in self.tabs if tab.key == wanted), first)
+
+    def _search_text(self) -> str:
+        return self.request.GET.get("q", "").replace("\x00", "").strip()[:100]
+
+    def _is_filtered(self) -> bool:
+        return bool(self._search_text()) or any(self.request.GET.get(each.name) for each in self.filters)
+
+    def _found(self) -> QuerySet[M]:
+        """Everything the filters and the search keep, before the tab."""
+        found = self.queryset()
+        for each in self.filters:
+            condition = each.condition(self.request.GET.get(each.name, "").replace("\x00", ""), self.request)
+            found = found if condition is None else found.filter(condition)
+        return found.filter(self.search_condition(self._search_text()))
+
+    def search_condition(self, text: str) -> Q:
+        """Every typed word must be in one of `search_fields`; override for an exact, indexed search."""
+        condition = Q()
+        for word in text.split()[:6]:
+            any_field = Q()
+            for name in self.search_fields:
+                any_field |= Q(**{f"{name}__icontains": word})
+            condition &= any_field
+        return condition
+
+    def _counts(self, found: QuerySet[M]) -> dict[str, int]:
+        """Rows of every tab in one query."""
+        tabs = self.tabs or (Tab("", ""),)
+        totals = found.order_by().aggregate(
+            **{f"tab{i}": Count("pk", filter=tab.condition) for i, tab in enumerate(tabs)}
+        )
+        return {tab.key: totals[f"tab{i}"] for i, tab in enumerate(tabs)}
+
+    def _page(self, total: int) -> Page:
+        text = self.request.GET.get("page", "")
+        wanted = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 1
+        last = Page(1, self.page_size, total).last
+        return Page(min(max(wanted, 1), last), self.page_size, total)
+
+    def _ordered(self, found: QuerySet[M]) -> QuerySet[M]:
+        """Ends in the primary key: without it rows jump between pages."""
+        names = list(self.order_by)
+        return found.order_by(*names) if names and names[-1].endswith("pk") else found.order_by(*names, "-pk")
+
+    def _filter_fields(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "filter": each,
+                "value": self.request.GET.get(each.name, ""),
+                "options": each.options(self.request),
+            }
+            for each in self.filters
+        ]
+
+    def _bulk_actions(self) -> list[ActionState]:
+        return [
+            ActionState(action, self._general_reason(action)) for action in self.actions if action.in_bulk
+        ]
+
+    def _general_reason(self, action: Action) -> str:
+        return "Seu perfil não permite esta ação." if self._denied(action) else ""
+
+    def _rows(self, objects: list[M]) -> list[Row[M]]:
+        ids = [obj.pk for obj in objects]
+        reasons = {action.name: self.check(action.name, ids) if ids else {} for action in self.actions}
+        general = {action.name: self._general_reason(action) for action in self.actions}
+        checked = set(self.request.POST.getlist("ids"))
+        return [
+            Row(
+                object=obj,
+                id=str(obj.pk),
+                label=self.row_label(obj),
+                url=self.row_url(obj),
+                actions=[
+                    ActionState(action, general[action.name] or reasons[action.name].get(obj.pk, ""))
+                    for action in self.actions
+                ],
+                links=self.row_links(obj),
+                checked=str(obj.pk) in checked,
+            )
+            for obj in objects
+        ]

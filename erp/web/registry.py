@@ -1,0 +1,172 @@
+"""What other apps add to the shell from `AppConfig.ready()`: sidebar entries, home cards, search sources.
+
+Everything names a URL and is shown only to those whose role may open it (`erp.accounts.permissions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from erp.accounts.models import User
+from erp.accounts.permissions import may
+
+SECTIONS = ("início", "cadastros", "vendas", "configurações")
+
+
+@dataclass(frozen=True)
+class SidebarEntry:
+    """A link of the sidebar. `badge` answers a number or a short text, None or 0 for no badge."""
+
+    section: str
+    label: str
+    url_name: str
+    icon: str
+    order: int = 50
+    badge: Callable[[HttpRequest], int | str | None] | None = None
+
+
+@dataclass(frozen=True)
+class CardContent:
+    """What a home card says: one figure, what it means, and the next step (the label of its button)."""
+
+    value: int | str
+    text: str
+    next_step: str = ""
+    tone: str = "blue"
+
+
+@dataclass(frozen=True)
+class HomeCard:
+    """A card of the home page. `content` answers None when there is nothing worth saying."""
+
+    label: str
+    url_name: str
+    icon: str
+    content: Callable[[HttpRequest], CardContent | None]
+    order: int = 50
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    label: str
+    url: str
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class SearchSource:
+    """A kind of thing the search box finds. `search` gets the typed text and answers at most ten hits."""
+
+    label: str
+    url_name: str
+    icon: str
+    search: Callable[[HttpRequest, str], Iterable[SearchHit]]
+    order: int = 50
+
+
+@dataclass(frozen=True)
+class SidebarLink:
+    label: str
+    url: str
+    icon: str
+    badge: int | str | None
+    active: bool
+
+
+_sidebar: dict[str, SidebarEntry] = {}
+_cards: dict[str, HomeCard] = {}
+_sources: dict[str, SearchSource] = {}
+
+
+def sidebar_register(
+    *,
+    section: str,
+    label: str,
+    url_name: str,
+    icon: str,
+    order: int = 50,
+    badge: Callable[[HttpRequest], int | str | None] | None = None,
+) -> None:
+    """Add a link to a section of the sidebar; registering a URL name again replaces its entry.
+
+    Raises ValueError for a section that is not one of `SECTIONS`.
+    """
+    if section not in SECTIONS:
+        raise ValueError(f"unknown sidebar section {section!r}; known: {SECTIONS}")
+    _sidebar[url_name] = SidebarEntry(section, label, url_name, icon, order, badge)
+
+
+def home_card_register(
+    *,
+    label: str,
+    url_name: str,
+    icon: str,
+    content: Callable[[HttpRequest], CardContent | None],
+    order: int = 50,
+) -> None:
+    """Add a card to the home page; one per label. The card leads to `url_name`."""
+    _cards[label] = HomeCard(label, url_name, icon, content, order)
+
+
+def search_source_register(
+    *,
+    label: str,
+    url_name: str,
+    icon: str,
+    search: Callable[[HttpRequest, str], Iterable[SearchHit]],
+    order: int = 50,
+) -> None:
+    """Let the search box find one more kind of thing; `url_name` says whose permission it takes."""
+    _sources[label] = SearchSource(label, url_name, icon, search, order)
+
+
+def sidebar_for(request: HttpRequest) -> list[tuple[str, list[SidebarLink]]]:
+    """The sections with something in them for this user, in order, each with its links."""
+    entries = sorted(
+        (entry for entry in _sidebar.values() if _opens(request, entry.url_name)),
+        key=lambda entry: (entry.order, entry.label),
+    )
+    active = _active_url(request, [reverse(entry.url_name) for entry in entries])
+    sections = [
+        (section, [_link(entry, request, active) for entry in entries if entry.section == section])
+        for section in SECTIONS
+    ]
+    return [(section, links) for section, links in sections if links]
+
+
+def home_cards_for(request: HttpRequest) -> list[tuple[HomeCard, CardContent]]:
+    cards = sorted(_cards.values(), key=lambda card: (card.order, card.label))
+    contents = ((card, card.content(request)) for card in cards if _opens(request, card.url_name))
+    return [(card, content) for card, content in contents if content is not None]
+
+
+def search_for(request: HttpRequest, text: str) -> list[tuple[SearchSource, list[SearchHit]]]:
+    """The sources this user may see that found something."""
+    sources = sorted(_sources.values(), key=lambda source: (source.order, source.label))
+    found = (
+        (source, list(source.search(request, text))) for source in sources if _opens(request, source.url_name)
+    )
+    return [(source, hits) for source, hits in found if hits]
+
+
+def _opens(request: HttpRequest, url_name: str) -> bool:
+    return isinstance(request.user, User) and may(request.user, url_name)
+
+
+def _link(entry: SidebarEntry, request: HttpRequest, active: str) -> SidebarLink:
+    url = reverse(entry.url_name)
+    badge = entry.badge(request) if entry.badge else None
+    return SidebarLink(entry.label, url, entry.icon, badge or None, url == active)
+
+
+def _active_url(request: HttpRequest, urls: list[str]) -> str:
+    """The entry whose address is the longest beginning of this page's, so that a detail marks its list."""
+    return max((url for url in urls if _covers(url, request.path)), key=len, default="")
+
+
+def _covers(url: str, path: str) -> bool:
+    return path == url or (url != reverse("web:home") and path.startswith(url))

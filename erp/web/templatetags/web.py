@@ -1,0 +1,167 @@
+"""The small pieces pages are written with; a template builtin, so nothing to load (`docs/screens.md`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.forms.boundfield import BoundField
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from erp.channels import Badge
+from erp.money import money_format
+from erp.web import forms
+
+register = template.Library()
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+NOTHING = "—"
+TONES = {
+    "debug": ("secondary", "info-circle"),
+    "info": ("blue", "info-circle"),
+    "success": ("green", "circle-check"),
+    "warning": ("yellow", "alert-triangle"),
+    "error": ("red", "alert-circle"),
+}
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """`{% icon "printer" %}`: a drawing of the sprite; screen readers skip it, so text stands beside."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        css,
+        static("vendor/tabler-icons/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def badge(status: Any = None, label: str = "", colour: str = "") -> SafeString:
+    """`{% badge situation %}` (has `label` and `colour`) or `{% badge label="x" colour="red" %}`."""
+    text = label or getattr(status, "label", status)
+    if not text:
+        return SafeString(NOTHING)
+    tone = colour or getattr(status, "colour", "secondary")
+    return format_html(
+        '<span class="badge bg-{0}-lt"><span class="badge-dot bg-{0}"></span>{1}</span>', tone, text
+    )
+
+
+@register.inclusion_tag("components/marker.html")
+def marker(
+    text: str, icon: str = "check", colour: str = "green", at: datetime | None = None
+) -> dict[str, object]:
+    """`{% marker "rastreio enviado" icon="truck" at=job.done_at %}`: a fact worth seeing in a list."""
+    return {"marker": Badge(text, colour, icon, title=f"{text} em {moment(at)}" if at else "")}
+
+
+@register.inclusion_tag("components/markers.html")
+def markers(badges: Iterable[Badge] | None) -> dict[str, object]:
+    """`{% markers order.badges %}`: what a channel or a room says about a row (`erp.channels.Badge`)."""
+    return {"markers": badges or ()}
+
+
+@register.inclusion_tag("components/copy.html")
+def copy(value: object, label: str = "Copiar", show: bool = True) -> dict[str, object]:
+    """`{% copy invoice.access_key %}`: the value with a button that copies it."""
+    return {"value": value, "label": label, "show": show}
+
+
+@register.inclusion_tag("components/progress.html")
+def progress(
+    label: str, done: int, total: int, errors: int = 0, url: str = "", seconds: int = 2
+) -> dict[str, object]:
+    """`{% progress "Emitindo etiquetas" 84 120 errors=2 url=... %}`; a `url` is asked again by itself."""
+    running = bool(url) and done < total
+    return {
+        "label": label,
+        "done": done,
+        "total": total,
+        "percent": 100 * done // total if total else 0,
+        "errors": errors,
+        "url": url if running else "",
+        "seconds": seconds,
+    }
+
+
+@register.simple_block_tag
+def card(content: str, title: str = "", css: str = "", table: bool = False) -> SafeString:
+    """`{% card "Transporte" %}…{% endcard %}`; `table=True` leaves out the padding, for a table or facts."""
+    head = (
+        format_html('<div class="card-header"><h2 class="card-title">{}</h2></div>', title) if title else ""
+    )
+    body = content if table else format_html('<div class="card-body">{}</div>', SafeString(content))
+    return format_html('<section class="card mb-3 {}">{}{}</section>', css, head, SafeString(body))
+
+
+@register.simple_block_tag
+def facts(content: str) -> SafeString:
+    """`{% facts %}{% fact "CPF" %}…{% endfact %}{% endfacts %}`: names and values in two columns."""
+    return format_html('<dl class="facts">{}</dl>', SafeString(content))
+
+
+@register.simple_block_tag
+def fact(content: str, label: str) -> SafeString:
+    value = SafeString(content.strip() or NOTHING)
+    return format_html('<div class="fact"><dt>{}</dt><dd>{}</dd></div>', label, value)
+
+
+@register.filter
+def money(centavos: int | None) -> str:
+    """Integer centavos as `R$ 1.234,56`; None as a dash."""
+    return NOTHING if centavos is None else money_format(centavos)
+
+
+@register.filter
+def moment(value: datetime | None) -> str:
+    """An aware datetime in São Paulo as `23/11/2026 14:05`; None as a dash."""
+    return value.astimezone(SAO_PAULO).strftime("%d/%m/%Y %H:%M") if value else NOTHING
+
+
+@register.filter
+def day(value: date | datetime | None) -> str:
+    """A date, or the day of an aware datetime in São Paulo, as `23/11/2026`; None as a dash."""
+    if value is None:
+        return NOTHING
+    local = value.astimezone(SAO_PAULO) if isinstance(value, datetime) else value
+    return local.strftime("%d/%m/%Y")
+
+
+@register.filter
+def timestamp(value: datetime | None) -> SafeString | str:
+    """As `moment`, in a `<time>` that machines can read too."""
+    if value is None:
+        return NOTHING
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), moment(value))
+
+
+@register.simple_tag
+def control(field: BoundField) -> SafeString:
+    """A form field's control alone; `{{ field.as_field_group }}` brings label, help and errors too."""
+    return forms.widget_render(field)
+
+
+@register.filter
+def is_check(field: BoundField) -> bool:
+    return forms.is_check(field)
+
+
+@register.filter
+def is_group(field: BoundField) -> bool:
+    return forms.is_group(field)
+
+
+@register.filter
+def tone(level_tag: str) -> str:
+    """The colour of a Django message level."""
+    return TONES.get(level_tag, TONES["info"])[0]
+
+
+@register.filter
+def tone_icon(level_tag: str) -> str:
+    return TONES.get(level_tag, TONES["info"])[1]

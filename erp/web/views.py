@@ -1,0 +1,25 @@
+"""Home and search: pages that only show what the other apps registered."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from erp.web import registry
+
+SHORTEST_SEARCH = 2
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """*início*: one card per thing that needs somebody, each with its next step."""
+    return render(request, "web/home.html", {"cards": registry.home_cards_for(request)})
+
+
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """Whatever the registered sources find for `?q=`."""
+    text = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    groups = registry.search_for(request, text) if len(text) >= SHORTEST_SEARCH else []
+    return render(request, "web/search.html", {"text": text, "groups": groups})
