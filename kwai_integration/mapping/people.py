@@ -1,0 +1,140 @@
+"""Buyer and delivery address out of `receiverAddressInfo` (contract section 4): masked until payment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from erp.documents import (
+    DocumentInvalid,
+    is_masked,
+    postal_code_parse,
+    state_code_parse,
+    tax_id_parse,
+)
+from kwai_integration.mapping import fields
+from kwai_integration.mapping.warnings import Warn
+
+Notice = Callable[[Warn], None]
+
+# What label and NF-e cannot do without. A house without a number is written "S/N", which is a number here.
+REQUIRED_LABELS: Mapping[str, str] = {
+    "recipient": "destinatário",
+    "postal_code": "CEP",
+    "state_code": "UF",
+    "city": "cidade",
+    "district": "bairro",
+    "street": "logradouro",
+    "number": "número",
+}
+
+
+@dataclass(frozen=True)
+class MappedBuyer:
+    """`tax_id` is canonical and checked, or empty; `masked` tells that the platform hid something.
+
+    `tax_id_masked` keeps a hidden number as it came, for display only.
+    """
+
+    name: str
+    tax_id: str
+    tax_id_kind: str
+    tax_id_masked: str
+    phone: str
+    masked: bool
+
+
+@dataclass(frozen=True)
+class MappedAddress:
+    """`incomplete_reason` says in Portuguese why no label or NF-e can be made with it yet, or is empty.
+
+    Values the platform masked are kept as they came, except postal code and state, which are then empty.
+    """
+
+    recipient: str
+    postal_code: str
+    state_code: str
+    city: str
+    district: str
+    street: str
+    number: str
+    complement: str
+    masked: bool
+    incomplete_reason: str
+
+
+def buyer_read(receiver: Mapping[str, Any], warn: Notice) -> MappedBuyer:
+    """The buyer, who is the receiver: the platform publishes no other person."""
+    name, phone = fields.text(receiver.get("name"), 150), fields.text(receiver.get("phone"), 30)
+    stated = _tax_id_text(receiver.get("cpf"))
+    kind, tax_id = _tax_id(stated, warn if receiver else _silent)
+    masked = is_masked(name) or is_masked(phone) or is_masked(stated)
+    if not receiver or not (name or stated):
+        warn(Warn.BUYER_MISSING)
+    if masked:
+        warn(Warn.BUYER_MASKED)
+    return MappedBuyer(name, tax_id, kind, stated if is_masked(stated) else "", phone, masked)
+
+
+def address_read(receiver: Mapping[str, Any], warn: Notice) -> MappedAddress:
+    """The delivery address with the reason that blocks label and NF-e, never the order."""
+    parts = {
+        "recipient": fields.text(receiver.get("name"), 150),
+        "postal_code": _parsed(postal_code_parse, _postal_code_text(receiver.get("zipCode"))),
+        "state_code": _parsed(state_code_parse, fields.text(receiver.get("state"), 60)),
+        "city": fields.text(receiver.get("city"), 100),
+        "district": fields.text(receiver.get("district"), 100),
+        "street": fields.text(receiver.get("street"), 200),
+        "number": fields.text(receiver.get("number"), 20),
+        "complement": fields.text(receiver.get("complement"), 120),
+    }
+    hidden = [receiver.get(name) for name in ("zipCode", "state")]
+    masked = any(isinstance(value, str) and is_masked(value) for value in [*parts.values(), *hidden])
+    missing = [label for name, label in REQUIRED_LABELS.items() if not parts[name]]
+    if masked:
+        warn(Warn.ADDRESS_MASKED)
+    elif missing:
+        warn(Warn.ADDRESS_INCOMPLETE)
+    return MappedAddress(**parts, masked=masked, incomplete_reason=_reason(masked, missing))
+
+
+def _reason(masked: bool, missing: list[str]) -> str:
+    if masked:
+        return "Endereço oculto pelo Kwai. Aguarde o pagamento ou preencha o endereço."
+    return f"Endereço incompleto: falta {', '.join(missing)}." if missing else ""
+
+
+def _tax_id_text(value: object) -> str:
+    """A number lost its leading zeros on the way; its length still tells a CPF from a CNPJ."""
+    if type(value) is int and 0 < value < 10**14:
+        return str(value).zfill(11 if value < 10**11 else 14)
+    return fields.text(value, 30)
+
+
+def _tax_id(stated: str, warn: Notice) -> tuple[str, str]:
+    if not stated:
+        warn(Warn.TAX_ID_MISSING)
+        return "", ""
+    if is_masked(stated):
+        return "", ""
+    try:
+        return tax_id_parse(stated)
+    except DocumentInvalid:
+        warn(Warn.TAX_ID_INVALID)
+        return "", ""
+
+
+def _postal_code_text(value: object) -> str:
+    return str(value).zfill(8) if type(value) is int and 0 < value < 10**8 else fields.text(value, 20)
+
+
+def _parsed(parse: Callable[[str], str], text: str) -> str:
+    try:
+        return parse(text)
+    except DocumentInvalid:
+        return ""
+
+
+def _silent(warning: Warn) -> None:
+    """Nobody at all was given: one warning says it."""
