@@ -1,0 +1,102 @@
+"""Print the endpoint and code tables this ERP speaks, for a comparison with the portal's documents."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from kwai_integration.client import codes
+from kwai_integration.client.codes import Result
+from kwai_integration.client.endpoints import ENDPOINTS, Endpoint
+from kwai_integration.client.gateway import client_config
+from kwai_integration.client.types import ClientConfig
+
+SOURCES = {"published": "publicado", "assumed": "presumido"}
+ACCESSES = {"read": "leitura", "write": "escrita"}
+OTHER_CODES = {
+    "invoiceStatus": codes.INVOICE_STATUS_LABELS,
+    "refundStatus": codes.REFUND_STATUS_LABELS,
+    "shippingType": codes.SHIPPING_TYPE_LABELS,
+    "activeStatus": codes.ACTIVE_STATUS_LABELS,
+}
+
+
+class Command(BaseCommand):
+    help = "Mostra as chamadas e os códigos do Kwai que este ERP usa, para conferir com o portal."
+    # It must print even where something else is wrong with the installation.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="um único objeto JSON em vez de tabelas")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        contract = contract_tables(client_config())
+        if options["json"]:
+            self.stdout.write(json.dumps(contract, ensure_ascii=False, indent=2))
+            return
+        for title, rows in contract.items():
+            self.stdout.write(f"\n{title}\n")
+            self.stdout.writelines(f"{line}\n" for line in _columns(rows))
+
+
+def contract_tables(config: ClientConfig) -> dict[str, list[dict[str, Any]]]:
+    """Every row as data, overrides applied and marked; the same rows feed the text and the JSON."""
+    return {
+        "endpoints": [_endpoint_row(endpoint) for endpoint in config.endpoints.values()],
+        "orderStatus": _status_rows(config),
+        "result": [_result_row(result) for result in Result],
+        **{name: _label_rows(labels.items()) for name, labels in OTHER_CODES.items()},
+    }
+
+
+def _endpoint_row(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "name": endpoint.name,
+        "verb": endpoint.verb,
+        "path": endpoint.path,
+        "scope": endpoint.scope,
+        "source": str(endpoint.source),
+        "access": str(endpoint.access),
+        "overridden": endpoint.path != ENDPOINTS[endpoint.name].path,
+    }
+
+
+def _status_rows(config: ClientConfig) -> list[dict[str, Any]]:
+    return [
+        {
+            "code": code,
+            "label": codes.status_label(code),
+            "role": str(role),
+            "source": "assumed",
+            "overridden": codes.DEFAULT_STATUS_ROLES.get(code) != role,
+        }
+        for code, role in sorted(config.status_roles.items())
+    ]
+
+
+def _result_row(result: Result) -> dict[str, Any]:
+    source = "published" if result in codes.PUBLISHED_RESULTS else "assumed"
+    return {"code": int(result), "label": codes.RESULT_LABELS[result], "source": source}
+
+
+def _label_rows(labels: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    return [{"code": str(code), "label": label, "source": "assumed"} for code, label in labels]
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:
+    table = [[_cell(name, value) for name, value in row.items()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    ]
+
+
+def _cell(name: str, value: Any) -> str:
+    if name == "overridden":
+        return "ALTERADO" if value else ""
+    return SOURCES.get(value) or ACCESSES.get(value) or str(value)

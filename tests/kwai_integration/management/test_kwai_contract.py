@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+
+from kwai_integration.client.endpoints import ENDPOINTS
+
+
+def printed(*args: str) -> str:
+    out = StringIO()
+    call_command("kwai_contract", *args, stdout=out)
+    return out.getvalue()
+
+
+def test_text_names_every_call_and_says_what_is_assumed():
+    text = printed()
+    for endpoint in ENDPOINTS.values():
+        assert endpoint.path in text
+    line = next(line for line in text.splitlines() if "uploadInvoice" in line)
+    assert "presumido" in line
+    assert "ALTERADO" not in text
+
+
+def test_json_is_one_object_with_every_table():
+    contract = json.loads(printed("--json"))
+    assert {row["name"] for row in contract["endpoints"]} == set(ENDPOINTS)
+    roles = {row["code"]: row["role"] for row in contract["orderStatus"]}
+    assert roles["30"] == "payable"
+    published = {row["code"] for row in contract["result"] if row["source"] == "published"}
+    assert published == {200, 403, 443}
+    assert {"invoiceStatus", "refundStatus", "shippingType", "activeStatus"} <= set(contract)
+
+
+def test_overrides_are_shown_as_such(settings):
+    settings.KWAI_PATHS = {"ship_order": "/rest/open/api/trade/ship"}
+    settings.KWAI_STATUS_ROLES = {"35": "shipped"}
+    contract = json.loads(printed("--json"))
+    changed = [row for row in contract["endpoints"] if row["overridden"]]
+    assert [(row["name"], row["path"]) for row in changed] == [("ship_order", "/rest/open/api/trade/ship")]
+    assert [row["code"] for row in contract["orderStatus"] if row["overridden"]] == ["35"]
+    assert printed().count("ALTERADO") == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"KWAI_PATHS": {"no_such_call": "/x"}},
+        {"KWAI_PATHS": {"ship_order": "no-slash"}},
+        {"KWAI_STATUS_ROLES": {"35": "no_such_role"}},
+    ],
+)
+def test_an_override_that_fits_nothing_is_named(settings, wrong):
+    for name, value in wrong.items():
+        setattr(settings, name, value)
+    with pytest.raises(ImproperlyConfigured, match="no"):
+        printed()
+
+
+def test_secrets_are_never_printed(settings):
+    for text in (printed(), printed("--json")):
+        assert settings.KWAI_APP_SECRET not in text
+        assert settings.KWAI_SIGN_SECRET not in text
