@@ -1,0 +1,1 @@
+"""A Kwai Shop emulator for development and tests, written from the wire contract alone."""

@@ -1,0 +1,76 @@
+"""`python -m kwai_sandbox`: the emulator as a process."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+from kwai_sandbox.sandbox import Sandbox
+from kwai_sandbox.server import ADDRESS, build_server
+from kwai_sandbox.state import INITIALISED
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; exit code 1 when the port is taken."""
+    options = _options()
+    sandbox = Sandbox(options.state)
+    _prepare(sandbox, reset=options.reset, seed=options.seed)
+    if options.push_url:
+        sandbox.pushes.configure({"url": options.push_url})
+    try:
+        server = build_server(sandbox, options.port)
+    except (OSError, SystemExit):
+        print(f"A porta {options.port} já está em uso: escolha outra com --port.", file=sys.stderr)
+        return 1
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        threading.Thread(target=server.shutdown).start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    _announce(sandbox, server.server_port)
+    sandbox.pushes.start()
+    server.serve_forever(poll_interval=0.1)
+    server.server_close()
+    sandbox.close()
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="kwai_sandbox", description="Emulador da Kwai Shop para desenvolvimento."
+    )
+    parser.add_argument("--port", type=int, default=8100)
+    parser.add_argument("--state", type=Path, help="arquivo que guarda tudo; sem ele, só na memória")
+    parser.add_argument("--seed", type=int, default=1, help="variante dos dados iniciais; 0 começa vazio")
+    parser.add_argument("--reset", action="store_true", help="esquece o estado guardado antes de começar")
+    parser.add_argument("--push-url", default="", help="endereço do ERP que recebe as notificações")
+    return parser.parse_args()
+
+
+def _prepare(sandbox: Sandbox, *, reset: bool, seed: int) -> None:
+    """A new state is seeded once; one that was emptied on purpose stays empty."""
+    if reset:
+        sandbox.reset()
+        sandbox.state.meta_set(INITIALISED, False)
+    if not sandbox.state.meta(INITIALISED, False):
+        with sandbox.state.transaction():
+            if seed:
+                sandbox.seed(seed)
+            sandbox.state.meta_set(INITIALISED, True)
+
+
+def _announce(sandbox: Sandbox, port: int) -> None:
+    print(f"Kwai Shop (emulador) em http://{ADDRESS}:{port}")
+    print(f"Central do vendedor:   http://{ADDRESS}:{port}/_sandbox/")
+    for variable, value in sandbox.credentials.as_environment().items():
+        print(f"{variable}={value}")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""The Flask application around one `Sandbox`."""
+
+from __future__ import annotations
+
+import json
+
+from flask import Flask, Response, request
+
+from kwai_sandbox import centre, consent, control, gateway
+from kwai_sandbox.sandbox import Sandbox
+from kwai_sandbox.wire import NOT_FOUND, PLATFORM_FAULT, Envelope
+
+PAGE_POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+
+
+def create_app(sandbox: Sandbox) -> Flask:
+    """The platform's paths, the control calls and the pages for people."""
+    app = Flask(__name__, static_url_path="/_static")
+    app.config["MAX_CONTENT_LENGTH"] = gateway.LARGEST_BODY
+    app.extensions["sandbox"] = sandbox
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.before_request(control.guard)
+    app.after_request(_protect)
+    for blueprint in (gateway.blueprint, consent.blueprint, control.blueprint, centre.blueprint):
+        app.register_blueprint(blueprint)
+    app.register_error_handler(404, _not_found)
+    app.register_error_handler(500, _failed)
+    return app
+
+
+def _protect(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    return response
+
+
+def _not_found(error: Exception) -> tuple[Response, int]:
+    envelope = Envelope(NOT_FOUND, f"Não existe {request.path}.")
+    return Response(json.dumps(envelope.as_json()), content_type="application/json"), 404
+
+
+def _failed(error: Exception) -> tuple[Response, int]:
+    envelope = Envelope(PLATFORM_FAULT, "Erro interno do emulador.")
+    return Response(json.dumps(envelope.as_json()), content_type="application/json"), 500

@@ -1,0 +1,129 @@
+"""Listings as the platform keeps them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from kwai_sandbox.clock import now_ms
+from kwai_sandbox.state import State
+
+IN_REVIEW, ACTIVE, REFUSED, INACTIVE = 0, 1, 2, 3
+STATUS_NAMES = {IN_REVIEW: "em análise", ACTIVE: "ativo", REFUSED: "recusado", INACTIVE: "inativo"}
+FIRST_ITEM_ID = 2_200_000_000_000_000_000
+FIRST_SKU_ID = 3_200_000_000_000_000_000
+
+
+@dataclass
+class Item:
+    """`body` is everything the platform knows of the listing, `skus` included."""
+
+    item_id: str
+    merchant_id: str
+    update_time: int
+    body: dict[str, Any]
+
+    @property
+    def status_name(self) -> str:
+        return STATUS_NAMES.get(self.body["activeStatus"], "código desconhecido")
+
+    def sku(self, sku_id: str) -> dict[str, Any] | None:
+        """One of the item's SKUs."""
+        return next((sku for sku in self.body["skus"] if sku["skuId"] == sku_id), None)
+
+    def summary(self) -> dict[str, Any]:
+        """The row of listItem; the price is the lowest, the stock the sum."""
+        skus = self.body["skus"]
+        return {
+            "itemId": self.item_id,
+            "title": self.body["title"],
+            "number": self.body["number"],
+            "activeStatus": self.body["activeStatus"],
+            "refusalReason": self.body.get("refusalReason", ""),
+            "salePrice": min((sku["salePrice"] for sku in skus), default=0),
+            "stock": sum(sku["stock"] for sku in skus),
+            "updateTime": self.update_time,
+            "saleCountry": "BRA",
+        }
+
+    def sku_rows(self) -> list[dict[str, Any]]:
+        """The `skus` of getSkuList."""
+        return [
+            {
+                "itemId": self.item_id,
+                "skuId": sku["skuId"],
+                "number": sku["number"],
+                "skuSpecDesc": sku["specification"],
+                "skuPrice": sku["salePrice"],
+                "promotionalPrice": sku.get("promotionalPrice"),
+                "stock": sku["stock"],
+            }
+            for sku in self.body["skus"]
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer of the control API."""
+        return {
+            "itemId": self.item_id,
+            "merchantId": self.merchant_id,
+            "updateTime": self.update_time,
+            **self.body,
+        }
+
+
+def _item(row: sqlite3.Row) -> Item:
+    return Item(row["item_id"], row["merchant_id"], row["update_time"], json.loads(row["body"]))
+
+
+def item_get(state: State, item_id: str) -> Item | None:
+    """One listing of any merchant."""
+    row = state.row("SELECT * FROM items WHERE item_id = ?", item_id)
+    return None if row is None else _item(row)
+
+
+def items_count(state: State, merchant_id: str) -> int:
+    """How many listings the merchant has."""
+    return state.count("SELECT count(*) FROM items WHERE merchant_id = ?", merchant_id)
+
+
+def items_list(state: State, merchant_id: str | None, offset: int = 0, limit: int = -1) -> list[Item]:
+    """Listings in the order they were created; -1 means all."""
+    rows = state.rows(
+        "SELECT * FROM items WHERE ? IS NULL OR merchant_id = ? ORDER BY rowid LIMIT ? OFFSET ?",
+        merchant_id, merchant_id, limit, offset,
+    )  # fmt: skip
+    return [_item(row) for row in rows]
+
+
+def item_insert(state: State, *, merchant_id: str, values: dict[str, Any], status: int) -> Item:
+    """A new listing; missing ids are given, missing facts get plain defaults."""
+    with state.transaction():
+        item_id = str(values.get("itemId") or FIRST_ITEM_ID + state.next_ids("item")[0])
+        skus = [sku_fill(state, sku) for sku in values.get("skus", [])]
+        number = values.get("number") or (skus[0]["number"] if skus else "")
+        body = {"title": "", "refusalReason": "", "activeStatus": status} | values
+        body |= {"number": number, "skus": skus}
+        body.pop("itemId", None)
+        item = Item(item_id, merchant_id, now_ms(), body)
+        state.run(
+            "INSERT INTO items VALUES (?, ?, ?, ?)", item_id, merchant_id, item.update_time, json.dumps(body)
+        )
+    return item
+
+
+def sku_fill(state: State, values: dict[str, Any]) -> dict[str, Any]:
+    """A SKU with id, code, specification, price (centavos) and stock."""
+    sku = {"number": "", "specification": "", "salePrice": 0, "stock": 0} | values
+    sku["skuId"] = str(values.get("skuId") or FIRST_SKU_ID + state.next_ids("sku")[0])
+    return sku
+
+
+def item_save(state: State, item: Item) -> None:
+    """Store a changed listing; its update time moves on."""
+    item.update_time = max(now_ms(), item.update_time + 1)
+    state.run(
+        "UPDATE items SET update_time = ?, body = ? WHERE item_id = ?",
+        item.update_time, json.dumps(item.body), item.item_id,
+    )  # fmt: skip

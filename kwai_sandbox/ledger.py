@@ -1,0 +1,93 @@
+"""Every write the platform received, for counting what was lost or doubled (contract section 6)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kwai_sandbox.clock import now_ms
+from kwai_sandbox.state import State
+
+FACT_CALLS = ("uploadInvoice", "shipOrder", "confirmDelivery", "cancelOrder")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a write is about and which content makes two of them equal."""
+
+    call: str
+    subject: str
+    content: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        text = json.dumps(self.content, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+IdentityReader = Callable[[dict[str, Any]], Identity]
+
+
+def ledger_add(
+    state: State, *, merchant_id: str, identity: Identity, applied: bool, result: int, fault: str | None
+) -> None:
+    """Record one write. `result` is the platform's own verdict, 0 when it never got to one.
+
+    `repeat` is true when the content applied last for this subject and call is the same.
+    """
+    key = (merchant_id, identity.call, identity.subject)
+    last = state.row("SELECT digest FROM last_applied WHERE (merchant_id, call, subject) = (?, ?, ?)", *key)
+    repeat = last is not None and last["digest"] == identity.digest
+    state.run(
+        "INSERT INTO ledger (time, merchant_id, call, subject, digest, content, applied, repeat, result, fault)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        now_ms(), *key, identity.digest, json.dumps(identity.content), applied, repeat, result, fault,
+    )  # fmt: skip
+    if applied:
+        state.run("INSERT OR REPLACE INTO last_applied VALUES (?, ?, ?, ?)", *key, identity.digest)
+
+
+def ledger_read(
+    state: State, *, since: int = 0, after: int = 0, subject: str | None = None
+) -> list[dict[str, Any]]:
+    """Rows from `since` (ms, inclusive) and with an id above `after`, oldest first."""
+    sql = "SELECT * FROM ledger WHERE time >= ? AND id > ?"
+    values: list[Any] = [since, after]
+    if subject is not None:
+        sql += " AND subject = ?"
+        values.append(subject)
+    return [_as_json(dict(row)) for row in state.rows(f"{sql} ORDER BY id", *values)]
+
+
+def _as_json(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "time": row["time"],
+        "merchantId": row["merchant_id"],
+        "call": row["call"],
+        "subject": row["subject"],
+        "digest": row["digest"],
+        "content": json.loads(row["content"]),
+        "applied": bool(row["applied"]),
+        "repeat": bool(row["repeat"]),
+        "result": row["result"],
+        "fault": row["fault"],
+    }
+
+
+def ledger_doubled(rows: list[dict[str, Any]]) -> list[int]:
+    """Ids of the doubled rows, exactly as contract section 6 defines them."""
+    created: set[tuple[str, str]] = set()
+    doubled = []
+    for row in rows:
+        if row["call"] in FACT_CALLS and row["repeat"]:
+            doubled.append(row["id"])
+        if row["call"] == "addItem" and row["applied"]:
+            key = (row["merchantId"], row["subject"])
+            if key in created:
+                doubled.append(row["id"])
+            created.add(key)
+    return doubled

@@ -1,0 +1,212 @@
+"""Listings over the open API (contract sections 3 and 4)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kwai_sandbox import items
+from kwai_sandbox.drafts import SEED_DATA
+from kwai_sandbox.items import Item
+from kwai_sandbox.ledger import Identity
+from kwai_sandbox.trade import page_doubled, page_of
+from kwai_sandbox.wire import NOT_FOUND, REFUSED, Call, Refusal, Reply, id_text
+
+LARGEST_STOCK = 999_999
+ITEM_FIELDS = (
+    "title", "description", "categoryId", "images", "attributes", "ncm", "gtin", "package", "handlingDays", "number",
+)  # fmt: skip
+SKU_FIELDS = ("number", "specification", "salePrice", "promotionalPrice", "stock", "gtin", "images")
+PROMOTION_FIELDS = ("promotionalPrice", "promotionStartsAt", "promotionEndsAt")
+
+
+def item_list(call: Call) -> Reply:
+    """POST listItem: the merchant's listings, page by page."""
+    limit, offset = page_of(call, "currentPage", "pageSize")
+    found = items.items_list(call.sandbox.state, call.merchant_id, offset, limit)
+    total = items.items_count(call.sandbox.state, call.merchant_id)
+    rows = page_doubled(call, "currentPage", [item.summary() for item in found])
+    return Reply({"totalCount": total, "itemList": rows})
+
+
+def sku_list(call: Call) -> Reply:
+    """GET getSkuList: one listing's SKUs."""
+    item = _owned(call, id_text(call.query.get("itemId"), "itemId"))
+    return Reply({"itemId": item.item_id, "saleCountry": "BRA", "skus": item.sku_rows()})
+
+
+def _owned(call: Call, item_id: str) -> Item:
+    item = items.item_get(call.sandbox.state, item_id)
+    if item is None or item.merchant_id != call.merchant_id:
+        raise Refusal(NOT_FOUND, "Anúncio não encontrado nesta loja.")
+    return item
+
+
+def _sku(call: Call) -> tuple[Item, dict[str, Any]]:
+    item = _owned(call, call.identifier("itemId"))
+    sku = item.sku(call.identifier("skuId"))
+    if sku is None:
+        raise Refusal(NOT_FOUND, "SKU não encontrado neste anúncio.")
+    return item, sku
+
+
+def _changed(call: Call, item: Item, applied: bool, data: Any = None) -> Reply:
+    if applied:
+        items.item_save(call.sandbox.state, item)
+        info = {"itemId": item.item_id, "activeStatus": item.body["activeStatus"]}
+        call.sandbox.pushes.emit("item_updated", item.merchant_id, item.item_id, info)
+    return Reply(data or {"itemId": item.item_id}, applied)
+
+
+def stock_update(call: Call) -> Reply:
+    """POST updateStock: the absolute stock of one SKU."""
+    item, sku = _sku(call)
+    stock = call.number("stock")
+    if stock > LARGEST_STOCK:
+        raise Refusal(REFUSED, f"O estoque vai até {LARGEST_STOCK}.")
+    applied = sku["stock"] != stock
+    sku["stock"] = stock
+    return _changed(call, item, applied)
+
+
+def price_update(call: Call) -> Reply:
+    """POST updatePrice: price and promotion of one SKU, in centavos; no promotion ends the old one."""
+    item, sku = _sku(call)
+    prices = {"salePrice": call.number("salePrice", 1)} | _promotion(call)
+    applied = any(sku.get(name) != value for name, value in prices.items())
+    sku.update(prices)
+    return _changed(call, item, applied)
+
+
+def _promotion(call: Call) -> dict[str, Any]:
+    if call.body.get("promotionalPrice") is None:
+        return dict.fromkeys(PROMOTION_FIELDS)
+    price = call.number("promotionalPrice", 1)
+    if price >= call.number("salePrice", 1):
+        raise Refusal(REFUSED, "O preço promocional deve ser menor que o preço.")
+    moments = {
+        name: call.moment(name) if call.body.get(name) is not None else None for name in PROMOTION_FIELDS[1:]
+    }
+    begin, end = moments["promotionStartsAt"], moments["promotionEndsAt"]
+    if begin is not None and end is not None and end <= begin:
+        raise Refusal(REFUSED, "O fim da promoção deve vir depois do começo.")
+    return {"promotionalPrice": price, **moments}
+
+
+def item_add(call: Call) -> Reply:
+    """POST addItem: a new listing, in review."""
+    values = _content(call)
+    item = items.item_insert(
+        call.sandbox.state, merchant_id=call.merchant_id, values=values, status=items.IN_REVIEW
+    )
+    return _changed(call, item, True, _ids(item))
+
+
+def item_update(call: Call) -> Reply:
+    """POST updateItem: new content; a change goes back to review. SKUs are matched by seller code."""
+    item = _owned(call, call.identifier("itemId"))
+    values = _content(call)
+    before = json.dumps(item.body, sort_keys=True)
+    known = {sku["number"]: sku for sku in item.body["skus"]}
+    state = call.sandbox.state
+    values["skus"] = [
+        known[sku["number"]] | sku if sku["number"] in known else items.sku_fill(state, sku)
+        for sku in values["skus"]
+    ]
+    item.body |= values
+    applied = json.dumps(item.body, sort_keys=True) != before
+    if applied:
+        item.body |= {"activeStatus": items.IN_REVIEW, "refusalReason": ""}
+    return _changed(call, item, applied, _ids(item))
+
+
+def _ids(item: Item) -> dict[str, Any]:
+    skus = [{"number": sku["number"], "skuId": sku["skuId"]} for sku in item.body["skus"]]
+    return {"itemId": item.item_id, "skus": skus}
+
+
+def _content(call: Call) -> dict[str, Any]:
+    values = {name: call.body[name] for name in ITEM_FIELDS if name in call.body}
+    values["title"] = call.text("title")
+    values["categoryId"] = _category(call)
+    skus = call.body.get("skus")
+    if not isinstance(skus, list) or not skus:
+        raise Refusal(REFUSED, "Informe ao menos um SKU.")
+    values["skus"] = [_sku_content(call, sku) for sku in skus]
+    numbers = [sku["number"] for sku in values["skus"]]
+    if len(set(numbers)) != len(numbers):
+        raise Refusal(REFUSED, "Há códigos de SKU repetidos no anúncio.")
+    return values
+
+
+def _category(call: Call) -> str:
+    category_id = call.identifier("categoryId")
+    if not any(entry["categoryId"] == category_id and entry["leaf"] for entry in SEED_DATA["categories"]):
+        raise Refusal(REFUSED, "A categoria não existe ou não é do último nível.")
+    return category_id
+
+
+def _sku_content(call: Call, sku: Any) -> dict[str, Any]:
+    if not isinstance(sku, dict):
+        raise Refusal(REFUSED, "Cada SKU deve ser um objeto.")
+    inner = Call(call.sandbox, call.merchant_id, call.query, sku)
+    values = {name: sku[name] for name in SKU_FIELDS if name in sku}
+    values["number"] = inner.text("number")
+    values["salePrice"] = inner.number("salePrice", 1)
+    values["stock"] = inner.number("stock")
+    return values
+
+
+def active_status_update(call: Call) -> Reply:
+    """POST updateActiveStatus: 1 or 3; a listing in review or refused cannot be switched."""
+    item = _owned(call, call.identifier("itemId"))
+    status = call.number("activeStatus")
+    if status not in (items.ACTIVE, items.INACTIVE):
+        raise Refusal(REFUSED, "activeStatus deve ser 1 (ativo) ou 3 (inativo).")
+    if item.body["activeStatus"] in (items.IN_REVIEW, items.REFUSED):
+        raise Refusal(REFUSED, f"O anúncio está {item.status_name}.")
+    applied = item.body["activeStatus"] != status
+    item.body["activeStatus"] = status
+    return _changed(call, item, applied)
+
+
+def category_list(call: Call) -> Reply:
+    """GET getCategoryList: the whole tree as rows."""
+    return Reply(SEED_DATA["categories"])
+
+
+def category_attributes(call: Call) -> Reply:
+    """GET getCategoryAttributes: what a listing of the category is asked for."""
+    category_id = id_text(call.query.get("categoryId"), "categoryId")
+    if not any(entry["categoryId"] == category_id for entry in SEED_DATA["categories"]):
+        raise Refusal(NOT_FOUND, "Categoria não encontrada.")
+    attributes = SEED_DATA["attributes"]
+    return Reply(attributes["default"] + attributes.get(category_id, []))
+
+
+def stock_identity(body: dict[str, Any]) -> Identity:
+    """Two stock writes of a SKU are equal when the number is."""
+    return Identity("updateStock", str(body.get("skuId")), {"stock": body.get("stock")})
+
+
+def price_identity(body: dict[str, Any]) -> Identity:
+    """Two price writes of a SKU are equal when every price and date is."""
+    content = {name: body.get(name) for name in ("salePrice", *PROMOTION_FIELDS)}
+    return Identity("updatePrice", str(body.get("skuId")), content)
+
+
+def new_item_identity(body: dict[str, Any]) -> Identity:
+    """The subject of a creation is the seller code, of the item or else of its first SKU."""
+    skus = body.get("skus")
+    first = skus[0] if isinstance(skus, list) and skus and isinstance(skus[0], dict) else {}
+    return Identity("addItem", str(body.get("number") or first.get("number")), body)
+
+
+def item_identity(body: dict[str, Any]) -> Identity:
+    """Two updates of a listing are equal when the whole content is."""
+    return Identity("updateItem", str(body.get("itemId")), body)
+
+
+def active_status_identity(body: dict[str, Any]) -> Identity:
+    """Two switches of a listing are equal when the wish is."""
+    return Identity("updateActiveStatus", str(body.get("itemId")), {"activeStatus": body.get("activeStatus")})

@@ -1,0 +1,58 @@
+"""The emulator's parts, built once per process."""
+
+from __future__ import annotations
+
+import random
+import threading
+from pathlib import Path
+from typing import Any
+
+from kwai_sandbox import seed, settings
+from kwai_sandbox.faults import Faults
+from kwai_sandbox.pushes import Pushes
+from kwai_sandbox.signing import Credentials, credentials_generate, credentials_load
+from kwai_sandbox.state import CREDENTIALS, State
+from kwai_sandbox.stats import Stats
+
+
+class Sandbox:
+    """One emulated platform with one app."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.state = State(path)
+        self.credentials = _credentials(self.state)
+        self.chance = random.Random()
+        self.faults = Faults(self.state, self.chance)
+        self.stats = Stats()
+        self.pushes = Pushes(self.state, self.credentials, self.chance)
+        self.stopping = threading.Event()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The present switches of `settings.DEFAULTS`."""
+        return settings.settings_read(self.state)
+
+    def seed(self, number: int) -> None:
+        """Fill an empty platform with the seed's sellers, listings and orders."""
+        seed.seed_load(self.state, number)
+
+    def reset(self) -> None:
+        """Empty everything but the app's credentials."""
+        self.state.clear()
+        self.faults.clear()
+        self.pushes.forget_settings()
+        self.stats.clear()
+
+    def close(self) -> None:
+        """Wake every delayed answer, stop the pushes, close the state."""
+        self.stopping.set()
+        self.pushes.stop()
+        self.state.close()
+
+
+def _credentials(state: State) -> Credentials:
+    stored = state.meta(CREDENTIALS)
+    if stored is None:
+        stored = credentials_generate()
+        state.meta_set(CREDENTIALS, stored)
+    return credentials_load(stored)

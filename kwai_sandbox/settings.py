@@ -1,0 +1,52 @@
+"""Switches of the emulator that a person or a test may turn (`/_sandbox/settings`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kwai_sandbox.clock import DAY, MINUTE
+from kwai_sandbox.state import State
+
+DEFAULTS: dict[str, Any] = {
+    "detailShape": "wrapped",
+    "idsAs": "number",
+    "maskUntilPayment": True,
+    "timestampSkewMs": 5 * MINUTE,
+    "maxWindowMs": 31 * DAY,
+    "codeSeconds": 120,
+    "accessTokenSeconds": 604_800,
+    "refreshTokenSeconds": 31_536_000,
+    "refreshAnswersMerchantId": "",
+    "invoiceReview": "accept",
+    "perStoreRate": 0,
+    "perAppRate": 0,
+    "dailyQuota": 0,
+}
+CHOICES = {
+    "detailShape": ("wrapped", "list"),
+    "idsAs": ("number", "text"),
+    "invoiceReview": ("accept", "wait", "refuse"),
+}
+KEY = "settings"
+
+
+def settings_read(state: State) -> dict[str, Any]:
+    """Every switch with its present value."""
+    changed: dict[str, Any] = state.meta(KEY, {})
+    return DEFAULTS | changed
+
+
+def settings_change(state: State, changes: dict[str, Any]) -> dict[str, Any]:
+    """Turn some switches; raises `ValueError` for an unknown name or a value that does not fit."""
+    for name, value in changes.items():
+        _check(name, value)
+    with state.transaction():
+        state.meta_set(KEY, state.meta(KEY, {}) | changes)
+    return settings_read(state)
+
+
+def _check(name: str, value: Any) -> None:
+    if name not in DEFAULTS or type(value) is not type(DEFAULTS[name]):
+        raise ValueError(f"{name}: ajuste desconhecido ou de tipo errado")
+    if name in CHOICES and value not in CHOICES[name]:
+        raise ValueError(f"{name}: use {' ou '.join(CHOICES[name])}")

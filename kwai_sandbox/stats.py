@@ -1,0 +1,111 @@
+"""What callers did since the start or the last reset: counts, rates, writes in flight."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from kwai_sandbox.clock import DAY, SECOND, now_ms
+
+LAST_CALLS = 200
+
+
+class Rate:
+    """Largest number of events in any second, whatever its beginning."""
+
+    def __init__(self) -> None:
+        self.largest = 0
+        self._recent: deque[int] = deque()
+
+    def add(self, at: int) -> int:
+        """Count one event and return how many the last second holds."""
+        self._recent.append(at)
+        while self._recent[0] <= at - SECOND:
+            self._recent.popleft()
+        self.largest = max(self.largest, len(self._recent))
+        return len(self._recent)
+
+
+class Stats:
+    """Counters in memory; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin again from zero."""
+        with self._lock:
+            self._results: dict[str, Counter[str]] = defaultdict(Counter)
+            self._path_rates: dict[str, Rate] = defaultdict(Rate)
+            self._store_rates: dict[str, Rate] = defaultdict(Rate)
+            self._store_path_rates: dict[tuple[str, str], Rate] = defaultdict(Rate)
+            self._all = Rate()
+            self._today = (0, 0)
+            self._in_flight: Counter[tuple[str, str]] = Counter()
+            self._in_flight_max: Counter[str] = Counter()
+            self.last_calls: deque[dict[str, Any]] = deque(maxlen=LAST_CALLS)
+
+    def arrived(self, path: str, merchant_id: str) -> tuple[int, int, int]:
+        """Count a call; answers the last second's calls of the path and of the store, and today's."""
+        at = now_ms()
+        with self._lock:
+            day, calls = self._today
+            self._today = (at // DAY, calls + 1 if day == at // DAY else 1)
+            self._all.add(at)
+            self._store_path_rates[merchant_id, path].add(at)
+            of_store = self._store_rates[merchant_id].add(at)
+            return self._path_rates[path].add(at), of_store, self._today[1]
+
+    def answered(self, path: str, merchant_id: str, result: str, fault: str | None, started: int) -> None:
+        """Count an answer; `result` is the code or the name of a fault without one."""
+        entry = {
+            "time": started, "path": path, "merchantId": merchant_id, "result": result,
+            "fault": fault, "milliseconds": now_ms() - started,
+        }  # fmt: skip
+        with self._lock:
+            self._results[path][result] += 1
+            self.last_calls.append(entry)
+
+    @contextmanager
+    def writing(self, call: str, subject: str) -> Iterator[None]:
+        """Hold one write of a subject as in flight."""
+        key = (call, subject)
+        with self._lock:
+            self._in_flight[key] += 1
+            self._in_flight_max[call] = max(self._in_flight_max[call], self._in_flight[key])
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_flight[key] -= 1
+                if not self._in_flight[key]:
+                    del self._in_flight[key]
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer of `GET /_sandbox/stats`."""
+        with self._lock:
+            return {
+                "total": sum(sum(results.values()) for results in self._results.values()),
+                "maxPerSecond": self._all.largest,
+                "paths": {path: self._path(path) for path in sorted(self._path_rates)},
+                "merchants": {key: self._merchant(key) for key in sorted(self._store_rates)},
+                "inFlightMaxPerSubject": dict(self._in_flight_max),
+            }
+
+    def _path(self, path: str) -> dict[str, Any]:
+        results = self._results[path]
+        return {
+            "total": sum(results.values()),
+            "results": dict(results),
+            "maxPerSecond": self._path_rates[path].largest,
+        }
+
+    def _merchant(self, merchant_id: str) -> dict[str, Any]:
+        paths = {
+            path: rate.largest for (key, path), rate in self._store_path_rates.items() if key == merchant_id
+        }
+        return {"maxPerSecond": self._store_rates[merchant_id].largest, "paths": paths}

@@ -1,0 +1,121 @@
+"""What every handler of the open API takes and gives (contract section 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kwai_sandbox.sandbox import Sandbox
+
+OK = 200
+TOKEN_INVALID = 401
+CONSENT_REVOKED = 402
+FORBIDDEN = 403
+NOT_FOUND = 404
+ALREADY_DONE = 409
+REFUSED = 422
+TOO_MANY_REQUESTS = 429
+QUOTA_SPENT = 430
+BAD_SIGNATURE = 443
+PLATFORM_FAULT = 500
+
+ID_FIELDS = {"orderId", "itemId", "skuId", "refundId", "categoryId", "parentId", "attributeId", "merchantId"}
+MAX_ID = 9_999_999_999_999_999_999
+EARLIEST_MS = 1_000_000_000_000
+
+
+class Refusal(Exception):
+    """The platform says no: a result code other than 200 and a text for the operator."""
+
+    def __init__(self, result: int, message: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.result = result
+        self.message = message
+        self.data = data
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The answer's body: `{"result", "message", "data"}`."""
+
+    result: int
+    message: str
+    data: Any = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {"result": self.result, "message": self.message, "data": self.data}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authenticated request. `page_shift` is set by the page faults (contract section 6)."""
+
+    sandbox: Sandbox
+    merchant_id: str
+    query: dict[str, str]
+    body: dict[str, Any]
+    page_shift: int = 0
+
+    def text(self, name: str) -> str:
+        """A non-empty text field of the body; 422 otherwise."""
+        value = self.body.get(name)
+        if not isinstance(value, str) or not value.strip():
+            raise Refusal(REFUSED, f"Informe o campo {name}.")
+        return value
+
+    def number(self, name: str, minimum: int = 0) -> int:
+        """A whole number of the body (centavos, pieces, pages); 422 otherwise."""
+        value = self.body.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            raise Refusal(REFUSED, f"O campo {name} deve ser um número inteiro a partir de {minimum}.")
+        return value
+
+    def moment(self, name: str) -> int:
+        """A time of the body in Unix milliseconds; seconds are refused with 422."""
+        value = self.number(name)
+        if not EARLIEST_MS <= value < EARLIEST_MS * 10:
+            raise Refusal(REFUSED, f"O campo {name} deve estar em milissegundos UTC.")
+        return value
+
+    def identifier(self, name: str) -> str:
+        """An id of the body as text, sent as number or text; 422 otherwise."""
+        return id_text(self.body.get(name), name)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A handler's success. `applied` is true only if the platform's state changed."""
+
+    data: Any = field(default_factory=dict)
+    applied: bool = False
+
+
+def id_text(value: Any, name: str) -> str:
+    """An id of up to 19 digits as text; raises `Refusal` 422 for anything else."""
+    text = str(value)
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | str)
+        or not text.isascii()
+        or not text.isdigit()
+    ):
+        raise Refusal(REFUSED, f"O campo {name} não é um identificador válido.")
+    if int(text) > MAX_ID:
+        raise Refusal(REFUSED, f"O campo {name} tem mais de 19 dígitos.")
+    return text
+
+
+def ids_on_wire(value: Any, as_number: bool) -> Any:
+    """The value with every id field written as JSON number or as text (contract section 1)."""
+    if isinstance(value, dict):
+        return {name: _id_on_wire(name, entry, as_number) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [ids_on_wire(entry, as_number) for entry in value]
+    return value
+
+
+def _id_on_wire(name: str, entry: Any, as_number: bool) -> Any:
+    if name in ID_FIELDS and as_number and isinstance(entry, str) and entry.isascii() and entry.isdigit():
+        return int(entry)
+    return ids_on_wire(entry, as_number)
