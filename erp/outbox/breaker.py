@@ -1,0 +1,64 @@
+"""One breaker per store: after repeated silence the lane rests, then a single push tests the platform."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from erp.outbox import clock
+from erp.outbox.models import Lane, PushJob
+from erp.outbox.statuses import BreakerState, JobState, WaitReason
+
+FAILURES_TO_OPEN = 5
+FIRST_REST = timedelta(seconds=30)
+LONGEST_REST = timedelta(minutes=10)
+SPREAD = timedelta(seconds=30)
+COUNTED_FAILURES = 1000
+
+
+def learn(*, store_id: int, healthy: bool) -> None:
+    """Take in one answer of the platform: `healthy` means readable, whatever it said."""
+    if healthy:
+        _close(store_id)
+    else:
+        _count_failure(store_id)
+
+
+def _close(store_id: int) -> None:
+    lane = Lane.objects.filter(store_id=store_id)
+    healed = lane.exclude(breaker_state=BreakerState.CLOSED).update(
+        breaker_state=BreakerState.CLOSED, breaker_failures=0, opened_at=None, reopen_at=None
+    )
+    if healed:
+        _retries_spread(store_id)
+    else:
+        lane.filter(breaker_failures__gt=0).update(breaker_failures=0)
+
+
+def _count_failure(store_id: int) -> None:
+    lane = Lane.objects.filter(store_id=store_id)
+    lane.filter(breaker_failures__lt=COUNTED_FAILURES).update(breaker_failures=F("breaker_failures") + 1)
+    failures = lane.values_list("breaker_failures", flat=True).first() or 0
+    lane.filter(breaker_failures__gte=FAILURES_TO_OPEN).exclude(breaker_state=BreakerState.OPEN).update(
+        breaker_state=BreakerState.OPEN, opened_at=Now(), reopen_at=clock.after(rest(failures))
+    )
+
+
+def rest(failures: int) -> timedelta:
+    """How long the lane rests after `failures` in a row: 30 s, doubled each time, 10 minutes at most."""
+    doublings = min(max(failures - FAILURES_TO_OPEN, 0), 10)
+    return min(FIRST_REST * float(2**doublings), LONGEST_REST)
+
+
+@transaction.atomic
+def _retries_spread(store_id: int) -> None:
+    """Retries that wait for hours come back within half a minute, spread so that they do not stampede.
+    Rows somebody holds are skipped: waiting for them could end in a deadlock."""
+    waiting = PushJob.objects.filter(
+        store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.RETRY, not_before__gt=Now()
+    )
+    ids = list(waiting.order_by("pk").lock_for_update(skip_locked=True).values_list("pk", flat=True))
+    PushJob.objects.filter(pk__in=ids).update(not_before=clock.within(SPREAD))

@@ -1,0 +1,106 @@
+"""Claim the next push: a conditional UPDATE in a short transaction, with a lease (design 3.2)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Coalesce, Now
+
+from erp.outbox import clock, handlers, limits
+from erp.outbox.models import Lane, PushJob
+from erp.outbox.statuses import BreakerState, JobState, WaitReason
+
+
+def claim_next(*, first_store_id: int | None = None) -> PushJob | None:
+    """The next push of the store that waited longest for its turn (`first_store_id` goes before), or None.
+
+    Round robin over stores, so that one backlog starves nobody.
+    """
+    for store_id in _stores_in_turn(first_store_id):
+        job = claim_in_store(store_id=store_id)
+        if job is not None:
+            return job
+    return None
+
+
+def claim_in_store(*, store_id: int) -> PushJob | None:
+    """The store's next push, or None: nothing due, paused, resting, or as many under way as allowed."""
+    held = limits.calls_held(store_id=store_id)
+    try:
+        with transaction.atomic():
+            # The lane's row is the lock that keeps the cap and the single test of a half-open breaker.
+            lane = Lane.objects.open().filter(store_id=store_id).select_for_update(of=("self",)).first()
+            if lane is None or not _has_room(lane):
+                return None
+            job = _candidate(store_id, held)
+            if job is None or not _take(job):
+                return None
+            _turn_taken(lane)
+            return job
+    except IntegrityError:
+        # Another push of the subject was claimed first; the index says so.
+        return None
+
+
+def more_waits(*, store_id: int) -> bool:
+    """True when another worker would find work in this store."""
+    lane = Lane.objects.with_due_work().filter(store_id=store_id).first()
+    return lane is not None and _has_room(lane)
+
+
+def lease() -> timedelta:
+    return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
+
+
+def lease_renew(*, job: PushJob) -> bool:
+    """Extend the lease; False when it ran out or somebody else holds the job now."""
+    held = PushJob.objects.filter(
+        pk=job.pk, state=JobState.CLAIMED, lease_token=job.lease_token, lease_until__gt=Now()
+    )
+    return held.update(lease_until=clock.after(lease())) == 1
+
+
+def _stores_in_turn(first_store_id: int | None) -> Iterator[int]:
+    if first_store_id is not None:
+        yield first_store_id
+    for store_id in list(Lane.objects.with_due_work().values_list("store_id", flat=True)):
+        if store_id != first_store_id:
+            yield store_id
+
+
+def _has_room(lane: Lane) -> bool:
+    cap = settings.OUTBOX_STORE_CONCURRENCY if lane.breaker_state == BreakerState.CLOSED else 1
+    return PushJob.objects.filter(store_id=lane.store_id, state=JobState.CLAIMED).count() < cap
+
+
+def _candidate(store_id: int, held: set[str]) -> PushJob | None:
+    due = PushJob.objects.filter(store_id=store_id).claimable()
+    if held:
+        due = due.exclude(kind__in=handlers.kinds_of_calls(held))
+    return due.order_by("not_before", "pk").lock_for_update(skip_locked=True).first()
+
+
+def _take(job: PushJob) -> bool:
+    token = uuid.uuid4()
+    taken = PushJob.objects.filter(pk=job.pk, state=JobState.PENDING).update(
+        state=JobState.CLAIMED,
+        coalesce_key=None,
+        waiting_for=WaitReason.NOTHING,
+        lease_token=token,
+        lease_until=clock.after(lease()),
+        first_attempt_at=Coalesce("first_attempt_at", Now()),
+        updated_at=Now(),
+    )
+    job.state, job.lease_token, job.coalesce_key = JobState.CLAIMED, token, None
+    return taken == 1
+
+
+def _turn_taken(lane: Lane) -> None:
+    changes: dict[str, object] = {"last_claimed_at": Now()}
+    if lane.breaker_state == BreakerState.OPEN:
+        changes["breaker_state"] = BreakerState.HALF_OPEN
+    Lane.objects.filter(pk=lane.pk).update(**changes)

@@ -1,0 +1,16 @@
+"""Tell a worker that pushes of a store wait. The task is imported late because its module draws in the
+whole engine, which in turn serves the writers that ring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from erp import scheduling
+
+
+def ring_stores(store_ids: Iterable[int]) -> None:
+    """One doorbell per store once the current transaction commits."""
+    from erp.outbox.tasks import drain
+
+    for store_id in sorted(store_ids):
+        scheduling.ring(drain, store_id=store_id)

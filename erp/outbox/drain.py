@@ -1,0 +1,219 @@
+"""Carry out claimed pushes: load, read back when the past is unclear, send, settle."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError
+
+from erp.outbox import claim, handlers, policy, settle
+from erp.outbox.errors import (
+    AlreadyDone,
+    Broken,
+    CredentialExpired,
+    LeaseLost,
+    NotSent,
+    OutcomeUnknown,
+    PushError,
+)
+from erp.outbox.handlers import Handler, Obsolete, Sent
+from erp.outbox.models import PushAttempt, PushJob
+from erp.outbox.statuses import AttemptAction, AttemptOutcome
+
+logger = logging.getLogger(__name__)
+
+# New pushes are started for so long; a call started last still ends before the task's limit of 55 s.
+DRAIN_SECONDS = 20.0
+
+Answer = TypeVar("Answer")
+Ring = Callable[[int], None]
+
+
+def drain(*, store_id: int, ring: Ring, seconds: float = DRAIN_SECONDS) -> int:
+    """Push what is due, beginning with `store_id` and then in turn over all stores; returns how many were
+    tried. Rings once for help when more waits, and once more when its time is over."""
+    ends = time.monotonic() + seconds
+    job = claim.claim_next(first_store_id=store_id)
+    if job is not None and claim.more_waits(store_id=job.store_id):
+        ring(job.store_id)
+    count = 0
+    while job is not None:
+        push(job)
+        count += 1
+        if time.monotonic() >= ends:
+            ring(job.store_id)
+            break
+        job = claim.claim_next()
+    return count
+
+
+def push(job: PushJob) -> None:
+    """Carry out one claimed job to its end; raises only what a reaper must clean up after (a database
+    that is gone) or what ends the whole task (the soft time limit)."""
+    trial = Trial(job=job, uncertain=job.needs_verification)
+    handler = handlers.find(job.kind)
+    call = handler.call if handler else ""
+    try:
+        if handler is None:
+            raise Broken(f"O ERP não conhece o tipo de envio {job.kind}. Avise o suporte.", write=False)
+        _carry_out(handler, trial)
+    except LeaseLost:
+        logger.warning("Push job %s lost its lease", job.pk)
+    except PushError as error:
+        settle.settle_failure(job=job, error=error, call=call, uncertain=trial.uncertain)
+    except SoftTimeLimitExceeded:
+        settle.settle_failure(job=job, error=trial.interrupted(), call=call, uncertain=trial.uncertain)
+        raise
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        _log_bug(job, error)
+        broken = Broken(write=trial.writing)
+        settle.settle_failure(job=job, error=broken, call=call, uncertain=trial.uncertain)
+
+
+@dataclass(slots=True)
+class Trial:
+    """One run of a job; what handlers see of it is `handlers.Turn`."""
+
+    job: PushJob
+    uncertain: bool
+    writing: bool = False
+    notes: list[Mapping[str, Any]] = field(default_factory=list)
+    http_status: int | None = None
+    remote_code: str = ""
+
+    def confirm(self) -> None:
+        if not claim.lease_renew(job=self.job):
+            raise LeaseLost
+
+    def note(
+        self,
+        *,
+        http_status: int | None = None,
+        remote_code: str = "",
+        exchange: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.http_status = http_status
+        self.remote_code = remote_code
+        if exchange is not None:
+            self.notes.append(exchange)
+
+    def interrupted(self) -> PushError:
+        if self.writing:
+            return OutcomeUnknown(write=True)
+        return NotSent("O envio demorou demais e foi interrompido antes de sair. O ERP tentará de novo.")
+
+
+def _carry_out(handler: Handler, trial: Trial) -> None:
+    job = trial.job
+    loaded = handler.load(job)
+    if isinstance(loaded, Obsolete):
+        settle.settle_obsolete(job=job, reason=loaded.reason)
+        return
+    try:
+        sent = _sent(handler, loaded, trial)
+    except AlreadyDone as answer:
+        trial.remote_code = answer.remote_code
+        sent = Sent(already=True)
+
+    def record() -> None:
+        handler.record(job, loaded, sent)
+
+    if not settle.settle_done(job=job, code=trial.remote_code, record=record):
+        raise LeaseLost
+
+
+def _sent(handler: Handler, loaded: Any, trial: Trial) -> Sent:
+    read_back = handler.is_satisfied
+    if trial.uncertain and read_back is not None:
+        if _refreshing(handler, trial, lambda: _verified(lambda: read_back(loaded, trial), trial)):
+            return Sent(verified=True)
+        trial.uncertain = False
+    return _refreshing(handler, trial, lambda: _written(handler, loaded, trial))
+
+
+def _verified(read_back: Callable[[], bool], trial: Trial) -> bool:
+    with _attempt(trial, AttemptAction.VERIFY) as row:
+        satisfied = read_back()
+        row.outcome = AttemptOutcome.DONE if satisfied else AttemptOutcome.NOT_YET_THERE
+    return satisfied
+
+
+def _written(handler: Handler, loaded: Any, trial: Trial) -> Sent:
+    with _attempt(trial, AttemptAction.SEND) as row:
+        trial.confirm()
+        trial.writing = handler.write
+        sent = handler.send(loaded, trial)
+        row.outcome = AttemptOutcome.DONE
+    return sent
+
+
+def _refreshing(handler: Handler, trial: Trial, call: Callable[[], Answer]) -> Answer:
+    """`call`, and once again after a refresh when the access had expired."""
+    try:
+        return call()
+    except CredentialExpired as error:
+        if error.refreshed or handler.refresh is None:
+            raise _as_refreshed(error) from None
+    handler.refresh(trial.job.store_id)
+    try:
+        return call()
+    except CredentialExpired as error:
+        raise _as_refreshed(error) from None
+
+
+def _as_refreshed(error: CredentialExpired) -> CredentialExpired:
+    return CredentialExpired(
+        refreshed=True, remote_code=error.remote_code, http_status=error.http_status, call=error.call
+    )
+
+
+@contextmanager
+def _attempt(trial: Trial, action: AttemptAction) -> Iterator[PushAttempt]:
+    """The attempt's row exists before the call, so that a killed worker leaves a trace."""
+    trial.notes, trial.http_status, trial.remote_code = [], None, ""
+    row = PushAttempt.objects.create(job=trial.job, action=action)
+    started = time.monotonic()
+    try:
+        yield row
+    except PushError as error:
+        _take_error(row, trial, error)
+        raise
+    except Exception as error:
+        row.outcome, row.text = AttemptOutcome.UNEXPECTED, type(error).__name__
+        raise
+    finally:
+        row.duration_ms = round((time.monotonic() - started) * 1000)
+        _attempt_save(row, trial)
+
+
+def _take_error(row: PushAttempt, trial: Trial, error: PushError) -> None:
+    row.outcome = policy.attempt_outcome(error)
+    row.text = settle.clean_text(error.text)[:500]
+    if error.exchange is not None:
+        trial.notes.append(error.exchange)
+    trial.http_status = error.http_status or trial.http_status
+    trial.remote_code = error.remote_code or trial.remote_code
+
+
+def _attempt_save(row: PushAttempt, trial: Trial) -> None:
+    row.http_status = trial.http_status
+    row.remote_code = settle.clean_text(trial.remote_code)[:40]
+    row.exchange = settle.clean_exchange(trial.notes) if trial.notes else None
+    row.save(update_fields=["duration_ms", "http_status", "remote_code", "outcome", "text", "exchange"])
+
+
+def _log_bug(job: PushJob, error: Exception) -> None:
+    """Where it broke, without the error's text: that may quote a buyer."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"
+    logger.error("Push job %s (%s) broke: %s at %s", job.pk, job.kind, type(error).__name__, where)

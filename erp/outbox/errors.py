@@ -1,0 +1,165 @@
+"""What a handler may raise, one class per row of the policy table (design 3.2).
+
+Texts are Portuguese, are shown to operators (cut at 500 characters) and hold no secrets and no personal
+data. `remote_code`, `http_status` and `exchange` (already redacted) go to the attempt's row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+
+class PushError(Exception):
+    """Base of everything the policy decides about."""
+
+    default_text = "O envio falhou."
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        remote_code: str = "",
+        http_status: int | None = None,
+        exchange: Mapping[str, Any] | None = None,
+        call: str = "",
+    ) -> None:
+        self.text = text or self.default_text
+        self.remote_code = remote_code
+        self.http_status = http_status
+        self.exchange = exchange
+        self.call = call
+        super().__init__(self.text)
+
+
+class NotSent(PushError):
+    """The connection was never established: not one byte left."""
+
+    default_text = "Não foi possível conectar à plataforma. O ERP tentará de novo."
+
+
+class OutcomeUnknown(PushError):
+    """The request left and nothing readable came back, or the platform answered with its own fault.
+
+    `write` says whether it could have changed something; then the next try reads back first.
+    """
+
+    default_text = "A plataforma não confirmou o envio. O ERP verificará antes de tentar de novo."
+
+    def __init__(self, text: str = "", *, write: bool, **details: Any) -> None:
+        self.write = write
+        super().__init__(text, **details)
+
+
+class LeaseLost(PushError):
+    """The worker died or was too slow; what it did is unknown. Raised by the engine, not by handlers."""
+
+    default_text = "O envio foi interrompido. O ERP verificará o resultado e continuará."
+
+
+class Throttled(PushError):
+    """429 or our own limit: the store's lane waits for `call` (default: the handler's call).
+
+    `retry_after` in seconds, or `resume_at`; the later one counts.
+    """
+
+    default_text = "Limite de chamadas da plataforma atingido. O envio continua em instantes."
+
+    def __init__(
+        self, text: str = "", *, retry_after: float = 1.0, resume_at: datetime | None = None, **details: Any
+    ) -> None:
+        self.retry_after = retry_after
+        self.resume_at = resume_at
+        super().__init__(text, **details)
+
+
+class QuotaSpent(PushError):
+    """The day's calls are spent: `call` pauses until `resume_at`, default the next start of the day."""
+
+    default_text = "A cota diária de chamadas da plataforma acabou. Os envios continuam quando ela renovar."
+
+    def __init__(self, text: str = "", *, resume_at: datetime | None = None, **details: Any) -> None:
+        self.resume_at = resume_at
+        super().__init__(text, **details)
+
+
+class LaneWait(PushError):
+    """Somebody else holds what this push needs (a token refresh under way): this push waits `seconds`."""
+
+    default_text = "Outro processo está renovando o acesso da loja. O envio continua em instantes."
+
+    def __init__(self, text: str = "", *, seconds: float = 2.0, **details: Any) -> None:
+        self.seconds = seconds
+        super().__init__(text, **details)
+
+
+class CredentialExpired(PushError):
+    """The access token is no longer valid. `refreshed` is True when a refresh was already tried."""
+
+    default_text = "O acesso da loja expirou e não foi aceito depois de renovado. O ERP tentará de novo."
+
+    def __init__(self, text: str = "", *, refreshed: bool = False, **details: Any) -> None:
+        self.refreshed = refreshed
+        super().__init__(text, **details)
+
+
+class CredentialRevoked(PushError):
+    """Consent withdrawn or a scope missing: only the merchant can help."""
+
+    default_text = "A loja foi desconectada. Conecte-a de novo em Integrações; os envios esperam."
+
+
+class Misconfigured(PushError):
+    """Bad signature or unknown app: only the administrator can help."""
+
+    default_text = "A plataforma recusou as credenciais do aplicativo. Corrija-as e retome os envios."
+
+
+class Refused(PushError):
+    """A business refusal; `text` is the platform's own."""
+
+    default_text = "A plataforma recusou o envio sem dizer o motivo."
+
+
+class NotFoundOnWrite(Refused):
+    """404 on a write: what should change does not exist there."""
+
+    default_text = "A plataforma não encontrou este registro. Sincronize a situação e confira."
+
+
+class AlreadyDone(PushError):
+    """The platform already holds this content: as good as done."""
+
+    default_text = "A plataforma já tinha esta informação."
+
+
+class UnknownAnswer(PushError):
+    """A readable answer with a code nobody knows."""
+
+    default_text = "A plataforma respondeu com um código desconhecido."
+
+    def __init__(self, code: str, text: str = "", *, write: bool, **details: Any) -> None:
+        self.code = code
+        self.write = write
+        super().__init__(text, **{"remote_code": code, **details})
+
+
+class Broken(PushError):
+    """A mistake of ours while pushing. `write` as in `OutcomeUnknown`. Raised by the engine."""
+
+    default_text = "O ERP não conseguiu tratar este envio. Avise o suporte."
+
+    def __init__(self, text: str = "", *, write: bool, **details: Any) -> None:
+        self.write = write
+        super().__init__(text, **details)
+
+
+class NotYet(PushError):
+    """The platform is not ready for this push; look again at `check_at`."""
+
+    default_text = "A plataforma ainda não aceita este envio. O ERP verifica de novo mais tarde."
+
+    def __init__(self, check_at: datetime, text: str = "", **details: Any) -> None:
+        self.check_at = check_at
+        super().__init__(text, **details)

@@ -1,0 +1,118 @@
+"""The registry of kinds. A channel registers one `Handler` per kind in `AppConfig.ready()`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from erp.outbox.models import PushJob
+
+
+class Nature(StrEnum):
+    FACT = "fact"
+    STATE = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class Obsolete:
+    """Answer of `load` when there is nothing left to push; `reason` is Portuguese and shown."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What `record` learns: how the platform came to hold the content, and the handler's own `data`."""
+
+    data: Any = None
+    verified: bool = False  # read back, not written by this try
+    already: bool = False  # the platform answered "already done"
+
+
+class Turn(Protocol):
+    """One try of one job, handed to `is_satisfied` and `send`."""
+
+    @property
+    def job(self) -> PushJob: ...
+
+    def confirm(self) -> None:
+        """Renew the lease; raises when it was lost. The engine calls it before `send`; a `send` that
+        reads first calls it again right before its write."""
+        ...
+
+    def note(
+        self,
+        *,
+        http_status: int | None = None,
+        remote_code: str = "",
+        exchange: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record one remote call on the attempt's row; `exchange` must already be redacted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handler:
+    """Four functions and what the engine must know of a kind.
+
+    - `load(job)` reads our rows; may answer `Obsolete` or raise `Refused` (a frozen order).
+    - `is_satisfied(loaded, turn)` reads the platform after an unknown outcome; None for kinds that simply
+      send the present value again.
+    - `send(loaded, turn)` makes the call; runs with no transaction open.
+    - `record(job, loaded, sent)` writes what follows, in the transaction that marks the job done.
+
+    `call` names the call whose limit the kind waits for; `refresh(store_id)` renews the access after
+    `CredentialExpired`. `step` orders facts of one subject (0: takes no part).
+    """
+
+    kind: str
+    label: str
+    nature: Nature
+    call: str
+    load: Callable[[PushJob], Any]
+    send: Callable[[Any, Turn], Sent]
+    record: Callable[[PushJob, Any, Sent], None]
+    is_satisfied: Callable[[Any, Turn], bool] | None = None
+    refresh: Callable[[int], None] | None = None
+    step: int = 0
+    write: bool = True
+
+
+class UnknownKind(LookupError):
+    """A programming error: a wish of a kind nobody registered."""
+
+
+_handlers: dict[str, Handler] = {}
+
+
+def register(handler: Handler) -> None:
+    """Add a kind, or replace it."""
+    _handlers[handler.kind] = handler
+
+
+def find(kind: str) -> Handler | None:
+    return _handlers.get(kind)
+
+
+def get(kind: str, nature: Nature) -> Handler:
+    """The handler of `kind`; raises `UnknownKind` when missing or of another nature."""
+    handler = _handlers.get(kind)
+    if handler is None or handler.nature is not nature:
+        raise UnknownKind(f"No {nature} handler registered for {kind!r}")
+    return handler
+
+
+def label(kind: str) -> str:
+    """What operators read; an unknown kind shows its code."""
+    return _handlers[kind].label if kind in _handlers else kind
+
+
+def kinds_of_calls(calls: set[str]) -> list[str]:
+    return [handler.kind for handler in _handlers.values() if handler.call in calls]
+
+
+def choices() -> list[tuple[str, str]]:
+    """Kind and label, for filters."""
+    return sorted(((one.kind, one.label) for one in _handlers.values()), key=lambda pair: pair[1])

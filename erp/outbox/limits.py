@@ -1,0 +1,269 @@
+"""Call limits in the database: GCRA per (store, call) and (app, call), with the day's counter in the same
+row (design 3.2). One implementation for SQLite and PostgreSQL; Redis has no part in it.
+
+Pushes and imports share a gate. Each has a reserve that the other may use only while its owner has not
+asked for two seconds, so that neither starves and nothing is wasted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Case, F, Q, Value
+from django.db.models import When as Whenever
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Greatest, Least, Now
+
+from erp.outbox.clock import NowMicros
+from erp.outbox.models import RateGate
+from erp.outbox.statuses import WaitReason
+
+SECOND = 1_000_000
+DAY_SECONDS = 86_400
+# Of the platform's limit we use 95 %, and let at most 5 % of a second's calls come early.
+SHARE_OF_LIMIT = 0.95
+BURST_US = SECOND * 5 // 100
+IDLE_US = 2 * SECOND
+
+
+class Share(StrEnum):
+    PUSH = "push"
+    IMPORT = "import"
+
+    @property
+    def other(self) -> Share:
+        return Share.IMPORT if self is Share.PUSH else Share.PUSH
+
+
+RESERVED = {Share.PUSH: 0.3, Share.IMPORT: 0.2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLimits:
+    """Calls a second for one store and for the whole app, and calls a day for the app."""
+
+    store_rate: float
+    app_rate: float
+    daily_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The call may start now; it is already counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Not before `at`, which is `seconds` away; `reason` is LIMIT (rate, or the platform's 429) or QUOTA."""
+
+    at: datetime
+    seconds: float
+    reason: WaitReason
+
+
+Provider = Callable[[str, str], CallLimits | None]
+
+_providers: list[Provider] = []
+
+
+def register(provider: Provider) -> None:
+    """Add a channel's `(app_key, call) -> CallLimits`, None when the app is not its own."""
+    if provider not in _providers:
+        _providers.append(provider)
+
+
+def acquire(*, store_id: int, app_key: str, call: str, share: Share) -> Go | When:
+    """Count one call and answer Go, or count nothing and answer When. Never sleeps.
+
+    Raises LookupError when no channel registered limits for `app_key`.
+    """
+    limits = _limits(app_key, call)
+    gates = [
+        _Gate(f"store:{store_id}", call, share, limits.store_rate, None),
+        _Gate(f"app:{app_key}", call, share, limits.app_rate, limits.daily_calls),
+    ]
+    closed = _first_closed(gates)
+    return Go() if closed is None else closed.refusal()
+
+
+def wait_turn(*, store_id: int, app_key: str, call: str, share: Share, at_most: float = 1.0) -> Go | When:
+    """Like `acquire`, but sleeps through waits that end within `at_most` seconds in all."""
+    ends = time.monotonic() + at_most
+    while True:
+        answer = acquire(store_id=store_id, app_key=app_key, call=call, share=share)
+        if isinstance(answer, Go) or time.monotonic() + answer.seconds > ends:
+            return answer
+        time.sleep(max(answer.seconds, 0.001))
+
+
+def hold(*, store_id: int, call: str, until: datetime, reason: WaitReason) -> bool:
+    """Close a store's gate because the platform said so; True when it was open before, so that one notice
+    is given."""
+    scope = f"store:{store_id}"
+    RateGate.objects.bulk_create([RateGate(scope=scope, call=call)], ignore_conflicts=True)
+    gate = RateGate.objects.filter(scope=scope, call=call)
+    opened = Q(resume_at__isnull=True) | Q(resume_at__lte=Now())
+    if gate.filter(opened).update(resume_at=until, resume_reason=reason):
+        return True
+    gate.filter(resume_at__lt=until).update(resume_at=until, resume_reason=reason)
+    return False
+
+
+def calls_held(*, store_id: int) -> set[str]:
+    """Calls the platform closed for this store for now."""
+    gates = RateGate.objects.filter(scope=f"store:{store_id}", resume_at__gt=Now())
+    return set(gates.values_list("call", flat=True))
+
+
+def quota_reset(now: datetime) -> datetime:
+    """The next start of the platform's day (setting OUTBOX_DAY_STARTS_UTC_HOUR)."""
+    return datetime.fromtimestamp((_day(now.timestamp()) + 1) * DAY_SECONDS + _day_offset(), tz=UTC)
+
+
+def _limits(app_key: str, call: str) -> CallLimits:
+    found = (provider(app_key, call) for provider in _providers)
+    limits = next((one for one in found if one is not None), None)
+    if limits is None:
+        raise LookupError(f"No limits registered for call {call!r}")
+    return limits
+
+
+class _Closed(Exception):
+    pass
+
+
+def _first_closed(gates: list[_Gate]) -> _Gate | None:
+    """Pass all gates or none. Stores come before apps everywhere, so that two callers cannot wait for each
+    other."""
+    refused: _Gate | None = None
+    try:
+        with transaction.atomic():
+            for gate in gates:
+                if not gate.passed():
+                    refused = gate
+                    raise _Closed
+    except _Closed:
+        return refused
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    scope: str
+    call: str
+    share: Share
+    rate: float
+    daily: int | None
+
+    def passed(self) -> bool:
+        if self._update():
+            return True
+        created = RateGate.objects.bulk_create(
+            [RateGate(scope=self.scope, call=self.call)], ignore_conflicts=True
+        )
+        return bool(created) and self._update()
+
+    def refusal(self) -> When:
+        """Note that this share is asking, and say when it may come back."""
+        own = self._rows()
+        own.update(**{f"{self.share}_asked_us": NowMicros()})
+        gate = own.annotate(now_us=NowMicros(), now=Now()).get()
+        return self._when(gate, gate.now_us, gate.now)
+
+    def _rows(self) -> Any:
+        return RateGate.objects.filter(scope=self.scope, call=self.call)
+
+    @property
+    def _spacing(self) -> int:
+        return round(SECOND / (SHARE_OF_LIMIT * self.rate))
+
+    @property
+    def _share_spacing(self) -> int:
+        return round(self._spacing / (1 - RESERVED[self.share.other]))
+
+    def _update(self) -> bool:
+        rows = self._rows().filter(self._in_time(), self._within_day(), self._not_held())
+        return bool(rows.update(**self._arrivals(), **self._counters()))
+
+    def _in_time(self) -> Q:
+        latest = NowMicros() + Value(BURST_US)
+        in_share = Q(**{f"{self.share}_arrival_us__lte": latest})
+        other_idle = Q(**{f"{self.share.other}_asked_us__lt": NowMicros() - Value(IDLE_US)})
+        return Q(arrival_us__lte=latest) & (in_share | other_idle)
+
+    def _within_day(self) -> Q:
+        if self.daily is None:
+            return Q()
+        own = Q(used__lt=self.daily, **{f"{self.share}_used__lt": self._own_daily})
+        return Q(day__lt=_today()) | own
+
+    @property
+    def _own_daily(self) -> int:
+        return int((self.daily or 0) * (1 - RESERVED[self.share.other]))
+
+    def _not_held(self) -> Q:
+        return Q(resume_at__isnull=True) | Q(resume_at__lte=Now())
+
+    def _arrivals(self) -> dict[str, Combinable]:
+        own = f"{self.share}_arrival_us"
+        next_own = Greatest(F(own), NowMicros()) + Value(self._share_spacing)
+        # Calls beyond the own share (the other was idle) must not be paid back for minutes later.
+        latest = NowMicros() + Value(BURST_US + self._share_spacing)
+        return {
+            "arrival_us": Greatest(F("arrival_us"), NowMicros()) + Value(self._spacing),
+            own: Least(next_own, latest),
+            f"{self.share}_asked_us": NowMicros(),
+        }
+
+    def _counters(self) -> dict[str, Combinable]:
+        same_day = Q(day=_today())
+        return {
+            "day": _today(),
+            "used": Case(Whenever(same_day, then=F("used") + 1), default=Value(1)),
+            f"{self.share}_used": Case(
+                Whenever(same_day, then=F(f"{self.share}_used") + 1), default=Value(1)
+            ),
+            f"{self.share.other}_used": Case(
+                Whenever(same_day, then=F(f"{self.share.other}_used")), default=Value(0)
+            ),
+        }
+
+    def _when(self, gate: RateGate, now_us: int, now: datetime) -> When:
+        waits = [(self._rate_wait(gate, now_us), WaitReason.LIMIT)]
+        if gate.resume_at is not None:
+            waits.append(((gate.resume_at - now).total_seconds(), WaitReason(gate.resume_reason)))
+        if self._day_spent(gate, now_us):
+            waits.append(((quota_reset(now) - now).total_seconds(), WaitReason.QUOTA))
+        seconds, reason = max(waits)
+        seconds = max(seconds, 0.001)
+        return When(now + timedelta(seconds=seconds), seconds, reason)
+
+    def _rate_wait(self, gate: RateGate, now_us: int) -> float:
+        arrival = gate.arrival_us
+        if getattr(gate, f"{self.share.other}_asked_us") >= now_us - IDLE_US:
+            arrival = max(arrival, getattr(gate, f"{self.share}_arrival_us"))
+        return float((arrival - BURST_US - now_us) / SECOND)
+
+    def _day_spent(self, gate: RateGate, now_us: int) -> bool:
+        if self.daily is None or gate.day < _day(now_us / SECOND):
+            return False
+        return gate.used >= self.daily or getattr(gate, f"{self.share}_used") >= self._own_daily
+
+
+def _day_offset() -> int:
+    return int(settings.OUTBOX_DAY_STARTS_UTC_HOUR) * 3600
+
+
+def _day(timestamp: float) -> int:
+    return int((timestamp - _day_offset()) // DAY_SECONDS)
+
+
+def _today() -> Combinable:
+    return (NowMicros() - Value(_day_offset() * SECOND)) / Value(DAY_SECONDS * SECOND)

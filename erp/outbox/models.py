@@ -1,0 +1,255 @@
+"""The rows that are the truth about pending pushes (design 3.2). Instants are UTC, durations milliseconds."""
+
+from __future__ import annotations
+
+from django.db import connection, models
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Now
+
+from erp.accounts.models import Store, StoreLifecycle, User
+from erp.outbox.statuses import (
+    FINISHED_STATES,
+    OPEN_STATES,
+    WAITING_STATES,
+    AttemptAction,
+    AttemptOutcome,
+    BreakerState,
+    FailureMode,
+    JobState,
+    Origin,
+    PauseMode,
+    WaitReason,
+)
+
+
+class PushJobQuerySet(models.QuerySet["PushJob"]):
+    def visible_to(self, user: User) -> PushJobQuerySet:
+        return self.filter(store__in=Store.objects.visible_to(user))
+
+    def facts(self) -> PushJobQuerySet:
+        return self.filter(idempotency_key__isnull=False)
+
+    def lock_for_update(self, *, skip_locked: bool = False) -> PushJobQuerySet:
+        """Rows in a fixed order, so that two callers cannot wait for each other. SQLite has no row
+        locks and needs none: its one writer is the lock."""
+        skip = skip_locked and connection.features.has_select_for_update_skip_locked
+        return self.select_for_update(of=("self",), skip_locked=skip)
+
+    def claimable(self) -> PushJobQuerySet:
+        """Due, no push of the subject under way, no lower step of the subject open."""
+        same_subject = PushJob.objects.filter(store=OuterRef("store"), subject=OuterRef("subject"))
+        lower_step = same_subject.filter(state__in=OPEN_STATES, step__gt=0, step__lt=OuterRef("step"))
+        return self.filter(
+            ~Exists(same_subject.filter(state=JobState.CLAIMED)),
+            ~Exists(lower_step),
+            state=JobState.PENDING,
+            not_before__lte=Now(),
+        )
+
+    def lease_expired(self) -> PushJobQuerySet:
+        return self.filter(state=JobState.CLAIMED, lease_until__lt=Now())
+
+
+class PushJob(models.Model):
+    """One wish that must reach a platform.
+
+    A *fact* carries `idempotency_key` (`store:kind:subject:content`) for ever; a *state* carries
+    `coalesce_key` (`store:kind:subject`) only while it is queued. `payload` holds ids and a digest, never
+    a copy of a document or personal data.
+    """
+
+    store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="push_jobs")
+    kind = models.CharField(max_length=40)
+    subject = models.CharField(max_length=80)
+    idempotency_key = models.CharField(max_length=250, null=True, unique=True)
+    coalesce_key = models.CharField(max_length=180, null=True, unique=True)
+    # 0 takes no part in the order of steps: neither waits for one nor holds one back.
+    step = models.PositiveSmallIntegerField(default=0)
+    state = models.CharField("situação", max_length=10, choices=JobState.choices, default=JobState.PENDING)
+    failure_mode = models.CharField(max_length=10, choices=FailureMode.choices, blank=True)
+    waiting_for = models.CharField(max_length=6, choices=WaitReason.choices, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    first_attempt_at = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(db_default=Now())
+    deadline = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    lease_token = models.UUIDField(null=True)
+    needs_verification = models.BooleanField(default=False)
+    last_error = models.CharField(max_length=500, blank=True)
+    last_code = models.CharField(max_length=40, blank=True)
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    requested_at = models.DateTimeField(db_default=Now())
+    origin = models.CharField(max_length=6, choices=Origin.choices, default=Origin.RULE)
+    request_id = models.CharField(max_length=64, blank=True)
+    payload = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    objects = PushJobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["store", "subject"],
+                condition=Q(state=JobState.CLAIMED),
+                name="pushjob_one_claim_per_subject",
+            ),
+            models.UniqueConstraint(
+                fields=["store", "kind", "subject"],
+                condition=Q(state__in=WAITING_STATES, idempotency_key__isnull=False),
+                name="pushjob_one_waiting_fact",
+            ),
+            models.CheckConstraint(
+                condition=Q(idempotency_key__isnull=False, coalesce_key__isnull=True)
+                | Q(idempotency_key__isnull=True, coalesce_key__isnull=False, state=JobState.PENDING)
+                | (Q(idempotency_key__isnull=True, coalesce_key__isnull=True) & ~Q(state=JobState.PENDING)),
+                name="pushjob_fact_or_state",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=JobState.CLAIMED, lease_until__isnull=False, lease_token__isnull=False)
+                | (Q(lease_until__isnull=True, lease_token__isnull=True) & ~Q(state=JobState.CLAIMED)),
+                name="pushjob_lease_while_claimed",
+            ),
+            models.CheckConstraint(
+                condition=(Q(state=JobState.BLOCKED) & ~Q(failure_mode=""))
+                | (~Q(state=JobState.BLOCKED) & Q(failure_mode="")),
+                name="pushjob_mode_while_blocked",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=FINISHED_STATES, finished_at__isnull=False)
+                | (~Q(state__in=FINISHED_STATES) & Q(finished_at__isnull=True)),
+                name="pushjob_finished_has_time",
+            ),
+            models.CheckConstraint(condition=Q(state__in=JobState.values), name="pushjob_known_state"),
+            models.CheckConstraint(
+                condition=Q(failure_mode__in=["", *FailureMode.values]), name="pushjob_known_mode"
+            ),
+            models.CheckConstraint(condition=Q(origin__in=Origin.values), name="pushjob_known_origin"),
+            models.CheckConstraint(condition=~Q(subject="") & ~Q(kind=""), name="pushjob_names_subject"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["store", "not_before", "id"], condition=Q(state=JobState.PENDING), name="pushjob_due"
+            ),
+            models.Index(fields=["lease_until"], condition=Q(state=JobState.CLAIMED), name="pushjob_leases"),
+            models.Index(fields=["store", "subject", "kind"], name="pushjob_subject"),
+            models.Index(fields=["store", "state", "-id"], name="pushjob_list"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"
+
+    @property
+    def is_fact(self) -> bool:
+        return self.idempotency_key is not None
+
+
+class PushAttempt(models.Model):
+    """One try, saved before the call, so that a killed worker leaves a trace. `exchange` is redacted."""
+
+    job = models.ForeignKey(PushJob, on_delete=models.CASCADE, related_name="attempt_rows")
+    action = models.CharField(max_length=6, choices=AttemptAction.choices, default=AttemptAction.SEND)
+    started_at = models.DateTimeField(db_default=Now())
+    duration_ms = models.PositiveIntegerField(null=True)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    remote_code = models.CharField(max_length=40, blank=True)
+    outcome = models.CharField(max_length=12, choices=AttemptOutcome.choices, blank=True)
+    text = models.CharField(max_length=500, blank=True)
+    exchange = models.JSONField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(action__in=AttemptAction.values), name="pushattempt_known_action"
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome__in=AttemptOutcome.values), name="pushattempt_known_outcome"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["started_at"], condition=Q(exchange__isnull=False), name="pushattempt_bodies"
+            )
+        ]
+
+
+class LaneQuerySet(models.QuerySet["Lane"]):
+    def open(self) -> LaneQuerySet:
+        """Lanes that may start a push: store active, not paused, breaker not open."""
+        closed = Q(breaker_state=BreakerState.OPEN, reopen_at__gt=Now())
+        return self.filter(store__lifecycle=StoreLifecycle.ACTIVE, paused_mode="").exclude(closed)
+
+    def with_due_work(self) -> LaneQuerySet:
+        """Open lanes with something claimable, the least recently served first."""
+        due = PushJob.objects.filter(store=OuterRef("store")).claimable()
+        return self.open().filter(Exists(due)).order_by(F("last_claimed_at").asc(nulls_first=True), "pk")
+
+
+class Lane(models.Model):
+    """The pushes of one store: paused or not, and its breaker."""
+
+    store = models.OneToOneField(Store, on_delete=models.CASCADE, related_name="push_lane")
+    paused_mode = models.CharField(max_length=10, choices=PauseMode.choices, blank=True)
+    paused_reason = models.CharField(max_length=500, blank=True)
+    paused_at = models.DateTimeField(null=True)
+    breaker_state = models.CharField(max_length=9, choices=BreakerState.choices, default=BreakerState.CLOSED)
+    breaker_failures = models.PositiveSmallIntegerField(default=0)
+    opened_at = models.DateTimeField(null=True)
+    reopen_at = models.DateTimeField(null=True)
+    last_claimed_at = models.DateTimeField(null=True)
+
+    objects = LaneQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(paused_mode="", paused_at__isnull=True))
+                | (Q(paused_mode__in=PauseMode.values, paused_at__isnull=False)),
+                name="lane_pause_has_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(breaker_state=BreakerState.CLOSED, reopen_at__isnull=True)
+                | Q(
+                    breaker_state__in=[BreakerState.OPEN, BreakerState.HALF_OPEN],
+                    opened_at__isnull=False,
+                    reopen_at__isnull=False,
+                ),
+                name="lane_breaker_has_time",
+            ),
+        ]
+
+    @property
+    def is_paused(self) -> bool:
+        return bool(self.paused_mode)
+
+
+class RateGate(models.Model):
+    """GCRA state of one call for a store (`store:<id>`) or an app (`app:<key>`), all in one row.
+
+    `*_us` are microseconds since 1970 by the database's clock: the theoretical arrival time of the whole
+    gate and of each share, and when each share last asked. `day` counts days since 1970; the counters
+    beside it belong to that day. `resume_at` closes the gate because the platform said so.
+    """
+
+    scope = models.CharField(max_length=80)
+    call = models.CharField(max_length=60)
+    arrival_us = models.BigIntegerField(default=0)
+    push_arrival_us = models.BigIntegerField(default=0)
+    import_arrival_us = models.BigIntegerField(default=0)
+    push_asked_us = models.BigIntegerField(default=0)
+    import_asked_us = models.BigIntegerField(default=0)
+    day = models.IntegerField(default=0)
+    used = models.PositiveIntegerField(default=0)
+    push_used = models.PositiveIntegerField(default=0)
+    import_used = models.PositiveIntegerField(default=0)
+    resume_at = models.DateTimeField(null=True)
+    resume_reason = models.CharField(max_length=6, choices=WaitReason.choices, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["scope", "call"], name="rategate_unique"),
+            models.CheckConstraint(
+                condition=Q(used__gte=F("push_used") + F("import_used")), name="rategate_counts_add_up"
+            ),
+        ]

@@ -1,0 +1,242 @@
+"""What follows from an error: the policy table of design 3.2 as one pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import singledispatch
+
+from erp.outbox import errors
+from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, PauseMode, WaitReason
+
+DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 60, 5 * 60, 20 * 60, 3600, 4 * 3600))
+LATE_DELAY = timedelta(hours=12)
+READ_RETRIES = 2
+# A worker that died says nothing about the platform: the first recoveries do not wait.
+QUICK_RECOVERIES = 3
+
+
+ATTEMPTS = (
+    (errors.NotSent, AttemptOutcome.NOT_SENT),
+    (errors.OutcomeUnknown, AttemptOutcome.UNKNOWN),
+    (errors.LeaseLost, AttemptOutcome.LOST),
+    ((errors.Throttled, errors.QuotaSpent), AttemptOutcome.LIMITED),
+    ((errors.CredentialExpired, errors.CredentialRevoked), AttemptOutcome.CREDENTIAL),
+    (errors.Misconfigured, AttemptOutcome.CONFIG),
+    (errors.Refused, AttemptOutcome.REFUSED),
+    (errors.AlreadyDone, AttemptOutcome.DONE),
+    ((errors.LaneWait, errors.NotYet), AttemptOutcome.WAITING),
+    (errors.PushError, AttemptOutcome.UNEXPECTED),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """The past of a job and the present. `attempts` counts failures before this one; `uncertain` says that
+    an earlier write may have been applied; `random` draws from [0, 1); `quota_reset` is the next start of
+    the platform's day."""
+
+    attempts: int
+    requested_at: datetime
+    first_attempt_at: datetime | None
+    deadline: datetime | None
+    uncertain: bool
+    now: datetime
+    random: Callable[[], float]
+    horizon: timedelta
+    quota_reset: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What to write. `verify`: read back before the next write. `repeat`: at once, in the same claim, after
+    a refresh. `hold_until`: the store's lane waits for the call. `healthy`: what the breaker learns (None:
+    nothing)."""
+
+    state: JobState
+    counts: bool
+    failure_mode: str = ""
+    not_before: datetime | None = None
+    waiting_for: WaitReason = WaitReason.NOTHING
+    verify: bool = False
+    repeat: bool = False
+    pause: PauseMode | None = None
+    hold_until: datetime | None = None
+    healthy: bool | None = None
+
+
+def decide(error: errors.PushError, case: Case) -> Outcome:
+    """The outcome of `error`; pure, so that every row of the table is a test."""
+    return _decide(error, case)
+
+
+def attempt_outcome(error: errors.PushError) -> AttemptOutcome:
+    """How the attempt's row names `error`, whatever the job's past."""
+    return next(outcome for kind, outcome in ATTEMPTS if isinstance(error, kind))
+
+
+@singledispatch
+def _decide(error: errors.PushError, case: Case) -> Outcome:
+    raise TypeError(f"No policy for {type(error).__name__}")
+
+
+@_decide.register
+def _(error: errors.NotSent, case: Case) -> Outcome:
+    return _retry(case, healthy=False)
+
+
+@_decide.register
+def _(error: errors.OutcomeUnknown, case: Case) -> Outcome:
+    return _retry(case, verify=error.write, healthy=False)
+
+
+@_decide.register
+def _(error: errors.LeaseLost, case: Case) -> Outcome:
+    delay = timedelta() if case.attempts < QUICK_RECOVERIES else None
+    return _retry(case, verify=True, delay=delay)
+
+
+@_decide.register
+def _(error: errors.Throttled, case: Case) -> Outcome:
+    until = max(case.now + timedelta(seconds=error.retry_after), error.resume_at or case.now)
+    return _wait(until, WaitReason.LIMIT, hold=True)
+
+
+@_decide.register
+def _(error: errors.QuotaSpent, case: Case) -> Outcome:
+    until = max(error.resume_at or case.quota_reset, case.now)
+    return _wait(until, WaitReason.QUOTA, hold=True)
+
+
+@_decide.register
+def _(error: errors.LaneWait, case: Case) -> Outcome:
+    until = case.now + timedelta(seconds=error.seconds)
+    return _wait(until, WaitReason.LIMIT)
+
+
+@_decide.register
+def _(error: errors.CredentialExpired, case: Case) -> Outcome:
+    if error.refreshed:
+        return _retry(case)
+    return Outcome(
+        state=JobState.PENDING,
+        counts=False,
+        not_before=case.now,
+        repeat=True,
+    )
+
+
+@_decide.register
+def _(error: errors.CredentialRevoked, case: Case) -> Outcome:
+    return Outcome(
+        state=JobState.PENDING,
+        counts=False,
+        not_before=case.now,
+        waiting_for=WaitReason.LANE,
+        pause=PauseMode.CREDENTIAL,
+    )
+
+
+@_decide.register
+def _(error: errors.Misconfigured, case: Case) -> Outcome:
+    return Outcome(
+        state=JobState.BLOCKED,
+        counts=False,
+        failure_mode=FailureMode.CONFIG,
+        pause=PauseMode.CONFIG,
+    )
+
+
+@_decide.register
+def _(error: errors.Refused, case: Case) -> Outcome:
+    return _block(FailureMode.REJECTED, healthy=True)
+
+
+@_decide.register
+def _(error: errors.AlreadyDone, case: Case) -> Outcome:
+    return Outcome(state=JobState.DONE, counts=True, healthy=True)
+
+
+@_decide.register
+def _(error: errors.UnknownAnswer, case: Case) -> Outcome:
+    if not error.write and case.attempts < READ_RETRIES:
+        return _retry(case, healthy=True)
+    # Nobody knows what the code means, so neither whether the write was applied.
+    return _block(FailureMode.INTERNAL, verify=error.write, healthy=True)
+
+
+@_decide.register
+def _(error: errors.Broken, case: Case) -> Outcome:
+    return _block(FailureMode.INTERNAL, verify=error.write)
+
+
+@_decide.register
+def _(error: errors.NotYet, case: Case) -> Outcome:
+    deadline = case.deadline or case.requested_at + case.horizon
+    if case.now >= deadline:
+        return _block(FailureMode.EXHAUSTED, counts=False, healthy=True)
+    until = min(max(error.check_at, case.now), deadline)
+    return _wait(until, WaitReason.CHECK, healthy=True)
+
+
+def _retry(
+    case: Case,
+    *,
+    verify: bool = False,
+    healthy: bool | None = None,
+    delay: timedelta | None = None,
+) -> Outcome:
+    """Again after the next delay; the last try is at the horizon itself, after that somebody must look."""
+    ends = (case.first_attempt_at or case.now) + case.horizon
+    if case.now >= ends:
+        mode = FailureMode.UNCERTAIN if verify or case.uncertain else FailureMode.EXHAUSTED
+        return _block(mode, verify=verify, healthy=healthy)
+    wait = _delay(case) if delay is None else delay
+    return Outcome(
+        state=JobState.PENDING,
+        counts=True,
+        not_before=min(case.now + wait, ends),
+        waiting_for=WaitReason.RETRY,
+        verify=verify,
+        healthy=healthy,
+    )
+
+
+def _delay(case: Case) -> timedelta:
+    if case.attempts < len(DELAYS):
+        return DELAYS[case.attempts]
+    return LATE_DELAY * case.random()
+
+
+def _wait(
+    until: datetime,
+    reason: WaitReason,
+    *,
+    hold: bool = False,
+    healthy: bool | None = None,
+) -> Outcome:
+    return Outcome(
+        state=JobState.PENDING,
+        counts=False,
+        not_before=until,
+        waiting_for=reason,
+        hold_until=until if hold else None,
+        healthy=healthy,
+    )
+
+
+def _block(
+    mode: FailureMode,
+    *,
+    verify: bool = False,
+    counts: bool = True,
+    healthy: bool | None = None,
+) -> Outcome:
+    return Outcome(
+        state=JobState.BLOCKED,
+        counts=counts,
+        failure_mode=mode,
+        verify=verify,
+        healthy=healthy,
+    )

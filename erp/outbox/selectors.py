@@ -1,0 +1,182 @@
+"""Reads on pushes that other rooms show: markers for badges, and the screen of pushes. None costs more
+statements for more rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q
+from django.db.models.functions import Now
+
+from erp.accounts.models import Store, User
+from erp.outbox import handlers
+from erp.outbox.models import Lane, PushAttempt, PushJob, PushJobQuerySet, RateGate
+from erp.outbox.statuses import BreakerState, FailureMode, JobState, PauseMode, WaitReason
+
+Subject = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The latest wish of one kind for one subject. `done_at` is when the platform last confirmed the kind,
+    whatever content; `state` is that of the latest wish (a correction may wait although `done_at` is set).
+    `held_back_by` is the kind of a blocked lower step, empty otherwise."""
+
+    kind: str
+    job_id: int
+    state: JobState
+    failure_mode: str
+    text: str
+    done_at: datetime | None
+    held_back_by: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """The platform has confirmed the latest wish."""
+        return self.state == JobState.DONE
+
+    @property
+    def was_done(self) -> bool:
+        return self.done_at is not None
+
+
+def jobs_done(*, subjects: Collection[Subject], kinds: Collection[str]) -> dict[Subject, dict[str, Mark]]:
+    """Per (store id, subject) and kind the marker of its pushes, in one query; kinds never asked for are
+    missing. The markers of design 3.2: *rastreio enviado* is `marks["..."].was_done`."""
+    rows = PushJob.objects.filter(
+        store_id__in={store_id for store_id, _ in subjects},
+        subject__in={subject for _, subject in subjects},
+        kind__in=list(kinds),
+    )
+    grouped: dict[Subject, dict[str, list[PushJob]]] = {subject: {} for subject in subjects}
+    for job in rows.order_by("requested_at", "pk"):
+        if (job.store_id, job.subject) in grouped:
+            grouped[(job.store_id, job.subject)].setdefault(job.kind, []).append(job)
+    return {subject: _marks(by_kind) for subject, by_kind in grouped.items()}
+
+
+def _marks(by_kind: dict[str, list[PushJob]]) -> dict[str, Mark]:
+    latest = {kind: _latest(jobs) for kind, jobs in by_kind.items()}
+    blocked = [job for job in latest.values() if job.state == JobState.BLOCKED and job.step]
+    return {kind: _mark(latest[kind], jobs, blocked) for kind, jobs in by_kind.items()}
+
+
+def _latest(jobs: Sequence[PushJob]) -> PushJob:
+    """The newest wish that still counts; withdrawn ones speak only when nothing else does."""
+    counting = [job for job in jobs if job.state not in (JobState.SUPERSEDED, JobState.CANCELLED)]
+    return (counting or list(jobs))[-1]
+
+
+def _mark(job: PushJob, jobs: Sequence[PushJob], blocked: Sequence[PushJob]) -> Mark:
+    done = [one.finished_at for one in jobs if one.state == JobState.DONE and one.finished_at]
+    below = [one.kind for one in blocked if one.step < job.step]
+    waits = job.state == JobState.PENDING and below
+    return Mark(
+        kind=job.kind,
+        job_id=job.pk,
+        state=JobState(job.state),
+        failure_mode=job.failure_mode,
+        text=job.last_error,
+        done_at=max(done, default=None),
+        held_back_by=below[0] if waits else "",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Choices of the screen *Envios ao Kwai*; empty means all. `text` finds a subject."""
+
+    store_id: int | None = None
+    states: Sequence[str] = ()
+    kind: str = ""
+    failure_mode: str = ""
+    text: str = ""
+
+
+def jobs_listed(*, user: User, chosen: JobFilter) -> PushJobQuerySet:
+    """Pushes `user` may see, newest first, with store and requester in the same query."""
+    wanted = Q()
+    if chosen.store_id:
+        wanted &= Q(store_id=chosen.store_id)
+    if chosen.states:
+        wanted &= Q(state__in=chosen.states)
+    if chosen.kind:
+        wanted &= Q(kind=chosen.kind)
+    if chosen.failure_mode:
+        wanted &= Q(failure_mode=chosen.failure_mode)
+    if chosen.text:
+        wanted &= Q(subject__icontains=chosen.text.strip())
+    rows = PushJob.objects.visible_to(user).filter(wanted)
+    return rows.select_related("store", "requested_by").order_by("-id")
+
+
+def jobs_counted(*, user: User) -> dict[str, int]:
+    """How many pushes `user` may see per state, for the tabs; states without rows are 0."""
+    counted = PushJob.objects.visible_to(user).values_list("state").annotate(n=Count("pk")).order_by()
+    return dict.fromkeys(JobState.values, 0) | dict(counted)
+
+
+def attempts_of(*, job_id: int) -> Sequence[PushAttempt]:
+    """The tries of one push, newest first. Scoping by membership is done on the push itself."""
+    return list(PushAttempt.objects.filter(job_id=job_id).order_by("-id"))
+
+
+def blocking_kinds(*, job: PushJob) -> list[str]:
+    """Labels of the lower steps that hold this push back, e.g. *aguardando a NF-e recusada*."""
+    below = PushJob.objects.facts().filter(
+        store_id=job.store_id, subject=job.subject, state=JobState.BLOCKED, step__gt=0, step__lt=job.step
+    )
+    return [handlers.label(kind) for kind in below.order_by("step").values_list("kind", flat=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneNotice:
+    """One thing about a store's pushes that somebody should know; shown once for as long as it lasts."""
+
+    store_id: int
+    store_name: str
+    text: str
+    next_step: str
+    since: datetime | None
+    until: datetime | None = None
+
+
+def lane_notices(*, user: User) -> list[LaneNotice]:
+    """Paused lanes, resting lanes and spent daily quotas of the stores `user` may see."""
+    visible = Lane.objects.filter(store__in=Store.objects.visible_to(user)).select_related("store")
+    lanes = {lane.store_id: lane for lane in visible.order_by("store__name")}
+    return [
+        *(_pause_notice(lane) for lane in lanes.values() if lane.is_paused),
+        *(_rest_notice(lane) for lane in lanes.values() if lane.breaker_state != BreakerState.CLOSED),
+        *_quota_notices(lanes),
+    ]
+
+
+def _pause_notice(lane: Lane) -> LaneNotice:
+    mode = FailureMode.CREDENTIAL if lane.paused_mode == PauseMode.CREDENTIAL else FailureMode.CONFIG
+    text = f"Envios pausados: {lane.paused_reason}"
+    return LaneNotice(lane.store_id, lane.store.name, text, mode.next_step, lane.paused_at)
+
+
+def _rest_notice(lane: Lane) -> LaneNotice:
+    text = "A plataforma não está respondendo. Os envios esperam e voltam sozinhos."
+    return LaneNotice(
+        lane.store_id, lane.store.name, text, "Nada a fazer por enquanto.", lane.opened_at, lane.reopen_at
+    )
+
+
+def _quota_notices(lanes: dict[int, Lane]) -> list[LaneNotice]:
+    gates = RateGate.objects.filter(
+        scope__in=[f"store:{store_id}" for store_id in lanes],
+        resume_reason=WaitReason.QUOTA,
+        resume_at__gt=Now(),
+    )
+    return [_quota_notice(gate, lanes[int(gate.scope.removeprefix("store:"))]) for gate in gates]
+
+
+def _quota_notice(gate: RateGate, lane: Lane) -> LaneNotice:
+    text = f"A cota diária de chamadas acabou ({gate.call}). Os envios continuam quando ela renovar."
+    next_step = "Nada a fazer por enquanto."
+    return LaneNotice(lane.store_id, lane.store.name, text, next_step, None, gate.resume_at)

@@ -1,0 +1,392 @@
+"""Writes on pushes asked for by rooms and operators. All run in the caller's transaction, write rows only
+and ring a worker once it commits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from erp.accounts.models import User
+from erp.outbox import clock, doorbell, handlers
+from erp.outbox.handlers import Nature
+from erp.outbox.models import Lane, PushJob
+from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState, Origin, PauseMode, WaitReason
+from erp.outbox.wishes import (
+    FactResult,
+    FactWish,
+    JobResult,
+    RequestOutcome,
+    StateWish,
+    Topic,
+    coalesce_key,
+)
+
+# A rival request can win the same key at most as often as there are rivals; three tries mean a mistake.
+RACES = 3
+BATCH = 500
+Results = TypeVar("Results")
+
+
+def facts_request(
+    *,
+    wishes: Sequence[FactWish],
+    requested_by: User | None = None,
+    origin: Origin = Origin.RULE,
+    request_id: str = "",
+) -> list[FactResult]:
+    """Queue facts; one result per wish, in their order, in a constant number of statements.
+
+    Design 3.2, table of classes: equal content that is waiting stays (*já na fila*); BLOCKED, CANCELLED
+    or SUPERSEDED is reopened; DONE answers *já enviado* unless other content reached the platform after
+    it. The newest wish of a kind and subject always wins: waiting or blocked rivals are superseded in the
+    same transaction, a CLAIMED one ends first (one claim per subject). Raises `handlers.UnknownKind`.
+    """
+    if not wishes:
+        return []
+    asked = _Asked(requested_by, origin, request_id)
+    results = _settled_races(lambda: _facts_write(wishes, asked))
+    doorbell.ring_stores({wish.store_id for wish in wishes})
+    return results
+
+
+def _settled_races(write: Callable[[], Results]) -> Results:
+    """Run `write` in a transaction, again when a rival wrote the same key first: then its row is seen."""
+    for left in reversed(range(RACES)):
+        try:
+            with transaction.atomic():
+                return write()
+        except IntegrityError:
+            if not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    requested_by: User | None
+    origin: Origin
+    request_id: str
+
+
+@dataclass(slots=True)
+class _Plan:
+    """Decides in memory, so that the statements do not grow with the wishes."""
+
+    asked: _Asked
+    topics: dict[Topic, list[PushJob]]
+    created: list[PushJob] = field(default_factory=list)
+    reopened: list[PushJob] = field(default_factory=list)
+    superseded: list[PushJob] = field(default_factory=list)
+
+    def apply(self, wish: FactWish) -> tuple[RequestOutcome, PushJob]:
+        rows = self.topics[wish.topic]
+        same = next((job for job in rows if job.idempotency_key == wish.key), None)
+        rivals = [job for job in rows if job is not same]
+        self._supersede(job for job in rivals if job.state in WAITING_STATES)
+        if same is None:
+            return RequestOutcome.QUEUED, self._create(wish)
+        if same.state in (JobState.PENDING, JobState.CLAIMED):
+            return RequestOutcome.ALREADY_QUEUED, same
+        if same.state == JobState.DONE and not _overtaken(same, rivals):
+            return RequestOutcome.ALREADY_DONE, same
+        return RequestOutcome.REOPENED, self._reopen(same, wish)
+
+    def _supersede(self, rivals: Iterable[PushJob]) -> None:
+        for job in rivals:
+            _close(job, JobState.SUPERSEDED)
+            self.superseded.append(job)
+
+    def _create(self, wish: FactWish) -> PushJob:
+        handler = handlers.get(wish.kind, Nature.FACT)
+        job = PushJob(
+            store_id=wish.store_id,
+            kind=wish.kind,
+            subject=wish.subject,
+            idempotency_key=wish.key,
+            step=handler.step,
+        )
+        self._fill(job, wish)
+        self.topics[wish.topic].append(job)
+        self.created.append(job)
+        return job
+
+    def _reopen(self, job: PushJob, wish: FactWish) -> PushJob:
+        # What was once sent may have been replaced since: look before writing.
+        job.needs_verification = job.needs_verification or job.state == JobState.DONE
+        _restart(job)
+        self._fill(job, wish)
+        self.reopened.append(job)
+        return job
+
+    def _fill(self, job: PushJob, wish: FactWish) -> None:
+        job.payload = dict(wish.payload)
+        job.deadline = wish.deadline
+        job.requested_by = self.asked.requested_by
+        job.origin = self.asked.origin
+        job.request_id = self.asked.request_id[:64]
+
+
+def _facts_write(wishes: Sequence[FactWish], asked: _Asked) -> list[FactResult]:
+    plan = _Plan(asked, _rows_by_topic(wishes))
+    planned = [(wish, *plan.apply(wish)) for wish in wishes]
+    _lanes_ensure({wish.store_id for wish in wishes})
+    # Rivals leave before newcomers enter: one waiting fact per kind and subject is a constraint.
+    old = [job for job in plan.superseded if job.pk is not None]
+    PushJob.objects.filter(pk__in=[job.pk for job in old]).update(**_closing(JobState.SUPERSEDED))
+    _update_restarted([job for job in plan.reopened if job.pk is not None and job.state == JobState.PENDING])
+    PushJob.objects.bulk_create(sorted(plan.created, key=lambda job: job.idempotency_key or ""))
+    return [FactResult(wish, outcome, job.pk) for wish, outcome, job in planned]
+
+
+def _rows_by_topic(wishes: Sequence[FactWish]) -> dict[Topic, list[PushJob]]:
+    topics: dict[Topic, list[PushJob]] = defaultdict(list)
+    rows = PushJob.objects.facts().filter(
+        store_id__in={wish.store_id for wish in wishes},
+        kind__in={wish.kind for wish in wishes},
+        subject__in={wish.subject for wish in wishes},
+    )
+    for job in rows.order_by("pk").lock_for_update():
+        topics[(job.store_id, job.kind, job.subject)].append(job)
+    return topics
+
+
+def _overtaken(done: PushJob, rivals: Iterable[PushJob]) -> bool:
+    """True when other content may stand on the platform by now: done later, under way, or of unknown
+    outcome since."""
+    ended = done.finished_at or done.requested_at
+    for rival in rivals:
+        if rival.state == JobState.CLAIMED:
+            return True
+        if rival.state == JobState.DONE and rival.finished_at and rival.finished_at > ended:
+            return True
+        if rival.needs_verification and rival.first_attempt_at and rival.first_attempt_at > ended:
+            return True
+    return False
+
+
+def states_request(
+    *,
+    wishes: Sequence[StateWish],
+    requested_by: User | None = None,
+    origin: Origin = Origin.RULE,
+    request_id: str = "",
+) -> int:
+    """Queue the present value of each subject and return how many are queued.
+
+    Wishes within `OUTBOX_COALESCE_SECONDS` of the first become one push; a blocked push of the same kind
+    and subject is superseded. Raises `handlers.UnknownKind`.
+    """
+    if not wishes:
+        return 0
+    asked = _Asked(requested_by, origin, request_id)
+    by_key = {wish.key: wish for wish in wishes}
+    window = clock.after(timedelta(seconds=settings.OUTBOX_COALESCE_SECONDS))
+    jobs = [_state_job(by_key[key], asked) for key in sorted(by_key)]
+    for job in jobs:
+        job.not_before = window
+    with transaction.atomic():
+        _lanes_ensure({wish.store_id for wish in wishes})
+        _blocked_states_supersede(by_key)
+        PushJob.objects.bulk_create(
+            jobs,
+            update_conflicts=True,
+            unique_fields=["coalesce_key"],
+            update_fields=["payload", "requested_by", "requested_at", "origin", "request_id", "updated_at"],
+        )
+    doorbell.ring_stores({wish.store_id for wish in wishes})
+    return len(jobs)
+
+
+def _state_job(wish: StateWish, asked: _Asked) -> PushJob:
+    handlers.get(wish.kind, Nature.STATE)
+    return PushJob(
+        store_id=wish.store_id,
+        kind=wish.kind,
+        subject=wish.subject,
+        coalesce_key=wish.key,
+        waiting_for=WaitReason.WINDOW,
+        payload=dict(wish.payload),
+        requested_by=asked.requested_by,
+        origin=asked.origin,
+        request_id=asked.request_id[:64],
+    )
+
+
+def _blocked_states_supersede(wishes: dict[str, StateWish]) -> None:
+    blocked = PushJob.objects.filter(
+        store_id__in={wish.store_id for wish in wishes.values()},
+        kind__in={wish.kind for wish in wishes.values()},
+        subject__in={wish.subject for wish in wishes.values()},
+        idempotency_key__isnull=True,
+        state=JobState.BLOCKED,
+    ).lock_for_update()
+    ids = [job.pk for job in blocked if coalesce_key((job.store_id, job.kind, job.subject)) in wishes]
+    PushJob.objects.filter(pk__in=ids).update(**_closing(JobState.SUPERSEDED))
+
+
+def jobs_retry(*, job_ids: Sequence[int], requested_by: User | None = None) -> list[JobResult]:
+    """*Enviar de novo*: BLOCKED and CANCELLED go back to the queue, a waiting one is tried at once.
+
+    One result per id, in order; a job that a newer one replaced is refused. Scoping by membership is the
+    caller's."""
+    results, again = _settled_races(lambda: _jobs_restart(job_ids, requested_by))
+    doorbell.ring_stores({job.store_id for job in again})
+    return results
+
+
+def _jobs_restart(job_ids: Sequence[int], requested_by: User | None) -> tuple[list[JobResult], list[PushJob]]:
+    found = _jobs_locked(job_ids)
+    waiting = _topics_waiting(found.values())
+    results = [_retried(job_id, found.get(job_id), waiting) for job_id in job_ids]
+    again = [found[result.job_id] for result in results if result.accepted]
+    for job in again:
+        job.requested_by = requested_by or job.requested_by
+    _update_restarted(again)
+    return results, again
+
+
+def _jobs_locked(job_ids: Sequence[int]) -> dict[int, PushJob]:
+    rows = PushJob.objects.filter(pk__in=job_ids).order_by("pk").lock_for_update()
+    return {job.pk: job for job in rows}
+
+
+def _topics_waiting(jobs: Iterable[PushJob]) -> dict[Topic, int]:
+    """The waiting job of each topic, which no other may join."""
+    topics = {(job.store_id, job.kind, job.subject) for job in jobs}
+    waiting = PushJob.objects.filter(
+        Q(state=JobState.PENDING) | Q(state=JobState.BLOCKED, idempotency_key__isnull=False),
+        store_id__in={topic[0] for topic in topics},
+        kind__in={topic[1] for topic in topics},
+        subject__in={topic[2] for topic in topics},
+    )
+    return {(job.store_id, job.kind, job.subject): job.pk for job in waiting}
+
+
+def _retried(job_id: int, job: PushJob | None, waiting: dict[Topic, int]) -> JobResult:
+    if job is None:
+        return JobResult(job_id, False, "Este envio não existe mais.")
+    if job.state == JobState.DONE:
+        return JobResult(job_id, False, "Já enviado: não há o que repetir.")
+    if job.state == JobState.CLAIMED:
+        return JobResult(job_id, False, "O envio está em andamento. Aguarde o resultado.")
+    topic = (job.store_id, job.kind, job.subject)
+    if job.state == JobState.SUPERSEDED or waiting.get(topic, job.pk) != job.pk:
+        return JobResult(job_id, False, "Há um envio mais novo deste item: reenvie aquele.")
+    waiting[topic] = job.pk
+    if job.state != JobState.PENDING:
+        _restart(job)
+    return JobResult(job_id, True, "Na fila: o ERP tentará em instantes.")
+
+
+def jobs_cancel(*, job_ids: Sequence[int], requested_by: User | None = None) -> list[JobResult]:
+    """Give up waiting or blocked pushes; one result per id, in order."""
+    with transaction.atomic():
+        found = _jobs_locked(job_ids)
+        results = [_cancelled(job_id, found.get(job_id)) for job_id in job_ids]
+        ids = [result.job_id for result in results if result.accepted]
+        PushJob.objects.filter(pk__in=ids).update(
+            **_closing(JobState.CANCELLED), last_error="Cancelado pelo operador.", requested_by=requested_by
+        )
+    return results
+
+
+def _cancelled(job_id: int, job: PushJob | None) -> JobResult:
+    if job is None:
+        return JobResult(job_id, False, "Este envio não existe mais.")
+    if job.state in WAITING_STATES:
+        return JobResult(job_id, True, "Envio cancelado. Nada mais será enviado à plataforma.")
+    if job.state == JobState.CLAIMED:
+        return JobResult(job_id, False, "O envio está em andamento e não pode mais ser cancelado.")
+    return JobResult(job_id, False, f"Este envio já terminou: {JobState(job.state).label.lower()}.")
+
+
+def lane_pause(*, store_id: int, mode: PauseMode, reason: str) -> bool:
+    """Stop the pushes of a store; True for the call that stopped them, so that one notice is given.
+    Waiting jobs stay; none is lost."""
+    _lanes_ensure({store_id})
+    paused = Lane.objects.filter(store_id=store_id, paused_mode="").update(
+        paused_mode=mode, paused_reason=reason[:500], paused_at=Now()
+    )
+    return paused == 1
+
+
+@transaction.atomic
+def lane_resume(*, store_id: int) -> int:
+    """Let a store push again and return how many blocked pushes went back to the queue: those that were
+    stopped for the configuration or the authorisation that is now in order."""
+    Lane.objects.filter(store_id=store_id).update(paused_mode="", paused_reason="", paused_at=None)
+    blocked = PushJob.objects.filter(
+        store_id=store_id,
+        state=JobState.BLOCKED,
+        failure_mode__in=[FailureMode.CONFIG, FailureMode.CREDENTIAL],
+    )
+    ids = list(blocked.order_by("pk").values_list("pk", flat=True))
+    results = [
+        result
+        for start in range(0, len(ids), BATCH)
+        for result in jobs_retry(job_ids=ids[start : start + BATCH])
+    ]
+    PushJob.objects.filter(store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.LANE).update(
+        not_before=Now(), waiting_for=WaitReason.NOTHING, updated_at=Now()
+    )
+    doorbell.ring_stores({store_id})
+    return sum(result.accepted for result in results)
+
+
+def _lanes_ensure(store_ids: Iterable[int]) -> None:
+    lanes = [Lane(store_id=store_id) for store_id in sorted(store_ids)]
+    Lane.objects.bulk_create(lanes, ignore_conflicts=True)
+
+
+def _restart(job: PushJob) -> None:
+    """As if newly asked for; what is known about an unknown outcome stays."""
+    job.state = JobState.PENDING
+    job.failure_mode = ""
+    job.last_error = job.last_code = ""
+    job.attempts = 0
+    job.first_attempt_at = None
+    job.finished_at = None
+    if not job.is_fact:
+        job.coalesce_key = coalesce_key((job.store_id, job.kind, job.subject))
+
+
+def _update_restarted(jobs: Sequence[PushJob]) -> None:
+    for job in jobs:
+        job.not_before = job.requested_at = job.updated_at = Now()
+        job.waiting_for = WaitReason.NOTHING
+    PushJob.objects.bulk_update(jobs, RESTART_FIELDS)
+
+
+RESTART_FIELDS = [
+    "state", "failure_mode", "last_error", "last_code", "attempts", "first_attempt_at", "finished_at",
+    "coalesce_key", "not_before", "requested_at", "updated_at", "waiting_for", "needs_verification",
+    "payload", "deadline", "requested_by", "origin", "request_id",
+]  # fmt: skip
+
+
+def _close(job: PushJob, state: JobState) -> None:
+    """The in-memory side of `_closing`; a new row that is superseded before it is written needs its
+    time too."""
+    job.state = state
+    job.failure_mode = job.waiting_for = ""
+    job.coalesce_key = None
+    job.finished_at = Now()
+
+
+def _closing(state: JobState) -> dict[str, object]:
+    return {
+        "state": state,
+        "failure_mode": "",
+        "waiting_for": "",
+        "coalesce_key": None,
+        "finished_at": Now(),
+        "updated_at": Now(),
+    }

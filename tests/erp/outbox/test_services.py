@@ -1,0 +1,384 @@
+"""Design 3.2, table of classes: every answer to a repeated wish, and how many statements it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from erp.outbox import claim, drain, errors, handlers
+from erp.outbox.models import Lane, PushJob
+from erp.outbox.services import (
+    facts_request,
+    jobs_cancel,
+    jobs_retry,
+    lane_pause,
+    lane_resume,
+    states_request,
+)
+from erp.outbox.statuses import FailureMode, JobState, PauseMode, WaitReason
+from erp.outbox.wishes import FactWish, RequestOutcome
+
+pytestmark = pytest.mark.django_db
+
+
+def ask(*wishes: FactWish) -> list[RequestOutcome]:
+    return [result.outcome for result in facts_request(wishes=wishes)]
+
+
+def state_of(content: str) -> str:
+    return PushJob.objects.get(idempotency_key__endswith=f":{content}").state
+
+
+def claimed(store: Any) -> PushJob:
+    job = claim.claim_in_store(store_id=store.pk)
+    assert job is not None
+    return job
+
+
+def run(store: Any) -> None:
+    drain.push(claimed(store))
+
+
+def test_new_fact_is_queued_with_its_step_and_rings_once(
+    platform: Any, fact: Any, store: Any, rings: Any
+) -> None:
+    with transaction.atomic():
+        results = facts_request(wishes=[fact(), fact(subject="901", kind="invoice")], request_id="r1")
+    assert [result.text for result in results] == ["na fila de envio"] * 2
+    job = PushJob.objects.get(pk=results[0].job_id)
+    assert (job.idempotency_key, job.step, job.state) == (f"{store.pk}:tracking:900:A", 2, JobState.PENDING)
+    assert (job.request_id, job.payload, job.coalesce_key) == ("r1", {"content": "A"}, None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_doorbell_rings_after_commit_once_per_store(platform: Any, fact: Any, store: Any, rings: Any) -> None:
+    with transaction.atomic():
+        facts_request(wishes=[fact(), fact(subject="901")])
+        assert rings == []
+    assert rings == [{"store_id": store.pk}]
+
+
+def test_equal_content_waiting_or_under_way_is_already_queued(platform: Any, fact: Any, store: Any) -> None:
+    ask(fact())
+    assert ask(fact()) == [RequestOutcome.ALREADY_QUEUED]
+    claimed(store)
+    assert ask(fact()) == [RequestOutcome.ALREADY_QUEUED]
+    assert PushJob.objects.count() == 1
+
+
+def test_equal_content_done_is_already_done(platform: Any, fact: Any, store: Any) -> None:
+    ask(fact())
+    run(store)
+    results = facts_request(wishes=[fact()])
+    assert (results[0].outcome, results[0].text) == (RequestOutcome.ALREADY_DONE, "já enviado")
+    assert platform.sent == [("tracking", "A")]
+
+
+@pytest.mark.parametrize("how", ["blocked", "cancelled", "superseded"])
+def test_stopped_fact_is_reopened_on_the_same_row(platform: Any, fact: Any, store: Any, how: str) -> None:
+    first = facts_request(wishes=[fact()])[0].job_id
+    if how == "blocked":
+        platform.answers.append(errors.Refused("Código inválido"))
+        run(store)
+    elif how == "cancelled":
+        jobs_cancel(job_ids=[first])
+    else:
+        ask(fact(content="B"))
+    assert state_of("A") == how
+    result = facts_request(wishes=[fact()])[0]
+    assert (result.outcome, result.text, result.job_id) == (
+        RequestOutcome.REOPENED,
+        "na fila de envio",
+        first,
+    )
+    job = PushJob.objects.get(pk=first)
+    assert (job.state, job.attempts, job.last_error, job.failure_mode) == (JobState.PENDING, 0, "", "")
+    if how == "superseded":
+        assert state_of("B") == JobState.SUPERSEDED
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_corrected_content_supersedes_waiting_and_blocked(
+    platform: Any, fact: Any, store: Any, blocked: bool
+) -> None:
+    ask(fact())
+    if blocked:
+        platform.answers.append(errors.Refused("não"))
+        run(store)
+    assert ask(fact(content="B")) == [RequestOutcome.QUEUED]
+    assert (state_of("A"), state_of("B")) == (JobState.SUPERSEDED, JobState.PENDING)
+    run(store)
+    assert platform.sent == [("tracking", "B")]
+
+
+def test_corrected_content_waits_for_a_claimed_one_and_wins(platform: Any, fact: Any, store: Any) -> None:
+    ask(fact())
+    first = claimed(store)
+    assert ask(fact(content="B")) == [RequestOutcome.QUEUED]
+    assert claim.claim_in_store(store_id=store.pk) is None
+    drain.push(first)
+    run(store)
+    assert [content for _, content in platform.sent] == ["A", "B"]
+
+
+def test_claimed_one_that_fails_gives_way_to_the_correction(platform: Any, fact: Any, store: Any) -> None:
+    ask(fact())
+    first = claimed(store)
+    ask(fact(content="B"))
+    platform.answers.append(errors.OutcomeUnknown(write=True))
+    drain.push(first)
+    assert (state_of("A"), state_of("B")) == (JobState.SUPERSEDED, JobState.PENDING)
+
+
+def test_going_back_to_the_first_content_withdraws_the_waiting_correction(
+    platform: Any, fact: Any, store: Any
+) -> None:
+    ask(fact())
+    claimed(store)
+    ask(fact(content="B"))
+    assert ask(fact()) == [RequestOutcome.ALREADY_QUEUED]
+    assert (state_of("A"), state_of("B")) == (JobState.CLAIMED, JobState.SUPERSEDED)
+
+
+def test_done_content_is_reopened_when_other_content_was_done_later(
+    platform: Any, fact: Any, store: Any
+) -> None:
+    for content in ("A", "B"):
+        ask(fact(content=content))
+        run(store)
+    assert ask(fact(content="B")) == [RequestOutcome.ALREADY_DONE]
+    assert ask(fact(content="A")) == [RequestOutcome.REOPENED]
+    run(store)
+    assert [content for _, content in platform.sent] == ["A", "B", "A"]
+    assert ask(fact(content="A")) == [RequestOutcome.ALREADY_DONE]
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+def test_done_content_is_reopened_when_other_content_may_have_arrived_since(
+    platform: Any, fact: Any, store: Any, unknown: bool
+) -> None:
+    ask(fact())
+    run(store)
+    ask(fact(content="B"))
+    rival = claimed(store)
+    if unknown:
+        platform.answers.append(errors.OutcomeUnknown(write=True))
+        drain.push(rival)
+    assert ask(fact()) == [RequestOutcome.REOPENED]
+    assert PushJob.objects.get(idempotency_key__endswith=":A").needs_verification
+
+
+def test_several_wishes_of_one_subject_in_one_call_end_with_the_last(platform: Any, fact: Any) -> None:
+    assert ask(fact(), fact(content="B"), fact(), fact(subject="901"), fact(subject="901")) == [
+        RequestOutcome.QUEUED,
+        RequestOutcome.QUEUED,
+        RequestOutcome.REOPENED,
+        RequestOutcome.QUEUED,
+        RequestOutcome.ALREADY_QUEUED,
+    ]
+    assert (state_of("900:A"), state_of("B"), PushJob.objects.count()) == ("pending", "superseded", 3)
+
+
+def test_kinds_and_stores_do_not_disturb_each_other(platform: Any, fact: Any, make_store: Any) -> None:
+    other = make_store()
+    ask(fact(), fact(kind="delivery"), fact(store_id=other.pk))
+    assert ask(fact(content="B")) == [RequestOutcome.QUEUED]
+    assert PushJob.objects.filter(state=JobState.PENDING).count() == 3
+
+
+def test_long_content_keeps_a_unique_key(platform: Any, fact: Any) -> None:
+    long = "x" * 400
+    assert ask(fact(content=long), fact(content=long + "y"), fact(content=long)) == [
+        RequestOutcome.QUEUED,
+        RequestOutcome.QUEUED,
+        RequestOutcome.REOPENED,
+    ]
+
+
+def test_unknown_kind_is_a_programming_error(platform: Any, fact: Any, state: Any) -> None:
+    with pytest.raises(handlers.UnknownKind):
+        facts_request(wishes=[fact(kind="stock")])
+    with pytest.raises(handlers.UnknownKind):
+        states_request(wishes=[state(kind="tracking")])
+
+
+def statements(action: Any) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        action()
+    return len(queries)
+
+
+def test_facts_cost_the_same_statements_for_1_and_50(platform: Any, fact: Any, store: Any) -> None:
+    def batch(count: int, start: int, content: str) -> Any:
+        return lambda: facts_request(
+            wishes=[fact(subject=str(start + n), content=content) for n in range(count)]
+        )
+
+    # SQLite takes 999 values a statement, which is 35 new rows: a second INSERT, never one a row.
+    extra = 1 if connection.vendor == "sqlite" else 0
+    batch(1, 0, "warm")()
+    assert statements(batch(50, 1000, "A")) <= statements(batch(1, 2000, "A")) + extra
+    assert statements(batch(50, 1000, "A")) == statements(batch(1, 2000, "A"))
+    assert statements(batch(50, 1000, "B")) <= statements(batch(1, 2000, "B")) + extra
+    assert statements(batch(50, 1000, "A")) <= statements(batch(1, 2000, "A")) + extra
+    assert PushJob.objects.filter(state=JobState.PENDING).count() == 52
+
+
+def test_states_coalesce_while_queued_and_keep_the_first_window(platform: Any, state: Any) -> None:
+    states_request(wishes=[state(n=1), state(kind="price")])
+    before = PushJob.objects.get(kind="stock")
+    assert states_request(wishes=[state(n=2), state(n=3)]) == 1
+    job = PushJob.objects.get(kind="stock")
+    assert (job.pk, job.not_before, job.payload) == (before.pk, before.not_before, {"n": 3})
+    wait = (job.not_before - job.created_at).total_seconds()
+    assert 1.9 <= wait <= 2.1
+    assert job.waiting_for == WaitReason.WINDOW
+    assert PushJob.objects.count() == 2
+
+
+def due(**filters: Any) -> None:
+    from datetime import timedelta
+
+    from erp.outbox.clock import after
+
+    PushJob.objects.filter(**filters).update(not_before=after(timedelta(seconds=-1)))
+
+
+def test_a_wish_during_the_send_is_a_new_row(platform: Any, state: Any, store: Any) -> None:
+    states_request(wishes=[state()])
+    due()
+    job = claimed(store)
+    states_request(wishes=[state()])
+    assert PushJob.objects.filter(state=JobState.PENDING).count() == 1
+    drain.push(job)
+    assert PushJob.objects.get(pk=job.pk).state == JobState.DONE
+    due(state=JobState.PENDING)
+    run(store)
+    assert len(platform.sent) == 2
+
+
+def test_state_going_back_takes_its_key_again(platform: Any, state: Any, store: Any) -> None:
+    states_request(wishes=[state()])
+    due()
+    platform.answers.append(errors.NotSent())
+    run(store)
+    job = PushJob.objects.get()
+    assert (job.state, job.coalesce_key, job.attempts) == (JobState.PENDING, f"{store.pk}:stock:L1", 1)
+
+
+@pytest.mark.parametrize("error", [errors.NotSent(), errors.Refused("não")])
+def test_state_going_back_is_superseded_by_a_newer_wish(
+    platform: Any, state: Any, store: Any, error: Any
+) -> None:
+    states_request(wishes=[state()])
+    due()
+    old = claimed(store)
+    states_request(wishes=[state()])
+    platform.answers.append(error)
+    drain.push(old)
+    assert PushJob.objects.get(pk=old.pk).state == JobState.SUPERSEDED
+    assert PushJob.objects.get(state=JobState.PENDING).coalesce_key
+
+
+def test_newer_state_wish_supersedes_the_blocked_one_of_its_kind_only(
+    platform: Any, state: Any, store: Any
+) -> None:
+    states_request(wishes=[state(), state(subject="L2")])
+    due()
+    platform.answers.extend([errors.Refused("não"), errors.Refused("não")])
+    run(store)
+    run(store)
+    states_request(wishes=[state(), state(kind="price", subject="L2")])
+    assert {job.subject: job.state for job in PushJob.objects.exclude(state=JobState.PENDING)} == {
+        "L1": JobState.SUPERSEDED,
+        "L2": JobState.BLOCKED,
+    }
+
+
+def test_states_cost_the_same_statements_for_1_and_50(platform: Any, state: Any) -> None:
+    def batch(count: int) -> Any:
+        return lambda: states_request(wishes=[state(subject=f"L{n}") for n in range(count)])
+
+    extra = 1 if connection.vendor == "sqlite" else 0
+    batch(1)()
+    one = statements(batch(1))
+    assert statements(batch(50)) <= one + extra
+    assert statements(batch(50)) <= one + extra
+
+
+def test_retry_sends_blocked_and_cancelled_again_and_refuses_the_rest(
+    platform: Any, fact: Any, store: Any, admin: Any
+) -> None:
+    platform.answers.append(errors.Refused("não"))
+    blocked = facts_request(wishes=[fact(subject="1")])[0].job_id
+    run(store)
+    done = facts_request(wishes=[fact(subject="2")])[0].job_id
+    run(store)
+    running = facts_request(wishes=[fact(subject="3")])[0].job_id
+    claimed(store)
+    cancelled = facts_request(wishes=[fact(subject="4")])[0].job_id
+    jobs_cancel(job_ids=[cancelled])
+    old = facts_request(wishes=[fact(subject="5")])[0].job_id
+    facts_request(wishes=[fact(subject="5", content="B")])
+    results = jobs_retry(job_ids=[blocked, done, running, cancelled, old, 10**9], requested_by=admin)
+    assert [result.accepted for result in results] == [True, False, False, True, False, False]
+    job = PushJob.objects.get(pk=blocked)
+    assert (job.state, job.requested_by, job.failure_mode) == (JobState.PENDING, admin, "")
+    assert all(result.text.endswith((".", "aquele.")) for result in results)
+
+
+def test_retry_of_a_cancelled_fact_gives_way_to_the_newer_one(platform: Any, fact: Any) -> None:
+    old = facts_request(wishes=[fact()])[0].job_id
+    jobs_cancel(job_ids=[old])
+    ask(fact(content="B"))
+    assert not jobs_retry(job_ids=[old])[0].accepted
+
+
+def test_retry_brings_a_waiting_one_forward(platform: Any, fact: Any, store: Any) -> None:
+    platform.answers.append(errors.NotSent())
+    job_id = facts_request(wishes=[fact()])[0].job_id
+    run(store)
+    assert claim.claim_in_store(store_id=store.pk) is None
+    jobs_retry(job_ids=[job_id])
+    run(store)
+    assert PushJob.objects.get(pk=job_id).state == JobState.DONE
+
+
+def test_retry_of_a_blocked_state_takes_its_key_again(platform: Any, state: Any, store: Any) -> None:
+    states_request(wishes=[state()])
+    due()
+    platform.answers.append(errors.Refused("não"))
+    run(store)
+    job = PushJob.objects.get()
+    assert jobs_retry(job_ids=[job.pk])[0].accepted
+    job.refresh_from_db()
+    assert job.coalesce_key == f"{store.pk}:stock:L1"
+
+
+def test_cancel_stops_waiting_and_blocked_only(platform: Any, fact: Any, state: Any, store: Any) -> None:
+    states_request(wishes=[state()])
+    waiting = PushJob.objects.get().pk
+    running = facts_request(wishes=[fact()])[0].job_id
+    claimed(store)
+    results = jobs_cancel(job_ids=[waiting, running])
+    assert [result.accepted for result in results] == [True, False]
+    assert PushJob.objects.get(pk=waiting).state == JobState.CANCELLED
+    assert jobs_cancel(job_ids=[waiting])[0].text == "Este envio já terminou: cancelado."
+
+
+def test_pause_says_once_that_it_paused_and_resume_requeues(platform: Any, fact: Any, store: Any) -> None:
+    ask(fact())
+    platform.answers.append(errors.Misconfigured())
+    run(store)
+    ask(fact(subject="901"))
+    lane = Lane.objects.get(store=store)
+    assert (lane.paused_mode, PushJob.objects.first().failure_mode) == (PauseMode.CONFIG, FailureMode.CONFIG)
+    assert not lane_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason="x")
+    assert claim.claim_in_store(store_id=store.pk) is None
+    assert lane_resume(store_id=store.pk) == 1
+    run(store)
+    run(store)
+    assert len(platform.sent) == 2
