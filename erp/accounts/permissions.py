@@ -30,8 +30,8 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "login": Permission.PUBLIC,
     "logout": Permission.PUBLIC,
     "setup": Permission.PUBLIC,
-    "web:home": Permission.MEMBER,
-    "web:search": Permission.VIEW,
+    "home": Permission.MEMBER,
+    "search": Permission.VIEW,
     "catalog:products": Permission.VIEW,
     "catalog:product_create": Permission.MANAGE,
     "catalog:product": (Permission.VIEW, Permission.MANAGE),
@@ -51,6 +51,13 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "sales:payment_methods": Permission.VIEW,
     "sales:payment_method_create": Permission.MANAGE,
     "sales:payment_method": (Permission.VIEW, Permission.MANAGE),
+    "invoices:list": (Permission.VIEW, Permission.OPERATE),
+    "invoices:upload": Permission.OPERATE,
+    "invoices:detail": Permission.VIEW,
+    "invoices:xml": Permission.VIEW,
+    "invoices:carrier": Permission.OPERATE,
+    "invoices:link": Permission.OPERATE,
+    "invoices:unlink": Permission.OPERATE,
 }
 
 

@@ -10,9 +10,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
+
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -126,6 +129,7 @@ def database() -> dict[str, Any]:
     )
     suffix = os.environ.get("TEST_DB_SUFFIX", "")
     if config["ENGINE"] == "django.db.backends.sqlite3":
+        config["ENGINE"] = "erp.sqlite"
         config["OPTIONS"] = SQLITE_OPTIONS
         # A file, because Django's shared in-memory default locks whole tables between threads.
         config["TEST"] = {"NAME": str(BASE_DIR / f".test{suffix}.sqlite3")}
@@ -151,7 +155,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "web:home"
+LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 
 AXES_FAILURE_LIMIT = 8

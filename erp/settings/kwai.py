@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlsplit
 
+from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
 env = Env()
 
-KWAI_API_URL = env.str("KWAI_API_URL", "https://api-shop.kwai.com").rstrip("/")
+# A demonstration has no way to the real platform: its default is the sandbox, another choice is refused.
+_DEMO = env.bool("ERP_DEMO", False)
+_PLATFORM = "http://127.0.0.1:8100" if _DEMO else "https://api-shop.kwai.com"
+KWAI_API_URL = env.str("KWAI_API_URL", _PLATFORM).rstrip("/")
+if _DEMO and urlsplit(KWAI_API_URL).hostname not in ("127.0.0.1", "localhost", "::1"):
+    raise ImproperlyConfigured(
+        f"ERP_DEMO=1 não usa {KWAI_API_URL}: retire KWAI_API_URL do arquivo .env ou ponha ERP_DEMO=0."
+    )
 KWAI_CONSENT_URL = env.str("KWAI_CONSENT_URL", "https://shop.kwai.com/shop/b/authorize")
 KWAI_APP_KEY = env.str("KWAI_APP_KEY", "")
 KWAI_APP_SECRET = env.str("KWAI_APP_SECRET", "")

@@ -1,0 +1,10 @@
+"""Every route of the product, room by room; `erp.accounts.permissions` says who opens which."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("erp.web.urls")),
+    path("", include("erp.accounts.urls")),
+    path("produtos/", include("erp.catalog.urls")),
+    path("", include("erp.sales.urls")),
+]
