@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import random
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -130,11 +130,11 @@ def _pay(order: Order) -> dict[str, Any]:
 def _platform_tracking(order: Order) -> dict[str, Any]:
     if order.detail.get("shippingType") != orders.PLATFORM_LOGISTICS or order.detail.get("trackingNumber"):
         return {}
-    return {"carrierCode": "KWAI_ENVIOS", "trackingNumber": f"KE{random.randrange(10**9):09d}BR"}
+    return {"carrierCode": "KWAI_ENVIOS", "trackingNumber": f"KE{secrets.randbelow(10**9):09d}BR"}
 
 
 def _dispatch_outside(order: Order) -> dict[str, Any]:
-    number = order.detail.get("trackingNumber") or s10_invent(random.randrange(10**8))
+    number = order.detail.get("trackingNumber") or s10_invent(secrets.randbelow(10**8))
     carrier = order.detail.get("carrierCode") or "CORREIOS"
     return {
         "orderStatus": orders.SHIPPED,

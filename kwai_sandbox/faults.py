@@ -31,8 +31,8 @@ class Fault:
     rate: float = 1.0
     path: str | None = None
     count: int | None = None
-    retryAfter: int | None = None
-    delayMs: int | None = None
+    retryAfter: int | None = None  # noqa: N815 - the contract's name
+    delayMs: int | None = None  # noqa: N815 - the contract's name
     effect: str = "after"
 
     def matches(self, path: str, paged: bool) -> bool:

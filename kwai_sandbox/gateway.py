@@ -244,7 +244,7 @@ def _written(sandbox: Sandbox, envelope: Envelope) -> str:
 
 
 def _authenticate(sandbox: Sandbox, incoming: Request, endpoint: Endpoint) -> None:
-    """Common parameters, signature, clock, version, token, merchant, scope; `Refusal` names the first miss."""
+    """Parameters, signature, clock, version, token, merchant, scope; `Refusal` names the first miss."""
     query = incoming.args.to_dict()
     missing = [name for name in COMMON_PARAMETERS if not query.get(name)]
     if missing:

@@ -39,10 +39,13 @@ def ledger_add(
     `repeat` is true when the content applied last for this subject and call is the same.
     """
     key = (merchant_id, identity.call, identity.subject)
-    last = state.row("SELECT digest FROM last_applied WHERE (merchant_id, call, subject) = (?, ?, ?)", *key)
+    last = state.row(
+        "SELECT digest FROM last_applied WHERE merchant_id = ? AND call = ? AND subject = ?", *key
+    )
     repeat = last is not None and last["digest"] == identity.digest
     state.run(
-        "INSERT INTO ledger (time, merchant_id, call, subject, digest, content, applied, repeat, result, fault)"
+        "INSERT INTO ledger"
+        " (time, merchant_id, call, subject, digest, content, applied, repeat, result, fault)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         now_ms(), *key, identity.digest, json.dumps(identity.content), applied, repeat, result, fault,
     )  # fmt: skip

@@ -148,7 +148,8 @@ def grant_revoke(state: State, merchant_id: str) -> bool:
 
 def grant_expire(state: State, merchant_id: str, *, refresh_too: bool) -> bool:
     """Let the access token (and the refresh token) end now; False when there is no consent."""
-    column = ", refresh_expires_at = 0" if refresh_too else ""
     with state.transaction():
-        state.run(f"UPDATE grants SET access_expires_at = 0{column} WHERE merchant_id = ?", merchant_id)
+        state.run("UPDATE grants SET access_expires_at = 0 WHERE merchant_id = ?", merchant_id)
+        if refresh_too:
+            state.run("UPDATE grants SET refresh_expires_at = 0 WHERE merchant_id = ?", merchant_id)
         return state.row("SELECT 1 FROM grants WHERE merchant_id = ?", merchant_id) is not None

@@ -87,9 +87,10 @@ def order_get(state: State, order_id: str) -> Order | None:
 
 def orders_of(state: State, merchant_id: str, order_ids: list[str]) -> list[Order]:
     """Those of the orders that exist and belong to the merchant, in the order asked."""
-    marks = ",".join("?" * len(order_ids))
     rows = state.rows(
-        f"SELECT * FROM orders WHERE merchant_id = ? AND order_id IN ({marks})", merchant_id, *order_ids
+        "SELECT * FROM orders WHERE merchant_id = ? AND order_id IN (SELECT value FROM json_each(?))",
+        merchant_id,
+        json.dumps(order_ids),
     )
     found = {row["order_id"]: _order(row) for row in rows}
     return [found[order_id] for order_id in dict.fromkeys(order_ids) if order_id in found]
@@ -98,7 +99,8 @@ def orders_of(state: State, merchant_id: str, order_ids: list[str]) -> list[Orde
 def orders_latest(state: State, merchant_id: str | None, limit: int) -> list[Order]:
     """The newest orders, of one merchant or of all."""
     rows = state.rows(
-        "SELECT * FROM orders WHERE ? IS NULL OR merchant_id = ? ORDER BY create_time DESC, order_id DESC LIMIT ?",
+        "SELECT * FROM orders WHERE ? IS NULL OR merchant_id = ?"
+        " ORDER BY create_time DESC, order_id DESC LIMIT ?",
         merchant_id, merchant_id, limit,
     )  # fmt: skip
     return [_order(row) for row in rows]

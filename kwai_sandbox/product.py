@@ -14,7 +14,8 @@ from kwai_sandbox.wire import NOT_FOUND, REFUSED, Call, Refusal, Reply, id_text
 
 LARGEST_STOCK = 999_999
 ITEM_FIELDS = (
-    "title", "description", "categoryId", "images", "attributes", "ncm", "gtin", "package", "handlingDays", "number",
+    "title", "description", "categoryId", "images", "attributes", "ncm", "gtin", "package",
+    "handlingDays", "number",
 )  # fmt: skip
 SKU_FIELDS = ("number", "specification", "salePrice", "promotionalPrice", "stock", "gtin", "images")
 PROMOTION_FIELDS = ("promotionalPrice", "promotionStartsAt", "promotionEndsAt")

@@ -21,7 +21,7 @@ class Sandbox:
     def __init__(self, path: Path | None = None) -> None:
         self.state = State(path)
         self.credentials = _credentials(self.state)
-        self.chance = random.Random()
+        self.chance = random.Random()  # noqa: S311 - chance, not secrets
         self.faults = Faults(self.state, self.chance)
         self.stats = Stats()
         self.pushes = Pushes(self.state, self.credentials, self.chance)

@@ -27,7 +27,7 @@ AGES_IN_DAYS = {
 
 def seed_load(state: State, number: int) -> None:
     """Fill an empty platform; equal numbers give equal buyers, lines and amounts."""
-    chance = random.Random(number)
+    chance = random.Random(number)  # noqa: S311 - chance, not secrets
     with state.transaction():
         for position, merchant in enumerate(SEED_DATA["merchants"]):
             oauth.merchant_put(state, merchant_id=merchant["merchantId"], shop_name=merchant["shopName"])

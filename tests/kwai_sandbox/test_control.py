@@ -1,0 +1,150 @@
+"""The emulator's own calls (contract section 6)."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+from typing import Any
+
+import pytest
+
+from kwai_sandbox.server import RunningSandbox, running
+from tests.kwai_sandbox.conftest import MERCHANT, Caller, send
+from tests.kwai_sandbox.test_product import IDS
+
+JSON = {"Content-Type": "application/json"}
+
+
+def test_empty_by_default_and_after_a_reset(sandbox: RunningSandbox) -> None:
+    with running() as empty:
+        assert empty.control("GET", "merchants") == {"merchants": []}
+    credentials = sandbox.credentials
+    sandbox.control("POST", "reset")
+    assert sandbox.control("GET", "merchants") == {"merchants": []}
+    assert sandbox.control("GET", "orders") == {"orders": []}
+    assert sandbox.sandbox.credentials == credentials
+    sandbox.control("POST", "reset", {"seed": 1})
+    assert len(sandbox.control("GET", "merchants")["merchants"]) == 2
+
+
+def test_many_orders_at_once(sandbox: RunningSandbox) -> None:
+    answer = sandbox.control("POST", "orders", {"merchantId": MERCHANT, "count": 2000})
+    assert len(set(answer["orderIds"])) == 2000
+    assert all(len(order_id) == 19 for order_id in answer["orderIds"])
+
+
+def test_orders_of_wanted_skus(seller: Caller) -> None:
+    wanted = [
+        "CAM-BAS-P",
+        {"number": "NAO-EXISTE", "quantity": 2, "price": 100},
+        {"number": "CAM-BAS-M", "skuName": "x"},
+    ]
+    lines = seller.detail(seller.order(skus=wanted))["orderItemView"]
+    assert [(line["skuNumber"], line["skuQuantity"]) for line in lines] == [
+        ("CAM-BAS-P", 1), ("NAO-EXISTE", 2), ("CAM-BAS-M", 1),
+    ]  # fmt: skip
+    assert (lines[1]["skuPrice"], lines[2]["skuName"]) == (100, "x")
+
+
+def test_odd_payloads_are_served_as_told(seller: Caller) -> None:
+    odd = {
+        "totalAmount": 2**63 + 1, "buyerRemark": "nul\u0000 \ud800", "receiverAddressInfo": None, "currency": "USD",
+        "orderStatus": 99, "orderId": "9223372036854775806", "novelty": {"a": [1]},
+    }  # fmt: skip
+    order_id = seller.order(overrides=odd, omit=["payments"])
+    detail = seller.detail(order_id)
+    assert order_id == "9223372036854775806"
+    assert detail["orderId"] == 9223372036854775806
+    assert {name: detail[name] for name in odd if name != "orderId"} == {
+        k: v for k, v in odd.items() if k != "orderId"
+    }
+    assert "payments" not in detail
+
+
+def test_a_change_moves_the_update_time(seller: Caller) -> None:
+    order_id = seller.order()
+    before = seller.detail(order_id)["updateTime"]
+    seller.sandbox.control("PATCH", f"orders/{order_id}", {"holdReason": "análise"})
+    assert seller.detail(order_id)["updateTime"] > before
+
+
+@pytest.mark.parametrize(("path", "body"), [
+    ("orders", {"merchantId": "5"}), ("orders", {"merchantId": MERCHANT, "count": 0}), ("merchants", {"merchantId": "x"}),
+    ("orders", {"merchantId": MERCHANT, "shippingType": "X"}), ("grants", {"merchantId": MERCHANT, "scopes": "x"}),
+    ("items", {"merchantId": MERCHANT, "skus": [1]}),
+])  # fmt: skip
+def test_wrong_fields_are_400_with_a_reason(sandbox: RunningSandbox, path: str, body: dict[str, Any]) -> None:
+    answer = send(sandbox.url, "POST", f"/_sandbox/{path}", json.dumps(body).encode(), JSON)
+    assert answer.status == 400
+    assert answer.json["error"]
+
+
+def test_items_are_created_and_changed(seller: Caller) -> None:
+    control = seller.sandbox.control
+    created = control(
+        "POST",
+        "items",
+        {"merchantId": MERCHANT, "title": "Vaso", "skus": [{"number": "VAS", "salePrice": 900}]},
+    )
+    changed = control(
+        "PATCH", f"items/{created['itemId']}", {"activeStatus": 3, "skus": [{"number": "VAS", "stock": 4}]}
+    )
+    assert (changed["activeStatus"], changed["skus"][0]["stock"], changed["skus"][0]["salePrice"]) == (
+        3,
+        4,
+        900,
+    )
+    assert seller.get("product/getSkuList", itemId=created["itemId"]).data["skus"][0]["stock"] == 4
+
+
+@pytest.mark.parametrize("headers", [
+    {"Host": "kwai.example.com"}, {"Origin": "http://evil.example"}, {"Origin": "http://127.0.0.1:1"},
+    {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+])  # fmt: skip
+def test_foreign_hosts_and_pages_are_kept_out(sandbox: RunningSandbox, headers: dict[str, str]) -> None:
+    assert send(sandbox.url, "POST", "/_sandbox/reset", None, headers).status == 403
+    assert len(sandbox.control("GET", "merchants")["merchants"]) == 2
+
+
+def test_plain_form_posts_do_not_reach_the_json_calls(sandbox: RunningSandbox) -> None:
+    answer = send(
+        sandbox.url, "POST", "/_sandbox/merchants", b'{"merchantId":"5"}', {"Content-Type": "text/plain"}
+    )
+    assert answer.status == 400
+
+
+def test_unknown_settings_are_refused(sandbox: RunningSandbox) -> None:
+    for wrong in ({"typo": 1}, {"detailShape": "tree"}, {"perStoreRate": "3"}):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            sandbox.control("PUT", "settings", wrong)
+        caught.value.close()
+
+
+def test_stats_count_results_rates_and_writes_in_flight(seller: Caller) -> None:
+    seller.sandbox.control("PUT", "faults", {"kind": "slow", "path": "updateStock", "delayMs": 300})
+    threads = [
+        threading.Thread(target=seller.post, args=("product/updateStock", IDS | {"stock": stock}))
+        for stock in (1, 2, 3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seller.post("product/updateStock", IDS | {"stock": -1})
+    stats = seller.sandbox.control("GET", "stats")
+    path = stats["paths"]["/rest/open/api/product/updateStock"]
+    assert path["results"] == {"200": 3, "422": 1}
+    assert path["maxPerSecond"] >= 3
+    assert stats["inFlightMaxPerSubject"]["updateStock"] == 3
+
+
+def test_the_ledger_is_read_since_a_moment_or_after_a_row(seller: Caller) -> None:
+    for stock in (1, 2):
+        seller.post("product/updateStock", IDS | {"stock": stock})
+    rows = seller.ledger()
+    assert [row["subject"] for row in rows] == [IDS["skuId"]] * 2
+    assert rows[0]["digest"] != rows[1]["digest"]
+    later = seller.sandbox.control("GET", f"ledger?since={rows[1]['time'] + 1}")["rows"]
+    after = seller.sandbox.control("GET", f"ledger?after={rows[0]['id']}")["rows"]
+    assert (later, after) == ([], rows[1:])

@@ -1,0 +1,129 @@
+"""Faults and whether the write was applied (contract section 6)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+import urllib.error
+from typing import Any
+
+import pytest
+
+from tests.kwai_sandbox.conftest import Caller, invoice
+from tests.kwai_sandbox.test_trade import ids
+
+UPLOAD = "trade/merchant/uploadInvoice"
+
+
+def fault(seller: Caller, kind: str, **fields: Any) -> None:
+    seller.sandbox.control("PUT", "faults", {"kind": kind, "rate": 1, "path": "uploadInvoice"} | fields)
+
+
+@pytest.mark.parametrize(("kind", "result"), [
+    ("rate_limit", 429), ("quota", 430), ("token_expired", 401), ("revoked", 402), ("server_error", 500),
+])  # fmt: skip
+def test_envelope_faults(seller: Caller, kind: str, result: int) -> None:
+    order_id = seller.order()
+    fault(seller, kind, count=1)
+    assert seller.post(UPLOAD, invoice(order_id)).result == result
+    assert seller.known(order_id)["invoice"] is None
+    assert seller.post(UPLOAD, invoice(order_id)).result == 200
+    assert [(row["applied"], row["fault"]) for row in seller.ledger()] == [(False, kind), (True, None)]
+
+
+def test_rate_limits_say_when(seller: Caller) -> None:
+    fault(seller, "rate_limit", retryAfter=7, effect="before")
+    order_id = seller.order()
+    assert seller.post(UPLOAD, invoice(order_id)).data == {"retryAfter": 7}
+    assert seller.known(order_id)["invoice"] is None
+
+
+@pytest.mark.parametrize("kind", ["server_error", "bad_gateway", "truncated", "timeout"])
+@pytest.mark.parametrize(("effect", "kept"), [("before", True), ("after", False)])
+def test_the_write_is_applied_before_the_fault_shows_or_not(
+    seller: Caller, kind: str, effect: str, kept: bool
+) -> None:
+    order_id = seller.order()
+    fault(seller, kind, effect=effect, delayMs=10)
+    try:
+        answer = seller.post(UPLOAD, invoice(order_id))
+    except (http.client.HTTPException, ConnectionError):
+        assert kind == "timeout"
+    else:
+        check_shown(kind, answer.status, answer.text)
+    assert (seller.known(order_id)["invoice"] is not None) is kept
+    (row,) = seller.ledger()
+    assert (row["applied"], row["fault"]) == (kept, kind)
+
+
+def check_shown(kind: str, status: int, text: str) -> None:
+    if kind == "bad_gateway":
+        assert status == 502
+        assert text.startswith("<html>")
+    elif kind == "truncated":
+        assert status == 200
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(text)
+    else:
+        assert json.loads(text)["result"] == 500
+
+
+def test_random_effects_are_both(seller: Caller) -> None:
+    order_ids = [seller.order() for _ in range(24)]
+    fault(seller, "server_error", effect="random")
+    for number, order_id in enumerate(order_ids, 1):
+        seller.post(UPLOAD, invoice(order_id, number))
+    assert {row["applied"] for row in seller.ledger()} == {True, False}
+
+
+def test_slow_answers_are_right_and_late(seller: Caller) -> None:
+    fault(seller, "slow", delayMs=300)
+    started = time.monotonic()
+    assert seller.post(UPLOAD, invoice(seller.order())).result == 200
+    assert time.monotonic() - started >= 0.3
+
+
+def test_a_resend_of_what_was_applied_is_doubled(seller: Caller) -> None:
+    order_id = seller.order()
+    fault(seller, "bad_gateway", effect="before", count=1)
+    seller.post(UPLOAD, invoice(order_id))
+    assert seller.sandbox.control("GET", "ledger")["doubled"] == []
+    seller.post(UPLOAD, invoice(order_id))
+    assert len(seller.sandbox.control("GET", "ledger")["doubled"]) == 1
+
+
+def test_pages_are_doubled_and_skipped(seller: Caller) -> None:
+    first, second, third = (ids(seller, size=5, page=page) for page in (1, 2, 3))
+    seller.sandbox.control("PUT", "faults", {"kind": "duplicate_page", "rate": 1})
+    assert ids(seller, size=5, page=2) == first
+    assert ids(seller, size=5, page=1) == first + first[:1]
+    seller.sandbox.control("DELETE", "faults")
+    seller.sandbox.control("PUT", "faults", {"kind": "skip_page", "rate": 1})
+    assert ids(seller, size=5, page=2) == third
+    assert second != third
+
+
+def test_a_refresh_can_be_lost_after_it_rotated(seller: Caller) -> None:
+    seller.sandbox.control(
+        "PUT", "faults", {"kind": "bad_gateway", "path": "refreshToken", "count": 1, "effect": "before"}
+    )
+    assert seller.refresh().status == 502
+    assert seller.refresh().result == 401
+
+
+def test_rates_are_a_share(seller: Caller) -> None:
+    seller.sandbox.control("PUT", "faults", {"kind": "server_error", "rate": 0.5, "path": "getCategoryList"})
+    results = [seller.get("product/getCategoryList").result for _ in range(60)]
+    assert 10 < results.count(500) < 50
+
+
+@pytest.mark.parametrize("body", [
+    {"kind": "unknown"}, {"kind": "slow", "rate": 2}, {"kind": "slow", "effect": "later"}, {"kind": "slow", "count": 0},
+    {"kind": "slow", "typo": 1}, {},
+])  # fmt: skip
+def test_senseless_faults_are_refused(seller: Caller, body: dict[str, Any]) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        seller.sandbox.control("PUT", "faults", body)
+    assert caught.value.code == 400
+    caught.value.close()
