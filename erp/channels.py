@@ -23,7 +23,6 @@ class Action(StrEnum):
     SEND_INVOICE = "send_invoice"  # invoices
     CONFIRM_DELIVERY = "confirm_delivery"  # shipments
     REFRESH_STATUS = "refresh_status"  # orders
-    CANCEL_ORDER = "cancel_order"  # orders
 
 
 class Outcome(StrEnum):

@@ -1,0 +1,37 @@
+"""The rate limits of contract section 4 for the calls of one store, kept by the outbox's gates."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from erp.outbox import limits
+from erp.outbox.statuses import WaitReason
+from kwai_integration.client.errors import QuotaSpent, RateLimited
+
+
+def call_limits(app_key: str, call: str) -> limits.CallLimits | None:
+    """The provider registered with the outbox: every call of our app has the same limits (settings)."""
+    if app_key != settings.KWAI_APP_KEY:
+        return None
+    return limits.CallLimits(
+        store_rate=settings.KWAI_STORE_RATE,
+        app_rate=settings.KWAI_APP_RATE,
+        daily_calls=settings.KWAI_DAILY_CALLS,
+    )
+
+
+class StoreLimiter:
+    """The limiter protocol of `KwaiClient`: waits up to a second, then refuses with the time to return."""
+
+    def __init__(self, store_id: int, *, share: str) -> None:
+        self.store_id = store_id
+        self.share = limits.Share(share)
+
+    def acquire(self, call: str) -> None:
+        answer = limits.wait_turn(
+            store_id=self.store_id, app_key=settings.KWAI_APP_KEY, call=call, share=self.share
+        )
+        if isinstance(answer, limits.Go):
+            return
+        refusal = QuotaSpent if answer.reason == WaitReason.QUOTA else RateLimited
+        raise refusal(call=call, write=False, retry_after=answer.seconds)

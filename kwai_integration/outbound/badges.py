@@ -1,0 +1,102 @@
+"""Markers of an order, derived from its pushes and from what Kwai last said; never stored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from django.urls import reverse
+
+from erp.channels import Badge, Panel
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import JobState
+from erp.sales.models import Order
+from kwai_integration.client.codes import INVOICE_STATUS_LABELS, InvoiceStatus, status_label
+from kwai_integration.models import KwaiOrder
+from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.wishes import CHANNEL_KEY
+
+DONE = {
+    Kind.SEND_INVOICE: ("dados da NF-e enviados", "purple"),
+    Kind.SEND_TRACKING: ("rastreio enviado", "teal"),
+    Kind.CONFIRM_DELIVERY: ("entregue e sincronizado", "green"),
+}
+WAITING = {
+    Kind.SEND_INVOICE: "NF-e: aguardando Kwai",
+    Kind.SEND_TRACKING: "rastreio: aguardando Kwai",
+    Kind.CONFIRM_DELIVERY: "entrega: aguardando Kwai",
+}
+BLOCKED = {
+    Kind.SEND_INVOICE: "NF-e não enviada",
+    Kind.SEND_TRACKING: "rastreio não enviado",
+    Kind.CONFIRM_DELIVERY: "entrega não enviada",
+}
+
+
+def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
+    """Three queries whatever the number of orders."""
+    orders = Order.objects.filter(pk__in=order_ids, store__channel=CHANNEL_KEY).exclude(external_id="")
+    topics = {(store_id, external_id): pk for pk, store_id, external_id in orders.values_list(
+        "pk", "store_id", "external_id"
+    )}
+    newest = _newest_jobs(topics)
+    found: dict[int, list[Badge]] = defaultdict(list)
+    for (pk, _), job in sorted(newest.items(), key=lambda entry: entry[1].step):
+        found[pk].append(_job_badge(job))
+    for kwai_order in KwaiOrder.objects.filter(order_id__in=topics.values()).only(
+        "order_id", "invoice_status", "invoice_refusal_reason"
+    ):
+        found[kwai_order.order_id or 0].extend(_invoice_badges(kwai_order))
+    return dict(found)
+
+
+def panel(order_id: int) -> Panel | None:
+    kwai_order = KwaiOrder.objects.filter(order_id=order_id).select_related("store").first()
+    if kwai_order is None:
+        return None
+    rows = [
+        ("Situação no Kwai", status_label(kwai_order.remote_status)),
+        ("Nota no Kwai", INVOICE_STATUS_LABELS.get(kwai_order.invoice_status, "—")),
+        ("Rastreio no Kwai", kwai_order.remote_tracking_code or "—"),
+    ]
+    if kwai_order.invoice_refusal_reason:
+        rows.append(("Motivo da recusa", kwai_order.invoice_refusal_reason))
+    rows += [("Aviso", str(warning)) for warning in kwai_order.warnings]
+    return Panel(
+        title="Kwai Shop",
+        rows=rows,
+        badges=badges([order_id]).get(order_id, []),
+        link=f"{reverse('kwai:jobs')}?q={kwai_order.external_id}",
+    )
+
+
+def _newest_jobs(topics: dict[tuple[int, str], int]) -> dict[tuple[int, str], PushJob]:
+    jobs = PushJob.objects.filter(
+        store_id__in={store_id for store_id, _ in topics},
+        subject__in={subject for _, subject in topics},
+        kind__in=list(Kind),
+    ).exclude(state__in=[JobState.SUPERSEDED, JobState.CANCELLED])
+    newest: dict[tuple[int, str], PushJob] = {}
+    for job in jobs.order_by("requested_at", "pk"):
+        if (job.store_id, job.subject) in topics:
+            newest[topics[(job.store_id, job.subject)], job.kind] = job
+    return newest
+
+
+def _job_badge(job: PushJob) -> Badge:
+    kind = Kind(job.kind)
+    link = reverse("kwai:job", args=[job.pk])
+    if job.state == JobState.DONE:
+        label, colour = DONE[kind]
+        return Badge(label, colour, "check", "Confirmado pelo Kwai", link)
+    if job.state == JobState.BLOCKED:
+        return Badge(BLOCKED[kind], "red", "alert-circle", job.last_error, link)
+    return Badge(WAITING[kind], "blue", "clock", job.last_error or "Na fila de envio", link)
+
+
+def _invoice_badges(kwai_order: KwaiOrder) -> list[Badge]:
+    if kwai_order.invoice_status == InvoiceStatus.ACCEPTED:
+        return [Badge("NF-e aceita", "green", "check", "O Kwai aceitou a nota fiscal")]
+    if kwai_order.invoice_status == InvoiceStatus.REFUSED:
+        return [Badge("NF-e recusada", "red", "alert-circle", kwai_order.invoice_refusal_reason)]
+    return []

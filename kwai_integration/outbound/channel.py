@@ -1,0 +1,92 @@
+"""Kwai as a `SalesChannel`: what the rooms tell it and what screens may ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from erp.accounts.models import Store, User
+from erp.channels import Action, Badge, Facts, Outcome, Panel, RowResult
+from erp.outbox.statuses import Origin
+from kwai_integration.inbound.refresh import kwai_orders_check, kwai_orders_refresh
+from kwai_integration.models import KwaiOrder
+from kwai_integration.outbound import badges, wishes
+
+Rows = Callable[[Sequence[int]], list[Any]]
+
+
+class KwaiChannel(Facts):
+    key = wishes.CHANNEL_KEY
+    label = "Kwai Shop"
+
+    def invoice_authorised(self, ids: Sequence[int]) -> None:
+        wanted = [row for row in wishes.own_invoices(ids) if not wishes.invoice_problem(row)]
+        chosen = _stores_with("auto_send_invoice")
+        wishes.invoices_request(
+            [row for row in wanted if row.store_id in chosen], user=None, origin=Origin.RULE
+        )
+
+    def shipment_concluded(self, ids: Sequence[int]) -> None:
+        chosen = _stores_with("auto_send_tracking")
+        wanted = [row for row in wishes.own_shipments(ids) if row.store_id in chosen]
+        wishes.trackings_request(wanted, user=None, origin=Origin.RULE)
+
+    def shipment_delivered(self, ids: Sequence[int]) -> None:
+        chosen = _stores_with("auto_confirm_delivery")
+        wanted = [row for row in wishes.own_shipments(ids) if row.store_id in chosen]
+        wishes.deliveries_request(wanted, user=None, origin=Origin.RULE)
+
+    def check(self, action: Action, ids: Sequence[int]) -> dict[int, str]:
+        if action is Action.REFRESH_STATUS:
+            orders = _kwai_orders(ids)
+            reasons = kwai_orders_check("refresh", [kwai_id for kwai_id in orders.values()])
+            return {order_id: reasons.get(kwai_id, "") for order_id, kwai_id in orders.items()}
+        rows, problem = CHECKS[action]
+        return {row.pk: problem(row) for row in rows(ids)}
+
+    def run(self, action: Action, ids: Sequence[int], *, user: User | None) -> dict[int, RowResult]:
+        match action:
+            case Action.SEND_INVOICE:
+                return wishes.invoices_request(wishes.own_invoices(ids), user=user, origin=Origin.BUTTON)
+            case Action.SEND_TRACKING:
+                return wishes.trackings_request(wishes.own_shipments(ids), user=user, origin=Origin.BUTTON)
+            case Action.CONFIRM_DELIVERY:
+                return wishes.deliveries_request(wishes.own_shipments(ids), user=user, origin=Origin.BUTTON)
+            case Action.REFRESH_STATUS:
+                return _refresh(ids, user)
+
+    def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
+        return badges.badges(order_ids)
+
+    def panel(self, order_id: int) -> Panel | None:
+        return badges.panel(order_id)
+
+
+CHECKS: dict[Action, tuple[Rows, Callable[[Any], str]]] = {
+    Action.SEND_INVOICE: (wishes.own_invoices, wishes.invoice_problem),
+    Action.SEND_TRACKING: (wishes.own_shipments, wishes.tracking_problem),
+    Action.CONFIRM_DELIVERY: (wishes.own_shipments, wishes.delivery_problem),
+}
+
+
+def _stores_with(option: str) -> set[int]:
+    """Stores whose settings ask for a sending by itself."""
+    chosen = Store.objects.active().filter(channel=wishes.CHANNEL_KEY, **{f"kwai_settings__{option}": True})
+    return set(chosen.values_list("pk", flat=True))
+
+
+def _kwai_orders(order_ids: Sequence[int]) -> dict[int, int]:
+    """KwaiOrder id per order id."""
+    pairs = KwaiOrder.objects.filter(order_id__in=order_ids).values_list("order_id", "pk")
+    return {order_id: kwai_id for order_id, kwai_id in pairs if order_id is not None}
+
+
+def _refresh(order_ids: Sequence[int], user: User | None) -> dict[int, RowResult]:
+    orders = _kwai_orders(order_ids)
+    by_kwai_id = {result.id: result for result in kwai_orders_refresh(ids=list(orders.values()), actor=user)}
+    missing = RowResult(0, Outcome.REFUSED, "O pedido não está mais ao alcance. Atualize a lista.")
+    return {
+        order_id: RowResult(order_id, found.outcome, found.text)
+        for order_id, kwai_id in orders.items()
+        for found in [by_kwai_id.get(kwai_id, missing)]
+    }

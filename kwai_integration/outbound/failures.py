@@ -1,0 +1,45 @@
+"""Kwai's errors in the words of the outbox, one row per row of the policy table (design 3.2)."""
+
+from __future__ import annotations
+
+from erp.outbox import errors as push
+from kwai_integration.client import errors as kwai
+from kwai_integration.connection import NotConnected
+
+
+def push_error(error: kwai.KwaiError | NotConnected) -> push.PushError:
+    """What the outbox must know of `error`; its text never holds a secret or personal data."""
+    if isinstance(error, NotConnected):
+        return push.CredentialRevoked(str(error))
+    details = {
+        "remote_code": "" if error.code is None else str(error.code),
+        "http_status": error.http_status,
+        "call": error.call,
+    }
+    match error:
+        case kwai.ConnectionFailed():
+            return push.NotSent(str(error), **details)
+        case kwai.OutcomeUnknown() | kwai.PlatformFault():
+            return push.OutcomeUnknown(str(error), write=error.write, **details)
+        case kwai.RateLimited(call="oauth_refresh"):
+            return push.LaneWait(seconds=error.retry_after or 2.0, **details)
+        case kwai.RateLimited():
+            return push.Throttled(str(error), retry_after=error.retry_after or 1.0, **details)
+        case kwai.QuotaSpent():
+            return push.QuotaSpent(str(error), **details)
+        case kwai.TokenExpired():
+            # The client has renewed the pair and repeated the call before it gives up with this.
+            return push.CredentialExpired(str(error), refreshed=True, **details)
+        case kwai.ConsentRevoked() | kwai.ScopeMissing():
+            return push.CredentialRevoked(str(error), **details)
+        case kwai.BadSignature():
+            return push.Misconfigured(str(error), **details)
+        case kwai.NotFound():
+            return push.NotFoundOnWrite(**details) if error.write else push.Refused(str(error), **details)
+        case kwai.AlreadyDone():
+            return push.AlreadyDone(str(error), **details)
+        case kwai.BusinessRefused():
+            return push.Refused(error.text or str(error), **details)
+        case _:
+            code = "" if error.code is None else str(error.code)
+            return push.UnknownAnswer(code, str(error), write=error.write, http_status=error.http_status)

@@ -1,0 +1,60 @@
+"""Tell Kwai that the buyer has the order (contract section 4, confirmDelivery)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from erp.outbox.handlers import Handler, Nature, Sent, Turn
+from erp.outbox.models import PushJob
+from erp.sales.services import EventDraft, order_events_append
+from expedition.models import Shipment
+from expedition.services.shipments import shipments_mark_delivered
+from kwai_integration.client.codes import Role
+from kwai_integration.client.types import DeliveryNotice
+from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.remote import calling, remote_order
+
+
+@dataclass(frozen=True)
+class Loaded:
+    shipment_id: int
+    order_id: int
+    notice: DeliveryNotice
+
+
+def load(job: PushJob) -> Loaded:
+    shipment = Shipment.objects.get(pk=job.payload["shipment_id"])
+    delivered_at = shipment.delivered_at or timezone.now()
+    return Loaded(shipment.pk, shipment.order_id, DeliveryNotice(job.subject, delivered_at))
+
+
+def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
+    with calling(turn) as client:
+        order, _ = remote_order(client, loaded.notice.order_id)
+    return order.role is Role.DELIVERED
+
+
+def send(loaded: Loaded, turn: Turn) -> Sent:
+    with calling(turn) as client:
+        client.confirm_delivery(loaded.notice)
+    return Sent()
+
+
+def record(job: PushJob, loaded: Loaded, sent: Sent) -> None:
+    shipments_mark_delivered(shipment_ids=[loaded.shipment_id], at=loaded.notice.delivered_at)
+    order_events_append(drafts=[EventDraft(loaded.order_id, "kwai.delivery", "Kwai confirmou a entrega")])
+
+
+HANDLER = Handler(
+    kind=Kind.CONFIRM_DELIVERY,
+    label=Kind.CONFIRM_DELIVERY.label,
+    nature=Nature.FACT,
+    call="confirm_delivery",
+    step=Kind.CONFIRM_DELIVERY.step,
+    load=load,
+    is_satisfied=is_satisfied,
+    send=send,
+    record=record,
+)

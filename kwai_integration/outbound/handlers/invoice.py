@@ -1,0 +1,83 @@
+"""Send the NF-e of an order: data and XML in one call (contract section 4, uploadInvoice)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from erp.outbox.errors import Refused
+from erp.outbox.handlers import Handler, Nature, Sent, Turn
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import JobState
+from erp.sales.services import EventDraft, order_events_append
+from invoices.models import ISSUED, Invoice
+from kwai_integration.client.codes import InvoiceStatus
+from kwai_integration.client.types import InvoiceUpload
+from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.remote import calling, remote_order
+
+
+@dataclass(frozen=True)
+class Loaded:
+    invoice: Invoice
+    external_id: str
+    replaces: bool
+
+
+def load(job: PushJob) -> Loaded:
+    invoice = Invoice.objects.select_related("order", "document").get(pk=job.payload["invoice_id"])
+    if invoice.status not in ISSUED:
+        raise Refused(f"A NF-e {invoice.number} não está mais autorizada. Vincule a nota que vale.")
+    if invoice.order is None or invoice.order.external_id != job.subject:
+        raise Refused(f"A NF-e {invoice.number} não está mais vinculada a este pedido.")
+    if invoice.order.frozen_reason:
+        raise Refused(invoice.order.frozen_reason)
+    earlier = PushJob.objects.filter(
+        store_id=job.store_id, kind=job.kind, subject=job.subject, state=JobState.DONE
+    ).exclude(pk=job.pk)
+    return Loaded(invoice, job.subject, replaces=earlier.exists())
+
+
+def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
+    """Kwai says whether it holds a note, not which one. When this would replace another, only sending
+    it again tells: the same access key answers "already done"."""
+    if loaded.replaces:
+        return False
+    with calling(turn) as client:
+        order, _ = remote_order(client, loaded.external_id)
+    return order.invoice_status in (InvoiceStatus.RECEIVED, InvoiceStatus.ACCEPTED)
+
+
+def send(loaded: Loaded, turn: Turn) -> Sent:
+    invoice = loaded.invoice
+    with calling(turn) as client:
+        client.upload_invoice(
+            InvoiceUpload(
+                order_id=loaded.external_id,
+                access_key=invoice.access_key,
+                number=invoice.number,
+                series=invoice.series,
+                issued_at=invoice.issued_at,
+                total=invoice.total,
+                xml=invoice.document.read(),
+            )
+        )
+    return Sent()
+
+
+def record(job: PushJob, loaded: Loaded, sent: Sent) -> None:
+    assert loaded.invoice.order_id is not None
+    text = f"Kwai recebeu os dados e o XML da NF-e {loaded.invoice.number}"
+    order_events_append(drafts=[EventDraft(loaded.invoice.order_id, "kwai.invoice", text)])
+
+
+HANDLER = Handler(
+    kind=Kind.SEND_INVOICE,
+    label=Kind.SEND_INVOICE.label,
+    nature=Nature.FACT,
+    call="upload_invoice",
+    step=Kind.SEND_INVOICE.step,
+    load=load,
+    is_satisfied=is_satisfied,
+    send=send,
+    record=record,
+)

@@ -1,0 +1,65 @@
+"""Calls of a handler: the client of the job's store, its errors in the outbox's words, its exchanges
+on the attempt's row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.utils import timezone
+
+from erp.outbox.errors import Refused
+from erp.outbox.handlers import Turn
+from kwai_integration.client import errors
+from kwai_integration.client.gateway import KwaiClient
+from kwai_integration.client.types import Exchange
+from kwai_integration.connection import NotConnected, account_health_set, client_for
+from kwai_integration.mapping.orders import MappedOrder, order_read
+from kwai_integration.models import ConnectionHealth
+from kwai_integration.outbound.failures import push_error
+
+
+@dataclass(frozen=True)
+class _TurnRecorder:
+    turn: Turn
+
+    def record(self, exchange: Exchange) -> None:
+        self.turn.note(
+            http_status=exchange.http_status,
+            remote_code="" if exchange.code is None else str(exchange.code),
+            exchange=asdict(exchange),
+        )
+
+
+@contextmanager
+def calling(turn: Turn) -> Iterator[KwaiClient]:
+    """`with calling(turn) as client:` raises only `PushError`s.
+
+    A revoked consent or a refused application also marks the connection, so that the integration's
+    card tells the truth at once.
+    """
+    store_id = turn.job.store_id
+    try:
+        yield client_for(store_id, share="push", recorder=_TurnRecorder(turn))
+    except errors.ConsentRevoked as error:
+        account_health_set(store_id=store_id, health=ConnectionHealth.REVOKED)
+        raise push_error(error) from None
+    except errors.BadSignature as error:
+        account_health_set(store_id=store_id, health=ConnectionHealth.MISCONFIGURED)
+        raise push_error(error) from None
+    except (errors.KwaiError, NotConnected) as error:
+        raise push_error(error) from None
+
+
+def remote_order(client: KwaiClient, external_id: str) -> tuple[MappedOrder, dict[str, Any]]:
+    """The order as Kwai has it now, read and raw.
+
+    Raises Refused when Kwai no longer knows it or answers with something unreadable.
+    """
+    for raw in client.order_details([external_id]):
+        mapped = order_read(raw, timezone.now(), client.config.status_roles)
+        if isinstance(mapped, MappedOrder) and mapped.external_id == external_id:
+            return mapped, raw
+    raise Refused("O Kwai não devolveu este pedido. Confira na central do vendedor se ele ainda existe.")
