@@ -45,7 +45,15 @@
     }
   }
 
-  const refreshBars = () => all("[data-list]").forEach(refreshBar);
+  /* A heading can stick to the page only when its table needs no scroll bar of its own */
+  function fitTable(wrap) {
+    wrap.classList.remove("fits");
+    wrap.classList.toggle("fits", wrap.scrollWidth <= wrap.clientWidth);
+  }
+  const fitTables = () => all(".list-table").forEach(fitTable);
+  window.addEventListener("resize", fitTables);
+
+  const refreshBars = () => { all("[data-list]").forEach(refreshBar); fitTables(); };
 
   document.addEventListener("change", (event) => {
     const list = closest(event, "[data-list]");

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
-from django.forms.boundfield import BoundField
+from django.forms.boundfield import BoundField, BoundWidget
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -144,6 +144,13 @@ def timestamp(value: datetime | None) -> SafeString | str:
 def control(field: BoundField) -> SafeString:
     """A form field's control alone; `{{ field.as_field_group }}` brings label, help and errors too."""
     return forms.widget_render(field)
+
+
+@register.simple_tag
+def choice(option: BoundWidget) -> SafeString:
+    """One radio button or box of a group, which Django renders without the class of the whole field."""
+    option.data["attrs"]["class"] = "form-check-input"
+    return option.tag()
 
 
 @register.filter
