@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
+from django.urls import reverse
 
-from erp.accounts.models import Company, Store, User
+from erp.accounts.models import Company, Role, Store, User
 from erp.sales.models import Carrier, Order, ShippingMethod
-from invoices.models import Invoice
+from invoices.models import ISSUED, Invoice
+
+INVOICE_FELL = "A NF-e foi cancelada, rejeitada ou desvinculada. Vincule uma NF-e autorizada ao pedido."
 
 
 class GroupKind(models.TextChoices):
@@ -25,6 +29,16 @@ class GroupStatus(models.TextChoices):
 
 
 class GroupQuerySet(models.QuerySet["ShipmentGroup"]):
+    def visible_to(self, user: User) -> GroupQuerySet:
+        """Groups of the company; those without any shipment of the user's stores only when still empty."""
+        if user.company_id is None:
+            return self.none()
+        own = self.filter(company_id=user.company_id)
+        if user.role == Role.ADMIN:
+            return own
+        members = Shipment.objects.filter(group=OuterRef("pk"))
+        return own.filter(Exists(members.visible_to(user)) | ~Exists(members))
+
     def lock_for_update(self) -> GroupQuerySet:
         return self.select_for_update(of=("self",)).order_by("pk")
 
@@ -62,6 +76,13 @@ class ShipmentGroup(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.number}"
 
+    def get_absolute_url(self) -> str:
+        return reverse("expedition:group", args=[self.pk])
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == GroupStatus.OPEN
+
 
 class ShipmentStatus(models.TextChoices):
     PENDING = "pending", "Pendente"
@@ -76,16 +97,49 @@ class ShipmentStatus(models.TextChoices):
         ]
 
 
+SHIPMENT_RELATIONS = (
+    "order__shipping_method__carrier",
+    "order__carrier",
+    "invoice__shipping_method__carrier",
+    "invoice__carrier",
+    "shipping_method__carrier",
+    "carrier",
+    "store",
+    "group",
+)
+
+
 class ShipmentQuerySet(models.QuerySet["Shipment"]):
     def visible_to(self, user: User) -> ShipmentQuerySet:
         return self.filter(store__in=Store.objects.visible_to(user))
+
+    def active(self) -> ShipmentQuerySet:
+        """The one shipment an order has (design 3.4), delivered ones included."""
+        return self.exclude(status=ShipmentStatus.CANCELLED)
+
+    def for_screens(self) -> ShipmentQuerySet:
+        """Everything a row or a check reads, joined in."""
+        return self.select_related(*SHIPMENT_RELATIONS).prefetch_related("packages")
+
+    def with_method(self) -> ShipmentQuerySet:
+        """Adds `method_id`, the id of `chosen_method`, for filters."""
+        return self.annotate(
+            method_id=Coalesce(
+                "shipping_method_id", "invoice__shipping_method_id", "order__shipping_method_id"
+            )
+        )
 
     def lock_for_update(self) -> ShipmentQuerySet:
         return self.select_for_update(of=("self",)).order_by("pk")
 
 
 class Shipment(models.Model):
-    """*Objeto* of the expedição; `number` is its *nº de expedição*."""
+    """*Objeto* of the expedição; `number` is its *nº de expedição*.
+
+    `shipping_method` and `carrier` stay empty while they follow the invoice, else the order (design
+    3.4); choosing here or joining a group fixes them. Readers before that use `chosen_method` and
+    `chosen_carrier`.
+    """
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="shipments")
     store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="shipments")
@@ -99,9 +153,7 @@ class Shipment(models.Model):
     shipping_method = models.ForeignKey(
         ShippingMethod, on_delete=models.PROTECT, null=True, verbose_name="forma de envio"
     )
-    carrier = models.ForeignKey(
-        Carrier, on_delete=models.PROTECT, null=True, verbose_name="transportadora"
-    )
+    carrier = models.ForeignKey(Carrier, on_delete=models.PROTECT, null=True, verbose_name="transportadora")
     expected_delivery_on = models.DateField("data prevista", null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     concluded_at = models.DateTimeField(null=True)
@@ -123,6 +175,10 @@ class Shipment(models.Model):
                 name="shipment_concluded_has_time",
             ),
             models.CheckConstraint(
+                condition=~Q(status="delivered") | Q(delivered_at__isnull=False),
+                name="shipment_delivered_has_time",
+            ),
+            models.CheckConstraint(
                 condition=Q(group__isnull=True) | Q(shipping_method__isnull=False),
                 name="shipment_grouped_has_method",
             ),
@@ -132,17 +188,82 @@ class Shipment(models.Model):
     def __str__(self) -> str:
         return f"Expedição {self.number}"
 
+    def get_absolute_url(self) -> str:
+        return reverse("expedition:shipment", args=[self.pk])
+
+    @property
+    def is_pending(self) -> bool:
+        return self.status == ShipmentStatus.PENDING
+
+    @property
+    def is_on_the_way(self) -> bool:
+        """Pending or concluded: still holds its tracking codes and may still be changed."""
+        return self.status in (ShipmentStatus.PENDING, ShipmentStatus.CONCLUDED)
+
+    @property
+    def has_channel(self) -> bool:
+        """True when a marketplace has to hear about this shipment."""
+        return bool(self.store.channel)
+
+    @property
+    def chosen_method(self) -> ShippingMethod | None:
+        """*Forma de envio*: its own, else the invoice's, else the order's."""
+        return next((source.shipping_method for source in self._sources() if source.shipping_method), None)
+
+    @property
+    def chosen_carrier(self) -> Carrier | None:
+        """*Transportadora* from the same source; the method's own stands in for a missing one."""
+        for source in self._sources():
+            method = source.shipping_method
+            carrier = source.carrier or (method.carrier if method else None)
+            if carrier or method:
+                return carrier
+        return None
+
+    def _sources(self) -> list[Shipment | Invoice | Order]:
+        return [self, self.invoice, self.order] if self.invoice else [self, self.order]
+
+    @property
+    def tracking_code(self) -> str:
+        """The first package's code: the one a channel is told."""
+        return next((package.tracking_code for package in self.packages.all()), "")
+
+    @property
+    def frozen_reason(self) -> str:
+        """Why this must not move on, or an empty text (design 3.1, rule 9)."""
+        return self.order.frozen_reason or (INVOICE_FELL if self.has_fallen_invoice else "")
+
+    @property
+    def lacks_invoice(self) -> bool:
+        return self.invoice is None or self.has_fallen_invoice
+
+    @property
+    def has_fallen_invoice(self) -> bool:
+        """Its note was cancelled, rejected or taken off the order, and no other took its place."""
+        invoice = self.invoice
+        return invoice is not None and (invoice.status not in ISSUED or invoice.order_id != self.order_id)
+
 
 class Package(models.Model):
-    """*Volume*. The first one's tracking code is what the channel is told (design 3.4)."""
+    """*Volume*. The first one's tracking code is what the channel is told (design 3.4).
 
+    `holds_code` follows the shipment: while it is on the way nobody else may use the code.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
     shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="packages")
     sequence = models.PositiveSmallIntegerField(default=1)
     tracking_code = models.CharField("código de rastreamento", max_length=60, blank=True)
+    holds_code = models.BooleanField(default=True)
 
     class Meta:
         ordering = ["sequence"]
         constraints = [
             models.UniqueConstraint(fields=["shipment", "sequence"], name="package_unique_sequence"),
             models.CheckConstraint(condition=Q(sequence__gte=1), name="package_sequence_positive"),
+            models.UniqueConstraint(
+                fields=["company", "tracking_code"],
+                condition=Q(holds_code=True) & ~Q(tracking_code=""),
+                name="package_code_used_once",
+            ),
         ]

@@ -1,0 +1,101 @@
+"""Reads of the expedição that span apps: finding shipments by what people type, and what may be grouped."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from erp.accounts.models import User
+from erp.sales.models import Order, OrderStatus
+from expedition.models import Shipment, ShipmentQuerySet, ShipmentStatus
+from expedition.tracking_lists import KeyKind, TrackingKey
+from invoices.models import ISSUED, Invoice
+
+LONGEST_NUMBER = 18
+EVERY_KIND = (KeyKind.SHIPMENT, KeyKind.ORDER, KeyKind.EXTERNAL, KeyKind.ACCESS_KEY)
+GROUPABLE = (OrderStatus.APPROVED, OrderStatus.PREPARING, OrderStatus.INVOICED, OrderStatus.READY_TO_SHIP)
+NOT_FOUND = "Nenhuma expedição encontrada para {key}. Confira o número ou use incluir expedição."
+AMBIGUOUS = (
+    "{key} é o número de um pedido e o de outra expedição. "
+    "Digite P{key} para o pedido ou E{key} para a expedição."
+)
+
+
+def shipments_found(
+    shipments: ShipmentQuerySet, keys: Iterable[TrackingKey]
+) -> dict[TrackingKey, list[Shipment]]:
+    """The shipments each key names, newest first, in one query and its packages; cancelled ones never."""
+    wanted = list(dict.fromkeys(keys))
+    texts = {key.text for key in wanted}
+    numbers = [int(text) for text in texts if _is_number(text)]
+    candidates = (
+        shipments.active()
+        .for_screens()
+        .filter(
+            Q(number__in=numbers)
+            | Q(order__number__in=numbers)
+            | Q(order__external_id__in=texts - {""})
+            | Q(invoice__access_key__in=texts)
+        )
+        .order_by("-pk")
+    )
+    named: dict[tuple[KeyKind, str], list[Shipment]] = defaultdict(list)
+    for shipment in candidates:
+        for name in _names(shipment):
+            named[name].append(shipment)
+    return {key: _named(named, key) for key in wanted}
+
+
+def _names(shipment: Shipment) -> list[tuple[KeyKind, str]]:
+    return [
+        (KeyKind.SHIPMENT, str(shipment.number)),
+        (KeyKind.ORDER, str(shipment.order.number)),
+        (KeyKind.EXTERNAL, shipment.order.external_id.upper()),
+        (KeyKind.ACCESS_KEY, shipment.invoice.access_key if shipment.invoice else ""),
+    ]
+
+
+def _named(named: Mapping[tuple[KeyKind, str], list[Shipment]], key: TrackingKey) -> list[Shipment]:
+    kinds = EVERY_KIND if key.kind is KeyKind.ANY else (key.kind,)
+    text = str(int(key.text)) if _is_number(key.text) else key.text
+    found = [shipment for kind in kinds for shipment in named.get((kind, text), ())]
+    return list({shipment.pk: shipment for shipment in found}.values())
+
+
+def _is_number(text: str) -> bool:
+    """One of ours, with or without leading zeros; longer ones are of a marketplace or a note."""
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
+
+
+def shipment_only(found: Sequence[Shipment], key: TrackingKey) -> tuple[Shipment | None, str]:
+    """The one shipment `key` names, or why there is none: numbers of orders and shipments overlap."""
+    if len(found) == 1:
+        return found[0], ""
+    if not found:
+        return None, NOT_FOUND.format(key=key.text)
+    return None, AMBIGUOUS.format(key=key.text)
+
+
+def orders_available(*, user: User, method_id: int, with_none: bool) -> QuerySet[Order]:
+    """Orders that may enter a group of the method: no shipment yet, or a pending one outside any group.
+
+    `with_none` brings those without *forma de envio* too. Frozen ones come along: the row says why not.
+    """
+    pending = Shipment.objects.filter(order=OuterRef("pk"), status=ShipmentStatus.PENDING)
+    active = Shipment.objects.active().filter(order=OuterRef("pk"))
+    method = Coalesce(
+        Subquery(pending.values("shipping_method_id")[:1]),
+        Subquery(
+            Invoice.objects.filter(order=OuterRef("pk"), status__in=ISSUED).values("shipping_method_id")[:1]
+        ),
+        "shipping_method_id",
+    )
+    orders = Order.objects.visible_to(user).annotate(method_id=method)
+    has_method = Q(method_id=method_id)
+    if with_none:
+        has_method |= Q(method_id__isnull=True)
+    can_enter = Exists(pending.filter(group__isnull=True)) | (~Exists(active) & Q(status__in=GROUPABLE))
+    return orders.filter(has_method, can_enter).order_by("ship_by_at", "pk")

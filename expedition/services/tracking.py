@@ -1,0 +1,137 @@
+"""Tracking codes: typed, pasted, scanned or imported, all through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from django.db import IntegrityError, transaction
+
+from erp.accounts.models import User
+from erp.channels import RowResult
+from erp.sales.services import order_events_append
+from expedition.models import Package, Shipment
+from expedition.rules import code_canonical, code_change_problem
+from expedition.services.rows import GONE, already, done, refused, shipment_event, shipments_lock
+
+MOST_PACKAGES = 99
+CORRECTED = "Código corrigido para {code}. Envie o novo código ao e-commerce."
+
+T = TypeVar("T")
+# (company, code) -> the shipment whose package holds it.
+Holders = dict[tuple[int, str], Shipment]
+
+
+def tracking_set(*, codes: Mapping[int, str], actor: User | None = None) -> list[RowResult]:
+    """Give the first package of each shipment its code; `codes` maps shipment ids to what was typed.
+
+    An empty text takes the code away.
+    """
+    return _twice(lambda: _tracking_set({pk: code_canonical(typed) for pk, typed in codes.items()}, actor))
+
+
+def _tracking_set(codes: Mapping[int, str], actor: User | None) -> list[RowResult]:
+    shipments = shipments_lock(codes)
+    holders = _holders(shipments.values(), codes.values())
+    results, changing = {}, []
+    for pk, shipment in shipments.items():
+        code, before = codes[pk], shipment.tracking_code
+        if code == before:
+            results[pk] = already(pk, f"O código já era {code}." if code else "Já estava sem código.")
+        elif problem := code_change_problem(shipment, code) or _taken(holders, shipment, code):
+            results[pk] = refused(pk, problem)
+        else:
+            results[pk] = done(pk, _code_text(shipment, before, code))
+            changing.append(shipment)
+            holders[shipment.company_id, code] = shipment
+    _first_codes_write(changing, codes)
+    order_events_append(
+        drafts=[shipment_event(each, "tracking", _event_text(each, codes[each.pk])) for each in changing],
+        actor=actor,
+    )
+    return [results.get(pk) or refused(pk, GONE) for pk in codes]
+
+
+def _first_codes_write(shipments: Sequence[Shipment], codes: Mapping[int, str]) -> None:
+    packages = [shipment.packages.all()[0] for shipment in shipments]
+    for package in packages:
+        package.tracking_code = codes[package.shipment_id]
+    Package.objects.bulk_update(packages, ["tracking_code"])
+
+
+def packages_set(*, shipment_id: int, tracking_codes: Sequence[str], actor: User | None = None) -> RowResult:
+    """Replace the packages of a shipment by one per code, in that order; the first code may be empty."""
+    codes = [code_canonical(typed) for typed in tracking_codes] or [""]
+    return _twice(lambda: _packages_set(shipment_id, codes, actor))
+
+
+def _packages_set(shipment_id: int, codes: list[str], actor: User | None) -> RowResult:
+    shipment = shipments_lock([shipment_id]).get(shipment_id)
+    if shipment is None:
+        return refused(shipment_id, GONE)
+    if problem := _packages_problem(shipment, codes):
+        return refused(shipment_id, problem)
+    before = shipment.tracking_code
+    shipment.packages.all().delete()
+    Package.objects.bulk_create(
+        Package(shipment=shipment, company_id=shipment.company_id, sequence=place, tracking_code=code)
+        for place, code in enumerate(codes, start=1)
+    )
+    listed = ", ".join(filter(None, codes)) or "sem código"
+    text = f"Expedição {shipment.number}: {len(codes)} volume(s), {listed}"
+    order_events_append(drafts=[shipment_event(shipment, "tracking", text)], actor=actor)
+    return done(shipment_id, _code_text(shipment, before, codes[0]))
+
+
+def _packages_problem(shipment: Shipment, codes: list[str]) -> str:
+    if len(codes) > MOST_PACKAGES:
+        return f"Uma expedição tem no máximo {MOST_PACKAGES} volumes."
+    filled = [code for code in codes if code]
+    if len(set(filled)) < len(filled):
+        return "O mesmo código aparece em dois volumes. Cada volume tem o seu."
+    holders = {key: held for key, held in _holders([shipment], filled).items() if held.pk != shipment.pk}
+    judged = [code_change_problem(shipment, code) or _taken(holders, shipment, code) for code in filled]
+    return next(filter(None, [code_change_problem(shipment, codes[0]), *judged]), "")
+
+
+def _holders(shipments: Iterable[Shipment], codes: Iterable[str]) -> Holders:
+    """Who holds any of `codes` in the companies of `shipments`."""
+    companies = {shipment.company_id for shipment in shipments}
+    packages = Package.objects.filter(
+        company__in=companies, tracking_code__in={code for code in codes if code}, holds_code=True
+    ).select_related("shipment")
+    return {(package.company_id, package.tracking_code): package.shipment for package in packages}
+
+
+def _taken(holders: Holders, shipment: Shipment, code: str) -> str:
+    """Why `code` is not free; a later package of the same shipment counts too."""
+    holder = holders.get((shipment.company_id, code)) if code else None
+    if holder is None:
+        return ""
+    if holder.pk == shipment.pk:
+        return f"O código {code} já é de outro volume desta expedição."
+    return f"O código {code} já está na expedição {holder.number}. Confira a etiqueta."
+
+
+def _code_text(shipment: Shipment, before: str, code: str) -> str:
+    if not code:
+        return "Salvo sem código de rastreio."
+    if before and before != code and not shipment.is_pending and shipment.has_channel:
+        return CORRECTED.format(code=code)
+    return f"Código {code} salvo."
+
+
+def _event_text(shipment: Shipment, code: str) -> str:
+    if not code:
+        return f"Código de rastreio retirado da expedição {shipment.number}"
+    return f"Código de rastreio {code} na expedição {shipment.number}"
+
+
+def _twice(write: Callable[[], T]) -> T:
+    """Somebody may take a code between our look and our write: the second look sees theirs and names it."""
+    try:
+        with transaction.atomic():
+            return write()
+    except IntegrityError:
+        with transaction.atomic():
+            return write()

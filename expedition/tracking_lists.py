@@ -1,0 +1,161 @@
+"""Reads a pasted list or a CSV of tracking codes: one order and one code a line.
+
+Knows nothing of the database. Columns are parted by `;`, `,` or tabs (blanks do for two columns), a
+header is optional, and the order is named by its number, the marketplace's, the *nº de expedição* or
+the access key.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+MOST_LINES = 5000
+MOST_BYTES = 2 * 1024 * 1024
+
+
+class TrackingListError(Exception):
+    """The list as a whole cannot be read; the operator has to send another. The text is Portuguese."""
+
+
+class KeyKind(StrEnum):
+    """What names the order. ANY is a key without a header: whatever fits exactly one shipment."""
+
+    ANY = "any"
+    ORDER = "order"
+    EXTERNAL = "external"
+    SHIPMENT = "shipment"
+    ACCESS_KEY = "access_key"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingKey:
+    kind: KeyKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingLine:
+    """`number` counts as an editor counts; `problem` says why the line is of no use, or is empty."""
+
+    number: int
+    key: TrackingKey
+    code: str
+    problem: str = ""
+
+
+# A heading is recognised by the words in it, without accents; the first match wins.
+CODE_WORDS = ("rastre", "tracking", "objeto", "etiqueta")
+KEY_WORDS: tuple[tuple[str, KeyKind], ...] = (
+    ("chave", KeyKind.ACCESS_KEY),
+    ("kwai", KeyKind.EXTERNAL),
+    ("commerce", KeyKind.EXTERNAL),
+    ("loja", KeyKind.EXTERNAL),
+    ("expedi", KeyKind.SHIPMENT),
+    ("pedido", KeyKind.ORDER),
+    ("order", KeyKind.ORDER),
+)
+PREFIXES = {"P": KeyKind.ORDER, "E": KeyKind.SHIPMENT}
+ACCESS_KEY = re.compile(r"[0-9]{6}[0-9A-Z]{12}[0-9]{26}")
+
+
+def file_text(content: bytes) -> str:
+    """The text of an uploaded file: UTF-8 with or without BOM, UTF-16 with BOM, else Windows-1252."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def tracking_key(typed: str) -> TrackingKey:
+    """What a typed or scanned key names: `P12` the order 12, `E12` the expedição 12, else anything."""
+    text = "".join(typed.split()).upper().lstrip("#")
+    if ACCESS_KEY.fullmatch(text):
+        return TrackingKey(KeyKind.ACCESS_KEY, text)
+    if text[:1] in PREFIXES and text[1:].isdecimal():
+        return TrackingKey(PREFIXES[text[0]], text[1:])
+    return TrackingKey(KeyKind.ANY, text)
+
+
+def tracking_list_parse(text: str) -> list[TrackingLine]:
+    """The lines that say something, in order. Raises `TrackingListError` for a list that is none."""
+    if len(text) > MOST_BYTES:
+        raise TrackingListError("A lista passa de 2 MB. Divida-a em partes menores.")
+    rows = _rows(text.removeprefix("\ufeff"))
+    if len(rows) > MOST_LINES:
+        raise TrackingListError(f"A lista passa de {MOST_LINES} linhas. Divida-a em partes menores.")
+    columns = _columns(rows[0][1]) if rows else None
+    lines = [_line(number, cells, columns) for number, cells in (rows[1:] if columns else rows)]
+    if not lines:
+        raise TrackingListError("A lista está vazia. Cole uma linha por pedido: número e código de rastreio.")
+    return lines
+
+
+def _rows(text: str) -> list[tuple[int, list[str]]]:
+    lines = text.replace("\x00", "").splitlines()
+    delimiter = _delimiter(next((line for line in lines if line.strip()), ""))
+    if not delimiter:
+        parted = [(number, line.split(None, 1)) for number, line in enumerate(lines, start=1)]
+        return [(number, cells) for number, cells in parted if cells]
+    reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter, skipinitialspace=True)
+    try:
+        found = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error:
+        raise TrackingListError("A lista não pôde ser lida. Confira as aspas e os separadores.") from None
+    return [(number, cells) for number, cells in found if any(cells)]
+
+
+def _delimiter(line: str) -> str:
+    """The first of tab, `;` and `,` in the first line that says something."""
+    return next((mark for mark in "\t;," if mark in line), "")
+
+
+def _columns(cells: list[str]) -> tuple[int, KeyKind, int] | None:
+    """Where a heading says key and code stand, and what the key is; None when the line is no heading."""
+    headings = [_plain(cell) for cell in cells]
+    code = next((i for i, each in enumerate(headings) if _has(each, CODE_WORDS)), None)
+    if code is None or any(character.isdigit() for character in "".join(headings)):
+        return None
+    for word, kind in KEY_WORDS:
+        for place, heading in enumerate(headings):
+            if place != code and word in heading:
+                return place, kind, code
+    return (0 if code else 1), KeyKind.ANY, code
+
+
+def _plain(cell: str) -> str:
+    folded = unicodedata.normalize("NFKD", cell.casefold())
+    return "".join(character for character in folded if not unicodedata.combining(character))
+
+
+def _has(heading: str, words: tuple[str, ...]) -> bool:
+    return any(word in heading for word in words)
+
+
+def _line(number: int, cells: list[str], columns: tuple[int, KeyKind, int] | None) -> TrackingLine:
+    place, kind, code_place = columns or (0, KeyKind.ANY, 1)
+    typed = cells[place] if place < len(cells) else ""
+    code = cells[code_place] if code_place < len(cells) else ""
+    key = tracking_key(_bare(typed))
+    if kind is not KeyKind.ANY:
+        key = TrackingKey(kind, key.text)
+    return TrackingLine(number, key, _bare(code), _problem(key.text, code))
+
+
+def _bare(cell: str) -> str:
+    """Without the `="123"` and the apostrophe spreadsheets write to keep long numbers whole."""
+    return cell.strip().removeprefix("=").strip("\"'").strip()
+
+
+def _problem(key: str, code: str) -> str:
+    if re.fullmatch(r"\d+[.,]?\d*E\+?\d+", key):
+        return "A planilha arredondou o número do pedido. Formate a coluna como texto e exporte de novo."
+    if not key:
+        return "Falta o número do pedido."
+    return "" if code.strip() else "Falta o código de rastreio."
