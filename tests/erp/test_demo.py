@@ -1,0 +1,51 @@
+"""What the demonstration keeps for itself and what it refuses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from erp import demo
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+REAL = "https://api-shop.kwai.com"
+
+
+def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
+    first = demo.secrets_read(tmp_path / "var")
+    assert demo.secrets_read(tmp_path / "var") == first
+    assert demo.secrets_read(tmp_path / "other") != first
+    assert (tmp_path / "var" / "demo.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_environment_holds_the_sandbox_and_not_the_password(tmp_path: Path) -> None:
+    values = demo.environment(tmp_path, web_port=8000, sandbox_port=8100)
+    assert values["KWAI_API_URL"] == "http://127.0.0.1:8100"
+    assert values["DATABASE_URL"] == f"sqlite:///{tmp_path / 'demo.sqlite3'}"
+    assert demo.secrets_read(tmp_path)["password"] not in values.values()
+
+
+def api_url(**environment: str) -> subprocess.CompletedProcess[str]:
+    """What a process started with `environment` takes as the platform's address."""
+    base = {name: value for name, value in os.environ.items() if not name.startswith(("KWAI_", "ERP_DEMO"))}
+    own = {"ERP_READ_ENV": "0", "SECRET_KEY": "x" * 50, "FIELD_KEYS": "k1:x", "DJANGO_SETTINGS_MODULE": "erp.settings.base"}
+    code = "from django.conf import settings; print(settings.KWAI_API_URL)"
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", code]
+    return subprocess.run(command, cwd=ROOT, env=base | own | environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("0", REAL), ("1", "http://127.0.0.1:8100")])
+def test_default_address_of_the_platform(mode: str, expected: str) -> None:
+    assert api_url(ERP_DEMO=mode).stdout.strip() == expected
+
+
+def test_demonstration_refuses_the_real_platform_in_one_sentence() -> None:
+    answer = api_url(ERP_DEMO="1", KWAI_API_URL=REAL)
+    assert answer.returncode == 1
+    assert answer.stderr.strip() == (
+        f"ERP_DEMO=1 não usa {REAL}: retire KWAI_API_URL do arquivo .env ou ponha ERP_DEMO=0."
+    )
