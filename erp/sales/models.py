@@ -213,6 +213,8 @@ class PlatformOwned(models.Model):
 
     edited_at = models.DateTimeField(null=True)
     proposal = models.JSONField(null=True)
+    # What the platform said last: only a difference from this is news.
+    platform_values = models.JSONField(default=dict)
 
     class Meta:
         abstract = True

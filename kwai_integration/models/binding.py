@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
@@ -63,8 +65,14 @@ class KwaiOrder(models.Model):
     remote_updated_at = models.DateTimeField(null=True)
     fetch_started_at = models.DateTimeField()
     staged_at = models.DateTimeField(auto_now_add=True)
+    # The digest `receive` looked at last; another one in `digest` is news it has not seen.
     received_digest = models.CharField(max_length=64, blank=True)
     received_at = models.DateTimeField(null=True)
+
+    # The listings of its lines that keep an UNLINKED order waiting.
+    waiting_for: models.ManyToManyField[Listing, Any] = models.ManyToManyField(
+        "Listing", related_name="waiting_orders"
+    )
 
     objects = KwaiOrderQuerySet.as_manager()
 

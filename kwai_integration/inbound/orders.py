@@ -1,0 +1,484 @@
+"""Mapped orders -> rows of `erp.sales`: created, or followed by the ownership rules (design 3.1, rule 7)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils import timezone
+
+from erp import channels
+from erp.accounts.models import Counter, Store, User
+from erp.sales.models import (
+    Buyer,
+    DeliveryAddress,
+    Order,
+    OrderEvent,
+    OrderLine,
+    ShippingKind,
+    ShippingMethod,
+)
+from erp.sales.ownership import ADDRESS_FIELDS, BUYER_FIELDS
+from erp.sales.services import EventDraft, order_events_append, orders_status_set
+from erp.sales.statuses import OrderStatus
+from expedition.models import Package, Shipment
+from invoices.models import ISSUED, Invoice
+from kwai_integration.client.codes import Role, ShippingType, status_label
+from kwai_integration.mapping.orders import MappedLine, MappedOrder
+from kwai_integration.models import KwaiOrder, KwaiSettings, StatusMapping
+
+UNMAPPED = "unmapped"
+LINES_KEPT = "lines_kept"
+SHIPPED_ELSEWHERE = "shipped_elsewhere"
+
+# Platform-owned columns of an order that follow the answer, with the word the timeline uses.
+FOLLOWED = {
+    "remote_status": "situação no Kwai",
+    "paid_at": "pagamento",
+    "ship_by_at": "prazo de envio",
+    "hold_reason": "retenção",
+    "refund_open": "reembolso",
+    "buyer_note": "observação do comprador",
+}
+AMOUNTS = ("items_total", "freight_total", "seller_discount", "platform_discount", "total")
+LINE_FIELDS = ("title", "specification", "quantity", "unit_price")
+
+
+@dataclass
+class Incoming:
+    """One order on its way in: the staged row, what its answer says, and the SKU of each line.
+
+    `sku_ids` is None while a line has no SKU: then an existing order keeps its lines.
+    """
+
+    row: KwaiOrder
+    mapped: MappedOrder = field(repr=False)
+    sku_ids: list[int] | None
+
+    @property
+    def store(self) -> Store:
+        return self.row.store
+
+
+@dataclass
+class Rules:
+    """What the stores of a batch have decided, read once."""
+
+    situations: Mapping[tuple[int, str], OrderStatus]
+    going_back: Collection[int]
+
+    def situation(self, store_id: int, remote_status: str) -> OrderStatus | None:
+        """The ERP situation for a remote code, None when it is *não mapeada*."""
+        return self.situations.get((store_id, remote_status))
+
+
+def rules_read(store_ids: Collection[int]) -> Rules:
+    mappings = StatusMapping.objects.filter(store_id__in=store_ids)
+    back = KwaiSettings.objects.filter(store_id__in=store_ids, allow_backwards=True)
+    return Rules(
+        situations={(row.store_id, row.remote_code): OrderStatus(row.status) for row in mappings},
+        going_back=set(back.values_list("pk", flat=True)),
+    )
+
+
+def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None) -> list[Order]:
+    """Create one order for each of `incoming`, in their order; every line has its SKU."""
+    methods = _kwai_methods({entry.store.company_id for entry in incoming})
+    numbers = _numbers_take(incoming)
+    orders = Order.objects.bulk_create(
+        [_order_new(entry, rules, methods, next(numbers[entry.store.company_id])) for entry in incoming]
+    )
+    pairs = list(zip(orders, incoming, strict=True))
+    OrderLine.objects.bulk_create([line for order, entry in pairs for line in _lines_new(order, entry)])
+    Buyer.objects.bulk_create([_part_new(Buyer, order, buyer_values(entry.mapped)) for order, entry in pairs])
+    DeliveryAddress.objects.bulk_create(
+        [_part_new(DeliveryAddress, order, address_values(entry.mapped)) for order, entry in pairs]
+    )
+    order_events_append(drafts=[_event_new(order, entry, rules) for order, entry in pairs], actor=actor)
+    channels.order_status_changed(order.pk for order in orders)
+    return orders
+
+
+def orders_follow(incoming: Sequence[Incoming], rules: Rules, actor: User | None) -> dict[int, bool]:
+    """Let existing orders follow their platform's answer; order id -> did anything change.
+
+    A constant number of statements, and none that writes when nothing changed.
+    """
+    if not incoming:
+        return {}
+    ids = [entry.row.order_id for entry in incoming if entry.row.order_id]
+    orders = {order.pk: order for order in Order.objects.filter(pk__in=ids).lock_for_update()}
+    batch = _Following(orders, set(_invoiced_ids(orders.values())))
+    batch.lines_read()
+    for entry in incoming:
+        batch.follow(orders[entry.row.order_id or 0], entry, rules)
+    batch.parts_follow(Buyer, incoming, buyer_values, "comprador")
+    batch.parts_follow(DeliveryAddress, incoming, address_values, "endereço de entrega")
+    batch.shipped_elsewhere(incoming)
+    batch.write(actor)
+    moved = situations_apply(incoming, rules, actor)
+    return {order_id: bool(batch.changes[order_id]) or order_id in moved for order_id in orders}
+
+
+def situations_apply(incoming: Iterable[Incoming], rules: Rules, actor: User | None) -> set[int]:
+    """Move orders to the ERP situation of their remote code; the ids of those that moved. Monotonic
+    unless the store allows going back; a code nobody mapped moves nothing."""
+    wanted: dict[bool, dict[int, OrderStatus]] = {False: {}, True: {}}
+    for entry in incoming:
+        status = rules.situation(entry.row.store_id, entry.mapped.remote_status)
+        if status is not None and entry.row.order_id:
+            wanted[entry.row.store_id in rules.going_back][entry.row.order_id] = status
+    moved: set[int] = set()
+    for backwards, targets in wanted.items():
+        if targets:
+            moved |= orders_status_set(
+                wanted=targets, actor=actor, reason="informada pelo Kwai", backwards=backwards
+            )
+    _cancelled_at_write(incoming, moved)
+    return moved
+
+
+def buyer_values(mapped: MappedOrder) -> dict[str, str]:
+    return {name: getattr(mapped.buyer, name) for name in BUYER_FIELDS}
+
+
+def address_values(mapped: MappedOrder) -> dict[str, str]:
+    stated = {name: getattr(mapped.address, name) for name in ADDRESS_FIELDS if name != "problem"}
+    return {**stated, "problem": mapped.address.incomplete_reason[:200]}
+
+
+def _order_new(entry: Incoming, rules: Rules, methods: Mapping[int, ShippingMethod], number: int) -> Order:
+    mapped, store = entry.mapped, entry.store
+    status = rules.situation(store.pk, mapped.remote_status) or OrderStatus.OPEN
+    method = methods.get(store.company_id) if mapped.shipping_type == ShippingType.KWAI_ENVIOS else None
+    return Order(
+        company_id=store.company_id,
+        store=store,
+        number=number,
+        external_id=mapped.external_id,
+        status=status,
+        placed_at=mapped.placed_at or entry.row.fetch_started_at,
+        cancelled_at=_cancelled_at(mapped) if status == OrderStatus.CANCELLED else None,
+        shipping_method=method,
+        carrier_id=method.carrier_id if method else None,
+        **_followed(mapped),
+        **_amounts(mapped),
+    )
+
+
+def _followed(mapped: MappedOrder) -> dict[str, Any]:
+    return {name: getattr(mapped, name) for name in FOLLOWED}
+
+
+def _amounts(mapped: MappedOrder) -> dict[str, int]:
+    return {
+        "items_total": mapped.items_total,
+        "freight_total": mapped.freight,
+        "seller_discount": mapped.seller_discount,
+        "platform_discount": mapped.platform_discount,
+        "total": mapped.total,
+    }
+
+
+def _cancelled_at(mapped: MappedOrder) -> Any:
+    return mapped.cancelled_at or timezone.now()
+
+
+def _cancelled_at_write(incoming: Iterable[Incoming], moved: set[int]) -> None:
+    """The platform knows when it cancelled; our own clock only says when we heard."""
+    told = {
+        entry.row.order_id: entry.mapped.cancelled_at
+        for entry in incoming
+        if entry.row.order_id in moved and entry.mapped.cancelled_at
+    }
+    if told:
+        orders = list(Order.objects.filter(pk__in=told, status=OrderStatus.CANCELLED))
+        for order in orders:
+            order.cancelled_at = told[order.pk]
+        Order.objects.bulk_update(orders, ["cancelled_at"])
+
+
+def _lines_new(order: Order, entry: Incoming) -> list[OrderLine]:
+    linked = zip(entry.mapped.lines, entry.sku_ids or [], strict=True)
+    return [_line_new(order, position, line, sku_id) for position, (line, sku_id) in enumerate(linked, 1)]
+
+
+def _line_new(order: Order, position: int, line: MappedLine, sku_id: int) -> OrderLine:
+    return OrderLine(
+        order=order,
+        position=position,
+        sku_id=sku_id,
+        external_item_id=line.item_id,
+        external_sku_id=line.sku_id,
+        **{name: getattr(line, name) for name in LINE_FIELDS},
+    )
+
+
+def _part_new(model: type[Any], order: Order, values: dict[str, str]) -> Any:
+    return model(order=order, platform_values=values, **values)
+
+
+def _event_new(order: Order, entry: Incoming, rules: Rules) -> EventDraft:
+    remote = entry.mapped.remote_status
+    if rules.situation(entry.store.pk, remote) is None:
+        return _unmapped_event(order.pk, remote, f"Pedido {entry.mapped.external_id} recebido do Kwai. ")
+    text = (
+        f"Pedido {entry.mapped.external_id} recebido do Kwai: "
+        f"{status_label(remote)} → {OrderStatus(order.status).label}"
+    )
+    return EventDraft(order.pk, "received", text, data={"remote_status": remote})
+
+
+def _unmapped_event(order_id: int, remote: str, before: str = "") -> EventDraft:
+    text = (
+        f"{before}A situação {remote} do Kwai não está mapeada e a situação daqui não foi mudada. "
+        "Escolha a correspondência nas configurações da loja."
+    )
+    return EventDraft(order_id, UNMAPPED, text, data={"remote_status": remote})
+
+
+def _kwai_methods(company_ids: Collection[int]) -> dict[int, ShippingMethod]:
+    """Company id -> its *forma de envio* of Kwai Envios, where there is exactly one active."""
+    found: dict[int, list[ShippingMethod]] = defaultdict(list)
+    methods = ShippingMethod.objects.filter(
+        company_id__in=company_ids, kind=ShippingKind.KWAI, is_active=True
+    )
+    for method in methods:
+        found[method.company_id].append(method)
+    return {company_id: methods[0] for company_id, methods in found.items() if len(methods) == 1}
+
+
+def _numbers_take(incoming: Sequence[Incoming]) -> dict[int, Any]:
+    wanted: dict[int, int] = defaultdict(int)
+    for entry in incoming:
+        wanted[entry.store.company_id] += 1
+    return {
+        company_id: iter(Counter.objects.take(company_id=company_id, name="order", count=count))
+        for company_id, count in sorted(wanted.items())
+    }
+
+
+def _invoiced_ids(orders: Iterable[Order]) -> Iterable[int]:
+    """Orders whose lines a note has fixed."""
+    ids = [order.pk for order in orders]
+    noted = Invoice.objects.filter(order_id__in=ids, status__in=ISSUED)
+    return noted.values_list("order_id", flat=True)
+
+
+class _Following:
+    """Orders of one batch while they take over what their answers say."""
+
+    def __init__(self, orders: Mapping[int, Order], invoiced: Collection[int]) -> None:
+        self.orders = orders
+        self.invoiced = invoiced
+        self.changes: dict[int, list[str]] = {order_id: [] for order_id in orders}
+        self.lines: dict[int, list[OrderLine]] = {order_id: [] for order_id in orders}
+        self.lines_changed: list[OrderLine] = []
+        self.lines_added: list[OrderLine] = []
+        self.lines_gone: list[OrderLine] = []
+        self.parts_changed: dict[type[Any], list[Any]] = {}
+        self.drafts: list[EventDraft] = []
+        # Said once for the same content, however often the answer changes in other ways.
+        self.remarks: list[EventDraft] = []
+
+    def lines_read(self) -> None:
+        for line in OrderLine.objects.filter(order_id__in=self.orders).order_by("order_id", "position"):
+            self.lines[line.order_id].append(line)
+
+    def follow(self, order: Order, entry: Incoming, rules: Rules) -> None:
+        news = _followed(entry.mapped)
+        told = [name for name, value in news.items() if getattr(order, name) != value]
+        for name in told:
+            setattr(order, name, news[name])
+        self.changes[order.pk] += [FOLLOWED[name] for name in told]
+        self.drafts += _hold_events(order, told)
+        if "remote_status" in told and rules.situation(order.store_id, order.remote_status) is None:
+            self.drafts.append(_unmapped_event(order.pk, order.remote_status))
+        if entry.sku_ids is not None:
+            self.content_follow(order, entry)
+
+    def content_follow(self, order: Order, entry: Incoming) -> None:
+        """Lines and amounts follow together, or not at all: a note has been issued for both."""
+        plan = _LinePlan(self.lines[order.pk], entry)
+        amounts = _amounts(entry.mapped)
+        amounts_differ = any(getattr(order, name) != value for name, value in amounts.items())
+        if not plan.differs and not amounts_differ:
+            return
+        if order.pk in self.invoiced:
+            self.remarks.append(_kept_remark(order.pk, entry.mapped))
+            return
+        for name, value in amounts.items():
+            setattr(order, name, value)
+        self.changes[order.pk] += ["itens"] * plan.differs + ["valores"] * amounts_differ
+        self.lines_changed += plan.changed
+        self.lines_added += [
+            _line_new(order, position, line, sku_id) for position, line, sku_id in plan.added
+        ]
+        self.lines_gone += plan.gone
+
+    def parts_follow(
+        self, model: type[Any], incoming: Sequence[Incoming], values_of: Any, label: str
+    ) -> None:
+        parts = {part.order_id: part for part in model.objects.filter(order_id__in=self.orders)}
+        changed = self.parts_changed.setdefault(model, [])
+        for entry in incoming:
+            part, values = parts[entry.row.order_id], values_of(entry.mapped)
+            hidden = _tells_nothing(_part_source(model, entry.mapped), values)
+            if part.platform_values == values or (hidden and any(part.platform_values.values())):
+                continue
+            _part_take(part, values)
+            changed.append(part)
+            self.changes[part.order_id].append(f"{label} (aguarda sua decisão)" if part.proposal else label)
+
+    def shipped_elsewhere(self, incoming: Sequence[Incoming]) -> None:
+        """The platform has the parcel on its way under a number that is not ours."""
+        gone = [
+            entry
+            for entry in incoming
+            if entry.mapped.role in (Role.SHIPPED, Role.DELIVERED) and entry.mapped.tracking_code
+        ]
+        codes = _own_codes([entry.row.order_id or 0 for entry in gone]) if gone else {}
+        for entry in gone:
+            order_id, code = entry.row.order_id or 0, entry.mapped.tracking_code
+            if code not in codes.get(order_id, ()):
+                text = f"Já despachado fora do ERP com o código {code}."
+                self.remarks.append(EventDraft(order_id, SHIPPED_ELSEWHERE, text, data={"code": code}))
+
+    def write(self, actor: User | None) -> None:
+        touched = [self.orders[order_id] for order_id, labels in self.changes.items() if labels]
+        if touched:
+            for order in touched:
+                order.updated_at = timezone.now()
+            Order.objects.bulk_update(touched, [*FOLLOWED, *AMOUNTS, "updated_at"])
+        self.lines_write()
+        for model, parts in self.parts_changed.items():
+            if parts:
+                names = BUYER_FIELDS if model is Buyer else ADDRESS_FIELDS
+                model.objects.bulk_update(parts, [*names, "platform_values", "proposal"])
+        drafts = [*self.drafts, *_changed_events(self.changes), *_unsaid(self.remarks)]
+        if drafts:
+            order_events_append(drafts=drafts, actor=actor)
+
+    def lines_write(self) -> None:
+        if self.lines_gone:
+            OrderLine.objects.filter(pk__in=[line.pk for line in self.lines_gone]).delete()
+        if self.lines_changed:
+            OrderLine.objects.bulk_update(self.lines_changed, LINE_FIELDS)
+        OrderLine.objects.bulk_create(self.lines_added)
+
+
+class _LinePlan:
+    """How the lines of one order become those of the answer.
+
+    A line that stays keeps its row and its position, because stock reservations name the row, and keeps
+    the SKU it was linked to, because the link is ours and not the platform's.
+    """
+
+    def __init__(self, lines: Sequence[OrderLine], entry: Incoming) -> None:
+        self.changed: list[OrderLine] = []
+        self.added: list[tuple[int, MappedLine, int]] = []
+        left: dict[tuple[str, str], list[OrderLine]] = defaultdict(list)
+        for line in lines:
+            left[line.external_item_id, line.external_sku_id].append(line)
+        position = max((line.position for line in lines), default=0)
+        for news, sku_id in zip(entry.mapped.lines, entry.sku_ids or [], strict=True):
+            same = left[news.item_id, news.sku_id]
+            if not same:
+                position += 1
+                self.added.append((position, news, sku_id))
+                continue
+            self._take(same.pop(0), news)
+        self.gone = [line for lines in left.values() for line in lines]
+
+    def _take(self, line: OrderLine, news: MappedLine) -> None:
+        if all(getattr(line, name) == getattr(news, name) for name in LINE_FIELDS):
+            return
+        for name in LINE_FIELDS:
+            setattr(line, name, getattr(news, name))
+        self.changed.append(line)
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.changed or self.added or self.gone)
+
+
+def _part_source(model: type[Any], mapped: MappedOrder) -> Any:
+    return mapped.buyer if model is Buyer else mapped.address
+
+
+def _tells_nothing(source: Any, values: Mapping[str, str]) -> bool:
+    """The platform hides or withdraws personal data after a while; that is no reason to forget it."""
+    stated = [value for name, value in values.items() if name != "problem"]
+    return source.masked or not any(stated)
+
+
+def _part_take(part: Any, values: dict[str, str]) -> None:
+    part.platform_values = values
+    if part.edited_at is None:
+        for name, value in values.items():
+            setattr(part, name, value)
+        return
+    differs = any(getattr(part, name) != value for name, value in values.items())
+    part.proposal = values if differs else None
+
+
+def _hold_events(order: Order, told: Sequence[str]) -> list[EventDraft]:
+    drafts = []
+    if "hold_reason" in told:
+        text = (
+            f"O Kwai pede para segurar o pedido: {order.hold_reason}"
+            if order.hold_reason
+            else "O Kwai liberou o pedido que estava retido."
+        )
+        drafts.append(EventDraft(order.pk, "hold", text))
+    if "refund_open" in told:
+        text = (
+            "Reembolso em andamento no Kwai: o pedido não pode ser enviado."
+            if order.refund_open
+            else ("O reembolso no Kwai terminou.")
+        )
+        drafts.append(EventDraft(order.pk, "refund", text))
+    return drafts
+
+
+def _changed_events(changes: Mapping[int, Sequence[str]]) -> list[EventDraft]:
+    return [
+        EventDraft(order_id, "platform_change", f"Atualizado pelo Kwai: {', '.join(labels)}.")
+        for order_id, labels in changes.items()
+        if labels
+    ]
+
+
+def _kept_remark(order_id: int, mapped: MappedOrder) -> EventDraft:
+    content = json.dumps(
+        [_amounts(mapped), [[getattr(line, name) for name in LINE_FIELDS] for line in mapped.lines]]
+    )
+    return EventDraft(
+        order_id,
+        LINES_KEPT,
+        "O Kwai mudou itens ou valores depois da nota fiscal; os daqui foram mantidos. "
+        "Confira o pedido no Kwai antes de enviar.",
+        data={"content": hashlib.sha256(content.encode()).hexdigest()},
+    )
+
+
+def _unsaid(remarks: Sequence[EventDraft]) -> list[EventDraft]:
+    if not remarks:
+        return []
+    said = OrderEvent.objects.filter(
+        order_id__in=[draft.order_id for draft in remarks], kind__in={draft.kind for draft in remarks}
+    ).values_list("order_id", "kind", "data")
+    known = {(order_id, kind, json.dumps(data)) for order_id, kind, data in said}
+    return [draft for draft in remarks if (draft.order_id, draft.kind, json.dumps(draft.data)) not in known]
+
+
+def _own_codes(order_ids: Sequence[int]) -> dict[int, set[str]]:
+    codes: dict[int, set[str]] = defaultdict(set)
+    packages = Package.objects.filter(shipment__in=Shipment.objects.active().filter(order_id__in=order_ids))
+    for order_id, code in packages.values_list("shipment__order_id", "tracking_code"):
+        codes[order_id].add(code)
+    return codes

@@ -1,0 +1,45 @@
+"""The platform's answer as it is kept, and read again when an order is reprocessed (design 3.1, rule 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kwai_integration.mapping.digest import raw_clean, raw_load
+from kwai_integration.models import KwaiOrder
+
+# No field that the mapping reads is longer; an answer over the limit keeps this much of each text.
+LONGEST_TEXT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """`text`, or `raw` when the answer is not clean. `readable` is False when even cutting its texts
+    left too much: then the rest was cut off and it is no JSON any more."""
+
+    text: str = field(repr=False)
+    raw: bytes | None = field(repr=False)
+    truncated: bool = False
+    readable: bool = True
+
+
+def payload_keep(answer: Any) -> Kept:
+    """The stored form of `answer`; over 1 MB its texts are shortened first, so that it stays readable."""
+    text, raw, over = raw_clean(answer)
+    if not over:
+        return Kept(text or "", raw)
+    text, raw, over = raw_clean(_shortened(answer))
+    return Kept(text or "", raw, truncated=True, readable=not over)
+
+
+def payload_read(row: KwaiOrder) -> Any:
+    """The stored answer as JSON. Raises ValueError when it was cut off."""
+    return raw_load(row.payload, None if row.payload_bytes is None else bytes(row.payload_bytes))
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, str):
+        return value[:LONGEST_TEXT]
+    if isinstance(value, dict):
+        return {name[:LONGEST_TEXT]: _shortened(entry) for name, entry in value.items()}
+    return [_shortened(entry) for entry in value] if isinstance(value, list) else value

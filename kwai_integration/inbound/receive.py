@@ -1,0 +1,172 @@
+"""Second step: staged orders become sales orders, or wait for a link (design 3.1, rules 2, 6, 7, 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from erp.accounts.models import User
+from erp.channels import Outcome, RowResult
+from erp.sales.models import Order
+from kwai_integration.inbound.halving import batch_halved
+from kwai_integration.inbound.listings import ListingKey, listing_key, listings_resolve
+from kwai_integration.inbound.orders import Incoming, orders_create, orders_follow, rules_read
+from kwai_integration.inbound.payload import payload_read
+from kwai_integration.inbound.stage import order_mapped, order_quarantine
+from kwai_integration.mapping.orders import MappedOrder, Problem
+from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
+
+SLICE = 50
+NOT_FOUND = "Este pedido no e-commerce não existe mais. Atualize a página."
+ALREADY_RECEIVED = "Já recebido."
+NOT_STORABLE = (
+    "O pedido não pôde ser gravado pelo conteúdo que tem. Confira o pedido no Kwai e avise o suporte do ERP."
+)
+RECEIVED_FIELDS = ["state", "problem_code", "problem", "order", "received_digest", "received_at"]
+
+
+def kwai_orders_receive(*, ids: Sequence[int], actor: User | None = None) -> list[RowResult]:
+    """Create or update the sales orders of these `KwaiOrder` ids; one result per id, in their order.
+
+    Works from the stored answer alone. Each slice of 50 is one transaction with a constant number of
+    statements; an order that cannot be written is quarantined and does not hold up the others.
+    """
+    wanted = list(dict.fromkeys(ids))
+    results: dict[int, RowResult] = {}
+    for start in range(0, len(wanted), SLICE):
+        parts = batch_halved(
+            wanted[start : start + SLICE],
+            lambda slice_ids: _batch_receive(slice_ids, actor),
+            _poison_quarantine,
+        )
+        results.update((result.id, result) for part in parts for result in part)
+    return [results.get(id_) or RowResult(id_, Outcome.REFUSED, NOT_FOUND) for id_ in ids]
+
+
+def receive_refusal(row: KwaiOrder) -> str:
+    """Why `row` cannot be received, or an empty text."""
+    if row.state == KwaiOrderState.QUARANTINED:
+        return f"Com problema: {row.problem}"
+    if row.state == KwaiOrderState.RECEIVED and row.received_digest == row.digest:
+        return ALREADY_RECEIVED
+    return ""
+
+
+def _batch_receive(ids: Sequence[int], actor: User | None) -> list[RowResult]:
+    rows = list(
+        KwaiOrder.objects.select_for_update(of=("self",))
+        .filter(pk__in=ids)
+        .select_related("store")
+        .order_by("pk")
+    )
+    refused = {row.pk: _refusal_result(row) for row in rows if receive_refusal(row)}
+    open_rows = [row for row in rows if row.pk not in refused]
+    return [*refused.values(), *_rows_receive(open_rows, actor)]
+
+
+def _refusal_result(row: KwaiOrder) -> RowResult:
+    reason = receive_refusal(row)
+    outcome = Outcome.ALREADY_DONE if reason == ALREADY_RECEIVED else Outcome.REFUSED
+    return RowResult(row.pk, outcome, reason)
+
+
+def _rows_receive(rows: Sequence[KwaiOrder], actor: User | None) -> list[RowResult]:
+    if not rows:
+        return []
+    mapped = {row.pk: _mapped(row) for row in rows}
+    usable = [(row, order) for row in rows if isinstance(order := mapped[row.pk], MappedOrder)]
+    listings = listings_resolve((row.store, order) for row, order in usable)
+    incoming = [Incoming(row, order, _sku_ids(row, order, listings)) for row, order in usable]
+    texts = _orders_write(incoming, actor)
+    _waiting_write(incoming, listings)
+    for row in rows:
+        problem = mapped[row.pk]
+        if isinstance(problem, Problem):
+            order_quarantine(row, problem.code, problem.reason)
+    KwaiOrder.objects.bulk_update(rows, RECEIVED_FIELDS)
+    return [_result(row, texts) for row in rows]
+
+
+def _mapped(row: KwaiOrder) -> MappedOrder | Problem:
+    try:
+        answer = payload_read(row)
+    except ValueError:
+        return Problem("payload_cut", "A resposta guardada está cortada. Confira no Kwai.", row.external_id)
+    return order_mapped(answer, row.fetch_started_at)
+
+
+def _sku_ids(row: KwaiOrder, order: MappedOrder, listings: dict[ListingKey, Listing]) -> list[int] | None:
+    """The SKU of each line, or None while one of them has no link."""
+    found = [listings[listing_key(row.store_id, line)].sku_id for line in order.lines]
+    linked = [sku_id for sku_id in found if sku_id is not None]
+    return linked if len(linked) == len(found) else None
+
+
+def _orders_write(incoming: Sequence[Incoming], actor: User | None) -> dict[int, str]:
+    """Create and update; the text of each row that was taken over. The others wait for a link."""
+    rules = rules_read({entry.row.store_id for entry in incoming})
+    new = [entry for entry in incoming if entry.row.order_id is None and entry.sku_ids is not None]
+    known = [entry for entry in incoming if entry.row.order_id is not None]
+    numbers = {order.pk: order.number for order in _orders_of(known)}
+    changed = orders_follow(known, rules, actor)
+    texts = {}
+    for entry in known:
+        order_id = entry.row.order_id or 0
+        what = "atualizado" if changed[order_id] else "sem mudanças"
+        texts[entry.row.pk] = f"Pedido de venda {numbers[order_id]} {what}."
+    if new:
+        for order, entry in zip(orders_create(new, rules, actor), new, strict=True):
+            entry.row.order = order
+            texts[entry.row.pk] = f"Pedido de venda {order.number} criado."
+    for entry in incoming:
+        _row_settle(entry)
+    return texts
+
+
+def _orders_of(known: Sequence[Incoming]) -> Iterable[Order]:
+    ids = [entry.row.order_id for entry in known if entry.row.order_id]
+    return Order.objects.filter(pk__in=ids).only("pk", "number") if ids else ()
+
+
+def _row_settle(entry: Incoming) -> None:
+    row = entry.row
+    row.state = KwaiOrderState.UNLINKED if entry.sku_ids is None else KwaiOrderState.RECEIVED
+    row.received_digest = row.digest
+    row.received_at = timezone.now()
+
+
+def _waiting_write(incoming: Sequence[Incoming], listings: dict[ListingKey, Listing]) -> None:
+    """Note which listings keep which orders waiting, so that linking one finds them at once."""
+    through: Any = KwaiOrder.waiting_for.through
+    through.objects.filter(kwaiorder_id__in=[entry.row.pk for entry in incoming]).delete()
+    pairs = {
+        (entry.row.pk, listings[listing_key(entry.row.store_id, line)].pk)
+        for entry in incoming
+        for line in entry.mapped.lines
+        if listings[listing_key(entry.row.store_id, line)].sku_id is None
+    }
+    through.objects.bulk_create(
+        [through(kwaiorder_id=row_id, listing_id=listing_id) for row_id, listing_id in sorted(pairs)]
+    )
+
+
+def _result(row: KwaiOrder, texts: dict[int, str]) -> RowResult:
+    if row.state == KwaiOrderState.RECEIVED:
+        return RowResult(row.pk, Outcome.DONE, texts[row.pk])
+    if row.state == KwaiOrderState.UNLINKED:
+        text = "Item sem vínculo: vincule o anúncio a um SKU e o pedido é recebido sozinho."
+        return RowResult(row.pk, Outcome.REFUSED, text)
+    return RowResult(row.pk, Outcome.REFUSED, f"Com problema: {row.problem}")
+
+
+def _poison_quarantine(id_: int) -> list[RowResult]:
+    row = KwaiOrder.objects.filter(pk=id_).first()
+    if row is None:
+        return []
+    order_quarantine(row, "not_storable", NOT_STORABLE)
+    KwaiOrder.objects.filter(pk=id_).update(
+        state=row.state, problem_code=row.problem_code, problem=row.problem
+    )
+    return [RowResult(id_, Outcome.REFUSED, f"Com problema: {row.problem}")]

@@ -1,0 +1,278 @@
+"""First step: every answer of the platform becomes a `KwaiOrder`, whatever is in it (design 3.1, rule 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from erp.accounts.models import Store
+from kwai_integration.client.codes import status_roles
+from kwai_integration.inbound.halving import batch_halved
+from kwai_integration.inbound.payload import payload_keep
+from kwai_integration.mapping import fields
+from kwai_integration.mapping.digest import order_digest
+from kwai_integration.mapping.orders import CLOCK_TOLERANCE, MappedOrder, Problem, order_read, summary
+from kwai_integration.models import KwaiOrder, KwaiOrderState
+
+# What a new version of the answer may change; the rest belongs to `receive`.
+STAGED_FIELDS = [
+    "state",
+    "problem_code",
+    "problem",
+    "warnings",
+    "remote_status",
+    "buyer_name",
+    "summary",
+    "total",
+    "placed_at",
+    "ship_by_at",
+    "invoice_status",
+    "invoice_refusal_reason",
+    "remote_carrier_code",
+    "remote_tracking_code",
+    "shipping_type",
+    "payload",
+    "payload_bytes",
+    "payload_truncated",
+    "digest",
+    "remote_updated_at",
+    "fetch_started_at",
+]
+NO_ID = "sem-id-"
+DETAILS_MISSING = "details_missing"
+DETAILS_FAILED = "details_failed"
+MISSING_TEXTS = {
+    DETAILS_MISSING: (
+        "O Kwai lista este pedido, mas não devolve os detalhes dele. "
+        "Use sincronizar situação mais tarde ou confira o pedido no Kwai."
+    ),
+    DETAILS_FAILED: (
+        "O Kwai não consegue devolver os detalhes deste pedido. "
+        "Use sincronizar situação mais tarde ou confira o pedido no Kwai."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """What became of a page: ids of `KwaiOrder`, by what happened to the row."""
+
+    created: tuple[int, ...] = ()
+    changed: tuple[int, ...] = ()
+    unchanged: tuple[int, ...] = ()
+    older: tuple[int, ...] = ()
+    quarantined: tuple[int, ...] = ()
+    # Stored answers that `receive` has not looked at yet: newly stored ones, and those left by a crash.
+    pending: tuple[int, ...] = ()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return self.created + self.changed + self.unchanged + self.older
+
+    def __add__(self, other: StageResult) -> StageResult:
+        return StageResult(
+            created=self.created + other.created,
+            changed=self.changed + other.changed,
+            unchanged=self.unchanged + other.unchanged,
+            older=self.older + other.older,
+            quarantined=self.quarantined + other.quarantined,
+            pending=self.pending + other.pending,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One raw answer with what versions are compared by."""
+
+    external_id: str
+    digest: str
+    updated_at: datetime | None
+    raw: Any = field(repr=False)
+
+
+def kwai_orders_stage(*, store: Store, details: Sequence[Any], fetch_started_at: datetime) -> StageResult:
+    """Store the answers of one page of details; `fetch_started_at` is the moment before the call.
+
+    Never fails for what an answer holds: one that cannot be used is quarantined with its reason. The
+    number of statements does not depend on the page.
+    """
+    parts = batch_halved(
+        _answers(details, fetch_started_at),
+        lambda answers: _batch_store(store, answers, fetch_started_at),
+        lambda answer: _poison_store(store, answer, fetch_started_at),
+    )
+    return sum(parts, StageResult())
+
+
+def kwai_orders_note_missing(
+    *, store: Store, external_ids: Iterable[str], code: str, fetch_started_at: datetime
+) -> None:
+    """Leave a visible row for orders the platform names but does not hand out; `code` is
+    DETAILS_MISSING or DETAILS_FAILED. Orders already stored stay as they are."""
+    KwaiOrder.objects.bulk_create(
+        [
+            KwaiOrder(
+                store=store,
+                external_id=external_id,
+                state=KwaiOrderState.QUARANTINED,
+                problem_code=code,
+                problem=MISSING_TEXTS[code],
+                fetch_started_at=fetch_started_at,
+            )
+            for external_id in external_ids
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _answers(details: Sequence[Any], fetch_started_at: datetime) -> list[_Answer]:
+    """One answer per order: of an order that stands twice in the page the newer one, else the later."""
+    newest: dict[str, _Answer] = {}
+    for raw in details:
+        answer = _answer(raw, fetch_started_at)
+        rival = newest.get(answer.external_id)
+        if rival is None or not _is_older(answer.updated_at, rival.updated_at):
+            newest[answer.external_id] = answer
+    return list(newest.values())
+
+
+def _answer(raw: Any, fetch_started_at: datetime) -> _Answer:
+    entry, digest = fields.record(raw), order_digest(raw)
+    # Without a number of its own an answer is known by its content: the same one is stored once.
+    external_id = fields.remote_id(entry.get("orderId")) or f"{NO_ID}{digest[:32]}"
+    updated_at = fields.moment(entry.get("updateTime"))
+    if updated_at and updated_at > fetch_started_at + CLOCK_TOLERANCE:
+        updated_at = None
+    return _Answer(external_id, digest, updated_at, raw)
+
+
+def _is_older(updated_at: datetime | None, than: datetime | None) -> bool:
+    return updated_at is not None and than is not None and updated_at < than
+
+
+def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: datetime) -> StageResult:
+    # One stager per store at a time: two first sights of an order never race for its row. Rows that
+    # refer to the store are not held up by this kind of lock.
+    Store.objects.select_for_update(no_key=True).only("pk").get(pk=store.pk)
+    known = _known_rows(store, [answer.external_id for answer in answers])
+    unchanged = [known[a.external_id] for a in answers if _is_equal(a, known.get(a.external_id))]
+    news = [answer for answer in answers if not _is_equal(answer, known.get(answer.external_id))]
+    older = [known[a.external_id] for a in news if _loses(a, known.get(a.external_id), fetch_started_at)]
+    losers = {row.external_id for row in older}
+    fresh = [_filled(known, store, a, fetch_started_at) for a in news if a.external_id not in losers]
+    created = KwaiOrder.objects.bulk_create([row for row in fresh if row.pk is None])
+    changed = [row for row in fresh if row.external_id in known]
+    KwaiOrder.objects.bulk_update(changed, STAGED_FIELDS)
+    return StageResult(
+        created=_pks(created),
+        changed=_pks(changed),
+        unchanged=_pks(unchanged),
+        older=_pks(older),
+        quarantined=_pks(row for row in fresh if row.state == KwaiOrderState.QUARANTINED),
+        pending=_pks(row for row in [*fresh, *unchanged, *older] if _is_pending(row)),
+    )
+
+
+def _known_rows(store: Store, external_ids: list[str]) -> dict[str, KwaiOrder]:
+    """Locked in a fixed order, without the payloads, which nobody reads here."""
+    rows = (
+        KwaiOrder.objects.select_for_update()
+        .filter(store=store, external_id__in=external_ids)
+        .order_by("pk")
+        .defer("payload", "payload_bytes")
+    )
+    return {row.external_id: row for row in rows}
+
+
+def _pks(rows: Iterable[KwaiOrder]) -> tuple[int, ...]:
+    return tuple(row.pk for row in rows)
+
+
+def _is_equal(answer: _Answer, row: KwaiOrder | None) -> bool:
+    return row is not None and row.digest == answer.digest
+
+
+def _loses(answer: _Answer, row: KwaiOrder | None, fetch_started_at: datetime) -> bool:
+    """Design 3.1, rule 3: the older update time never wins; without two of them the later fetch wins."""
+    if row is None:
+        return False
+    if answer.updated_at and row.remote_updated_at and answer.updated_at != row.remote_updated_at:
+        return answer.updated_at < row.remote_updated_at
+    return fetch_started_at < row.fetch_started_at
+
+
+def _is_pending(row: KwaiOrder) -> bool:
+    return row.state != KwaiOrderState.QUARANTINED and row.digest != row.received_digest
+
+
+def _filled(
+    known: dict[str, KwaiOrder], store: Store, answer: _Answer, fetch_started_at: datetime
+) -> KwaiOrder:
+    row = known.get(answer.external_id) or KwaiOrder(store=store, external_id=answer.external_id)
+    kept = payload_keep(answer.raw)
+    row.payload, row.payload_bytes, row.payload_truncated = kept.text, kept.raw, kept.truncated
+    row.digest, row.fetch_started_at = answer.digest, fetch_started_at
+    row.remote_updated_at = answer.updated_at
+    mapped = order_mapped(answer.raw, fetch_started_at)
+    if not kept.readable:
+        mapped = Problem(
+            "payload_too_large",
+            "A resposta do Kwai para este pedido passa de 1 MB e foi guardada cortada. Confira no Kwai.",
+            answer.external_id,
+        )
+    if isinstance(mapped, Problem):
+        order_quarantine(row, mapped.code, mapped.reason)
+    else:
+        _mapped_show(row, mapped)
+    return row
+
+
+def order_mapped(raw: Any, fetched_at: datetime) -> MappedOrder | Problem:
+    """`order_read` with the roles of this installation."""
+    return order_read(raw, fetched_at, status_roles(settings.KWAI_STATUS_ROLES))
+
+
+def order_quarantine(row: KwaiOrder, code: str, reason: str) -> None:
+    """Mark `row` (not saved) as unusable; `reason` is what the operator reads."""
+    row.state = KwaiOrderState.QUARANTINED
+    row.problem_code, row.problem = code, reason[:500]
+
+
+def _mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
+    if row.state == KwaiOrderState.QUARANTINED:
+        row.state = KwaiOrderState.RECEIVED if row.order_id else KwaiOrderState.STAGED
+    row.problem_code = row.problem = ""
+    row.remote_updated_at = mapped.remote_updated_at
+    row.warnings = list(mapped.warnings)
+    row.remote_status = mapped.remote_status
+    row.buyer_name = mapped.buyer.name
+    row.summary = summary(mapped)
+    row.total = mapped.total
+    row.placed_at = mapped.placed_at
+    row.ship_by_at = mapped.ship_by_at
+    row.invoice_status = mapped.invoice_status
+    row.invoice_refusal_reason = mapped.invoice_refusal_reason
+    row.remote_carrier_code = mapped.carrier_code
+    row.remote_tracking_code = mapped.tracking_code
+    row.shipping_type = mapped.shipping_type
+
+
+@transaction.atomic
+def _poison_store(store: Store, answer: _Answer, fetch_started_at: datetime) -> StageResult:
+    """Keep an answer that broke the write, as bytes: the one form that every database takes."""
+    row = KwaiOrder.objects.select_for_update().filter(store=store, external_id=answer.external_id).first()
+    row = row or KwaiOrder(store=store, external_id=answer.external_id)
+    row.payload, row.payload_bytes = "", repr(answer.raw).encode("utf-8", "backslashreplace")[:1_000_000]
+    row.digest, row.fetch_started_at = answer.digest, fetch_started_at
+    order_quarantine(
+        row,
+        "not_storable",
+        "O conteúdo deste pedido não pôde ser guardado. Confira o pedido no Kwai e avise o suporte do ERP.",
+    )
+    row.save()
+    return StageResult(created=(row.pk,), quarantined=(row.pk,))

@@ -1,0 +1,91 @@
+"""A store with the default situation mapping, SKUs, and answers of the platform as it writes them."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from erp.accounts.models import Company, Store
+from erp.catalog.models import Product, Sku
+from kwai_integration.client.codes import DEFAULT_STATUS_ROLES
+from kwai_integration.models import KwaiSettings, StatusMapping
+from kwai_integration.setup.stores import DEFAULT_SITUATIONS
+
+FETCHED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+UPDATED_MS = 1_795_000_000_000
+FIRST_ID = 2_600_000_000_000_000_001
+
+
+def detail(number: int = 0, **overrides: Any) -> dict[str, Any]:
+    """A paid order as `queryOrderDetails` answers it: two of SKU-1 at R$ 50,00, freight R$ 10,00."""
+    answer: dict[str, Any] = {
+        "orderId": FIRST_ID + number,
+        "orderStatus": 30,
+        "currency": "BRL",
+        "country": "BRA",
+        "createTime": UPDATED_MS - 3_600_000,
+        "updateTime": UPDATED_MS,
+        "paidTime": UPDATED_MS,
+        "totalAmount": 11_000,
+        "shippingFee": 1_000,
+        "productSellerDiscount": 0,
+        "productPlatformDiscount": 0,
+        "shipByTime": UPDATED_MS + 172_800_000,
+        "holdReason": "",
+        "refundStatus": 0,
+        "shippingType": "SELLER",
+        "carrierCode": "",
+        "trackingNumber": "",
+        "orderItemView": [line()],
+        "receiverAddressInfo": {
+            "name": "Ana Souza",
+            "cpf": "52998224725",
+            "phone": "+5511999990000",
+            "zipCode": "01310-100",
+            "state": "SP",
+            "city": "São Paulo",
+            "district": "Bela Vista",
+            "street": "Avenida Paulista",
+            "number": "1000",
+            "complement": "",
+        },
+    }
+    return {**copy.deepcopy(answer), **overrides}
+
+
+def line(code: str = "SKU-1", **overrides: Any) -> dict[str, Any]:
+    """Each seller code has its own item and SKU ids, 19 digits long."""
+    offset = int(code.rsplit("-", 1)[-1]) if code[-1].isdigit() else 999
+    answer = {
+        "itemId": 2_900_000_000_000_000_000 + offset,
+        "skuId": 3_900_000_000_000_000_000 + offset,
+        "itemName": f"Produto {code}",
+        "skuName": "Único",
+        "skuNumber": code,
+        "skuQuantity": 2,
+        "skuPrice": 5_000,
+    }
+    return {**answer, **overrides}
+
+
+def sku_make(company: Company, code: str) -> Sku:
+    product = Product.objects.create(company=company, name=f"Produto {code}")
+    return Sku.objects.create(company=company, product=product, code=code, price=5_000)
+
+
+@pytest.fixture
+def kwai_store(store: Store) -> Store:
+    KwaiSettings.objects.create(store=store)
+    StatusMapping.objects.bulk_create(
+        StatusMapping(store=store, remote_code=code, status=DEFAULT_SITUATIONS[role])
+        for code, role in DEFAULT_STATUS_ROLES.items()
+    )
+    return store
+
+
+@pytest.fixture
+def sku(company: Company) -> Sku:
+    return sku_make(company, "SKU-1")
