@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from erp.documents import AccessKey, DocumentInvalid
 from lxml import etree
 
+from erp.documents import AccessKey, DocumentInvalid
 from invoices.intake import signature
-from invoices.intake.parser import XmlError, parse
-from invoices.intake.reading import DSIG, NFE, NfeReading, UnreadableNoteError, read
+from invoices.intake.parser import XmlRefused, parse
+from invoices.intake.reading import NFE, NfeReading, UnreadableNote, read
 from invoices.intake.rules import Finding, Rule, refuse
 
 VERSION: Final = "4.00"
@@ -61,16 +61,16 @@ class Case:
         self.company = company
 
     @cached_property
-    def parsed(self) -> etree._Element | XmlError:
+    def parsed(self) -> etree._Element | XmlRefused:
         try:
             return parse(self.content)
-        except XmlError as refused:
+        except XmlRefused as refused:
             return refused
 
     @property
     def root(self) -> etree._Element:
         """The document. Only rules after `doctype` may ask: before, there may be none."""
-        if isinstance(self.parsed, XmlError):
+        if isinstance(self.parsed, XmlRefused):
             raise self.parsed
         return self.parsed
 
@@ -80,7 +80,7 @@ class Case:
 
     @property
     def signature(self) -> etree._Element:
-        return _only(self.root, f"{{{NFE}}}NFe/{{{DSIG}}}Signature")
+        return _only(self.root, f"{{{NFE}}}NFe/{{{signature.DSIG}}}Signature")
 
     @cached_property
     def reading(self) -> NfeReading:
@@ -90,7 +90,7 @@ class Case:
 def _only(parent: etree._Element, path: str) -> etree._Element:
     found = parent.find(path)
     if found is None:
-        raise signature.SignatureError("a nota não está assinada")
+        raise signature.SignatureRefused("a nota não está assinada")
     return found
 
 
@@ -99,7 +99,7 @@ def _parses(rule: str) -> Callable[[Case], Finding | None]:
 
     def check(case: Case) -> Finding | None:
         refused = case.parsed
-        return refuse(refused.message) if isinstance(refused, XmlError) and refused.rule == rule else None
+        return refuse(refused.message) if isinstance(refused, XmlRefused) and refused.rule == rule else None
 
     return check
 
@@ -141,7 +141,7 @@ def _children_are_known(parent: etree._Element, required: str) -> bool:
     """The signed element first and once, then at most one `infNFeSupl` and one `Signature`."""
     names = [child.tag for child in parent]
     rest = Counter(names[1:])
-    known = {f"{{{NFE}}}infNFeSupl", f"{{{DSIG}}}Signature"}
+    known = {f"{{{NFE}}}infNFeSupl", f"{{{signature.DSIG}}}Signature"}
     return names[:1] == [f"{{{NFE}}}{required}"] and set(rest) <= known and all(n == 1 for n in rest.values())
 
 
@@ -166,7 +166,7 @@ def _model(case: Case) -> Finding | None:
 def _fields(case: Case) -> Finding | None:
     try:
         _ = case.reading
-    except UnreadableNoteError as missing:
+    except UnreadableNote as missing:
         return refuse(f"O campo {missing.field} falta, se repete ou foge do padrão. Peça o XML original.")
     return None
 
@@ -230,7 +230,7 @@ def _environment(case: Case) -> Finding | None:
 def _digest(case: Case) -> Finding | None:
     try:
         signature.check_digests(case.note, case.signature, case.reading.protocol.digest)
-    except signature.SignatureError as refused:
+    except signature.SignatureRefused as refused:
         return refuse(
             f"O XML foi alterado depois de assinado: {refused}. Se foi reindentado ou editado, peça "
             "o arquivo original."
@@ -242,7 +242,7 @@ def _signature(case: Case) -> Finding | None:
     try:
         signature.check_shape(case.note, case.signature)
         signature.check_value(case.signature)
-    except signature.SignatureError as refused:
+    except signature.SignatureRefused as refused:
         return refuse(f"A assinatura da nota não confere: {refused}. Peça o arquivo original ao emissor.")
     return None
 

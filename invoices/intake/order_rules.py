@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from erp.money import money_format
 from invoices.intake.reading import NfeReading
 from invoices.intake.rules import Finding, Rule, refuse, warn
 
@@ -46,13 +47,9 @@ def _total(case: OrderCase) -> Finding | None:
     if abs(note - order) <= 1:
         return None
     return warn(
-        f"O total da nota (R$ {_reais(note)}) difere do total do pedido {case.order.label} "
-        f"(R$ {_reais(order)}). Confira os descontos antes de enviar ao e-commerce."
+        f"O total da nota ({money_format(note)}) difere do total do pedido {case.order.label} "
+        f"({money_format(order)}). Confira os descontos antes de enviar ao e-commerce."
     )
-
-
-def _reais(centavos: int) -> str:
-    return f"{centavos // 100},{centavos % 100:02d}"
 
 
 ORDER_RULES: Final[tuple[Rule[OrderCase], ...]] = (

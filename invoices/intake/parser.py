@@ -24,7 +24,7 @@ ENCODINGS: Final = frozenset({"UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "ISO-88
 _STARTS: Final = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<\x00", b"\xfe\xff\x00<")
 
 
-class XmlError(Exception):
+class XmlRefused(Exception):
     """The bytes are not a document this product reads; `rule` names why, `message` tells the operator."""
 
     def __init__(self, rule: str, message: str) -> None:
@@ -34,25 +34,25 @@ class XmlError(Exception):
 
 
 def check_size(content: bytes) -> None:
-    """Refuse, before any parsing, what no authorised note can be. Raises `XmlError` (rule `size`)."""
+    """Refuse, before any parsing, what no authorised note can be. Raises `XmlRefused` (rule `size`)."""
     if not content.strip():
-        raise XmlError("size", "O arquivo está vazio. Baixe o XML de novo no emissor e envie outra vez.")
+        raise XmlRefused("size", "O arquivo está vazio. Baixe o XML de novo no emissor e envie outra vez.")
     if len(content) > MAX_BYTES:
-        raise XmlError("size", "O arquivo passa de 2 MB, mais do que uma NF-e tem. Envie só o XML da nota.")
+        raise XmlRefused("size", "O arquivo passa de 2 MB, mais do que uma NF-e tem. Envie só o XML da nota.")
     if content.startswith(b"PK"):
-        raise XmlError("size", "É um arquivo ZIP. Extraia os XMLs e envie-os aqui.")
+        raise XmlRefused("size", "É um arquivo ZIP. Extraia os XMLs e envie-os aqui.")
     if content.startswith(b"%PDF"):
-        raise XmlError("size", "É um PDF (DANFE). Envie o arquivo XML da nota autorizada.")
+        raise XmlRefused("size", "É um PDF (DANFE). Envie o arquivo XML da nota autorizada.")
     if not content.startswith(_STARTS):
-        raise XmlError("size", "O arquivo não é um XML. Envie o XML da nota como o emissor o gerou.")
+        raise XmlRefused("size", "O arquivo não é um XML. Envie o XML da nota como o emissor o gerou.")
     if content.count(b"<") > MAX_TAGS or content.count(b"=") > MAX_ATTRIBUTES:
-        raise XmlError("size", "O arquivo tem mais elementos do que uma NF-e pode ter. Peça o original.")
+        raise XmlRefused("size", "O arquivo tem mais elementos do que uma NF-e pode ter. Peça o original.")
 
 
 def parse(content: bytes) -> etree._Element:
     """Return the root element of a document without DOCTYPE.
 
-    Raises `XmlError` with rule `size`, `xml` or `doctype`.
+    Raises `XmlRefused` with rule `size`, `xml` or `doctype`.
     """
     check_size(content)
     # Seen before parsing so that a hostile DTD costs nothing; NULs are dropped to see through UTF-16.
@@ -61,9 +61,9 @@ def parse(content: bytes) -> etree._Element:
     try:
         root = etree.fromstring(content, _locked_parser())
     except etree.XMLSyntaxError as error:
-        raise XmlError("xml", _damaged(error)) from None
+        raise XmlRefused("xml", _damaged(error)) from None
     except (etree.LxmlError, LookupError, ValueError):
-        raise XmlError("xml", _damaged(None)) from None
+        raise XmlRefused("xml", _damaged(None)) from None
     _check_document(root.getroottree().docinfo)
     return root
 
@@ -85,11 +85,11 @@ def _check_document(info: etree.DocInfo) -> None:
     if info.internalDTD is not None or info.externalDTD is not None or info.doctype:
         raise _doctype()
     if (info.encoding or "UTF-8").upper() not in ENCODINGS:
-        raise XmlError("xml", "O XML usa uma codificação que a NF-e não admite. Peça o original em UTF-8.")
+        raise XmlRefused("xml", "O XML usa uma codificação que a NF-e não admite. Peça o original em UTF-8.")
 
 
-def _doctype() -> XmlError:
-    return XmlError(
+def _doctype() -> XmlRefused:
+    return XmlRefused(
         "doctype", "O XML traz uma declaração DOCTYPE, que nenhuma NF-e tem. Peça o arquivo original."
     )
 

@@ -2,7 +2,7 @@
 
 Reading is strict where a wrong value would travel (key, dates, total, parties) and lenient where it only
 fills a form (carrier, volumes, weight): a strict field that is missing, repeated or malformed raises
-`UnreadableNoteError`, a lenient one becomes empty. Free text is of strangers: cut here, escaped where shown.
+`UnreadableNote`, a lenient one becomes empty. Free text is of strangers: cut here, escaped where shown.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Final
 
 from lxml import etree
 
+from erp.money import centavos_from_decimal
+
 NFE: Final = "http://www.portalfiscal.inf.br/nfe"
-DSIG: Final = "http://www.w3.org/2000/09/xmldsig#"
 ENVIRONMENTS: Final = {"1": "production", "2": "homologation"}
 NAME_LENGTH: Final = 60
 TEXT_LENGTH: Final = 5000
@@ -29,7 +30,7 @@ _TAX_ID: Final = r"[0-9]{11}|[0-9A-Z]{12}[0-9]{2}"
 _MOMENT: Final = r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{2}:[0-9]{2}"
 
 
-class UnreadableNoteError(Exception):
+class UnreadableNote(Exception):
     """A field the product needs is missing, repeated or malformed; `field` is its path inside the note."""
 
     def __init__(self, field: str) -> None:
@@ -134,7 +135,7 @@ class NfeReading:
 
 
 def read(root: etree._Element) -> NfeReading:
-    """Read an `nfeProc` whose structure has been checked. Raises `UnreadableNoteError`."""
+    """Read an `nfeProc` whose structure has been checked. Raises `UnreadableNote`."""
     note = _one(root, "n:NFe/n:infNFe")
     ide = _one(note, "n:ide")
     issued_at_text = _field(ide, "n:dhEmi", _MOMENT)
@@ -180,7 +181,7 @@ def _party(element: etree._Element, address: str) -> Party:
 def _tax_id(element: etree._Element) -> str:
     kinds = [tag for tag in ("n:CNPJ", "n:CPF", "n:idEstrangeiro") if element.find(tag, _NS) is not None]
     if len(kinds) != 1:
-        raise UnreadableNoteError(f"{etree.QName(element).localname}/CNPJ")
+        raise UnreadableNote(f"{etree.QName(element).localname}/CNPJ")
     return "" if kinds == ["n:idEstrangeiro"] else _field(element, kinds[0], _TAX_ID)
 
 
@@ -232,7 +233,7 @@ def _item(det: etree._Element) -> Item:
 def _one(parent: etree._Element, path: str) -> etree._Element:
     found = parent.findall(path, _NS)
     if len(found) != 1:
-        raise UnreadableNoteError(_shown(parent, path))
+        raise UnreadableNote(_shown(parent, path))
     return found[0]
 
 
@@ -241,14 +242,14 @@ def _field(parent: etree._Element, path: str, pattern: str) -> str:
     element = _one(parent, path)
     text = element.text or ""
     if len(element) or not re.fullmatch(pattern, text):
-        raise UnreadableNoteError(_shown(parent, path))
+        raise UnreadableNote(_shown(parent, path))
     return text
 
 
 def _lenient(parent: etree._Element, path: str, pattern: str) -> str:
     try:
         return _field(parent, path, pattern)
-    except UnreadableNoteError:
+    except UnreadableNote:
         return ""
 
 
@@ -260,11 +261,11 @@ def _moment(text: str, field: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise UnreadableNoteError(field) from None
+        raise UnreadableNote(field) from None
 
 
 def _centavos(text: str) -> int:
-    return int(Decimal(text) * 100)
+    return centavos_from_decimal(Decimal(text))
 
 
 def _shown(parent: etree._Element, path: str) -> str:

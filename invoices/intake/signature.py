@@ -31,7 +31,7 @@ MAX_KEY_BITS: Final = 8192
 _NS: Final = {"d": DSIG}
 
 
-class SignatureError(Exception):
+class SignatureRefused(Exception):
     """The signature is missing, of another shape, or does not fit; the text says which."""
 
 
@@ -40,12 +40,12 @@ def canonical(element: etree._Element) -> bytes:
 
     Exclusive C14N, because lxml's inclusive form of a sub-element writes a bogus `xmlns=""` on every child.
     With the NF-e default namespace alone in use, which SEFAZ demands, both forms are equal.
-    Raises `SignatureError` for what has no canonical form (relative namespace names).
+    Raises `SignatureRefused` for what has no canonical form (relative namespace names).
     """
     try:
         return etree.tostring(element, method="c14n", exclusive=True, with_comments=False, with_tail=False)
     except etree.LxmlError:
-        raise SignatureError("a nota usa declarações fora do padrão") from None
+        raise SignatureRefused("a nota usa declarações fora do padrão") from None
 
 
 def digest(element: etree._Element) -> bytes:
@@ -54,28 +54,28 @@ def digest(element: etree._Element) -> bytes:
 
 
 def decoded(text: str | None) -> bytes:
-    """Base64 with the line breaks some signers leave. Raises `SignatureError`."""
+    """Base64 with the line breaks some signers leave. Raises `SignatureRefused`."""
     try:
         return base64.b64decode("".join((text or "").split()), validate=True)
     except (binascii.Error, ValueError):
-        raise SignatureError("a assinatura contém texto que não é base64") from None
+        raise SignatureRefused("a assinatura contém texto que não é base64") from None
 
 
 def check_digests(note: etree._Element, signature: etree._Element, protocol_digest: str) -> None:
-    """`infNFe`, the signature and SEFAZ's protocol speak of the same content. Raises `SignatureError`."""
+    """`infNFe`, the signature and SEFAZ's protocol speak of the same content. Raises `SignatureRefused`."""
     real = digest(note)
     if not hmac.compare_digest(real, decoded(_text(signature, "d:SignedInfo/d:Reference/d:DigestValue"))):
-        raise SignatureError("o conteúdo não é o que foi assinado")
+        raise SignatureRefused("o conteúdo não é o que foi assinado")
     if not hmac.compare_digest(real, decoded(protocol_digest)):
-        raise SignatureError("o protocolo da SEFAZ é de outro conteúdo")
+        raise SignatureRefused("o protocolo da SEFAZ é de outro conteúdo")
 
 
 def check_shape(note: etree._Element, signature: etree._Element) -> None:
-    """The signature names the NF-e's algorithms and points to this note. Raises `SignatureError`."""
+    """The signature names the NF-e's algorithms and points to this note. Raises `SignatureRefused`."""
     info = _one(signature, "d:SignedInfo")
     reference = _one(info, "d:Reference")
     if reference.get("URI") != f"#{note.get('Id')}":
-        raise SignatureError("a assinatura aponta para outro trecho do arquivo")
+        raise SignatureRefused("a assinatura aponta para outro trecho do arquivo")
     named = [
         _one(info, "d:CanonicalizationMethod").get("Algorithm"),
         _one(info, "d:SignatureMethod").get("Algorithm"),
@@ -83,34 +83,34 @@ def check_shape(note: etree._Element, signature: etree._Element) -> None:
         *[step.get("Algorithm") for step in reference.findall("d:Transforms/d:Transform", _NS)],
     ]
     if named != [C14N, RSA_SHA1, SHA1_URI, ENVELOPED, C14N]:
-        raise SignatureError("a assinatura não usa os algoritmos da NF-e")
+        raise SignatureRefused("a assinatura não usa os algoritmos da NF-e")
 
 
 def check_value(signature: etree._Element) -> None:
-    """`SignatureValue` fits `SignedInfo` under the embedded certificate. Raises `SignatureError`."""
+    """`SignatureValue` fits `SignedInfo` under the embedded certificate. Raises `SignatureRefused`."""
     key = _public_key(decoded(_text(signature, "d:KeyInfo/d:X509Data/d:X509Certificate")))
     value = decoded(_text(signature, "d:SignatureValue"))
     signed = canonical(_one(signature, "d:SignedInfo"))
     try:
         key.verify(value, signed, padding.PKCS1v15(), SHA1())  # noqa: S303 (fixed by the schema)
     except InvalidSignature:
-        raise SignatureError("a assinatura não confere com o certificado do arquivo") from None
+        raise SignatureRefused("a assinatura não confere com o certificado do arquivo") from None
 
 
 def _public_key(certificate: bytes) -> rsa.RSAPublicKey:
     try:
         key = x509.load_der_x509_certificate(certificate).public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise SignatureError("o certificado do arquivo não pode ser lido") from None
+        raise SignatureRefused("o certificado do arquivo não pode ser lido") from None
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size > MAX_KEY_BITS:
-        raise SignatureError("o certificado do arquivo não é de um tipo aceito na NF-e")
+        raise SignatureRefused("o certificado do arquivo não é de um tipo aceito na NF-e")
     return key
 
 
 def _one(parent: etree._Element, path: str) -> etree._Element:
     found = parent.findall(path, _NS)
     if len(found) != 1:
-        raise SignatureError("a assinatura está incompleta ou repetida")
+        raise SignatureRefused("a assinatura está incompleta ou repetida")
     return found[0]
 
 

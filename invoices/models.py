@@ -1,0 +1,176 @@
+"""NF-e and their original files. Amounts are integer centavos, instants are UTC."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact
+from django.urls import reverse
+
+from erp.accounts.models import AppendOnlyModel, Company, FiscalEnvironment, Store, User
+from erp.documents import tax_id_format, tax_id_mask
+from erp.sales.models import Carrier, Order, ShippingMethod
+
+
+class DocumentDamaged(Exception):
+    """The stored bytes of a note are no longer those that were received; restore them from a backup."""
+
+
+class InvoiceStatus(models.TextChoices):
+    PENDING = "pending", "Pendente"
+    AUTHORISED = "authorised", "Autorizada"
+    DANFE_ISSUED = "danfe_issued", "Emitida DANFE"
+    REJECTED = "rejected", "Rejeitada"
+    CANCELLED = "cancelled", "Cancelada"
+
+    @property
+    def colour(self) -> str:
+        return _COLOURS[self.value]
+
+    @property
+    def group(self) -> str:
+        """The tab of the list: `pending`, `issued`, `rejected` or `cancelled`."""
+        return "issued" if self in ISSUED else self.value
+
+
+ISSUED = (InvoiceStatus.AUTHORISED, InvoiceStatus.DANFE_ISSUED)
+_COLOURS = {
+    "pending": "yellow",
+    "authorised": "green",
+    "danfe_issued": "teal",
+    "rejected": "red",
+    "cancelled": "secondary",
+}
+
+
+class InvoiceQuerySet(models.QuerySet["Invoice"]):
+    def visible_to(self, user: User) -> InvoiceQuerySet:
+        """Notes of the user's stores, and those of the company that wait for an order."""
+        if user.company_id is None:
+            return self.none()
+        own = self.filter(company_id=user.company_id)
+        return own.filter(Q(store__isnull=True) | Q(store__in=Store.objects.visible_to(user)))
+
+    def lock_for_update(self) -> InvoiceQuerySet:
+        """Rows in a fixed order, so that two callers cannot wait for each other."""
+        return self.select_for_update(of=("self",)).order_by("pk")
+
+
+class Invoice(models.Model):
+    """*Nota fiscal* (NF-e). Everything but carrier, method, link and status repeats the immutable XML.
+
+    A note belongs to at most one order, and an order has at most one note in force: another may take its
+    place only after the older one is cancelled or was rejected.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices")
+    store = models.ForeignKey(Store, on_delete=models.PROTECT, null=True, related_name="invoices")
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, null=True, related_name="invoices", verbose_name="pedido"
+    )
+    # 44 characters, not digits: letters are legal since 2026.
+    access_key = models.CharField("chave de acesso", max_length=44)
+    number = models.PositiveIntegerField("número")
+    series = models.PositiveSmallIntegerField("série")
+    environment = models.CharField("ambiente", max_length=12, choices=FiscalEnvironment.choices)
+    status = models.CharField(
+        "situação", max_length=15, choices=InvoiceStatus.choices, default=InvoiceStatus.AUTHORISED
+    )
+    issued_at = models.DateTimeField("emissão")
+    authorized_at = models.DateTimeField("autorização")
+    authorization_protocol = models.CharField("protocolo", max_length=17)
+    issuer_tax_id = models.CharField("CNPJ do emitente", max_length=14)
+    recipient_tax_id = models.CharField("CPF/CNPJ do destinatário", max_length=14, blank=True)
+    recipient_name = models.CharField("destinatário", max_length=60, blank=True)
+    total = models.BigIntegerField("total")
+
+    shipping_method = models.ForeignKey(
+        ShippingMethod, on_delete=models.PROTECT, null=True, blank=True, verbose_name="forma de envio"
+    )
+    carrier = models.ForeignKey(
+        Carrier, on_delete=models.PROTECT, null=True, blank=True, verbose_name="transportadora"
+    )
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    cancelled_at = models.DateTimeField(null=True)
+
+    objects = InvoiceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["access_key"], name="invoice_unique_access_key"),
+            models.UniqueConstraint(
+                fields=["order"],
+                condition=~Q(status__in=["cancelled", "rejected"]),
+                name="invoice_one_in_force_per_order",
+            ),
+            models.CheckConstraint(
+                condition=Exact(Length("access_key"), 44), name="invoice_access_key_length"
+            ),
+            models.CheckConstraint(condition=Q(status__in=InvoiceStatus.values), name="invoice_known_status"),
+            models.CheckConstraint(
+                condition=Q(environment__in=FiscalEnvironment.values), name="invoice_known_environment"
+            ),
+            models.CheckConstraint(condition=Q(total__gte=0), name="invoice_total_not_negative"),
+            models.CheckConstraint(
+                condition=Q(order__isnull=True) | Q(store__isnull=False), name="invoice_linked_has_store"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="cancelled", cancelled_at__isnull=False)
+                | (~Q(status="cancelled") & Q(cancelled_at__isnull=True)),
+                name="invoice_cancelled_has_time",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["company", "status", "-issued_at", "-id"], name="invoice_list"),
+            models.Index(fields=["company", "number"], name="invoice_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"NF-e {self.number} série {self.series}"
+
+    @property
+    def status_colour(self) -> str:
+        return InvoiceStatus(self.status).colour
+
+    @property
+    def recipient_masked(self) -> str:
+        """The recipient's document for screens: a CPF never whole."""
+        return tax_id_mask(self.recipient_tax_id)
+
+    @property
+    def issuer_shown(self) -> str:
+        return tax_id_format(self.issuer_tax_id)
+
+    def get_absolute_url(self) -> str:
+        return reverse("invoices:detail", args=[self.pk])
+
+
+class InvoiceDocument(AppendOnlyModel):
+    """The file as it was received, byte for byte: what Kwai and the accountant are given."""
+
+    invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="document")
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveIntegerField()
+    file_name = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Exact(Length("content"), F("size")), name="document_size_is_true"
+            ),
+            models.CheckConstraint(condition=Exact(Length("sha256"), 64), name="document_has_digest"),
+        ]
+
+    def read(self) -> bytes:
+        """The original bytes. Raises `DocumentDamaged` when their digest is not the stored one."""
+        content = bytes(self.content)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise DocumentDamaged(f"document of invoice {self.invoice_id} is damaged")
+        return content

@@ -1,0 +1,351 @@
+"""Writes on notes: import, link, unlink, carrier. Files are judged first, each stored in its own transaction.
+
+Locks are taken in one order: the order, then the note.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+
+from erp import channels
+from erp.accounts.models import Company, User
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import JobState
+from erp.sales.models import Buyer, Carrier, Order, OrderStatus, ShippingMethod
+from erp.sales.services import EventDraft, order_events_append, orders_status_set
+from invoices.intake.document_rules import CompanyFacts
+from invoices.intake.gate import judge, match
+from invoices.intake.order_rules import OrderFacts
+from invoices.intake.parser import parse
+from invoices.intake.reading import NfeReading, read
+from invoices.intake.rules import Severity, messages
+from invoices.matching import Match, order_find
+from invoices.models import Invoice, InvoiceDocument, InvoiceStatus
+
+RowT = TypeVar("RowT", Carrier, ShippingMethod)
+FOREIGN_ORDER = "O pedido escolhido não é desta empresa. Escolha outro pedido."
+OUT_OF_FORCE = (InvoiceStatus.CANCELLED, InvoiceStatus.REJECTED)
+
+
+class InvoiceRefused(Exception):
+    """The operator must act first; the message (Portuguese) says how."""
+
+
+class ImportOutcome(models.TextChoices):
+    LINKED = "linked", "vinculada"
+    IMPORTED = "imported", "sem pedido"
+    ALREADY = "already", "já importada"
+    REFUSED = "refused", "recusada"
+
+    @property
+    def colour(self) -> str:
+        return {"linked": "green", "imported": "yellow", "already": "secondary", "refused": "red"}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What became of one file. `texts` (Portuguese): reasons of a refusal, warnings, what is left to do."""
+
+    name: str
+    outcome: ImportOutcome
+    texts: tuple[str, ...] = ()
+    invoice: Invoice | None = None
+    order: Order | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Upload:
+    company: Company
+    user: User | None
+    order: Order | None
+    name: str
+    content: bytes
+
+    def result(
+        self,
+        outcome: ImportOutcome,
+        *texts: str,
+        invoice: Invoice | None = None,
+        order: Order | None = None,
+    ) -> ImportResult:
+        return ImportResult(self.name, outcome, tuple(filter(None, texts)), invoice, order)
+
+    def refused(self, *texts: str) -> ImportResult:
+        return self.result(ImportOutcome.REFUSED, *texts)
+
+
+def invoices_import(
+    *, company: Company, files: Sequence[tuple[str, bytes]], user: User | None, order: Order | None = None
+) -> list[ImportResult]:
+    """Judge and store uploaded files; one result per file, in their order.
+
+    `order` links every accepted note to that order; without it the order is looked for in the note. A note
+    without an order is stored all the same: it is a fiscal document. Nothing of a refused file is stored.
+    """
+    facts = company_facts(company)
+    return [
+        _import(_Upload(company, user, order, _clean_name(name), content), facts) for name, content in files
+    ]
+
+
+@transaction.atomic
+def invoice_link(*, invoice_id: int, order_id: int, user: User | None) -> tuple[str, ...]:
+    """Link a stored note to an order of its company and return the warnings. Raises `InvoiceRefused`."""
+    order = Order.objects.filter(pk=order_id).lock_for_update().get()
+    invoice = Invoice.objects.filter(pk=invoice_id).lock_for_update().get()
+    if invoice.order_id == order.pk:
+        return ()
+    if invoice.company_id != order.company_id:
+        raise InvoiceRefused(FOREIGN_ORDER)
+    if invoice.order_id is not None:
+        raise InvoiceRefused("A nota já está vinculada a outro pedido. Desvincule-a antes.")
+    if invoice.status in OUT_OF_FORCE:
+        raise InvoiceRefused("Uma nota cancelada ou rejeitada não pode ser vinculada. Envie outra nota.")
+    reading = invoice_reading(invoice)
+    refusals, warnings = _judged_with(reading, order)
+    problem = _order_problem(order)
+    if problem or refusals:
+        raise InvoiceRefused(" ".join(filter(None, (problem, *refusals))))
+    _link(invoice, order, user)
+    return warnings
+
+
+@transaction.atomic
+def invoice_unlink(*, invoice_id: int, user: User | None) -> None:
+    """Take a note off its order while nothing of it has left. Raises `InvoiceRefused`.
+
+    The order keeps its situation: what follows is linking the right note.
+    """
+    order = Order.objects.filter(invoices=invoice_id).lock_for_update().first()
+    invoice = Invoice.objects.filter(pk=invoice_id, order=order).lock_for_update().first()
+    if order is None or invoice is None:
+        return
+    problem = unlink_problem(invoice, order)
+    if problem:
+        raise InvoiceRefused(problem)
+    invoice.order = invoice.store = None
+    invoice.save(update_fields=["order", "store", "updated_at"])
+    draft = EventDraft(order.pk, "invoice_unlinked", f"{invoice} desvinculada", invoice.get_absolute_url())
+    order_events_append(drafts=[draft], actor=user)
+
+
+@transaction.atomic
+def invoice_carrier_set(
+    *, invoice_id: int, carrier_id: int | None, shipping_method_id: int | None, user: User | None
+) -> bool:
+    """Choose *transportadora* and *forma de envio* beside the XML; False when nothing changed.
+
+    Without a carrier the method's own is taken. Raises `InvoiceRefused` for rows of another company.
+    """
+    invoice = Invoice.objects.filter(pk=invoice_id).lock_for_update().get()
+    carrier = _own(Carrier.objects.all(), carrier_id, invoice, "A transportadora")
+    method = _own(
+        ShippingMethod.objects.select_related("carrier"), shipping_method_id, invoice, "A forma de envio"
+    )
+    if carrier is None and method is not None:
+        carrier = method.carrier
+    before = (invoice.carrier_id, invoice.shipping_method_id)
+    invoice.carrier, invoice.shipping_method = carrier, method
+    if before == (invoice.carrier_id, invoice.shipping_method_id):
+        return False
+    invoice.save(update_fields=["carrier", "shipping_method", "updated_at"])
+    if invoice.order_id is not None:
+        text = f"Forma de envio ou transportadora da {invoice} alterada"
+        draft = EventDraft(invoice.order_id, "invoice_carrier", text, invoice.get_absolute_url())
+        order_events_append(drafts=[draft], actor=user)
+    return True
+
+
+def company_facts(company: Company) -> CompanyFacts:
+    return CompanyFacts(frozenset(company.tax_ids()), company.fiscal_environment)
+
+
+def unlink_problem(invoice: Invoice, order: Order) -> str:
+    """Why the note can no longer be taken off its order, or an empty text. Two queries at most."""
+    if OrderStatus(order.status).rank >= OrderStatus.READY_TO_SHIP.rank:
+        return "O pedido já está pronto para envio ou enviado: a nota não pode mais ser trocada."
+    pushes = PushJob.objects.facts().filter(store_id=order.store_id, payload__invoice_id=invoice.pk)
+    states = set(pushes.values_list("state", flat=True))
+    if JobState.DONE in states:
+        return "Os dados da nota já foram enviados ao e-commerce: a nota não pode mais ser trocada."
+    if states & {JobState.PENDING, JobState.CLAIMED}:
+        return "Os dados da nota estão na fila de envio ao e-commerce. Cancele o envio antes de desvincular."
+    return ""
+
+
+def invoice_reading(invoice: Invoice) -> NfeReading:
+    """What the stored file of `invoice` says. Raises `DocumentDamaged`."""
+    return read(parse(InvoiceDocument.objects.get(invoice=invoice).read()))
+
+
+def _import(upload: _Upload, facts: CompanyFacts) -> ImportResult:
+    verdict = judge(upload.content, company=facts)
+    if not verdict.accepted or verdict.reading is None:
+        return upload.refused(*verdict.refusals)
+    if upload.order is not None and upload.order.company_id != upload.company.pk:
+        return upload.refused(FOREIGN_ORDER)
+    try:
+        return _store(upload, verdict.reading)
+    except InvoiceRefused as refused:
+        return upload.refused(str(refused))
+    except IntegrityError:
+        # Somebody stored the same key, or a note for the same order, between our look and our write:
+        # looking again finds it and answers what is true now.
+        return _store(upload, verdict.reading)
+
+
+@transaction.atomic
+def _store(upload: _Upload, reading: NfeReading) -> ImportResult:
+    known = Invoice.objects.filter(access_key=reading.access_key).select_related("order").first()
+    if known is not None:
+        problem = _known_problem(known, upload)
+        if problem or known.order is not None or known.status in OUT_OF_FORCE:
+            return _answer_known(known, problem, upload)
+    wanted = _wanted_order(upload, reading)
+    if wanted.order is None:
+        invoice = known or _create(upload, reading)
+        outcome = ImportOutcome.ALREADY if known else ImportOutcome.IMPORTED
+        return upload.result(outcome, wanted.text, invoice=invoice)
+    refusals, warnings = _judged_with(reading, wanted.order)
+    if wanted.text or refusals:
+        return upload.refused(*filter(None, (wanted.text, *refusals)))
+    invoice = known or _create(upload, reading)
+    _link(invoice, wanted.order, upload.user)
+    return upload.result(ImportOutcome.LINKED, *warnings, invoice=invoice, order=wanted.order)
+
+
+def _known_problem(known: Invoice, upload: _Upload) -> str:
+    digests = InvoiceDocument.objects.filter(invoice=known).values_list("sha256", flat=True)
+    if known.company_id != upload.company.pk or list(digests) != [_sha256(upload.content)]:
+        return "Já existe uma nota com esta chave e outro conteúdo. Confira qual dos arquivos é o original."
+    if upload.order is not None and known.order_id not in (None, upload.order.pk):
+        return "A nota já está vinculada a outro pedido. Desvincule-a antes, na página da nota."
+    return ""
+
+
+def _answer_known(known: Invoice, problem: str, upload: _Upload) -> ImportResult:
+    if problem:
+        return upload.refused(problem)
+    return upload.result(ImportOutcome.ALREADY, invoice=known, order=known.order)
+
+
+def _wanted_order(upload: _Upload, reading: NfeReading) -> Match:
+    """The order to link, locked. With an order named by the operator, `text` refuses; else it explains."""
+    found = upload.order
+    if found is None:
+        match_ = order_find(company=upload.company, reading=reading, user=upload.user)
+        if match_.order is None:
+            return match_
+        found = match_.order
+    order = Order.objects.filter(pk=found.pk).lock_for_update().get()
+    problem = _order_problem(order)
+    if problem and upload.order is None:
+        return Match(None, problem)
+    return Match(order, problem)
+
+
+def _order_problem(order: Order) -> str:
+    if order.status == OrderStatus.CANCELLED:
+        return f"O pedido {_label(order)} está cancelado."
+    other = Invoice.objects.filter(order=order).exclude(status__in=OUT_OF_FORCE).first()
+    if other is not None:
+        return f"O pedido {_label(order)} já tem a {other}. Cancele-a ou desvincule-a antes."
+    return ""
+
+
+def _judged_with(reading: NfeReading, order: Order) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Refusals and warnings of the note beside `order`."""
+    tax_id = Buyer.objects.filter(order=order).values_list("tax_id", flat=True).first()
+    checks = match(reading, order=OrderFacts(_label(order), tax_id or "", order.total))
+    return messages(checks, Severity.REFUSE), messages(checks, Severity.WARN)
+
+
+def _create(upload: _Upload, reading: NfeReading) -> Invoice:
+    carrier = _carrier_named_by(reading, upload.company)
+    invoice = Invoice.objects.create(
+        company=upload.company,
+        access_key=reading.access_key,
+        number=reading.number,
+        series=reading.series,
+        environment=reading.environment,
+        issued_at=reading.issued_at,
+        authorized_at=reading.protocol.authorized_at,
+        authorization_protocol=reading.protocol.number,
+        issuer_tax_id=reading.issuer.tax_id,
+        recipient_tax_id=reading.recipient.tax_id,
+        recipient_name=reading.recipient.name,
+        total=reading.total,
+        carrier=carrier,
+        shipping_method=_method_of(carrier),
+        created_by=upload.user,
+    )
+    InvoiceDocument.objects.create(
+        invoice=invoice,
+        content=upload.content,
+        sha256=_sha256(upload.content),
+        size=len(upload.content),
+        file_name=upload.name,
+    )
+    return invoice
+
+
+def _carrier_named_by(reading: NfeReading, company: Company) -> Carrier | None:
+    tax_id = reading.transport.carrier_tax_id
+    carriers = Carrier.objects.filter(company=company, tax_id=tax_id, is_active=True)
+    return carriers.order_by("pk").first() if tax_id else None
+
+
+def _method_of(carrier: Carrier | None) -> ShippingMethod | None:
+    if carrier is None:
+        return None
+    return ShippingMethod.objects.filter(carrier=carrier, is_active=True).order_by("pk").first()
+
+
+def _link(invoice: Invoice, order: Order, user: User | None) -> None:
+    """The order is locked and has been judged beside the note."""
+    method_id = invoice.shipping_method_id or order.shipping_method_id
+    # Conditional, because the note itself may have been looked at before the order was locked.
+    changed = Invoice.objects.filter(pk=invoice.pk, order__isnull=True).update(
+        order=order, store_id=order.store_id, shipping_method_id=method_id, updated_at=timezone.now()
+    )
+    if not changed:
+        raise InvoiceRefused("A nota acabou de ser vinculada a outro pedido. Atualize a página e confira.")
+    invoice.refresh_from_db()
+    draft = EventDraft(
+        order_id=order.pk,
+        kind="invoice_linked",
+        text=f"{invoice} autorizada e vinculada",
+        link=invoice.get_absolute_url(),
+        data={"invoice_id": invoice.pk},
+    )
+    order_events_append(drafts=[draft], actor=user)
+    orders_status_set(wanted={order.pk: OrderStatus.INVOICED}, actor=user, reason="NF-e autorizada")
+    channels.invoice_authorised([invoice.pk])
+
+
+def _own(rows: models.QuerySet[RowT], pk: int | None, invoice: Invoice, name: str) -> RowT | None:
+    if pk is None:
+        return None
+    found = rows.filter(pk=pk, company_id=invoice.company_id).first()
+    if found is None:
+        raise InvoiceRefused(f"{name} escolhida não existe mais. Atualize a página e escolha outra.")
+    return found
+
+
+def _label(order: Order) -> str:
+    return f"{order.number} ({order.external_id})" if order.external_id else str(order.number)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _clean_name(name: str) -> str:
+    """File names are typed by strangers: PostgreSQL refuses NUL and lone surrogates."""
+    return "".join(char for char in name if char.isprintable())[:120] or "arquivo sem nome"

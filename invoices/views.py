@@ -1,0 +1,280 @@
+"""*Notas Fiscais*: list, upload, detail, original file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+
+from django.contrib import messages
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+
+from erp import channels
+from erp.accounts.models import Company, User
+from erp.accounts.permissions import may
+from erp.channels import RowResult
+from erp.sales.models import Order
+from erp.sales.views.orders import shipping_methods_of, stores_of
+from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Filter, Link, ListPage, Tab
+from invoices.forms import InvoiceCarrierForm
+from invoices.intake.gate import Verdict, judge
+from invoices.intake.parser import MAX_BYTES
+from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
+from invoices.search import invoice_condition
+from invoices.sending import invoices_send, send_problems
+from invoices.services import (
+    InvoiceRefused,
+    company_facts,
+    invoice_carrier_set,
+    invoice_link,
+    invoice_unlink,
+    invoices_import,
+    unlink_problem,
+)
+
+MAX_FILES = 100
+
+
+def _user(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+class InvoiceList(ListPage[Invoice]):
+    title = "Notas Fiscais"
+    pretitle = "Vendas"
+    noun = "nota"
+    columns = (
+        Column("Nota"),
+        Column("Emissão", css="d-none d-md-table-cell"),
+        Column("Destinatário", css="d-none d-lg-table-cell"),
+        Column("Pedido"),
+        Column("Situação"),
+        Column("No e-commerce", css="d-none d-md-table-cell"),
+        Column("Forma de envio", css="d-none d-xl-table-cell"),
+        Column("Total", numeric=True),
+    )
+    row_template = "invoices/invoice_row.html"
+    order_by = ("-issued_at", "-pk")
+    search_fields = ("number",)
+    search_label = "número, chave, destinatário ou pedido"
+    tabs = (
+        Tab("all", "todas"),
+        Tab("pending", "pendentes", Q(status=InvoiceStatus.PENDING)),
+        Tab("issued", "emitidas", Q(status__in=ISSUED)),
+        Tab("rejected", "rejeitadas", Q(status=InvoiceStatus.REJECTED)),
+        Tab("cancelled", "canceladas", Q(status=InvoiceStatus.CANCELLED)),
+    )
+    filters = (
+        ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
+        ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
+        Filter("kwai", "Nº do pedido Kwai", "order__external_id__startswith"),
+        DateFilter("since", "Emitidas desde", "issued_at__date__gte"),
+        DateFilter("until", "Até", "issued_at__date__lte"),
+    )
+    actions = (Action("send_invoice", "enviar dados da NFe para e-commerce", "send"),)
+    poll_seconds = 15
+
+    @property
+    def empty(self) -> Empty:  # type: ignore[override]
+        return Empty(
+            "Nenhuma nota fiscal",
+            "Envie os XMLs das notas autorizadas; cada uma é conferida e vinculada ao seu pedido.",
+            self._upload(),
+        )
+
+    def queryset(self) -> QuerySet[Invoice]:
+        rows = Invoice.objects.visible_to(_user(self.request))
+        return rows.select_related("order", "store", "shipping_method", "carrier")
+
+    def search_condition(self, text: str) -> Q:
+        return invoice_condition(text)
+
+    def page_links(self) -> Sequence[Link]:
+        return [self._upload()] if may(_user(self.request), "invoices:upload", "POST") else []
+
+    def decorate(self, objects: list[Invoice]) -> None:
+        found = channels.badges([invoice.order_id for invoice in objects if invoice.order_id is not None])
+        for invoice in objects:
+            invoice.channel_badges = found.get(invoice.order_id or 0, [])  # type: ignore[attr-defined]
+
+    def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        return send_problems(ids)
+
+    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
+        return invoices_send(ids=ids, user=_user(self.request))
+
+    def row_links(self, obj: Invoice) -> Sequence[Link]:
+        return [Link("baixar XML", reverse("invoices:xml", args=[obj.pk]), "download")]
+
+    def row_url(self, obj: Invoice) -> str:
+        return obj.get_absolute_url()
+
+    def _upload(self) -> Link:
+        return Link("Enviar XML", reverse("invoices:upload"), "upload", primary=True)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def invoice_upload(request: HttpRequest) -> HttpResponse:
+    """One page for the files and for what became of each. `?order=` links them all to one order."""
+    order = _order_asked(request)
+    files = request.FILES.getlist("files")
+    results, problem = [], ""
+    if request.method == "POST":
+        problem = _upload_problem(files)
+        if not problem:
+            company = cast(Company, _user(request).company)
+            named = [(file.name or "", file.read(MAX_BYTES + 1)) for file in files]
+            results = invoices_import(company=company, files=named, user=_user(request), order=order)
+    context = {"order": order, "results": results, "problem": problem, "max_files": MAX_FILES}
+    return render(request, "invoices/upload.html", context)
+
+
+@require_safe
+def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    invoice = _invoice(request, pk)
+    order = invoice.order
+    context = {
+        "invoice": invoice,
+        "status": InvoiceStatus(invoice.status),
+        "verdict": _verdict(invoice),
+        "badges": channels.badges([order.pk])[order.pk] if order else [],
+        "unlink_problem": unlink_problem(invoice, order) if order else "",
+        "operates": may(_user(request), "invoices:link", "POST"),
+        "may_link": order is None and invoice.status in ISSUED,
+    }
+    return render(request, "invoices/detail.html", context)
+
+
+@require_GET
+def invoice_xml(request: HttpRequest, pk: int) -> HttpResponse:
+    """The original bytes, always as a download: they are a stranger's text."""
+    invoice = _invoice(request, pk)
+    try:
+        content = InvoiceDocument.objects.get(invoice=invoice).read()
+    except InvoiceDocument.DoesNotExist:
+        raise Http404 from None
+    except DocumentDamaged:
+        messages.error(request, "O arquivo guardado desta nota está danificado. Restaure-o de uma cópia.")
+        return redirect(invoice)
+    return HttpResponse(
+        content,
+        content_type="application/xml",
+        headers={
+            "Content-Disposition": f'attachment; filename="{invoice.access_key}-procNFe.xml"',
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Cache-Control": "private, no-store",
+        },
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def invoice_carrier(request: HttpRequest, pk: int) -> HttpResponse:
+    """*Transportadora* and *forma de envio*, beside the XML that stays as it is."""
+    invoice = _invoice(request, pk)
+    company = cast(Company, _user(request).company)
+    form = InvoiceCarrierForm(request.POST or None, instance=invoice, company=company)
+    if request.method == "POST" and form.is_valid():
+        _carrier_save(request, pk, form)
+        return redirect("invoices:detail", pk=pk)
+    context = {
+        "form": form,
+        "title": f"Transporte da {invoice}",
+        "pretitle": "Vendas · Notas Fiscais",
+        "cancel_url": invoice.get_absolute_url(),
+    }
+    return render(request, "components/form_page.html", context)
+
+
+@require_POST
+def invoice_order_link(request: HttpRequest, pk: int) -> HttpResponse:
+    invoice = _invoice(request, pk)
+    typed = request.POST.get("order", "").replace("\x00", "").strip()[:40]
+    orders = _orders_named(_user(request), typed)
+    if len(orders) != 1:
+        messages.error(request, _order_not_found(typed, orders))
+        return redirect(invoice)
+    try:
+        warnings = invoice_link(invoice_id=pk, order_id=orders[0].pk, user=_user(request))
+    except InvoiceRefused as refused:
+        messages.error(request, str(refused))
+        return redirect(invoice)
+    messages.success(request, f"Nota vinculada ao pedido {orders[0].number}.")
+    for warning in warnings:
+        messages.warning(request, warning)
+    return redirect(invoice)
+
+
+@require_POST
+def invoice_order_unlink(request: HttpRequest, pk: int) -> HttpResponse:
+    invoice = _invoice(request, pk)
+    try:
+        invoice_unlink(invoice_id=pk, user=_user(request))
+        messages.success(request, "Nota desvinculada. Vincule-a ao pedido certo.")
+    except InvoiceRefused as refused:
+        messages.error(request, str(refused))
+    return redirect(invoice)
+
+
+def _invoice(request: HttpRequest, pk: int) -> Invoice:
+    rows = Invoice.objects.visible_to(_user(request)).select_related(
+        "company", "order", "store", "carrier", "shipping_method", "created_by"
+    )
+    return get_object_or_404(rows, pk=pk)
+
+
+def _verdict(invoice: Invoice) -> Verdict | None:
+    """The checks of the stored file as they stand today; None when it can no longer be read."""
+    try:
+        content = InvoiceDocument.objects.get(invoice=invoice).read()
+    except (InvoiceDocument.DoesNotExist, DocumentDamaged):
+        return None
+    return judge(content, company=company_facts(invoice.company))
+
+
+def _upload_problem(files: Sequence[object]) -> str:
+    if not files:
+        return "Nenhum arquivo escolhido. Escolha os XMLs das notas e envie de novo."
+    if len(files) > MAX_FILES:
+        return f"São {len(files)} arquivos; envie até {MAX_FILES} por vez. Nenhum foi importado."
+    return ""
+
+
+def _order_asked(request: HttpRequest) -> Order | None:
+    text = request.POST.get("order") or request.GET.get("order") or ""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Http404
+    return get_object_or_404(Order.objects.visible_to(_user(request)), pk=int(text))
+
+
+def _orders_named(user: User, typed: str) -> list[Order]:
+    """By the platform's number first; ours only when no order has that number there."""
+    orders = Order.objects.visible_to(user)
+    if not typed:
+        return []
+    found = list(orders.filter(external_id=typed)[:2])
+    if not found and typed.isascii() and typed.isdigit() and len(typed) < 19:
+        found = list(orders.filter(number=int(typed))[:2])
+    return found
+
+
+def _order_not_found(typed: str, orders: Sequence[Order]) -> str:
+    if orders:
+        return f"Há mais de um pedido com o número {typed}. Use o número do outro sistema."
+    return "Pedido não encontrado. Digite o número do pedido, daqui ou do e-commerce."
+
+
+def _carrier_save(request: HttpRequest, pk: int, form: InvoiceCarrierForm) -> None:
+    method, carrier = form.cleaned_data["shipping_method"], form.cleaned_data["carrier"]
+    changed = invoice_carrier_set(
+        invoice_id=pk,
+        carrier_id=carrier.pk if carrier else None,
+        shipping_method_id=method.pk if method else None,
+        user=_user(request),
+    )
+    messages.success(request, "Transporte salvo." if changed else "Nada mudou.")

@@ -1,0 +1,237 @@
+"""The notes' pages as a browser without script uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from erp.accounts.models import Company, Role, User
+from erp.channels import Action
+from erp.sales.models import Order, ShippingKind, ShippingMethod
+from invoices.models import Invoice, InvoiceStatus
+from invoices.services import invoices_import
+from tests.invoices.conftest import FakeShop
+from tests.invoices.factory import access_key, nfe_xml
+
+REFERENCE = "9007199254740993123"
+MakeOrder = Callable[..., Order]
+
+
+@pytest.fixture
+def client(operator: User, sign_in: Callable[[User], Client]) -> Client:
+    return sign_in(operator)
+
+
+@pytest.fixture
+def invoice(company: Company, admin: User, make_order: MakeOrder) -> Invoice:
+    """A note linked to the order `REFERENCE`."""
+    make_order()
+    invoices_import(company=company, files=[("a.xml", nfe_xml(order_reference=REFERENCE))], user=admin)
+    return Invoice.objects.get()
+
+
+@pytest.fixture
+def waiting(company: Company, admin: User) -> Invoice:
+    invoices_import(company=company, files=[("b.xml", nfe_xml(number=900))], user=admin)
+    return Invoice.objects.get(number=900)
+
+
+def upload(client: Client, *contents: tuple[str, bytes], **data: object) -> str:
+    files = [SimpleUploadedFile(name, content, "text/xml") for name, content in contents]
+    return client.post(reverse("invoices:upload"), {"files": files, **data}).content.decode()
+
+
+def test_upload_answers_for_every_file(client: Client, make_order: MakeOrder) -> None:
+    order = make_order()
+    page = upload(
+        client,
+        ("boa.xml", nfe_xml(order_reference=REFERENCE)),
+        ("sem-protocolo.xml", b"<NFe xmlns='http://www.portalfiscal.inf.br/nfe'/>"),
+        ("<b>nome</b>.xml", b"texto"),
+    )
+    assert "vinculada" in page
+    assert reverse("sales:order", args=[order.pk]) in page
+    assert "sem protocolo" in page
+    assert "<b>nome" not in page
+    assert Invoice.objects.get().order == order
+
+
+def test_upload_without_files_says_so(client: Client) -> None:
+    assert "Nenhum arquivo escolhido" in upload(client)
+
+
+def test_upload_of_a_huge_file_is_refused_without_reading_it_all(client: Client) -> None:
+    assert "passa de 2 MB" in upload(client, ("grande.xml", b"<a>" + b"x" * 3_000_000 + b"</a>"))
+
+
+def test_upload_for_one_order(client: Client, make_order: MakeOrder) -> None:
+    order = make_order()
+    assert (
+        f'value="{order.pk}"' in client.get(reverse("invoices:upload"), {"order": order.pk}).content.decode()
+    )
+    upload(client, ("a.xml", nfe_xml()), order=order.pk)
+    assert Invoice.objects.get().order == order
+
+
+@pytest.mark.parametrize("text", ["x", "0", "99999999999999999999", "-1", "1 or 1"])
+def test_upload_for_an_order_out_of_reach(client: Client, text: str) -> None:
+    assert client.get(reverse("invoices:upload"), {"order": text}).status_code == 404
+
+
+def test_list_tabs_and_filters(client: Client, invoice: Invoice, waiting: Invoice, shop: FakeShop) -> None:
+    url = reverse("invoices:list")
+    everything = client.get(url).content.decode()
+    assert f"Marcar {invoice}" in everything
+    assert f"Marcar {waiting}" in everything
+    assert "marcador da loja" in everything
+    assert "sem pedido" in everything
+    for query, shown in (
+        ({"tab": "issued"}, {invoice, waiting}),
+        ({"tab": "pending"}, set()),
+        ({"kwai": REFERENCE[:8]}, {invoice}),
+        ({"store": invoice.store_id}, {invoice}),
+        ({"q": "900"}, {waiting}),
+        ({"q": " ".join(access_key()[n : n + 4] for n in range(0, 44, 4))}, {invoice}),
+        ({"q": REFERENCE}, {invoice}),
+    ):
+        page = client.get(url, query).content.decode()
+        assert {each for each in (invoice, waiting) if f"Marcar {each}" in page} == shown, query
+
+
+def test_list_never_prints_a_whole_cpf(client: Client, invoice: Invoice, shop: FakeShop) -> None:
+    for url in (reverse("invoices:list"), invoice.get_absolute_url()):
+        page = client.get(url).content.decode()
+        assert "***.982.247-**" in page
+        assert "52998224725" not in page
+
+
+def test_list_costs_the_same_for_many_rows(
+    client: Client, company: Company, admin: User, shop: FakeShop
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            assert client.get(reverse("invoices:list")).status_code == 200
+        return len(captured)
+
+    invoices_import(company=company, files=[("a", nfe_xml(number=1))], user=admin)
+    one = queries()
+    invoices_import(company=company, files=[("a", nfe_xml(number=n)) for n in range(2, 12)], user=admin)
+    assert queries() == one
+
+
+def test_sending_answers_per_row(client: Client, invoice: Invoice, waiting: Invoice, shop: FakeShop) -> None:
+    page = client.post(
+        reverse("invoices:list"), {"action": "send_invoice", "ids": [invoice.pk, waiting.pk, 999]}
+    ).content.decode()
+    assert shop.asked == [(Action.SEND_INVOICE, [invoice.pk])]
+    assert "na fila" in page
+    assert "Vincule-a ao pedido" in page
+
+
+def test_menu_greys_with_the_channels_reason(client: Client, invoice: Invoice, shop: FakeShop) -> None:
+    shop.refused = {invoice.pk: "A loja está desconectada."}
+    page = client.get(reverse("invoices:list")).content.decode()
+    assert "enviar dados da NFe para e-commerce" in page
+    assert "A loja está desconectada." in page
+
+
+def test_a_cancelled_note_is_not_sent(client: Client, invoice: Invoice, shop: FakeShop) -> None:
+    Invoice.objects.update(status=InvoiceStatus.CANCELLED, cancelled_at=invoice.issued_at)
+    client.post(reverse("invoices:list"), {"action": "send_invoice", "ids": [invoice.pk]})
+    assert shop.asked == []
+
+
+def test_detail_shows_the_checks(client: Client, invoice: Invoice, shop: FakeShop) -> None:
+    page = client.get(invoice.get_absolute_url()).content.decode()
+    assert invoice.access_key in page
+    assert "Conteúdo igual ao assinado" in page
+    assert "Falhou:" not in page
+
+
+def test_detail_says_when_the_environment_of_the_company_changed(
+    client: Client, invoice: Invoice, company: Company, shop: FakeShop
+) -> None:
+    Company.objects.filter(pk=company.pk).update(fiscal_environment="production")
+    assert "Falhou:" in client.get(invoice.get_absolute_url()).content.decode()
+
+
+def test_markup_in_the_note_is_text_on_the_page(
+    client: Client, company: Company, admin: User, shop: FakeShop
+) -> None:
+    def hostile(text: str) -> str:
+        return text.replace("Camiseta Basica", "&lt;script&gt;alert(1)&lt;/script&gt;")
+
+    invoices_import(company=company, files=[("a", nfe_xml(content=hostile))], user=admin)
+    page = client.get(Invoice.objects.get().get_absolute_url()).content.decode()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_xml_is_the_original_as_a_download(client: Client, invoice: Invoice) -> None:
+    response = client.get(reverse("invoices:xml", args=[invoice.pk]))
+    assert response.content == nfe_xml(order_reference=REFERENCE)
+    assert response["Content-Disposition"] == f'attachment; filename="{invoice.access_key}-procNFe.xml"'
+    assert response["Content-Type"] == "application/xml"
+    assert response["X-Content-Type-Options"] == "nosniff"
+
+
+def test_damaged_file_is_said_not_served(client: Client, invoice: Invoice, shop: FakeShop) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE invoices_invoicedocument SET sha256 = %s", ["0" * 64])
+    response = client.get(reverse("invoices:xml", args=[invoice.pk]), follow=True)
+    assert response.redirect_chain == [(invoice.get_absolute_url(), 302)]
+    assert "danificado" in response.content.decode()
+
+
+def test_link_and_unlink(client: Client, waiting: Invoice, make_order: MakeOrder, shop: FakeShop) -> None:
+    order = make_order()
+    link, unlink = (reverse(f"invoices:{name}", args=[waiting.pk]) for name in ("link", "unlink"))
+    page = client.post(link, {"order": "404"}, follow=True).content.decode()
+    assert "Pedido não encontrado" in page
+    page = client.post(link, {"order": REFERENCE}, follow=True).content.decode()
+    assert f"Nota vinculada ao pedido {order.number}" in page
+    assert "Desvincular" in page
+    client.post(unlink)
+    client.post(link, {"order": str(order.number)})
+    waiting.refresh_from_db()
+    assert waiting.order == order
+
+
+def test_carrier_form(client: Client, invoice: Invoice, company: Company, shop: FakeShop) -> None:
+    method = ShippingMethod.objects.create(company=company, name="PAC", kind=ShippingKind.CORREIOS)
+    url = reverse("invoices:carrier", args=[invoice.pk])
+    assert "PAC" in client.get(url).content.decode()
+    page = client.post(url, {"shipping_method": method.pk, "carrier": ""}, follow=True).content.decode()
+    assert "Transporte salvo." in page
+    invoice.refresh_from_db()
+    assert invoice.shipping_method == method
+
+
+def test_other_peoples_notes_do_not_exist(
+    invoice: Invoice, make_user: Callable[..., User], sign_in: Callable[[User], Client]
+) -> None:
+    outsider = sign_in(make_user(Role.OPERATOR, username="fora", stores=[]))
+    for name in ("detail", "xml", "carrier"):
+        assert outsider.get(reverse(f"invoices:{name}", args=[invoice.pk])).status_code == 404
+    for name in ("link", "unlink"):
+        assert outsider.post(reverse(f"invoices:{name}", args=[invoice.pk])).status_code == 404
+
+
+def test_a_viewer_reads_and_changes_nothing(
+    invoice: Invoice, viewer: User, sign_in: Callable[[User], Client], shop: FakeShop
+) -> None:
+    client = sign_in(viewer)
+    assert client.get(reverse("invoices:list")).status_code == 200
+    assert client.get(invoice.get_absolute_url()).status_code == 200
+    assert client.get(reverse("invoices:upload")).status_code == 403
+    sending = {"action": "send_invoice", "ids": [invoice.pk]}
+    assert client.post(reverse("invoices:list"), sending).status_code == 403
+    assert client.post(reverse("invoices:unlink", args=[invoice.pk])).status_code == 403
