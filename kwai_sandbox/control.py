@@ -167,11 +167,18 @@ def orders_create(sandbox: Sandbox, body: dict[str, Any]) -> list[Order]:
         for sequence in sandbox.state.next_ids("order", count)
     ]
     for order in created:
-        # A draft that has progressed carries later moments; what is created now was last touched now.
-        order.detail["updateTime"] = order.update_time = order.create_time
+        _nothing_later(order)
         _overrule(order, body.get("overrides") or {}, body.get("omit") or [])
     _orders_store(sandbox, created)
     return created
+
+
+def _nothing_later(order: Order) -> None:
+    """A draft that has progressed carries later moments; what is created now has none in the future."""
+    order.update_time = order.create_time
+    for name in ("paidTime", "shippedAt", "deliveredAt", "canceledAt", "updateTime"):
+        if order.detail.get(name):
+            order.detail[name] = order.create_time
 
 
 def _overrule(order: Order, overrides: dict[str, Any], omit: list[str]) -> None:

@@ -99,8 +99,8 @@ def invoice_upload(call: Call) -> Reply:
     order = _order(call)
     key = call.text("accessKey")
     held = order.received.get("invoice", {}).get("accessKey")
-    if held == key and order.detail["invoiceStatus"] != orders.INVOICE_REFUSED:
-        raise Refusal(ALREADY_DONE, "Esta NF-e já foi recebida.")
+    if held == key:
+        raise _invoice_known(order)
     if order.status not in (orders.PAID, orders.SHIPPED):
         raise Refusal(REFUSED, f"O pedido está {order.status_name} e não aceita NF-e.")
     if held and held != key and order.status == orders.SHIPPED:
@@ -108,6 +108,14 @@ def invoice_upload(call: Call) -> Reply:
     order.received["invoice"] = _invoice_read(call, key) | {"receivedAt": now_ms()}
     _invoice_review(call, order)
     return _done(call, order, "order_updated")
+
+
+def _invoice_known(order: Order) -> Refusal:
+    if order.detail.get("invoiceStatus") == orders.INVOICE_REFUSED:
+        return Refusal(
+            REFUSED, f"Esta NF-e foi recusada: {order.detail.get('invoiceRefusalReason')}. Envie outra."
+        )
+    return Refusal(ALREADY_DONE, "Esta NF-e já foi recebida.")
 
 
 def _invoice_read(call: Call, key: str) -> dict[str, Any]:

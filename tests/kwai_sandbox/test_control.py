@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import urllib.error
 from typing import Any
 
@@ -148,3 +149,11 @@ def test_the_ledger_is_read_since_a_moment_or_after_a_row(seller: Caller) -> Non
     later = seller.sandbox.control("GET", f"ledger?since={rows[1]['time'] + 1}")["rows"]
     after = seller.sandbox.control("GET", f"ledger?after={rows[0]['id']}")["rows"]
     assert (later, after) == ([], rows[1:])
+
+
+@pytest.mark.parametrize("status", [10, 30, 40, 50, 70, 80])
+def test_new_orders_have_no_moment_in_the_future(seller: Caller, status: int) -> None:
+    detail = seller.detail(seller.order(status=status))
+    now = time.time_ns() // 1_000_000
+    for name in ("createTime", "updateTime", "paidTime", "shippedAt", "deliveredAt", "canceledAt"):
+        assert (detail.get(name) or 0) <= now

@@ -237,3 +237,13 @@ def test_invoice_review_can_wait_or_refuse(seller: Caller) -> None:
     seller.sandbox.control("PUT", "settings", {"invoiceReview": "refuse"})
     assert seller.post(UPLOAD, invoice(second)).result == 422
     assert seller.known(second)["invoice"] is None
+
+
+def test_a_refused_invoice_must_be_replaced(seller: Caller) -> None:
+    order_id = seller.order()
+    seller.post(UPLOAD, invoice(order_id))
+    seller.sandbox.control("PATCH", f"orders/{order_id}", {"invoiceStatus": 3, "invoiceRefusalReason": "CPF"})
+    assert seller.post(SHIP, shipment(order_id)).result == 422
+    assert seller.post(UPLOAD, invoice(order_id)).result == 422
+    assert seller.post(UPLOAD, invoice(order_id, 2)).result == 200
+    assert seller.post(SHIP, shipment(order_id)).result == 200
