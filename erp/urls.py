@@ -7,4 +7,5 @@ urlpatterns = [
     path("", include("erp.accounts.urls")),
     path("produtos/", include("erp.catalog.urls")),
     path("", include("erp.sales.urls")),
+    path("notas/", include("invoices.urls")),
 ]
