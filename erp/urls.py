@@ -8,4 +8,6 @@ urlpatterns = [
     path("produtos/", include("erp.catalog.urls")),
     path("", include("erp.sales.urls")),
     path("notas/", include("invoices.urls")),
+    path("expedicao/", include("expedition.urls")),
+    path("", include("kwai_integration.urls")),
 ]

@@ -4,3 +4,19 @@ from django.apps import AppConfig
 class KwaiIntegrationConfig(AppConfig):
     name = "kwai_integration"
     verbose_name = "Kwai Shop"
+
+    def ready(self) -> None:
+        from erp import channels
+        from erp.outbox import handlers, limits
+        from kwai_integration import shell
+        from kwai_integration.limiter import call_limits
+        from kwai_integration.outbound.channel import KwaiChannel
+        from kwai_integration.outbound.handlers import delivery, invoice, tracking
+
+        channel = KwaiChannel()
+        channels.register(channel)
+        channels.listen(channel)
+        limits.register(call_limits)
+        for module in (invoice, tracking, delivery):
+            handlers.register(module.HANDLER)
+        shell.register()

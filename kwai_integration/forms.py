@@ -1,0 +1,52 @@
+"""Forms of the Kwai integration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from erp.accounts.models import Company
+from erp.catalog.models import Sku
+from erp.web.forms import MoneyField
+from kwai_integration.models import KwaiSettings, Listing
+
+
+class InstallForm(forms.Form):
+    name = forms.CharField(
+        label="Nome da integração no ERP", max_length=80, help_text="Aparece nos filtros e nos pedidos."
+    )
+
+
+class SettingsForm(forms.ModelForm[KwaiSettings]):
+    class Meta:
+        model = KwaiSettings
+        fields = [
+            "auto_receive",
+            "allow_backwards",
+            "auto_send_invoice",
+            "auto_send_tracking",
+            "auto_confirm_delivery",
+        ]
+
+
+class LinkForm(forms.Form):
+    """*vincular*: pick a SKU of the company, or create one from what the listing says."""
+
+    sku = forms.ModelChoiceField(label="SKU do ERP", queryset=Sku.objects.none(), required=False)
+    code = forms.CharField(label="Código do novo SKU", max_length=60, required=False)
+    name = forms.CharField(label="Nome do novo produto", max_length=200, required=False)
+    price = MoneyField(label="Preço do novo SKU (R$)", required=False)
+
+    def __init__(self, *args: Any, company: Company, listing: Listing, **kwargs: Any) -> None:
+        kwargs.setdefault("initial", {"code": listing.seller_code, "name": listing.title[:200]})
+        super().__init__(*args, **kwargs)
+        own = Sku.objects.filter(company=company).select_related("product").order_by("code")
+        self.fields["sku"].queryset = own  # type: ignore[attr-defined]
+        self.fields["sku"].empty_label = "criar um novo SKU com os dados abaixo"  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if not data.get("sku") and not (data.get("code") and data.get("name")):
+            raise forms.ValidationError("Escolha um SKU, ou preencha código e nome do novo.")
+        return data

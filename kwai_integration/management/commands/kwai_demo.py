@@ -1,0 +1,77 @@
+"""`manage.py kwai_demo`: the demonstration company, its login and products; safe to repeat.
+
+The products carry the seller codes of the sandbox's catalogue, so that its orders link themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from erp import demo
+from erp.accounts.models import Company, FiscalEnvironment, Role, User
+from erp.accounts.services import company_create
+from erp.catalog.models import Product, Sku
+
+TAX_ID = "11222333000181"
+USERNAME = "demo"
+
+
+class Command(BaseCommand):
+    help = "Cria a empresa, o login e os produtos da demonstração (só com ERP_DEMO=1)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.ERP_DEMO:
+            raise CommandError("A demonstração está desligada: ponha ERP_DEMO=1 no arquivo .env.")
+        with transaction.atomic():
+            company = Company.objects.filter(tax_id=TAX_ID).first() or _company()
+            _user(company)
+            _products(company)
+
+
+def _company() -> Company:
+    return company_create(
+        name="Aurora Comércio de Demonstração Ltda",
+        trade_name="Loja Aurora (demonstração)",
+        tax_id=TAX_ID,
+        state_code="SP",
+        city="São Paulo",
+        fiscal_environment=FiscalEnvironment.HOMOLOGATION,
+    )
+
+
+def _user(company: Company) -> None:
+    user, _ = User.objects.get_or_create(
+        username=USERNAME, defaults={"company": company, "role": Role.ADMIN, "first_name": "Demonstração"}
+    )
+    password = demo.secrets_read(settings.VAR_DIR)["password"]
+    if not user.check_password(password):
+        user.set_password(password)
+        user.save(update_fields=["password"])
+
+
+def _products(company: Company) -> None:
+    known = set(Sku.objects.filter(company=company).values_list("code", flat=True))
+    catalogue = json.loads((settings.BASE_DIR / "kwai_sandbox" / "seed_data.json").read_text())
+    for entry in catalogue["products"]:
+        missing = [sku for sku in entry["skus"] if sku["number"] not in known]
+        if not missing:
+            continue
+        product = Product.objects.create(
+            company=company, name=entry["title"], description=entry["description"]
+        )
+        Sku.objects.bulk_create(
+            Sku(
+                company=company,
+                product=product,
+                code=sku["number"],
+                specification=sku["specification"],
+                gtin=sku["gtin"],
+                price=sku["salePrice"],
+            )
+            for sku in missing
+        )

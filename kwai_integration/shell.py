@@ -1,0 +1,63 @@
+"""What the Kwai integration adds to the shell."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import JobState
+from erp.web import registry
+from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.outbound.kinds import Kind
+from kwai_integration.views.scope import kwai_stores, user_of
+
+
+def register() -> None:
+    registry.sidebar_register(
+        section="início", label="Integrações", url_name="kwai:stores", icon="plug", order=10
+    )
+    registry.sidebar_register(
+        section="vendas",
+        label="Pedidos no e-commerce",
+        url_name="kwai:orders",
+        icon="building-store",
+        order=10,
+        badge=_to_receive,
+    )
+    registry.sidebar_register(
+        section="vendas", label="Envios ao Kwai", url_name="kwai:jobs", icon="send", order=50, badge=_blocked
+    )
+    registry.home_card_register(
+        label="Integração com o Kwai", url_name="kwai:stores", icon="plug", content=_connection, order=5
+    )
+    registry.home_card_register(
+        label="Pedidos a receber", url_name="kwai:orders", icon="building-store", content=_waiting, order=10
+    )
+
+
+def _open_orders(request: HttpRequest) -> int:
+    waiting = (KwaiOrderState.STAGED, KwaiOrderState.UNLINKED, KwaiOrderState.QUARANTINED)
+    return KwaiOrder.objects.visible_to(user_of(request)).filter(state__in=waiting).count()
+
+
+def _to_receive(request: HttpRequest) -> int | None:
+    return _open_orders(request) or None
+
+
+def _blocked(request: HttpRequest) -> int | None:
+    rows = PushJob.objects.visible_to(user_of(request)).filter(kind__in=list(Kind), state=JobState.BLOCKED)
+    return rows.count() or None
+
+
+def _connection(request: HttpRequest) -> registry.CardContent | None:
+    stores = list(kwai_stores(request))
+    working = [store for store in stores if store.is_active and store.kwai_account.is_connected]
+    if not stores:
+        return registry.CardContent(0, "nenhuma loja do Kwai instalada", "Adicionar integração", "orange")
+    tone = "green" if len(working) == len(stores) else "orange"
+    return registry.CardContent(f"{len(working)}/{len(stores)}", "lojas do Kwai ativas e conectadas", "Ver", tone)
+
+
+def _waiting(request: HttpRequest) -> registry.CardContent | None:
+    count = _open_orders(request)
+    return registry.CardContent(count, "pedidos do Kwai esperam por você", "Receber", "blue") if count else None

@@ -1,0 +1,21 @@
+from django.urls import path
+
+from kwai_integration.views import jobs, links, orders, stores
+
+app_name = "kwai"
+urlpatterns = [
+    path("integracoes/", stores.store_list, name="stores"),
+    path("integracoes/adicionar/", stores.store_add, name="store_add"),
+    path("integracoes/<int:pk>/", stores.store_detail, name="store"),
+    path("integracoes/<int:pk>/conexao/", stores.store_connection, name="store_connection"),
+    path("integracoes/<int:pk>/conectar/", stores.store_connect, name="store_connect"),
+    path("integracoes/<int:pk>/ativar/", stores.store_switch, name="store_switch"),
+    path("integracoes/<int:pk>/opcoes/", stores.store_settings, name="store_settings"),
+    path("kwai/oauth/callback/", stores.oauth_callback, name="oauth_callback"),
+    path("pedidos-no-e-commerce/", orders.KwaiOrderList.as_view(), name="orders"),
+    path("pedidos-no-e-commerce/<int:pk>/", orders.kwai_order_detail, name="order"),
+    path("pedidos-no-e-commerce/itens/", links.ListingList.as_view(), name="links"),
+    path("pedidos-no-e-commerce/itens/<int:pk>/", links.listing_edit, name="link"),
+    path("envios-ao-kwai/", jobs.JobList.as_view(), name="jobs"),
+    path("envios-ao-kwai/<int:pk>/", jobs.job_detail, name="job"),
+]

@@ -1,0 +1,137 @@
+"""*Envios ao Kwai*: every push, its attempts, why it stands where it stands, and *enviar de novo*."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from erp.channels import Outcome, RowResult
+from erp.outbox.models import Lane, PushJob
+from erp.outbox.services import jobs_cancel, jobs_retry
+from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, WaitReason
+from erp.sales.models import Order
+from erp.web.lists import Action, ChoiceFilter, Column, Empty, ListPage, Tab
+from kwai_integration.outbound.kinds import Kind
+from kwai_integration.views.scope import kwai_stores, store_choices, user_of
+
+OPEN = (JobState.PENDING, JobState.CLAIMED)
+REASONS = {
+    "retry": {
+        JobState.DONE: "O Kwai já confirmou este envio.",
+        JobState.CLAIMED: "O envio está em andamento.",
+        JobState.SUPERSEDED: "Um envio mais novo tomou o lugar deste.",
+    },
+    "cancel": {
+        JobState.DONE: "O Kwai já confirmou este envio.",
+        JobState.CLAIMED: "O envio está em andamento.",
+        JobState.SUPERSEDED: "Este envio já terminou.",
+        JobState.CANCELLED: "Este envio já foi cancelado.",
+    },
+}
+
+
+def _kind_choices(request: HttpRequest) -> list[tuple[str, str]]:
+    return [(kind.value, kind.label) for kind in Kind]
+
+
+def _jobs(request: HttpRequest) -> QuerySet[PushJob]:
+    rows = PushJob.objects.visible_to(user_of(request)).filter(kind__in=list(Kind))
+    return rows.select_related("store", "requested_by")
+
+
+class JobList(ListPage[PushJob]):
+    title = "Envios ao Kwai"
+    pretitle = "Vendas"
+    noun = "envio"
+    columns = (
+        Column("Pedido no Kwai"),
+        Column("Envio"),
+        Column("Situação"),
+        Column("Motivo e próximo passo"),
+        Column("Tentativas", numeric=True, css="d-none d-md-table-cell"),
+        Column("Pedido em", css="d-none d-lg-table-cell"),
+    )
+    row_template = "kwai/job_row.html"
+    order_by = ("-requested_at", "-pk")
+    search_fields = ("subject",)
+    search_label = "número do pedido no Kwai"
+    tabs = (
+        Tab("all", "todos"),
+        Tab("open", "na fila", Q(state__in=OPEN)),
+        Tab("blocked", "parados", Q(state=JobState.BLOCKED)),
+        Tab("done", "enviados", Q(state=JobState.DONE)),
+        Tab("closed", "encerrados", Q(state__in=[JobState.SUPERSEDED, JobState.CANCELLED])),
+    )
+    filters = (
+        ChoiceFilter("store", "Loja virtual", "store_id", choices=store_choices),
+        ChoiceFilter("kind", "Envio", "kind", choices=_kind_choices, all_label="todos"),
+    )
+    actions = (
+        Action("retry", "enviar de novo", "refresh", in_bar=True),
+        Action("cancel", "cancelar envio", "x", tone="danger", confirm="Cancelar os envios marcados?"),
+    )
+    template_name = "kwai/jobs.html"
+    poll_seconds = 5
+    empty = Empty(
+        "Nada foi enviado ainda",
+        "Os envios aparecem aqui quando uma NF-e, um rastreio ou uma entrega é enviada ao Kwai.",
+    )
+
+    def queryset(self) -> QuerySet[PushJob]:
+        return _jobs(self.request)
+
+    def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        states = PushJob.objects.filter(pk__in=ids).values_list("pk", "state")
+        return {pk: REASONS[action].get(JobState(state), "") for pk, state in states}
+
+    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
+        do = jobs_retry if action == "retry" else jobs_cancel
+        return [
+            RowResult(
+                result.job_id,
+                (Outcome.QUEUED if action == "retry" else Outcome.DONE) if result.accepted else Outcome.REFUSED,
+                result.text,
+            )
+            for result in do(job_ids=ids, requested_by=user_of(self.request))
+        ]
+
+    def decorate(self, objects: list[PushJob]) -> None:
+        for job in objects:
+            _describe(job)
+
+    def extra_context(self) -> dict[str, object]:
+        paused = Lane.objects.filter(store__in=kwai_stores(self.request)).exclude(paused_mode="")
+        return {"paused_lanes": paused.select_related("store")}
+
+    def row_label(self, obj: PushJob) -> str:
+        return f"{obj.subject} · {Kind(obj.kind).label}"
+
+    def row_url(self, obj: PushJob) -> str:
+        return reverse("kwai:job", args=[obj.pk])
+
+
+@require_safe
+def job_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    job = get_object_or_404(_jobs(request), pk=pk)
+    _describe(job)
+    attempts = list(job.attempt_rows.order_by("-pk")[:50])
+    for attempt in attempts:
+        shown = AttemptOutcome(attempt.outcome) if attempt.outcome in AttemptOutcome.values else None
+        attempt.shown = shown  # type: ignore[attr-defined]
+    order = Order.objects.filter(store_id=job.store_id, external_id=job.subject).first()
+    return render(request, "kwai/job.html", {"job": job, "attempts": attempts, "order": order})
+
+
+def _describe(job: PushJob) -> None:
+    """What the templates show of a job: its labels, and why it waits."""
+    job.kind_label = Kind(job.kind).label  # type: ignore[attr-defined]
+    job.shown_state = JobState(job.state)  # type: ignore[attr-defined]
+    next_step = FailureMode(job.failure_mode).next_step if job.failure_mode else ""
+    if job.state == JobState.PENDING and job.waiting_for:
+        next_step = WaitReason(job.waiting_for).label
+    job.next_step = next_step  # type: ignore[attr-defined]

@@ -1,0 +1,115 @@
+"""*Pedidos no e-commerce*: what the platform has, what came of it here, and what is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from erp.channels import RowResult
+from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Link, ListPage, Tab
+from kwai_integration.client.codes import ORDER_STATUSES, status_label
+from kwai_integration.inbound.payload import payload_read
+from kwai_integration.inbound.receive import kwai_orders_receive
+from kwai_integration.inbound.refresh import kwai_orders_check, kwai_orders_refresh
+from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.views.scope import store_choices, user_of
+
+
+def _status_choices(request: HttpRequest) -> list[tuple[str, str]]:
+    return [(status.code, status.label) for status in ORDER_STATUSES.values()]
+
+
+class KwaiOrderList(ListPage[KwaiOrder]):
+    title = "Pedidos no e-commerce"
+    pretitle = "Vendas"
+    noun = "pedido"
+    columns = (
+        Column("Pedido no Kwai"),
+        Column("Loja", css="d-none d-xl-table-cell"),
+        Column("Data", css="d-none d-md-table-cell"),
+        Column("Enviar até", css="d-none d-lg-table-cell"),
+        Column("Comprador e itens"),
+        Column("Situação no Kwai", css="d-none d-md-table-cell"),
+        Column("No ERP"),
+        Column("Total", numeric=True),
+    )
+    row_template = "kwai/order_row.html"
+    order_by = ("-placed_at", "-pk")
+    search_fields = ("external_id", "buyer_name", "summary")
+    search_label = "número, comprador ou item"
+    tabs = (
+        Tab("all", "todos"),
+        Tab("staged", "a receber", Q(state=KwaiOrderState.STAGED)),
+        Tab("unlinked", "item sem vínculo", Q(state=KwaiOrderState.UNLINKED)),
+        Tab("received", "recebidos", Q(state=KwaiOrderState.RECEIVED)),
+        Tab("quarantined", "com problema", Q(state=KwaiOrderState.QUARANTINED)),
+    )
+    filters = (
+        ChoiceFilter("store", "Loja virtual", "store_id", choices=store_choices),
+        ChoiceFilter("status", "Situação no Kwai", "remote_status", choices=_status_choices),
+        DateFilter("since", "Desde", "placed_at__date__gte"),
+        DateFilter("until", "Até", "placed_at__date__lte"),
+    )
+    actions = (
+        Action("receive", "receber pedidos", "download", in_bar=True),
+        Action("refresh", "sincronizar situação", "refresh", in_bar=True),
+    )
+    poll_seconds = 5
+
+    @property
+    def empty(self) -> Empty:  # type: ignore[override]
+        return Empty(
+            "Nenhum pedido chegou ainda",
+            "Ative uma integração com o Kwai; os pedidos aparecem aqui sozinhos em segundos.",
+            Link("Abrir Integrações", reverse("kwai:stores"), "plug"),
+        )
+
+    def queryset(self) -> QuerySet[KwaiOrder]:
+        rows = KwaiOrder.objects.visible_to(user_of(self.request))
+        return rows.select_related("store", "order").defer("payload", "payload_bytes")
+
+    def page_links(self) -> list[Link]:
+        return [Link("Vincular itens", reverse("kwai:links"), "link")]
+
+    def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        return kwai_orders_check(action, ids)
+
+    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
+        do = kwai_orders_receive if action == "receive" else kwai_orders_refresh
+        return do(ids=ids, actor=user_of(self.request))
+
+    def decorate(self, objects: list[KwaiOrder]) -> None:
+        for row in objects:
+            row.status_text = status_label(row.remote_status)  # type: ignore[attr-defined]
+            row.shown_state = KwaiOrderState(row.state)  # type: ignore[attr-defined]
+
+    def row_label(self, obj: KwaiOrder) -> str:
+        return obj.external_id
+
+    def row_url(self, obj: KwaiOrder) -> str:
+        return reverse("kwai:order", args=[obj.pk])
+
+
+@require_safe
+def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """What Kwai answered, and why the order is where it is."""
+    rows = KwaiOrder.objects.visible_to(user_of(request)).select_related("store", "order")
+    row = get_object_or_404(rows, pk=pk)
+    try:
+        payload = json.dumps(payload_read(row), ensure_ascii=False, indent=2)
+    except ValueError:
+        payload = "A resposta passou de 1 MB e foi guardada cortada."
+    context = {
+        "row": row,
+        "state": KwaiOrderState(row.state),
+        "status_text": status_label(row.remote_status),
+        "payload": payload,
+        "waiting_for": row.waiting_for.filter(sku__isnull=True),
+    }
+    return render(request, "kwai/order.html", context)

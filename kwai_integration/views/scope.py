@@ -1,0 +1,50 @@
+"""Rows of Kwai a user may reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from erp.accounts.models import Store, User
+from kwai_integration.outbound.wishes import CHANNEL_KEY
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+View = Callable[..., HttpResponse]
+
+
+def user_of(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def kwai_stores(request: HttpRequest) -> QuerySet[Store]:
+    """Kwai stores the user may see, with their connection."""
+    rows = Store.objects.visible_to(user_of(request)).filter(channel=CHANNEL_KEY)
+    return rows.select_related("kwai_account", "kwai_settings", "company").order_by("name")
+
+
+def store_choices(request: HttpRequest) -> list[tuple[Any, Any]]:
+    """Choices of the filter *loja virtual*: pickers see only ACTIVE stores."""
+    return list(kwai_stores(request).active().values_list("pk", "name"))
+
+
+def at_public_address(view: View) -> View:
+    """Under another loopback name the session cookie would be lost on the way back from Kwai, so the
+    page moves to PUBLIC_URL first (contract section 2)."""
+
+    @wraps(view)
+    def moved(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        public = urlsplit(settings.PUBLIC_URL)
+        here = urlsplit(f"//{request.get_host()}")
+        elsewhere = (here.hostname, here.port) != (public.hostname, public.port)
+        if request.method == "GET" and elsewhere and here.hostname in LOOPBACK:
+            return redirect(settings.PUBLIC_URL + request.get_full_path())
+        return view(request, *args, **kwargs)
+
+    return moved
