@@ -8,7 +8,8 @@ from typing import Any
 from erp.accounts.models import Store, User
 from erp.channels import Action, Badge, Facts, Outcome, Panel, RowResult
 from erp.outbox.statuses import Origin
-from kwai_integration.inbound.refresh import kwai_orders_check, kwai_orders_refresh
+from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
+from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound import badges, wishes
 
@@ -39,7 +40,7 @@ class KwaiChannel(Facts):
     def check(self, action: Action, ids: Sequence[int]) -> dict[int, str]:
         if action is Action.REFRESH_STATUS:
             orders = _kwai_orders(ids)
-            reasons = kwai_orders_check("refresh", [kwai_id for kwai_id in orders.values()])
+            reasons = kwai_orders_check(KwaiOrderAction.REFRESH, list(orders.values()))
             return {order_id: reasons.get(kwai_id, "") for order_id, kwai_id in orders.items()}
         rows, problem = CHECKS[action]
         return {row.pk: problem(row) for row in rows(ids)}

@@ -16,7 +16,8 @@ from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Link,
 from kwai_integration.client.codes import ORDER_STATUSES, status_label
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.receive import kwai_orders_receive
-from kwai_integration.inbound.refresh import kwai_orders_check, kwai_orders_refresh
+from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
+from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.views.scope import store_choices, user_of
 
@@ -78,7 +79,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         return [Link("Vincular itens", reverse("kwai:links"), "link")]
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
-        return kwai_orders_check(action, ids)
+        return kwai_orders_check(KwaiOrderAction(action), ids)
 
     def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
         do = kwai_orders_receive if action == "receive" else kwai_orders_refresh
