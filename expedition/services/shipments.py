@@ -226,7 +226,7 @@ def _delivery_result(pk: int, problem: str, is_delivered: bool) -> RowResult:
 
 @transaction.atomic
 def shipments_mark_delivered(
-    *, shipment_ids: Sequence[int], delivered_at: datetime | None = None, actor: User | None = None
+    *, shipment_ids: Sequence[int], at: datetime | None = None, actor: User | None = None
 ) -> set[int]:
     """The marketplace has confirmed the delivery: shipment and order say so. Returns the ids that changed.
 
@@ -235,7 +235,7 @@ def shipments_mark_delivered(
     """
     shipments = shipments_lock(shipment_ids).values()
     moving = [each for each in shipments if each.is_on_the_way]
-    _delivered(moving, at=delivered_at or timezone.now(), actor=actor)
+    _delivered(moving, at=at or timezone.now(), actor=actor)
     return {each.pk for each in moving}
 
 

@@ -1,0 +1,129 @@
+"""The three things a shipment asks of its marketplace: tracking, access key, delivered.
+
+One function greys the menu and refuses the command, so that both say the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from erp import channels
+from erp.accounts.models import User
+from erp.channels import Action, Badge, RowResult
+from expedition.models import Shipment
+from expedition.rules import delivery_problem
+from expedition.services import shipments_deliver
+from expedition.services.rows import refused
+
+SEND_TRACKING, SEND_INVOICE, DELIVER = "send_tracking", "send_invoice", "deliver"
+
+NOT_CONCLUDED = "Conclua a expedição antes de enviar o código de rastreio."
+NO_INVOICE = "O pedido não tem NF-e autorizada. Importe a NF-e em Notas fiscais."
+NO_MEMBERS = "O agrupamento está vazio."
+
+
+def reasons(name: str, shipments: Sequence[Shipment]) -> dict[int, str]:
+    """Per shipment why `name` cannot be done, or an empty text; a constant number of queries."""
+    return _REASONS[name](shipments) if shipments else {}
+
+
+def group_reasons(name: str, members: Mapping[int, Sequence[Shipment]], ids: Sequence[int]) -> dict[int, str]:
+    """A group may when one of its members may; else it says what the first one lacks."""
+    by_shipment = reasons(name, [each for own in members.values() for each in own])
+    return {pk: _group_reason([by_shipment[each.pk] for each in members.get(pk, ())]) for pk in ids}
+
+
+def run(name: str, shipments: Sequence[Shipment], actor: User) -> list[RowResult]:
+    """Do `name`; one named result per shipment, in their order."""
+    blocked = {pk: reason for pk, reason in _own_reasons(name, shipments).items() if reason}
+    able = [shipment for shipment in shipments if shipment.pk not in blocked]
+    results = {row.id: row for row in _RUNS[name](able, actor)} if able else {}
+    rows = [results.get(each.pk) or refused(each.pk, blocked[each.pk]) for each in shipments]
+    return [named(row, each) for row, each in zip(rows, shipments, strict=True)]
+
+
+def group_badges(shipments: Sequence[Shipment], badges: Mapping[int, Sequence[Badge]]) -> list[Badge]:
+    """The markers of the members as one line: *rastreio enviado 3/5*, without the count when all have it."""
+    counted = Counter(
+        (badge.label, badge.colour, badge.icon) for each in shipments for badge in badges[each.order_id]
+    )
+    total = len(shipments)
+    return [
+        Badge(label if count >= total else f"{label} {count}/{total}", colour, icon)
+        for (label, colour, icon), count in counted.items()
+    ]
+
+
+def _group_reason(found: Sequence[str]) -> str:
+    if not found:
+        return NO_MEMBERS
+    return found[0] if all(found) else ""
+
+
+def _own_reasons(name: str, shipments: Sequence[Shipment]) -> dict[int, str]:
+    """What this room itself knows against it, before the marketplace is asked."""
+    if name == SEND_TRACKING:
+        return {each.pk: NOT_CONCLUDED if each.has_channel and each.is_pending else "" for each in shipments}
+    if name == SEND_INVOICE:
+        return {each.pk: NO_INVOICE if each.has_channel and each.lacks_invoice else "" for each in shipments}
+    return {}
+
+
+def _tracking_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
+    asked = channels.check(Action.SEND_TRACKING, [each.pk for each in shipments])
+    own = _own_reasons(SEND_TRACKING, shipments)
+    return {pk: own[pk] or reason for pk, reason in asked.items()}
+
+
+def _invoice_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
+    own = _own_reasons(SEND_INVOICE, shipments)
+    asked = channels.check(Action.SEND_INVOICE, [each.invoice_id for each in shipments if each.invoice_id])
+    missing = channels.NO_CHANNEL
+    return {
+        each.pk: own[each.pk] or (asked[each.invoice_id] if each.invoice_id else missing)
+        for each in shipments
+    }
+
+
+def _delivery_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
+    asked = channels.check(Action.CONFIRM_DELIVERY, [each.pk for each in shipments if each.has_channel])
+    return {each.pk: asked[each.pk] if each.has_channel else delivery_problem(each) for each in shipments}
+
+
+def _tracking_run(shipments: Sequence[Shipment], actor: User) -> list[RowResult]:
+    return channels.run(Action.SEND_TRACKING, [each.pk for each in shipments], user=actor)
+
+
+def _invoice_run(shipments: Sequence[Shipment], actor: User) -> list[RowResult]:
+    """The command takes invoices; its answers are told per shipment."""
+    invoices = [each.invoice_id for each in shipments if each.invoice_id]
+    rows = {row.id: row for row in channels.run(Action.SEND_INVOICE, invoices, user=actor)}
+    return [
+        RowResult(each.pk, rows[each.invoice_id].outcome, rows[each.invoice_id].text)
+        if each.invoice_id
+        else refused(each.pk, channels.NO_CHANNEL)
+        for each in shipments
+    ]
+
+
+def _delivery_run(shipments: Sequence[Shipment], actor: User) -> list[RowResult]:
+    return shipments_deliver(shipment_ids=[each.pk for each in shipments], actor=actor)
+
+
+def named(row: RowResult, shipment: Shipment) -> RowResult:
+    """The answer as screens show it: with the shipment's name and page."""
+    label = f"{shipment} · pedido {shipment.order.number}"
+    return RowResult(shipment.pk, row.outcome, row.text, label, shipment.get_absolute_url())
+
+
+_REASONS: dict[str, Callable[[Sequence[Shipment]], dict[int, str]]] = {
+    SEND_TRACKING: _tracking_reasons,
+    SEND_INVOICE: _invoice_reasons,
+    DELIVER: _delivery_reasons,
+}
+_RUNS: dict[str, Callable[[Sequence[Shipment], User], list[RowResult]]] = {
+    SEND_TRACKING: _tracking_run,
+    SEND_INVOICE: _invoice_run,
+    DELIVER: _delivery_run,
+}

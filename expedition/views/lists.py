@@ -1,0 +1,229 @@
+"""*Expedição*: one address, seen by groups or by orders."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import Count, Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+
+from erp import channels
+from erp.channels import RowResult
+from erp.sales.models import ShippingKind, ShippingMethod
+from erp.web.lists import Action, ChoiceFilter, Column, Empty, Link, ListPage, Tab
+from expedition import marketplace
+from expedition.models import (
+    GroupStatus,
+    Package,
+    Shipment,
+    ShipmentGroup,
+    ShipmentQuerySet,
+    ShipmentStatus,
+)
+from expedition.rules import code_canonical
+from expedition.views.requests import company_id_of, id_of, shipments_of, user_of
+
+BY_ORDERS = "pedidos"
+ACTIONS = (
+    Action(marketplace.SEND_TRACKING, "enviar código de rastreio para o e-commerce", "send"),
+    Action(marketplace.SEND_INVOICE, "enviar chave de acesso para o e-commerce", "key"),
+    Action(
+        marketplace.DELIVER,
+        "marcar pedidos como entregue",
+        "circle-check",
+        confirm="Marcar como entregue? O e-commerce recebe a confirmação de entrega.",
+    ),
+)
+
+
+def expedition_list(request: HttpRequest) -> HttpResponseBase:
+    """The filter *Agrupamentos* chooses which of the two lists answers."""
+    by_orders = request.GET.get("agrupamentos") == BY_ORDERS
+    return (ShipmentList if by_orders else GroupList).as_view()(request)
+
+
+def methods_of(request: HttpRequest) -> list[tuple[str, str]]:
+    """Choices of *forma de envio*: every kind, then the company's methods that are not named like one."""
+    kinds = [(str(kind.value), str(kind.label)) for kind in ShippingKind]
+    own = ShippingMethod.objects.filter(company_id=company_id_of(request)).order_by("name")
+    taken = {label.casefold() for _, label in kinds}
+    return kinds + [(str(each.pk), each.name) for each in own if each.name.casefold() not in taken]
+
+
+def _group_method(value: str) -> Q:
+    if (pk := id_of(value)) is not None:
+        return Q(shipping_method_id=pk)
+    return Q(shipping_method__kind=value)
+
+
+def _shipment_method(value: str) -> Q:
+    if (pk := id_of(value)) is not None:
+        return Q(method_id=pk)
+    return Q(method_id__in=ShippingMethod.objects.filter(kind=value).values("pk"))
+
+
+def _view_filter() -> ChoiceFilter:
+    return ChoiceFilter(
+        "agrupamentos",
+        "Agrupamentos",
+        lambda value: Q(),
+        choices=((BY_ORDERS, "visão por pedidos"),),
+        all_label="visão por agrupamentos",
+    )
+
+
+def shipments_matching(text: str) -> Q:
+    """Shipments whose number, order, marketplace number, access key or tracking code is `text`."""
+    condition = Q(order__external_id=text) | Q(invoice__access_key="".join(text.split()))
+    condition |= Q(pk__in=Package.objects.filter(tracking_code=code_canonical(text)).values("shipment_id"))
+    if (number := id_of(text)) is not None:
+        condition |= Q(number=number) | Q(order__number=number)
+    return condition
+
+
+class ExpeditionList(ListPage[Any]):
+    title = "Expedição"
+    pretitle = "Vendas"
+    search_label = "nº de expedição, pedido, nº no Kwai ou rastreio"
+    search_fields = ("number",)
+    actions = ACTIONS
+
+    def page_links(self) -> Sequence[Link]:
+        return (
+            Link("ler códigos", reverse("expedition:scan"), "barcode"),
+            Link("importar códigos", reverse("expedition:tracking_import"), "upload"),
+            Link("incluir expedição", reverse("expedition:include"), "plus", primary=True),
+        )
+
+    def _is_filtered(self) -> bool:
+        """Choosing how to look at the list takes nothing out of it."""
+        return bool(self._search_text() or self.request.GET.get("forma"))
+
+    def row_url(self, obj: Model) -> str:
+        return str(obj.get_absolute_url())  # type: ignore[attr-defined]
+
+
+class GroupList(ExpeditionList):
+    noun = "agrupamento"
+    columns = (
+        Column("Número"),
+        Column("Data de emissão", css="d-none d-md-table-cell"),
+        Column("Forma de envio"),
+        Column("Objetos", numeric=True),
+        Column("Situação"),
+        Column("No e-commerce", css="d-none d-md-table-cell"),
+    )
+    row_template = "expedition/group_row.html"
+    page_size = 25
+    tabs = (
+        Tab("todas", "todas"),
+        Tab("pendentes", "pendentes", Q(status=GroupStatus.OPEN)),
+        Tab("concluidas", "concluídas", Q(status=GroupStatus.CONCLUDED)),
+    )
+    filters = (_view_filter(), ChoiceFilter("forma", "Forma de envio", _group_method, choices=methods_of))
+
+    @property
+    def empty(self) -> Empty:  # type: ignore[override]
+        return Empty(
+            "Nenhum agrupamento",
+            "Inclua pedidos em uma PLP ou coleta. Os que aguardam estão em visão por pedidos.",
+            Link("incluir expedição", reverse("expedition:include"), "plus"),
+        )
+
+    def queryset(self) -> QuerySet[ShipmentGroup]:
+        return ShipmentGroup.objects.visible_to(user_of(self.request)).select_related("shipping_method")
+
+    def search_condition(self, text: str) -> Q:
+        if not text:
+            return Q()
+        found = shipments_of(self.request).filter(shipments_matching(text), group__isnull=False)
+        condition = Q(pk__in=found.values("group_id"))
+        if (number := id_of(text)) is not None:
+            condition |= Q(number=number)
+        return condition
+
+    def decorate(self, objects: list[ShipmentGroup]) -> None:
+        self.members = self._members([group.pk for group in objects])
+        orders = [each.order_id for own in self.members.values() for each in own]
+        badges = channels.badges(orders)
+        counts = dict(
+            Shipment.objects.filter(group__in=objects).values_list("group").annotate(count=Count("pk"))
+        )
+        for group in objects:
+            group.size = counts.get(group.pk, 0)  # type: ignore[attr-defined]
+            group.markers = marketplace.group_badges(self.members[group.pk], badges)  # type: ignore[attr-defined]
+
+    def _members(self, ids: Sequence[int]) -> Mapping[int, list[Shipment]]:
+        """The shipments the user may see, by group; cancelled ones are asked nothing any more."""
+        members: dict[int, list[Shipment]] = defaultdict(list)
+        for shipment in shipments_of(self.request).active().filter(group__in=ids).order_by("number"):
+            members[shipment.group_id or 0].append(shipment)
+        return members
+
+    def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        return marketplace.group_reasons(action, self.members, ids)
+
+    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult] | HttpResponse:
+        members = self._members(ids)
+        shipments = [shipment for pk in ids for shipment in members[pk]]
+        return marketplace.run(action, shipments, user_of(self.request))
+
+
+class ShipmentList(ExpeditionList):
+    noun = "expedição"
+    columns = (
+        Column("Nº de expedição"),
+        Column("Pedido"),
+        Column("NF-e", css="d-none d-lg-table-cell"),
+        Column("Forma de envio", css="d-none d-md-table-cell"),
+        Column("Rastreio"),
+        Column("Agrupamento", css="d-none d-xl-table-cell"),
+        Column("Data prevista", css="d-none d-xl-table-cell"),
+        Column("Situação"),
+        Column("No e-commerce", css="d-none d-md-table-cell"),
+    )
+    row_template = "expedition/shipment_row.html"
+    tabs = (
+        Tab("todas", "todas"),
+        Tab("pendentes", "pendentes", Q(status=ShipmentStatus.PENDING)),
+        Tab(
+            "concluidas",
+            "concluídas",
+            Q(status__in=[ShipmentStatus.CONCLUDED, ShipmentStatus.DELIVERED]),
+        ),
+    )
+    filters = (_view_filter(), ChoiceFilter("forma", "Forma de envio", _shipment_method, choices=methods_of))
+
+    @property
+    def empty(self) -> Empty:  # type: ignore[override]
+        return Empty(
+            "Nenhum pedido na expedição",
+            "Uma NF-e autorizada e vinculada abre a expedição do pedido. Outros podem ser incluídos.",
+            Link("incluir expedição", reverse("expedition:include"), "plus"),
+        )
+
+    def queryset(self) -> ShipmentQuerySet:
+        return shipments_of(self.request).with_method()
+
+    def search_condition(self, text: str) -> Q:
+        return shipments_matching(text) if text else Q()
+
+    def row_label(self, obj: Shipment) -> str:
+        return f"{obj} · pedido {obj.order.number}"
+
+    def decorate(self, objects: list[Shipment]) -> None:
+        self.shown = {shipment.pk: shipment for shipment in objects}
+        badges = channels.badges([shipment.order_id for shipment in objects])
+        for shipment in objects:
+            shipment.markers = badges[shipment.order_id]  # type: ignore[attr-defined]
+
+    def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        return marketplace.reasons(action, [self.shown[pk] for pk in ids])
+
+    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult] | HttpResponse:
+        found = {shipment.pk: shipment for shipment in self.queryset().filter(pk__in=ids)}
+        return marketplace.run(action, [found[pk] for pk in ids], user_of(self.request))

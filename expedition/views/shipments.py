@@ -1,0 +1,104 @@
+"""The page of one shipment: packages, carrier, expected date, cancelling."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from erp import channels
+from erp.channels import Outcome, RowResult
+from expedition.forms import ExpectedDeliveryForm, ShipmentCarrierForm
+from expedition.models import Shipment
+from expedition.rules import cancel_problem, change_problem
+from expedition.services import (
+    expected_delivery_set,
+    packages_set,
+    shipment_cancel,
+    shipments_carrier_set,
+)
+from expedition.services.tracking import MOST_PACKAGES
+from expedition.views.requests import company_id_of, may_operate, shipment_or_404, user_of
+
+INVALID = "Confira os campos e salve de novo."
+
+
+@require_safe
+def shipment_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    return _shipment_page(request, shipment_or_404(request, pk))
+
+
+@require_POST
+def shipment_packages(request: HttpRequest, pk: int) -> HttpResponse:
+    """Save the packages as typed; *incluir volume* saves them with one more field."""
+    shipment = shipment_or_404(request, pk)
+    codes = request.POST.getlist("code")[: MOST_PACKAGES + 1]
+    if "add" in request.POST:
+        return _shipment_page(request, shipment, codes=[*codes, ""])
+    kept = codes[:1] + [code for code in codes[1:] if code.strip()]
+    row = packages_set(shipment_id=shipment.pk, tracking_codes=kept, actor=user_of(request))
+    if row.outcome is Outcome.REFUSED:
+        return _shipment_page(request, shipment, codes=codes, problem=row.text)
+    return _answered(request, shipment, row)
+
+
+@require_POST
+def shipment_carrier(request: HttpRequest, pk: int) -> HttpResponse:
+    shipment = shipment_or_404(request, pk)
+    form = ShipmentCarrierForm(request.POST, company_id=company_id_of(request))
+    if not form.is_valid():
+        messages.error(request, INVALID)
+        return redirect(shipment)
+    method, carrier = form.cleaned_data["shipping_method"], form.cleaned_data["carrier"]
+    rows = shipments_carrier_set(
+        shipment_ids=[shipment.pk],
+        shipping_method_id=method.pk if method else None,
+        carrier_id=carrier.pk if carrier else None,
+        actor=user_of(request),
+    )
+    return _answered(request, shipment, rows[0])
+
+
+@require_POST
+def shipment_expected(request: HttpRequest, pk: int) -> HttpResponse:
+    shipment = shipment_or_404(request, pk)
+    form = ExpectedDeliveryForm(request.POST)
+    form.fields["expected_on"].required = False
+    if not form.is_valid():
+        messages.error(request, "Informe uma data válida.")
+        return redirect(shipment)
+    rows = expected_delivery_set(
+        shipment_ids=[shipment.pk], expected_on=form.cleaned_data["expected_on"], actor=user_of(request)
+    )
+    return _answered(request, shipment, rows[0])
+
+
+@require_POST
+def shipment_cancel_view(request: HttpRequest, pk: int) -> HttpResponse:
+    shipment = shipment_or_404(request, pk)
+    return _answered(request, shipment, shipment_cancel(shipment_id=shipment.pk, actor=user_of(request)))
+
+
+def _answered(request: HttpRequest, shipment: Shipment, row: RowResult) -> HttpResponse:
+    note = messages.error if row.outcome is Outcome.REFUSED else messages.success
+    note(request, row.text)
+    return redirect(shipment)
+
+
+def _shipment_page(
+    request: HttpRequest, shipment: Shipment, codes: list[str] | None = None, problem: str = ""
+) -> HttpResponse:
+    initial = {"shipping_method": shipment.shipping_method_id, "carrier": shipment.carrier_id}
+    context = {
+        "shipment": shipment,
+        "codes": codes or [package.tracking_code for package in shipment.packages.all()] or [""],
+        "problem": problem,
+        "markers": channels.badges([shipment.order_id])[shipment.order_id],
+        "carrier_form": ShipmentCarrierForm(initial=initial, company_id=company_id_of(request)),
+        "carrier_problem": change_problem(shipment),
+        "expected_form": ExpectedDeliveryForm(initial={"expected_on": shipment.expected_delivery_on}),
+        "cancel_problem": cancel_problem(shipment),
+        "may_operate": may_operate(request),
+    }
+    return render(request, "expedition/shipment.html", context)
