@@ -6,6 +6,7 @@ meets a lock held by another thread.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging.handlers
 import os
@@ -112,12 +113,12 @@ class Supervisor:
             env=dict(self.environment),
             # Its own session: a Ctrl-C in the terminal reaches only the supervisor, which stops all in order.
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509
+            preexec_fn=_die_with_parent,
         )
         child.started_at = time.monotonic()
-        assert child.process.stdout is not None
-        os.set_blocking(child.process.stdout.fileno(), False)
-        self._selector.register(child.process.stdout, selectors.EVENT_READ, child)
+        if child.process.stdout:
+            os.set_blocking(child.process.stdout.fileno(), False)
+            self._selector.register(child.process.stdout, selectors.EVENT_READ, child)
 
     def _mourn(self, child: Child, code: int, now: float) -> None:
         self._close(child)
@@ -131,11 +132,12 @@ class Supervisor:
         child.delay = min(child.delay * 2, LONGEST_DELAY_SECONDS)
 
     def _close(self, child: Child) -> None:
-        assert child.process is not None and child.process.stdout is not None  # noqa: PT018
-        self._drain(child, child.process.stdout)
-        if child.process.stdout in self._selector.get_map():
-            self._selector.unregister(child.process.stdout)
-        child.process.stdout.close()
+        pipe = child.process.stdout if child.process else None
+        if pipe:
+            self._drain(child, pipe)
+            if pipe in self._selector.get_map():
+                self._selector.unregister(pipe)
+            pipe.close()
         child.process = None
 
     def _announce(self) -> None:
@@ -256,7 +258,5 @@ def _alive(child: Child) -> bool:
 def _signal(child: Child, number: int) -> None:
     if child.process is None:
         return
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.process.pid, number)
-    except ProcessLookupError:
-        pass

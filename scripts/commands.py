@@ -116,8 +116,8 @@ def lock(rest: Sequence[str]) -> int:
 
 
 def _compile(*arguments: str, text: str = "") -> int:
-    shape = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header", "-q")
-    command = [str(VENV / "bin" / "uv"), "pip", "compile", *shape, *arguments]
+    shape = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate", "--no-header")
+    command = [str(VENV / "bin" / "uv"), "pip", "compile", "-q", *shape, *arguments]
     return subprocess.run(command, cwd=ROOT, input=text, text=True, check=False).returncode
 
 

@@ -20,6 +20,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 VAR = ROOT / "var"
 ENV_FILE = ROOT / ".env"
+ENV_HEADER = "# Configuração deste ERP; cada nome está em .env.example.\n"
 SETUP_LOG = VAR / "log" / "setup.log"
 
 RUN_LOCK = "requirements.lock"
@@ -145,7 +146,7 @@ def env_file_complete() -> None:
 
 
 def env_file_add(values: dict[str, str]) -> None:
-    text = ENV_FILE.read_text() if ENV_FILE.exists() else "# Configuração deste ERP; cada nome está em .env.example.\n"
+    text = ENV_FILE.read_text() if ENV_FILE.exists() else ENV_HEADER
     missing = {name: value for name, value in values.items() if name not in env_names(text)}
     if not missing:
         return

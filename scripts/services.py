@@ -84,8 +84,9 @@ def _own_cluster() -> Iterator[str]:
         if prefix:
             shutil.chown(folder, user)
         data = f"{folder}/data"
-        _quiet([*prefix, f"{programs}/initdb", "-D", data, "-U", user, "-A", "trust", "-E", "UTF8", "--no-sync"])
-        options = f"-k {folder} -c listen_addresses= -c fsync=off -c synchronous_commit=off -c max_connections=60"
+        shape = ["-U", user, "-A", "trust", "-E", "UTF8", "--no-sync"]
+        _quiet([*prefix, f"{programs}/initdb", "-D", data, *shape])
+        options = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=60"
         start = [f"{programs}/pg_ctl", "-D", data, "-l", f"{folder}/log", "-w", "-o", options, "start"]
         _quiet([*prefix, *start])
         try:
@@ -99,7 +100,9 @@ def _postgres_programs() -> Path:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     on_path = shutil.which("initdb")
     if not found and not on_path:
-        raise ServiceMissing("O PostgreSQL não foi encontrado: instale o pacote postgresql ou defina DATABASE_URL.")
+        raise ServiceMissing(
+            "O PostgreSQL não foi encontrado: instale o pacote postgresql ou defina DATABASE_URL."
+        )
     return (found[-1] if found else Path(str(on_path))).parent
 
 

@@ -16,7 +16,7 @@ from erp.accounts.models import Company, FiscalEnvironment, Role, Store, StoreLi
 # What no test may skip in CI: there a missing browser or database is a failure, not a skip.
 MUST_RUN = os.environ.get("CI") == "true" or bool(os.environ.get("KWAI_REQUIRE_SERVICES"))
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
-PASSWORD = "correct-horse-battery"  # noqa: S105
+PASSWORD = "correct-horse-battery"
 
 
 def missing(reason: str) -> None:
@@ -50,7 +50,9 @@ def browser_type_launch_args(
 ) -> Iterator[dict[str, Any]]:
     """Debian's chromium, never a download. The database exists before the browser's event loop does."""
     if not CHROMIUM:
-        missing("chromium não encontrado: instale o pacote `chromium` (apt-get install chromium) ou defina CHROMIUM")
+        missing(
+            "chromium não encontrado: instale o pacote `chromium` (apt-get install chromium) ou defina CHROMIUM"
+        )
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     yield browser_type_launch_args | {
         "executable_path": CHROMIUM,

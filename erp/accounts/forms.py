@@ -11,9 +11,10 @@ from erp.accounts.models import Company, FiscalEnvironment, User
 from erp.documents import STATES, DocumentInvalid, cnpj_parse
 
 
-class CompanySetupForm(forms.ModelForm):
+class CompanySetupForm(forms.ModelForm[Company]):
     state_code = forms.ChoiceField(
-        label="UF", choices=[("", "Escolha"), *((code, f"{code} – {name}") for code, (_, name) in STATES.items())]
+        label="UF",
+        choices=[("", "Escolha"), *((code, f"{code} – {name}") for code, (_, name) in STATES.items())],
     )
     tax_id = forms.CharField(label="CNPJ", max_length=18, help_text="Com ou sem pontuação.")
     fiscal_environment = forms.ChoiceField(
@@ -34,7 +35,7 @@ class CompanySetupForm(forms.ModelForm):
             raise forms.ValidationError(str(error), code="invalid") from None
 
 
-class AdministratorForm(forms.ModelForm):
+class AdministratorForm(forms.ModelForm[User]):
     email = forms.EmailField(label="E-mail")
     password = forms.CharField(
         label="Senha",

@@ -18,9 +18,7 @@ class PermissionMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_view(
-        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
-    ) -> None:
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any) -> None:
         match = request.resolver_match
         if not may(request.user, match.view_name if match else "", request.method or "GET"):  # type: ignore[arg-type]
             raise PermissionDenied

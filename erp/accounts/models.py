@@ -156,9 +156,7 @@ class Store(models.Model):
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="stores")
     name = models.CharField("nome da integração", max_length=80)
     channel = models.CharField(max_length=20, blank=True)
-    lifecycle = models.CharField(
-        max_length=10, choices=StoreLifecycle.choices, default=StoreLifecycle.DRAFT
-    )
+    lifecycle = models.CharField(max_length=10, choices=StoreLifecycle.choices, default=StoreLifecycle.DRAFT)
     created_at = models.DateTimeField(auto_now_add=True)
     activated_at = models.DateTimeField(null=True)
 

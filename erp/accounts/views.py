@@ -30,7 +30,9 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "accounts/setup.html", {"company_form": company, "user_form": administrator})
 
 
-def _finish(request: HttpRequest, company: CompanySetupForm, administrator: AdministratorForm) -> HttpResponse:
+def _finish(
+    request: HttpRequest, company: CompanySetupForm, administrator: AdministratorForm
+) -> HttpResponse:
     data = administrator.cleaned_data
     try:
         user = setup_finish(
@@ -43,7 +45,7 @@ def _finish(request: HttpRequest, company: CompanySetupForm, administrator: Admi
         return _closed(request)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     messages.success(request, "Tudo pronto. O próximo passo é conectar a sua loja em Integrações.")
-    return redirect("home")
+    return redirect("web:home")
 
 
 def _closed(request: HttpRequest) -> HttpResponse:

@@ -155,7 +155,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "home"
+LOGIN_REDIRECT_URL = "web:home"
 LOGOUT_REDIRECT_URL = "login"
 
 AXES_FAILURE_LIMIT = 8
@@ -202,7 +202,6 @@ STORAGES = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
-from erp.settings.background import *  # noqa: E402, F403
-from erp.settings.kwai import *  # noqa: E402, F403
-from erp.settings.logs import *  # noqa: E402, F403
-
+from erp.settings.background import *  # noqa: F403
+from erp.settings.kwai import *  # noqa: F403
+from erp.settings.logs import *  # noqa: F403

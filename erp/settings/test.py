@@ -14,7 +14,7 @@ os.environ.setdefault("KWAI_APP_SECRET", "APPSECRET_demo_0001")
 os.environ.setdefault("KWAI_SIGN_SECRET", "SIGNSECRET_demo_0001")
 os.environ.setdefault("KWAI_MESSAGE_KEY", "AAECAwQFBgcICQoLDA0ODw==")
 
-from erp.settings.base import *  # noqa: E402, F403
+from erp.settings.base import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AXES_ENABLED = False

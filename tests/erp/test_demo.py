@@ -32,10 +32,17 @@ def test_environment_holds_the_sandbox_and_not_the_password(tmp_path: Path) -> N
 def api_url(**environment: str) -> subprocess.CompletedProcess[str]:
     """What a process started with `environment` takes as the platform's address."""
     base = {name: value for name, value in os.environ.items() if not name.startswith(("KWAI_", "ERP_DEMO"))}
-    own = {"ERP_READ_ENV": "0", "SECRET_KEY": "x" * 50, "FIELD_KEYS": "k1:x", "DJANGO_SETTINGS_MODULE": "erp.settings.base"}
+    own = {
+        "ERP_READ_ENV": "0",
+        "SECRET_KEY": "x" * 50,
+        "FIELD_KEYS": "k1:x",
+        "DJANGO_SETTINGS_MODULE": "erp.settings.base",
+    }
     code = "from django.conf import settings; print(settings.KWAI_API_URL)"
     command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", code]
-    return subprocess.run(command, cwd=ROOT, env=base | own | environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, env=base | own | environment, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("0", REAL), ("1", "http://127.0.0.1:8100")])

@@ -86,7 +86,9 @@ def test_a_child_that_keeps_dying_is_started_less_and_less_often(house: House, t
     eventually(lambda: len(pids(tmp_path)) >= 4)
     process.terminate()
     said = process.communicate(timeout=10)[0]
-    delays = [line.split("volta em ")[1].split(" s")[0] for line in said.splitlines() if "parou (código 3)" in line]
+    delays = [
+        line.split("volta em ")[1].split(" s")[0] for line in said.splitlines() if "parou (código 3)" in line
+    ]
     assert delays[:3] == ["0.5", "1", "2"]
 
 
@@ -98,7 +100,9 @@ def test_errors_reach_the_terminal_and_everything_reaches_the_log(house: House, 
         "print('after', flush=True); time.sleep(60)"
     )
     process = house({"one": code})
-    eventually(lambda: "after" in ((tmp_path / "one.log").read_text() if (tmp_path / "one.log").exists() else ""))
+    eventually(
+        lambda: "after" in ((tmp_path / "one.log").read_text() if (tmp_path / "one.log").exists() else "")
+    )
     process.terminate()
     said = process.communicate(timeout=10)[0]
     assert "[one] 2026 ERROR app: no paper" in said

@@ -13,7 +13,14 @@ import pytest
 from scripts import environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SOURCES = ("dev", "scripts", "requirements.lock", "requirements-dev.lock", "requirements-uv.lock", "manage.py")
+SOURCES = (
+    "dev",
+    "scripts",
+    "requirements.lock",
+    "requirements-dev.lock",
+    "requirements-uv.lock",
+    "manage.py",
+)
 
 
 @pytest.fixture
@@ -32,7 +39,9 @@ def dev(folder: Path, *arguments: str, **extra: str) -> subprocess.CompletedProc
     )
 
 
-def test_env_file_gets_what_is_missing_and_keeps_every_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_env_file_gets_what_is_missing_and_keeps_every_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / ".env"
     monkeypatch.setattr(environment, "ENV_FILE", path)
     path.write_text("SECRET_KEY=mine\n# FIELD_KEYS=k1:old\nexport ERP_DEMO=0")
@@ -83,7 +92,9 @@ def test_no_package_index_is_one_sentence(copy: Path) -> None:
     assert not (copy / ".env").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("runuser"), reason="root needs runuser to lose its rights")
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not shutil.which("runuser"), reason="root needs runuser to lose its rights"
+)
 def test_a_folder_without_write_permission_is_one_sentence(copy: Path) -> None:
     copy.chmod(0o555)
     for parent in copy.parents:
@@ -91,7 +102,9 @@ def test_a_folder_without_write_permission_is_one_sentence(copy: Path) -> None:
             parent.chmod(0o755)
     python = "/usr/bin/python3" if os.geteuid() == 0 else sys.executable
     prefix = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
-    answer = subprocess.run([*prefix, python, "dev", "setup"], cwd=copy, capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        [*prefix, python, "dev", "setup"], cwd=copy, capture_output=True, text=True, check=False
+    )
     copy.chmod(0o755)
     assert answer.returncode == 1
     assert answer.stderr.startswith(f"Sem permissão para gravar em {copy}")

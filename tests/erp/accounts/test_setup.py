@@ -74,16 +74,18 @@ def test_forged_and_old_links_are_refused(client: Client) -> None:
     ("field", "value", "text"),
     [
         ("tax_id", "11.222.333/0001-82", "CNPJ inválido"),
-        ("password", "12345678901234", "inteiramente numérica"),
+        ("password", "1234567890", "muito comum"),
         ("password", "curta", "muito curta"),
         ("password", "maria@example.com", "muito parecida"),
         ("repeated", "outra-frase-bem-longa", "As senhas são diferentes"),
         ("state_code", "XX", "Faça uma escolha válida"),
         ("city", "", "obrigatório"),
-        ("email", "maria", "e-mail"),
+        ("email", "maria", "endereço de email"),
     ],
 )
-def test_wrong_answers_are_explained_and_create_nothing(client: Client, field: str, value: str, text: str) -> None:
+def test_wrong_answers_are_explained_and_create_nothing(
+    client: Client, field: str, value: str, text: str
+) -> None:
     answer = client.post(link(), ANSWERS | {field: value})
     assert answer.status_code == 200
     assert text in answer.content.decode()

@@ -73,7 +73,8 @@ class Command(BaseCommand):
         production = Company.objects.filter(fiscal_environment=FiscalEnvironment.PRODUCTION).first()
         if production:
             raise CommandError(
-                f"ERP_DEMO=1 não abre a empresa {production}, que emite notas em produção: use ERP_DEMO=0 no .env."
+                f"ERP_DEMO=1 não abre a empresa {production}, que emite notas em produção: "
+                "use ERP_DEMO=0 no .env."
             )
         password = demo.secrets_read(settings.VAR_DIR)["password"]
         answer = call_command("kwai_demo", password=password, stdout=io.StringIO())
@@ -123,7 +124,8 @@ class Command(BaseCommand):
         yield f"Kwai simulado:  {settings.KWAI_API_URL}/_sandbox/"
         yield f"Usuário:        {self.login}"
         yield f"Senha:          {demo.secrets_read(settings.VAR_DIR)['password']}"
-        yield "\nPróximo passo: entre no ERP, abra Integrações, instale a Kwai Shop e clique em conectar com Kwai."
+        yield "\nPróximo passo: entre no ERP, abra Integrações, instale a Kwai Shop e clique em"
+        yield "conectar com Kwai."
 
     def _real_lines(self) -> Iterator[str]:
         yield f"\nERP:  {settings.PUBLIC_URL}/"
