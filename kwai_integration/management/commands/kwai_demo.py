@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from erp import demo
@@ -24,13 +24,17 @@ USERNAME = "demo"
 class Command(BaseCommand):
     help = "Cria a empresa, o login e os produtos da demonstração (só com ERP_DEMO=1)."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--password", default="", help="senha do login da demonstração")
+
+    def handle(self, *args: Any, **options: Any) -> str:
         if not settings.ERP_DEMO:
             raise CommandError("A demonstração está desligada: ponha ERP_DEMO=1 no arquivo .env.")
         with transaction.atomic():
             company = Company.objects.filter(tax_id=TAX_ID).first() or _company()
-            _user(company)
+            _user(company, options["password"] or demo.secrets_read(settings.VAR_DIR)["password"])
             _products(company)
+        return USERNAME
 
 
 def _company() -> Company:
@@ -44,11 +48,10 @@ def _company() -> Company:
     )
 
 
-def _user(company: Company) -> None:
+def _user(company: Company, password: str) -> None:
     user, _ = User.objects.get_or_create(
         username=USERNAME, defaults={"company": company, "role": Role.ADMIN, "first_name": "Demonstração"}
     )
-    password = demo.secrets_read(settings.VAR_DIR)["password"]
     if not user.check_password(password):
         user.set_password(password)
         user.save(update_fields=["password"])
