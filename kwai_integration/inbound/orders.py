@@ -124,21 +124,32 @@ def orders_follow(incoming: Sequence[Incoming], rules: Rules, actor: User | None
     return {order_id: bool(batch.changes[order_id]) or order_id in moved for order_id in orders}
 
 
-def situations_apply(incoming: Iterable[Incoming], rules: Rules, actor: User | None) -> set[int]:
-    """Move orders to the ERP situation of their remote code; the ids of those that moved. Monotonic
-    unless the store allows going back; a code nobody mapped moves nothing."""
+def situations_apply(incoming: Sequence[Incoming], rules: Rules, actor: User | None) -> set[int]:
+    """Move orders to the ERP situation of their remote code; the ids of those that moved."""
+    told = [
+        (entry.row.order_id, entry.row.store_id, entry.mapped.remote_status)
+        for entry in incoming
+        if entry.row.order_id
+    ]
+    moved = situations_set(told, rules, actor)
+    _cancelled_at_write(incoming, moved)
+    return moved
+
+
+def situations_set(told: Iterable[tuple[int, int, str]], rules: Rules, actor: User | None) -> set[int]:
+    """Order id, store id and remote code -> the ids that moved. Monotonic unless the store allows going
+    back; a code nobody mapped moves nothing. Call inside a transaction."""
     wanted: dict[bool, dict[int, OrderStatus]] = {False: {}, True: {}}
-    for entry in incoming:
-        status = rules.situation(entry.row.store_id, entry.mapped.remote_status)
-        if status is not None and entry.row.order_id:
-            wanted[entry.row.store_id in rules.going_back][entry.row.order_id] = status
+    for order_id, store_id, remote_status in told:
+        status = rules.situation(store_id, remote_status)
+        if status is not None:
+            wanted[store_id in rules.going_back][order_id] = status
     moved: set[int] = set()
     for backwards, targets in wanted.items():
         if targets:
             moved |= orders_status_set(
                 wanted=targets, actor=actor, reason="informada pelo Kwai", backwards=backwards
             )
-    _cancelled_at_write(incoming, moved)
     return moved
 
 

@@ -11,7 +11,7 @@ class KwaiSettings(models.Model):
     store = models.OneToOneField(
         Store, on_delete=models.CASCADE, primary_key=True, related_name="kwai_settings"
     )
-    # Read by inbound.stage: receive right after staging, without a click.
+    # Read by inbound.poll and inbound.plan: receive right after staging, without a click.
     auto_receive = models.BooleanField("sincronização automática dos pedidos", default=False)
     # Read by inbound.receive when the platform's situation lies behind ours.
     allow_backwards = models.BooleanField("permite retroceder situação dos pedidos", default=False)

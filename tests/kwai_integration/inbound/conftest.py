@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import copy
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from erp.accounts.models import Company, Store
 from erp.catalog.models import Product, Sku
+from kwai_integration.client import gateway
 from kwai_integration.client.codes import DEFAULT_STATUS_ROLES
-from kwai_integration.models import KwaiSettings, StatusMapping
+from kwai_integration.connection import account_store_pair
+from kwai_integration.inbound.poll import PollResult, store_poll
+from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings, StatusMapping, SyncCursor
 from kwai_integration.setup.stores import DEFAULT_SITUATIONS
+from kwai_sandbox.server import RunningSandbox, running
 
 FETCHED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 UPDATED_MS = 1_795_000_000_000
@@ -89,3 +96,65 @@ def kwai_store(store: Store) -> Store:
 @pytest.fixture
 def sku(company: Company) -> Sku:
     return sku_make(company, "SKU-1")
+
+
+MERCHANT = "700000000000000001"
+
+
+@dataclass
+class Kwai:
+    """The emulator with one seller, and our store connected to it."""
+
+    sandbox: RunningSandbox
+    store: Store
+
+    def orders(self, count: int = 1, **fields: Any) -> list[str]:
+        """Create orders of two SKU-1 each; `overrides` and the other fields go to the emulator."""
+        body = {
+            "merchantId": MERCHANT,
+            "count": count,
+            "skus": [{"number": "SKU-1", "quantity": 2}],
+            **fields,
+        }
+        created: list[str] = self.sandbox.control("POST", "orders", body)["orderIds"]
+        return created
+
+    def change(self, order_id: str, **fields: Any) -> None:
+        self.sandbox.control("PATCH", f"orders/{order_id}", fields)
+
+    def fault(self, kind: str, call: str, **fields: Any) -> None:
+        path = {"list": "queryOrderList", "details": "queryOrderDetails"}[call]
+        self.sandbox.control("PUT", "faults", {"path": path, "kind": kind, "rate": 1, **fields})
+
+    def calls(self, path: str) -> int:
+        paths = self.sandbox.control("GET", "stats")["paths"]
+        return sum(counts["total"] for name, counts in paths.items() if name.endswith(path))
+
+    def due(self) -> None:
+        SyncCursor.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+
+    def poll(self) -> PollResult:
+        """Poll now, whenever it would be due."""
+        self.due()
+        result = store_poll(self.store.pk)
+        assert result is not None
+        return result
+
+    @property
+    def cursor(self) -> SyncCursor:
+        return SyncCursor.objects.get(pk=self.store.pk)
+
+
+@pytest.fixture
+def kwai(kwai_store: Store, settings: Any) -> Iterator[Kwai]:
+    """A connected, polled store; its history reaches one hour back."""
+    with running() as sandbox:
+        settings.KWAI_API_URL = sandbox.url
+        sandbox.control("POST", "merchants", {"merchantId": MERCHANT, "shopName": "Loja"})
+        code = sandbox.control("POST", "grants", {"merchantId": MERCHANT})["code"]
+        account = KwaiAccount(store=kwai_store, merchant_id=MERCHANT, health=ConnectionHealth.OK)
+        account_store_pair(account, gateway.exchange_code(gateway.client_config(), code=code))
+        account.save()
+        now = timezone.now()
+        SyncCursor.objects.create(store=kwai_store, watermark=now - timedelta(hours=1), due_at=now)
+        yield Kwai(sandbox, kwai_store)

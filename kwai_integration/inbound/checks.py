@@ -1,0 +1,41 @@
+"""Why something cannot be done with an order of the platform: greys the menu and guards the command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from kwai_integration.inbound.receive import NOT_FOUND, receive_refusal
+from kwai_integration.models import KwaiOrder, KwaiOrderState
+
+
+class KwaiOrderAction(StrEnum):
+    """Commands of *Pedidos no e-commerce*."""
+
+    RECEIVE = "receive"  # receber pedidos
+    REFRESH = "refresh"  # sincronizar situação
+
+
+NOT_RECEIVED = "O pedido ainda não foi recebido. Use receber pedidos primeiro."
+NO_ACCOUNT = "A loja não está conectada ao Kwai. Abra Integrações e use conectar com Kwai."
+
+
+def kwai_orders_check(action: KwaiOrderAction, ids: Sequence[int]) -> dict[int, str]:
+    """Per `KwaiOrder` id an empty text, or the reason why `action` cannot be done. One query."""
+    rows = KwaiOrder.objects.filter(pk__in=ids).select_related("store__kwai_account")
+    check = refresh_refusal if action == KwaiOrderAction.REFRESH else receive_refusal
+    found = {row.pk: check(row) for row in rows.defer("payload", "payload_bytes")}
+    return {id_: found.get(id_, NOT_FOUND) for id_ in ids}
+
+
+def refresh_refusal(row: KwaiOrder) -> str:
+    """Why the situation of `row` cannot be fetched now. An order with a problem may be fetched: that is
+    how it heals."""
+    store, account = row.store, getattr(row.store, "kwai_account", None)
+    if not store.is_active:
+        return f"A loja {store.name} não está ativa. Ative a loja em Integrações."
+    if account is None or not account.is_connected:
+        return NO_ACCOUNT
+    if row.order_id is None and row.state != KwaiOrderState.QUARANTINED:
+        return NOT_RECEIVED
+    return ""

@@ -1,0 +1,83 @@
+"""The lease on a store's poll: one poller at a time, by the database's clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from erp.accounts.models import Store
+from kwai_integration.models import ConnectionHealth, SyncCursor
+
+# Longer than one page can take: a list call, and details with their halving.
+LEASE_SECONDS = 90
+
+
+class LeaseLost(Exception):
+    """Somebody else polls this store by now; whatever was read here is read again there."""
+
+
+@dataclass
+class CursorLease:
+    """Held until `until`; every write is fenced by it."""
+
+    store_id: int
+    until: datetime
+    watermark: datetime
+
+    def renew(self) -> None:
+        """Hold the lease for another period. Raises LeaseLost."""
+        self._write(lease_until=Now() + timedelta(seconds=LEASE_SECONDS))
+        self.until = (
+            SyncCursor.objects.values_list("lease_until", flat=True).get(pk=self.store_id) or self.until
+        )
+
+    def watermark_move(self, to: datetime) -> None:
+        """Everything up to `to` is stored. Never moves back. Raises LeaseLost."""
+        if to > self.watermark:
+            self._write(watermark=to)
+            self.watermark = to
+
+    def succeed(self, *, due_in: float, notice: str) -> None:
+        """Give the lease back after a whole poll; `notice` is shown although nothing failed."""
+        self._write(
+            lease_until=None,
+            due_at=Now() + timedelta(seconds=due_in),
+            last_success_at=Now(),
+            last_error=notice[:300],
+            last_error_at=Now() if notice else None,
+        )
+
+    def fail(self, *, due_in: float, reason: str) -> None:
+        """Give the lease back after a failure; `reason` is what the operator reads."""
+        self._write(
+            lease_until=None,
+            due_at=Now() + timedelta(seconds=due_in),
+            last_error=reason[:300],
+            last_error_at=Now(),
+        )
+
+    def _write(self, **changes: object) -> None:
+        held = SyncCursor.objects.filter(pk=self.store_id, lease_until=self.until)
+        if not held.update(**changes):
+            raise LeaseLost
+
+
+def lease_take(store_id: int) -> CursorLease | None:
+    """The lease when the store's poll is due and nobody holds it, else None."""
+    if not is_pollable(store_id):
+        return None
+    # Only columns of the row itself: after waiting for its lock PostgreSQL looks at those again.
+    free = SyncCursor.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=Now()), pk=store_id)
+    if not free.filter(due_at__lte=Now()).update(lease_until=Now() + timedelta(seconds=LEASE_SECONDS)):
+        return None
+    cursor = SyncCursor.objects.get(pk=store_id)
+    return CursorLease(store_id, cursor.lease_until, cursor.watermark) if cursor.lease_until else None
+
+
+def is_pollable(store_id: int) -> bool:
+    """ACTIVE and connected."""
+    stores = Store.objects.active().filter(kwai_account__health=ConnectionHealth.OK)
+    return stores.filter(pk=store_id).exists()

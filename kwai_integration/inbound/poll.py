@@ -1,0 +1,196 @@
+"""Reading what the platform changed: window after window, page after page (design 3.1, rule 1)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from erp.accounts.models import Store
+from kwai_integration.client import errors
+from kwai_integration.client.gateway import PAGE_SIZE, KwaiClient
+from kwai_integration.client.types import OrderPage
+from kwai_integration.connection import NotConnected, account_health_set, client_for
+from kwai_integration.inbound.cursor import CursorLease, LeaseLost, is_pollable, lease_take
+from kwai_integration.inbound.details import Fetched, details_fetch
+from kwai_integration.inbound.receive import kwai_orders_receive
+from kwai_integration.inbound.stage import (
+    DETAILS_FAILED,
+    DETAILS_MISSING,
+    kwai_orders_note_missing,
+    kwai_orders_stage,
+)
+from kwai_integration.inbound.window import WindowRestless, WindowTooLarge, window_read
+from kwai_integration.models import ConnectionHealth, KwaiOrder, KwaiOrderState, KwaiSettings
+
+LONGEST_SLICE = timedelta(days=1)
+SHORTEST_SLICE = timedelta(minutes=1)
+# Orders of one slice; more are read in shorter slices, so that the watermark moves while catching up.
+LARGEST_SLICE = 1_000
+# A task lives 120 s; a poll that is still catching up after this long is continued by the next one.
+BUDGET_SECONDS = 45.0
+RETRY_SECONDS = 30.0
+RATE_SECONDS = 5.0
+QUOTA_SECONDS = 3600.0
+# A lone order whose details fail for this long is given up, so that it does not stop the store for ever.
+PATIENCE = timedelta(minutes=15)
+INTERNAL = (
+    "Falha interna ao ler os pedidos do Kwai. Será tentado de novo; se continuar, veja o registro do ERP."
+)
+
+
+@dataclass
+class PollResult:
+    """What one poll did; `more` tells that it stopped before it reached the present."""
+
+    pages: int = 0
+    orders: int = 0
+    changed: int = 0
+    received: int = 0
+    more: bool = False
+    notice: str = ""
+
+
+def store_poll(store_id: int) -> PollResult | None:
+    """Store, and where wanted receive, what changed since the watermark; None when there is nothing to do:
+    not due, not ACTIVE, not connected, or somebody else is at it.
+
+    Errors of the platform end up on the cursor in Portuguese. The watermark moves only after the last page
+    of a window is stored, so that a crash means the same window again, with nothing doubled.
+    """
+    lease = lease_take(store_id)
+    if lease is None:
+        return None
+    poll = _Poll(lease)
+    try:
+        poll.run()
+        due_in = 0.0 if poll.result.more else settings.KWAI_POLL_SECONDS
+        lease.succeed(due_in=due_in, notice=poll.result.notice)
+    except LeaseLost:
+        return None
+    except (errors.KwaiError, NotConnected, WindowRestless) as error:
+        _error_settle(lease, error)
+    except Exception:
+        lease.fail(due_in=RETRY_SECONDS, reason=INTERNAL)
+        raise
+    return poll.result
+
+
+def _error_settle(lease: CursorLease, error: errors.KwaiError | NotConnected | WindowRestless) -> None:
+    health = connection_health(error)
+    if health is not None:
+        account_health_set(store_id=lease.store_id, health=health)
+    lease.fail(due_in=_wait_seconds(error), reason=str(error))
+
+
+def connection_health(error: Exception) -> ConnectionHealth | None:
+    """What an error of a call says about the connection, None when it says nothing."""
+    if isinstance(error, errors.ConsentRevoked | errors.ScopeMissing):
+        return ConnectionHealth.REVOKED
+    return ConnectionHealth.MISCONFIGURED if isinstance(error, errors.BadSignature) else None
+
+
+def _wait_seconds(error: Exception) -> float:
+    if isinstance(error, errors.RateLimited):
+        return error.retry_after or RATE_SECONDS
+    if isinstance(error, errors.QuotaSpent):
+        return error.retry_after or QUOTA_SECONDS
+    return RETRY_SECONDS
+
+
+class _Poll:
+    """One poll of one store, from its watermark towards the present."""
+
+    def __init__(self, lease: CursorLease) -> None:
+        self.lease = lease
+        self.store = Store.objects.get(pk=lease.store_id)
+        self.client: KwaiClient = client_for(lease.store_id, share="import")
+        self.auto_receive = KwaiSettings.objects.filter(pk=lease.store_id, auto_receive=True).exists()
+        self.result = PollResult()
+
+    def run(self) -> None:
+        started, first_mark = time.monotonic(), self.lease.watermark
+        overlap = timedelta(seconds=settings.KWAI_POLL_OVERLAP_SECONDS)
+        present, begin, span = timezone.now(), first_mark - overlap, LONGEST_SLICE
+        while begin < present and is_pollable(self.lease.store_id):
+            end = min(begin + span, present)
+            try:
+                self.window_store(begin, end)
+            except WindowTooLarge:
+                span = (end - begin) / 2
+                continue
+            self.lease.watermark_move(end)
+            begin, span = end, min(span * 2, LONGEST_SLICE)
+            # The overlap alone is no progress: stopping inside it would read the same for ever.
+            if time.monotonic() - started > BUDGET_SECONDS and self.lease.watermark > first_mark:
+                break
+        self.result.more = begin < present
+
+    def window_store(self, begin: datetime, end: datetime) -> None:
+        largest = LARGEST_SLICE if end - begin > SHORTEST_SLICE else None
+        window = window_read(
+            lambda number: self.list_page(begin, end, number), self.page_store, largest=largest
+        )
+        if window.seen < window.announced:
+            self.result.notice = (
+                f"O Kwai anunciou {window.announced} pedidos e listou {window.seen}. "
+                "Os que faltarem entram quando mudarem no Kwai."
+            )
+
+    def list_page(self, begin: datetime, end: datetime, number: int) -> OrderPage:
+        self.lease.renew()
+        self.result.pages += 1
+        return self.client.list_orders(time_from=begin, time_to=end, page=number)
+
+    def page_store(self, order_ids: list[str]) -> None:
+        for start in range(0, len(order_ids), PAGE_SIZE):
+            self.details_store(order_ids[start : start + PAGE_SIZE])
+
+    def details_store(self, order_ids: list[str]) -> None:
+        """Fetch, stage and receive one page of ids."""
+        fetched = details_fetch(self.client, order_ids)
+        self.lease.renew()
+        staged = kwai_orders_stage(
+            store=self.store, details=fetched.answers, fetch_started_at=fetched.started_at
+        )
+        self.result.orders += len(staged.ids)
+        self.result.changed += len(staged.created) + len(staged.changed)
+        self.receive(staged.pending)
+        self.leftovers_note(fetched)
+
+    def receive(self, pending: tuple[int, ...]) -> None:
+        """Orders that came in once follow the platform by themselves: a hold or a cancellation must not
+        wait for a click. New ones do, unless the store receives by itself."""
+        if not pending:
+            return
+        rows = KwaiOrder.objects.filter(pk__in=pending)
+        if not self.auto_receive:
+            rows = rows.exclude(state=KwaiOrderState.STAGED)
+        ids = list(rows.order_by("pk").values_list("pk", flat=True))
+        self.result.received += len(kwai_orders_receive(ids=ids))
+
+    def leftovers_note(self, fetched: Fetched) -> None:
+        """Leave a row for every id without details. When nothing at all could be read it may as well be an
+        outage: then the window is read again, until the patience with these orders ends."""
+        given_up = self.given_up(fetched.failed)
+        for code, ids in ((DETAILS_MISSING, fetched.missing), (DETAILS_FAILED, fetched.failed)):
+            if ids:
+                kwai_orders_note_missing(
+                    store=self.store, external_ids=ids, code=code, fetch_started_at=fetched.started_at
+                )
+        if fetched.error and not fetched.is_proven and given_up != set(fetched.failed):
+            raise fetched.error
+
+    def given_up(self, order_ids: list[str]) -> set[str]:
+        if not order_ids:
+            return set()
+        failing = KwaiOrder.objects.filter(
+            store=self.store,
+            external_id__in=order_ids,
+            problem_code=DETAILS_FAILED,
+            staged_at__lt=timezone.now() - PATIENCE,
+        )
+        return set(failing.values_list("external_id", flat=True))

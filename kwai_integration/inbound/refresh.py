@@ -1,0 +1,116 @@
+"""*Sincronizar situação*: ask the platform now about these orders and apply what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from django.db import transaction
+
+from erp.accounts.models import Store, User
+from erp.channels import Outcome, RowResult
+from erp.sales.models import Order
+from erp.sales.statuses import OrderStatus
+from kwai_integration.client import errors
+from kwai_integration.client.codes import status_label
+from kwai_integration.client.gateway import PAGE_SIZE
+from kwai_integration.connection import NotConnected, account_health_set, client_for
+from kwai_integration.inbound.checks import NOT_RECEIVED, KwaiOrderAction, kwai_orders_check
+from kwai_integration.inbound.details import Fetched, details_fetch
+from kwai_integration.inbound.orders import Rules, rules_read, situations_set
+from kwai_integration.inbound.poll import connection_health
+from kwai_integration.inbound.receive import kwai_orders_receive
+from kwai_integration.inbound.stage import DETAILS_FAILED, DETAILS_MISSING, MISSING_TEXTS, kwai_orders_stage
+from kwai_integration.models import KwaiOrder, KwaiOrderState
+
+
+def kwai_orders_refresh(*, ids: Sequence[int], actor: User | None = None) -> list[RowResult]:
+    """Fetch these `KwaiOrder` ids, store the answers, and move the sales orders to the situation they
+    tell; one result per id, in their order. Calls the platform, so it runs outside any transaction."""
+    refused = {
+        id_: reason for id_, reason in kwai_orders_check(KwaiOrderAction.REFRESH, ids).items() if reason
+    }
+    results = {id_: RowResult(id_, Outcome.REFUSED, reason) for id_, reason in refused.items()}
+    for store, rows in _batches([id_ for id_ in ids if id_ not in refused]):
+        results.update((result.id, result) for result in _batch_refresh(store, rows, actor))
+    return [results[id_] for id_ in ids]
+
+
+def _batches(ids: Sequence[int]) -> Iterator[tuple[Store, list[KwaiOrder]]]:
+    """Rows by store, at most a page of details at a time."""
+    rows = KwaiOrder.objects.filter(pk__in=ids).select_related("store").order_by("store_id", "pk")
+    by_store: dict[Store, list[KwaiOrder]] = {}
+    for row in rows.defer("payload", "payload_bytes"):
+        by_store.setdefault(row.store, []).append(row)
+    for store, own in by_store.items():
+        for start in range(0, len(own), PAGE_SIZE):
+            yield store, own[start : start + PAGE_SIZE]
+
+
+def _batch_refresh(store: Store, rows: list[KwaiOrder], actor: User | None) -> list[RowResult]:
+    try:
+        fetched = details_fetch(client_for(store.pk), [row.external_id for row in rows])
+    except (errors.KwaiError, NotConnected) as error:
+        health = connection_health(error)
+        if health is not None:
+            account_health_set(store_id=store.pk, health=health)
+        return [RowResult(row.pk, Outcome.REFUSED, str(error)) for row in rows]
+    before = _situations([row.order_id for row in rows if row.order_id])
+    staged = kwai_orders_stage(store=store, details=fetched.answers, fetch_started_at=fetched.started_at)
+    known = KwaiOrder.objects.filter(pk__in=staged.pending, order__isnull=False)
+    kwai_orders_receive(ids=list(known.values_list("pk", flat=True)), actor=actor)
+    return _results([row.pk for row in rows], before, fetched, actor)
+
+
+def _situations(order_ids: Sequence[int]) -> dict[int, OrderStatus]:
+    found = Order.objects.filter(pk__in=order_ids).values_list("pk", "status")
+    return {order_id: OrderStatus(status) for order_id, status in found}
+
+
+def _results(
+    ids: list[int], before: dict[int, OrderStatus], fetched: Fetched, actor: User | None
+) -> list[RowResult]:
+    rows = list(KwaiOrder.objects.filter(pk__in=ids).defer("payload", "payload_bytes"))
+    rules = rules_read({row.store_id for row in rows})
+    # Also when the answer is the known one: the mapping of the store may have changed since.
+    with transaction.atomic():
+        situations_set(
+            [(row.order_id, row.store_id, row.remote_status) for row in rows if row.order_id], rules, actor
+        )
+    after = _situations(list(before))
+    gone = dict.fromkeys(fetched.missing, DETAILS_MISSING) | dict.fromkeys(fetched.failed, DETAILS_FAILED)
+    return [_result(row, before, after, rules, gone.get(row.external_id, "")) for row in rows]
+
+
+def _result(
+    row: KwaiOrder,
+    before: dict[int, OrderStatus],
+    after: dict[int, OrderStatus],
+    rules: Rules,
+    gone: str,
+) -> RowResult:
+    refusal = _refusal(row, rules, gone)
+    if refusal:
+        return RowResult(row.pk, Outcome.REFUSED, refusal)
+    was, now = before[row.order_id or 0], after[row.order_id or 0]
+    if was != now:
+        return RowResult(row.pk, Outcome.DONE, f"Situação alterada: {was.label} → {now.label}.")
+    told = rules.situation(row.store_id, row.remote_status)
+    if told not in (None, now):
+        text = f"Continua {now.label}: o Kwai diz {status_label(row.remote_status)}, que fica para trás."
+        return RowResult(row.pk, Outcome.DONE, text)
+    return RowResult(row.pk, Outcome.DONE, f"Sem mudança: continua {now.label}.")
+
+
+def _refusal(row: KwaiOrder, rules: Rules, gone: str) -> str:
+    if gone:
+        return MISSING_TEXTS[gone]
+    if row.state == KwaiOrderState.QUARANTINED:
+        return f"Com problema: {row.problem}"
+    if row.order_id is None:
+        return NOT_RECEIVED
+    if rules.situation(row.store_id, row.remote_status) is None:
+        return (
+            f"A situação {row.remote_status} do Kwai não está mapeada. "
+            "Escolha a correspondência nas configurações da loja."
+        )
+    return ""

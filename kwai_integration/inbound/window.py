@@ -1,0 +1,76 @@
+"""Reading one time window of the order list while orders move (contract section 3, *Paging under change*)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kwai_integration.client.gateway import PAGE_SIZE
+from kwai_integration.client.types import OrderPage
+
+# An order that changes leaves the window and shifts the pages behind it, so passes may find more; each
+# pass can only find what an earlier one skipped, and more than this means that the list never rests.
+MOST_PASSES = 6
+MOST_PAGES = 4_000
+
+
+class WindowTooLarge(Exception):
+    """The window holds more orders than one slice should; take a shorter one."""
+
+
+class WindowRestless(Exception):
+    """The list kept showing new orders; the window has to be read again."""
+
+    def __init__(self) -> None:
+        super().__init__("A lista de pedidos do Kwai mudou sem parar durante a leitura. Será lida de novo.")
+
+
+@dataclass(frozen=True, slots=True)
+class WindowResult:
+    """`announced` is what the platform counted last; fewer `seen` than that is worth a notice."""
+
+    seen: int
+    announced: int
+
+
+def window_read(
+    list_page: Callable[[int], OrderPage], take: Callable[[list[str]], None], *, largest: int | None
+) -> WindowResult:
+    """Give every id of the window to `take`, page by page, each id once.
+
+    Finished when one pass saw exactly the ids that every one of its pages announced, or when a pass after
+    the first found nothing new. Raises WindowTooLarge before anything is taken when the list announces
+    more than `largest`, and WindowRestless when passes keep finding ids.
+    """
+    seen: set[str] = set()
+    for turn in range(MOST_PASSES):
+        before = len(seen)
+        ids, totals = _pass(list_page, take, seen, largest if turn == 0 else None)
+        if totals == {len(ids)} or (turn and len(seen) == before):
+            return WindowResult(seen=len(seen), announced=max(totals))
+    raise WindowRestless
+
+
+def _pass(
+    list_page: Callable[[int], OrderPage],
+    take: Callable[[list[str]], None],
+    seen: set[str],
+    largest: int | None,
+) -> tuple[set[str], set[int]]:
+    """The ids and the totals that one pass over the pages met."""
+    ids: set[str] = set()
+    totals: set[int] = set()
+    for number in range(1, MOST_PAGES + 1):
+        page = list_page(number)
+        if largest is not None and page.total > largest:
+            raise WindowTooLarge
+        totals.add(page.total)
+        ids.update(page.order_ids)
+        fresh = [order_id for order_id in dict.fromkeys(page.order_ids) if order_id not in seen]
+        seen.update(fresh)
+        if fresh:
+            take(fresh)
+        is_last = len(page.order_ids) < PAGE_SIZE and number * PAGE_SIZE >= page.total
+        if is_last or not page.order_ids:
+            break
+    return ids, totals

@@ -1,0 +1,129 @@
+"""*Sincronizar situação* answers for every row."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from erp.accounts.models import Store, StoreLifecycle, User
+from erp.catalog.models import Sku
+from erp.channels import Outcome
+from erp.sales.models import Order, OrderEvent
+from erp.sales.statuses import OrderStatus
+from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
+from kwai_integration.inbound.receive import kwai_orders_receive
+from kwai_integration.inbound.refresh import kwai_orders_refresh
+from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, KwaiSettings, StatusMapping
+from tests.kwai_integration.inbound.conftest import Kwai
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def received(kwai: Kwai, sku: Sku) -> Kwai:
+    KwaiSettings.objects.update(auto_receive=True)
+    kwai.orders(3)
+    kwai.poll()
+    return kwai
+
+
+def rows() -> list[KwaiOrder]:
+    return list(KwaiOrder.objects.order_by("external_id"))
+
+
+def refresh(*chosen: KwaiOrder, actor: User | None = None) -> list[tuple[Outcome, str]]:
+    results = kwai_orders_refresh(ids=[row.pk for row in chosen], actor=actor)
+    assert [result.id for result in results] == [row.pk for row in chosen]
+    return [(result.outcome, result.text) for result in results]
+
+
+def test_says_per_row_what_changed(received: Kwai, admin: User) -> None:
+    first, second, third = rows()
+    received.change(first.external_id, orderStatus=40)
+    received.change(third.external_id, orderStatus=80)
+    assert refresh(third, first, second, actor=admin) == [
+        (Outcome.DONE, "Situação alterada: Aprovado → Cancelado."),
+        (Outcome.DONE, "Situação alterada: Aprovado → Enviado."),
+        (Outcome.DONE, "Sem mudança: continua Aprovado."),
+    ]
+    assert OrderEvent.objects.filter(kind="status", actor=admin).count() == 2
+
+
+def test_an_unmapped_code_is_refused_until_it_is_mapped(received: Kwai) -> None:
+    row = rows()[0]
+    received.change(row.external_id, orderStatus=77)
+    ((outcome, text),) = refresh(row)
+    assert outcome == Outcome.REFUSED
+    assert "77 do Kwai não está mapeada" in text
+    StatusMapping.objects.create(store=received.store, remote_code="77", status=OrderStatus.UNDELIVERED)
+    assert refresh(row) == [(Outcome.DONE, "Situação alterada: Aprovado → Não entregue.")]
+
+
+def test_a_situation_behind_ours_stays(received: Kwai) -> None:
+    row = rows()[0]
+    received.change(row.external_id, orderStatus=40)
+    refresh(row)
+    received.change(row.external_id, orderStatus=30)
+    assert refresh(row) == [(Outcome.DONE, "Continua Enviado: o Kwai diz Pago, que fica para trás.")]
+
+
+def test_refused_rows_say_why_and_cost_no_call(received: Kwai) -> None:
+    waiting = KwaiOrder.objects.create(
+        store=received.store, external_id="1", digest="x", fetch_started_at=received.cursor.watermark
+    )
+    before = received.calls("queryOrderDetails")
+    ((outcome, text),) = refresh(waiting)
+    assert (outcome, text) == (
+        Outcome.REFUSED,
+        "O pedido ainda não foi recebido. Use receber pedidos primeiro.",
+    )
+    Store.objects.update(lifecycle=StoreLifecycle.INACTIVE)
+    assert "não está ativa" in refresh(rows()[0])[0][1]
+    Store.objects.update(lifecycle=StoreLifecycle.ACTIVE)
+    KwaiAccount.objects.update(health=ConnectionHealth.REVOKED)
+    assert "conectar com Kwai" in refresh(rows()[0])[0][1]
+    assert received.calls("queryOrderDetails") == before
+
+
+def test_a_quarantined_order_says_its_reason_or_heals(received: Kwai) -> None:
+    (order_id,) = received.orders(1, overrides={"orderItemView": []})
+    received.poll()
+    row = KwaiOrder.objects.get(external_id=order_id)
+    assert refresh(row)[0] == (
+        Outcome.REFUSED,
+        "Com problema: O pedido veio sem itens. Confira o pedido no Kwai.",
+    )
+    good = received.sandbox.control("GET", f"orders/{rows()[0].external_id}")
+    received.change(order_id, orderItemView=good["order"]["orderItemView"])
+    assert refresh(row)[0][1] == "O pedido ainda não foi recebido. Use receber pedidos primeiro."
+    assert kwai_orders_receive(ids=[row.pk])[0].outcome == Outcome.DONE
+
+
+def test_an_order_the_platform_withholds_is_refused(received: Kwai) -> None:
+    first, second, _ = rows()
+    received.change(first.external_id, orderId=None)
+    answers = refresh(first, second)
+    assert answers[0][0] == Outcome.REFUSED
+    assert "não devolve os detalhes" in answers[0][1]
+    assert answers[1] == (Outcome.DONE, "Sem mudança: continua Aprovado.")
+
+
+def test_a_failing_platform_is_told_per_row(received: Kwai) -> None:
+    received.fault("rate_limit", "details")
+    assert {outcome for outcome, _ in refresh(*rows())} == {Outcome.REFUSED}
+    received.sandbox.control("DELETE", "faults")
+    received.sandbox.control("DELETE", f"grants/{KwaiAccount.objects.get().merchant_id}")
+    assert "revogado" in refresh(rows()[0])[0][1]
+    assert KwaiAccount.objects.get().health == ConnectionHealth.REVOKED
+
+
+def test_the_menu_greys_in_one_query(received: Kwai) -> None:
+    ids = [row.pk for row in rows()]
+    for action, wanted in ((KwaiOrderAction.REFRESH, ""), (KwaiOrderAction.RECEIVE, "Já recebido.")):
+        with CaptureQueriesContext(connection) as queries:
+            reasons = kwai_orders_check(action, [*ids, 999_999])
+        assert len(queries) == 1
+        assert [reasons[id_] for id_ in ids] == [wanted] * 3
+        assert "não existe mais" in reasons[999_999]
+    assert Order.objects.count() == 3
