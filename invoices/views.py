@@ -53,8 +53,8 @@ class InvoiceList(ListPage[Invoice]):
         Column("Pedido"),
         Column("Situação"),
         Column("No e-commerce", css="d-none d-md-table-cell"),
-        Column("Forma de envio", css="d-none d-xl-table-cell"),
-        Column("Total", numeric=True),
+        Column("Forma de envio", css="d-none d-xxl-table-cell"),
+        Column("Total", numeric=True, css="d-none d-sm-table-cell"),
     )
     row_template = "invoices/invoice_row.html"
     order_by = ("-issued_at", "-pk")
@@ -71,7 +71,7 @@ class InvoiceList(ListPage[Invoice]):
         ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
         ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
         Filter("kwai", "Nº do pedido Kwai", "order__external_id__startswith"),
-        DateFilter("since", "Emitidas desde", "issued_at__date__gte"),
+        DateFilter("since", "Desde", "issued_at__date__gte"),
         DateFilter("until", "Até", "issued_at__date__lte"),
     )
     actions = (Action("send_invoice", "enviar dados da NFe para e-commerce", "send"),)
