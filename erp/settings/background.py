@@ -10,7 +10,7 @@ from typing import Any
 
 from celery.schedules import schedule
 from environs import Env
-from kombu import Queue
+from kombu import Exchange, Queue
 
 env = Env()
 VAR_DIR = Path(__file__).resolve().parent.parent.parent / "var"
@@ -43,7 +43,10 @@ else:
     }
     CELERY_WORKER_POOL = "threads"
 
-CELERY_TASK_QUEUES = [Queue(name) for name in ("push", "inbound", "invoices", "labels", "maint")]
+# Each queue with a key of its own: under the default key every message would reach every queue.
+CELERY_TASK_QUEUES = [
+    Queue(name, Exchange(name), routing_key=name) for name in ("push", "inbound", "invoices", "labels", "maint")
+]
 CELERY_TASK_DEFAULT_QUEUE = "maint"
 CELERY_TASK_ROUTES = {
     "erp.outbox.tasks.drain": {"queue": "push"},
