@@ -269,6 +269,36 @@ def test_the_same_file_from_many_hands_is_stored_once(
     assert len(facts.authorised) == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_people_linking_one_note_to_two_orders_end_with_one_link(
+    company: Company, admin: User, make_order: MakeOrder, facts: RecordingFacts
+) -> None:
+    invoices_import(company=company, files=[("a", nfe_xml())], user=admin)
+    invoice = Invoice.objects.get()
+    orders = [make_order(external_id=f"90000{n}") for n in range(2)]
+    outcomes: list[str] = []
+    start = threading.Barrier(2)
+
+    def work(order: Order) -> None:
+        start.wait()
+        try:
+            invoice_link(invoice_id=invoice.pk, order_id=order.pk, user=admin)
+            outcomes.append("linked")
+        except InvoiceRefused:
+            outcomes.append("refused")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=[order]) for order in orders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["linked", "refused"]
+    assert facts.authorised == [invoice.pk]
+    assert OrderEvent.objects.filter(kind="invoice_linked").count() == 1
+
+
 # Carrier
 
 
