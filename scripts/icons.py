@@ -14,12 +14,12 @@ arrow-up ban barcode bell bolt box briefcase building building-store calendar ca
 checklist chevron-down chevron-left chevron-right chevron-up circle-check circle-x clipboard
 clipboard-check clock cloud-download cloud-upload copy credit-card database dots dots-vertical
 download edit external-link eye eye-off file-code file-invoice file-spreadsheet file-text filter
-flag folder help-circle history home hourglass inbox info-circle key link list list-check lock login
-logout mail map-pin menu-2 message minus notes package package-export package-import packages
-paperclip percentage photo player-pause player-play plug plug-connected plug-x plus printer qrcode
-receipt receipt-refund refresh rotate scan search send settings shield-check shopping-bag shopping-
-cart stack-2 tag tags tool trash truck truck-delivery truck-return unlink upload user user-circle
-users wallet webhook world x
+flag folder hand-stop help-circle history home hourglass inbox info-circle key link list list-check
+lock login logout mail map-pin menu-2 message minus notes package package-export package-import
+packages paperclip percentage photo player-pause player-play plug plug-connected plug-x plus printer
+qrcode receipt receipt-refund refresh rotate scan search send settings shield-check shopping-bag
+shopping-cart stack-2 tag tags tool trash truck truck-delivery truck-return unlink upload user
+user-circle users wallet webhook world x
 """.split()  # noqa: SIM905
 SPRITE = Path(__file__).resolve().parent.parent / "static/vendor/tabler-icons/icons.svg"
 SYMBOL = (

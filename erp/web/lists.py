@@ -70,7 +70,7 @@ class Action:
 
     `leads_to` (a URL name) sends the ids to that address instead, for an action that asks for more first.
     `download` says the answer is a file. `in_bar` shows the button outright instead of under *mais ações*.
-    `permission` is a URL name whose POST the role must be allowed; empty asks what this list asks.
+    `permission` is a URL name whose POST the role must be allowed (else `leads_to`, else this list).
     """
 
     name: str
@@ -222,7 +222,6 @@ class ListPage(View, Generic[M]):
 
     title: str = ""
     pretitle: str = ""
-    noun: str = "linha"
     columns: Sequence[Column] = ()
     row_template: str = ""
     order_by: Sequence[str] = ()
@@ -337,7 +336,7 @@ class ListPage(View, Generic[M]):
 
     def _denied(self, action: Action) -> bool:
         match = self.request.resolver_match
-        url_name = action.permission or (match.view_name if match else "")
+        url_name = action.permission or action.leads_to or (match.view_name if match else "")
         return not (isinstance(self.request.user, User) and may(self.request.user, url_name, "POST"))
 
     def _current_tab(self) -> Tab:

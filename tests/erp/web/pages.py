@@ -1,0 +1,62 @@
+"""Pages for the tests of the list scaffold: the company's branches, beside every real route."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse
+from django.urls import include, path
+
+from erp.accounts.models import Branch, User
+from erp.channels import Outcome, RowResult
+from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Link, ListPage, Tab
+
+
+class BranchList(ListPage[Branch]):
+    title = "Filiais"
+    pretitle = "Cadastros"
+    columns = (Column("Nome"), Column("CNPJ", css="d-none d-md-table-cell"), Column("UF", numeric=True))
+    row_template = "tests/branch_row.html"
+    order_by = ("name",)
+    tabs = (Tab("", "todas"), Tab("sp", "paulistas", Q(state_code="SP")))
+    filters = (
+        ChoiceFilter("uf", "UF", "state_code", choices=[("SP", "São Paulo"), ("MG", "Minas Gerais")]),
+        DateFilter("desde", "Desde", "company__created_at__date__gte"),
+    )
+    search_fields = ("name", "city")
+    empty = Empty("Nenhuma filial", "Cadastre a primeira.", Link("Nova filial", "/nova/"))
+    actions = (
+        Action("check", "conferir cadastro", icon="check", in_bar=True),
+        Action("close", "encerrar filial", tone="danger", confirm="Encerrar as filiais marcadas?"),
+        Action("export", "baixar planilha", download=True, in_row=False),
+        Action("forbidden", "apagar tudo", permission="catalog:product_create"),
+    )
+
+    def queryset(self) -> QuerySet[Branch]:
+        return Branch.objects.filter(company_id=cast(User, self.request.user).company_id)
+
+    def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        if action != "close":
+            return {}
+        mineiras = Branch.objects.filter(pk__in=ids, state_code="MG")
+        return dict.fromkeys(mineiras.values_list("pk", flat=True), "Há notas em aberto. Conclua-as antes.")
+
+    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult] | HttpResponse:
+        if action == "export":
+            return HttpResponse("nome;uf", content_type="text/csv")
+        reasons = self.check(action, ids)
+        return [
+            RowResult(pk, Outcome.REFUSED, reasons[pk]) if pk in reasons else RowResult(pk, Outcome.DONE)
+            for pk in ids
+        ]
+
+    def row_label(self, obj: Branch) -> str:
+        return f"filial {obj}"
+
+    def row_url(self, obj: Branch) -> str:
+        return f"/filiais/{obj.pk}/"
+
+
+urlpatterns = [path("filiais/", BranchList.as_view(), name="branches"), path("", include("erp.urls"))]

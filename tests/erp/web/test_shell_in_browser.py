@@ -1,0 +1,105 @@
+"""The list scaffold in a real browser: what the script adds, a clean console, and axe."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from erp.accounts.models import Branch, User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def list_page(
+    page: Page, live_server: LiveServer, operator: User, branch_page: str, branches: list[Branch]
+) -> Page:
+    client = Client()
+    client.force_login(operator)
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies(
+        [{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}]
+    )
+    page.goto(live_server.url + branch_page)
+    return page
+
+
+def serious(page: Page) -> list[str]:
+    violations = Axe().run(page).response["violations"]
+    return [each["id"] for each in violations if each["impact"] in ("serious", "critical")]
+
+
+def test_ticking_counts_and_greys_with_the_reason(list_page: Page) -> None:
+    list_page.fill("#filter-q", "uberlândia 4")
+    expect(list_page.get_by_text("Mostrando 1–11 de 11")).to_be_visible()
+    list_page.get_by_label("Marcar todas as linhas desta página").check()
+    expect(list_page.get_by_text("11 selecionados")).to_be_visible()
+    list_page.get_by_role("button", name="mais ações").click()
+    refused = list_page.locator("#bulk-menu").get_by_role("button", name="encerrar filial")
+    expect(refused).to_be_disabled()
+    expect(refused).to_contain_text("11 de 11 não podem: Há notas em aberto. Conclua-as antes.")
+
+
+def test_row_menu_asks_before_it_acts_and_keeps_what_is_ticked(list_page: Page) -> None:
+    list_page.get_by_label("Marcar filial Filial 03").check()
+    list_page.get_by_label("Ações de filial Filial 01").click()
+    list_page.locator("[popover]:popover-open").get_by_text("encerrar filial").click()
+    dialog = list_page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Encerrar as filiais marcadas?")
+    dialog.get_by_role("button", name="encerrar filial").click()
+    expect(list_page.locator("#results")).to_contain_text("filial Filial 01")
+    expect(list_page.get_by_label("Marcar filial Filial 03")).to_be_checked()
+
+
+def test_saying_no_does_nothing(list_page: Page) -> None:
+    list_page.get_by_label("Ações de filial Filial 01").click()
+    list_page.locator("[popover]:popover-open").get_by_text("encerrar filial").click()
+    list_page.get_by_role("dialog").get_by_role("button", name="Voltar").click()
+    expect(list_page.get_by_role("dialog")).to_be_hidden()
+    expect(list_page.locator("#results")).to_have_count(0)
+
+
+def test_tabs_change_the_address_and_back_returns(list_page: Page) -> None:
+    list_page.get_by_role("link", name="paulistas").click()
+    expect(list_page).to_have_url(re.compile(r"\?tab=sp$"))
+    expect(list_page.get_by_text("Mostrando 1–40 de 40")).to_be_visible()
+    list_page.go_back()
+    expect(list_page.get_by_text("Mostrando 1–50 de 60")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_serious_fault_for_axe_and_a_silent_console(list_page: Page, width: int) -> None:
+    said: list[str] = []
+    list_page.on("console", lambda message: said.append(message.text))
+    list_page.on("pageerror", lambda error: said.append(str(error)))
+    list_page.set_viewport_size({"width": width, "height": 800})
+    list_page.reload()
+    list_page.get_by_label("Marcar filial Filial 03").check()
+    assert serious(list_page) == []
+    list_page.get_by_role("button", name="mais ações").click()
+    list_page.locator("#bulk-menu").get_by_role("button", name="conferir cadastro").click()
+    expect(list_page.locator("#results")).to_be_visible()
+    assert serious(list_page) == []
+    assert said == []
+
+
+def test_it_works_without_script(
+    browser: object, live_server: LiveServer, operator: User, branch_page: str, branches: list[Branch]
+) -> None:
+    client = Client()
+    client.force_login(operator)
+    context = browser.new_context(java_script_enabled=False)  # type: ignore[attr-defined]
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
+    page = context.new_page()
+    page.goto(live_server.url + branch_page)
+    page.get_by_label("Marcar filial Filial 03").check()
+    page.locator(".bulk-bar").get_by_role("button", name="conferir cadastro").first.click()
+    expect(page.locator("#results")).to_contain_text("filial Filial 03")
+    context.close()
