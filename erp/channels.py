@@ -104,7 +104,7 @@ class SalesChannel(Protocol):
     label: str
 
     def check(self, action: Action, ids: Sequence[int]) -> dict[int, str]:
-        """Per own id an empty text or the reason why `action` cannot be done; a constant number of queries."""
+        """Per own id why `action` cannot be done, or an empty text; a constant number of queries."""
         ...
 
     def run(self, action: Action, ids: Sequence[int], *, user: User | None) -> dict[int, RowResult]:

@@ -55,9 +55,13 @@ def _connection(request: HttpRequest) -> registry.CardContent | None:
     if not stores:
         return registry.CardContent(0, "nenhuma loja do Kwai instalada", "Adicionar integração", "orange")
     tone = "green" if len(working) == len(stores) else "orange"
-    return registry.CardContent(f"{len(working)}/{len(stores)}", "lojas do Kwai ativas e conectadas", "Ver", tone)
+    return registry.CardContent(
+        f"{len(working)}/{len(stores)}", "lojas do Kwai ativas e conectadas", "Ver", tone
+    )
 
 
 def _waiting(request: HttpRequest) -> registry.CardContent | None:
     count = _open_orders(request)
-    return registry.CardContent(count, "pedidos do Kwai esperam por você", "Receber", "blue") if count else None
+    return (
+        registry.CardContent(count, "pedidos do Kwai esperam por você", "Receber", "blue") if count else None
+    )

@@ -47,7 +47,7 @@ class SkuList(ListPage[Sku]):
 
     def queryset(self) -> QuerySet[Sku]:
         user = cast(User, self.request.user)
-        return Sku.objects.filter(company_id=user.company_id).select_related("product")
+        return Sku.objects.filter(company=user.company).select_related("product")
 
     def page_links(self) -> list[Link]:
         return [Link("Incluir produto", reverse("catalog:product_create"), "plus", primary=True)]
@@ -96,6 +96,4 @@ def _save(company: Company, user: User, form: ProductForm, skus: Any, product: P
         for row in skus.forms
         if row.cleaned_data
     ]
-    return product_save(
-        company=company, product=product, skus=drafts, actor=user, **form.cleaned_data
-    )
+    return product_save(company=company, product=product, skus=drafts, actor=user, **form.cleaned_data)

@@ -76,9 +76,7 @@ class PaymentMethod(models.Model):
     is_active = models.BooleanField("ativa", default=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["company", "name"], name="payment_method_unique_name")
-        ]
+        constraints = [models.UniqueConstraint(fields=["company", "name"], name="payment_method_unique_name")]
 
     def __str__(self) -> str:
         return self.name

@@ -103,7 +103,9 @@ def orders_shipping_set(
         shipping_method_id=shipping_method_id, carrier_id=carrier_id, updated_at=timezone.now()
     )
     order_events_append(
-        drafts=[EventDraft(order.pk, "shipping", "Forma de envio ou transportadora alterada") for order in changed],
+        drafts=[
+            EventDraft(order.pk, "shipping", "Forma de envio ou transportadora alterada") for order in changed
+        ],
         actor=actor,
     )
     return len(changed)

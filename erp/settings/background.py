@@ -44,9 +44,8 @@ else:
     CELERY_WORKER_POOL = "threads"
 
 # Each queue with a key of its own: under the default key every message would reach every queue.
-CELERY_TASK_QUEUES = [
-    Queue(name, Exchange(name), routing_key=name) for name in ("push", "inbound", "invoices", "labels", "maint")
-]
+QUEUES = ("push", "inbound", "invoices", "labels", "maint")
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]
 CELERY_TASK_DEFAULT_QUEUE = "maint"
 CELERY_TASK_ROUTES = {
     "erp.outbox.tasks.drain": {"queue": "push"},

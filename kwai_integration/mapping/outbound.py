@@ -33,7 +33,7 @@ def invoice_payload(upload: InvoiceUpload) -> Payload:
 
 
 def shipment_payload(notice: ShipmentNotice) -> Payload:
-    payload = {
+    payload: Payload = {
         "orderId": wire_id(notice.order_id),
         "carrierCode": notice.carrier_code,
         "carrierName": notice.carrier_name,
@@ -44,7 +44,8 @@ def shipment_payload(notice: ShipmentNotice) -> Payload:
     if notice.tracking_url:
         payload["trackingUrl"] = notice.tracking_url
     if notice.expected_delivery_on:
-        payload["estimatedDeliveryAt"] = noon_ms(notice.expected_delivery_on)
+        # What leaves in the afternoon and arrives the same day must not arrive before it left.
+        payload["estimatedDeliveryAt"] = max(noon_ms(notice.expected_delivery_on), payload["shippedAt"])
     return payload
 
 

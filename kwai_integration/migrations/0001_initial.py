@@ -6,158 +6,370 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('catalog', '0001_initial'),
-        ('sales', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("catalog", "0001_initial"),
+        ("sales", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='KwaiSettings',
+            name="KwaiSettings",
             fields=[
-                ('store', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='kwai_settings', serialize=False, to='accounts.store')),
-                ('auto_receive', models.BooleanField(default=False, verbose_name='sincronização automática dos pedidos')),
-                ('allow_backwards', models.BooleanField(default=False, verbose_name='permite retroceder situação dos pedidos')),
-                ('auto_send_invoice', models.BooleanField(default=False, verbose_name='enviar dados da NF-e ao autorizar')),
-                ('auto_send_tracking', models.BooleanField(default=False, verbose_name='enviar rastreamento ao concluir')),
-                ('auto_confirm_delivery', models.BooleanField(default=False, verbose_name='marcar como entregue no Kwai')),
+                (
+                    "store",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="kwai_settings",
+                        serialize=False,
+                        to="accounts.store",
+                    ),
+                ),
+                (
+                    "auto_receive",
+                    models.BooleanField(default=False, verbose_name="sincronização automática dos pedidos"),
+                ),
+                (
+                    "allow_backwards",
+                    models.BooleanField(
+                        default=False, verbose_name="permite retroceder situação dos pedidos"
+                    ),
+                ),
+                (
+                    "auto_send_invoice",
+                    models.BooleanField(default=False, verbose_name="enviar dados da NF-e ao autorizar"),
+                ),
+                (
+                    "auto_send_tracking",
+                    models.BooleanField(default=False, verbose_name="enviar rastreamento ao concluir"),
+                ),
+                (
+                    "auto_confirm_delivery",
+                    models.BooleanField(default=False, verbose_name="marcar como entregue no Kwai"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SyncCursor',
+            name="SyncCursor",
             fields=[
-                ('store', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='sync_cursor', serialize=False, to='accounts.store')),
-                ('watermark', models.DateTimeField()),
-                ('due_at', models.DateTimeField()),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('last_success_at', models.DateTimeField(null=True)),
-                ('last_error', models.CharField(blank=True, max_length=300)),
-                ('last_error_at', models.DateTimeField(null=True)),
+                (
+                    "store",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="sync_cursor",
+                        serialize=False,
+                        to="accounts.store",
+                    ),
+                ),
+                ("watermark", models.DateTimeField()),
+                ("due_at", models.DateTimeField()),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("last_success_at", models.DateTimeField(null=True)),
+                ("last_error", models.CharField(blank=True, max_length=300)),
+                ("last_error_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='ConsentRequest',
+            name="ConsentRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status_hash', models.CharField(max_length=64, unique=True)),
-                ('session_hash', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField()),
-                ('used_at', models.DateTimeField(null=True)),
-                ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='consent_requests', to='accounts.store')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("status_hash", models.CharField(max_length=64, unique=True)),
+                ("session_hash", models.CharField(max_length=64)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(null=True)),
+                (
+                    "store",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="consent_requests",
+                        to="accounts.store",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='KwaiAccount',
+            name="KwaiAccount",
             fields=[
-                ('store', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='kwai_account', serialize=False, to='accounts.store')),
-                ('merchant_id', models.CharField(blank=True, max_length=40)),
-                ('shop_name', models.CharField(blank=True, max_length=150)),
-                ('scopes', models.CharField(blank=True, max_length=200)),
-                ('health', models.CharField(choices=[('ok', 'Conectada'), ('disconnected', 'Não conectada'), ('revoked', 'Consentimento revogado'), ('expired', 'Autorização expirada'), ('misconfigured', 'Aplicativo recusado')], default='disconnected', max_length=15)),
-                ('access_token_stored', models.TextField(blank=True)),
-                ('refresh_token_stored', models.TextField(blank=True)),
-                ('access_expires_at', models.DateTimeField(null=True)),
-                ('refresh_expires_at', models.DateTimeField(null=True)),
-                ('token_version', models.PositiveIntegerField(default=0)),
-                ('refresh_lease_until', models.DateTimeField(null=True)),
-                ('refresh_lost_at', models.DateTimeField(null=True)),
-                ('connected_at', models.DateTimeField(null=True)),
+                (
+                    "store",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="kwai_account",
+                        serialize=False,
+                        to="accounts.store",
+                    ),
+                ),
+                ("merchant_id", models.CharField(blank=True, max_length=40)),
+                ("shop_name", models.CharField(blank=True, max_length=150)),
+                ("scopes", models.CharField(blank=True, max_length=200)),
+                (
+                    "health",
+                    models.CharField(
+                        choices=[
+                            ("ok", "Conectada"),
+                            ("disconnected", "Não conectada"),
+                            ("revoked", "Consentimento revogado"),
+                            ("expired", "Autorização expirada"),
+                            ("misconfigured", "Aplicativo recusado"),
+                        ],
+                        default="disconnected",
+                        max_length=15,
+                    ),
+                ),
+                ("access_token_stored", models.TextField(blank=True)),
+                ("refresh_token_stored", models.TextField(blank=True)),
+                ("access_expires_at", models.DateTimeField(null=True)),
+                ("refresh_expires_at", models.DateTimeField(null=True)),
+                ("token_version", models.PositiveIntegerField(default=0)),
+                ("refresh_lease_until", models.DateTimeField(null=True)),
+                ("refresh_lost_at", models.DateTimeField(null=True)),
+                ("connected_at", models.DateTimeField(null=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('merchant_id', ''), _negated=True), fields=('merchant_id',), name='kwai_account_unique_merchant'), models.CheckConstraint(condition=models.Q(models.Q(('health', 'ok'), _negated=True), models.Q(models.Q(('merchant_id', ''), _negated=True), models.Q(('access_token_stored', ''), _negated=True)), _connector='OR'), name='kwai_account_connected_has_tokens')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("merchant_id", ""), _negated=True),
+                        fields=("merchant_id",),
+                        name="kwai_account_unique_merchant",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("health", "ok"), _negated=True),
+                            models.Q(
+                                models.Q(("merchant_id", ""), _negated=True),
+                                models.Q(("access_token_stored", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="kwai_account_connected_has_tokens",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Listing',
+            name="Listing",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('item_id', models.CharField(max_length=40)),
-                ('sku_id_remote', models.CharField(max_length=40)),
-                ('seller_code', models.CharField(blank=True, max_length=60)),
-                ('title', models.CharField(blank=True, max_length=300)),
-                ('specification', models.CharField(blank=True, max_length=200)),
-                ('first_seen_at', models.DateTimeField(auto_now_add=True)),
-                ('linked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
-                ('sku', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='listings', to='catalog.sku')),
-                ('store', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='listings', to='accounts.store')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("item_id", models.CharField(max_length=40)),
+                ("sku_id_remote", models.CharField(max_length=40)),
+                ("seller_code", models.CharField(blank=True, max_length=60)),
+                ("title", models.CharField(blank=True, max_length=300)),
+                ("specification", models.CharField(blank=True, max_length=200)),
+                ("first_seen_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "linked_by",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="listings",
+                        to="catalog.sku",
+                    ),
+                ),
+                (
+                    "store",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="listings",
+                        to="accounts.store",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='KwaiOrder',
+            name="KwaiOrder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_id', models.CharField(max_length=40)),
-                ('state', models.CharField(choices=[('staged', 'A receber'), ('unlinked', 'Item sem vínculo'), ('received', 'Recebido'), ('quarantined', 'Com problema')], default='staged', max_length=12)),
-                ('problem_code', models.CharField(blank=True, max_length=40)),
-                ('problem', models.CharField(blank=True, max_length=500)),
-                ('warnings', models.JSONField(default=list)),
-                ('remote_status', models.CharField(blank=True, max_length=20)),
-                ('buyer_name', models.CharField(blank=True, max_length=150)),
-                ('summary', models.CharField(blank=True, max_length=300)),
-                ('total', models.BigIntegerField(null=True)),
-                ('placed_at', models.DateTimeField(null=True)),
-                ('ship_by_at', models.DateTimeField(null=True)),
-                ('invoice_status', models.CharField(blank=True, max_length=20)),
-                ('invoice_refusal_reason', models.CharField(blank=True, max_length=500)),
-                ('remote_carrier_code', models.CharField(blank=True, max_length=40)),
-                ('remote_tracking_code', models.CharField(blank=True, max_length=60)),
-                ('shipping_type', models.CharField(blank=True, max_length=30)),
-                ('payload', models.TextField(blank=True)),
-                ('payload_bytes', models.BinaryField(null=True)),
-                ('payload_truncated', models.BooleanField(default=False)),
-                ('digest', models.CharField(max_length=64)),
-                ('remote_updated_at', models.DateTimeField(null=True)),
-                ('fetch_started_at', models.DateTimeField()),
-                ('staged_at', models.DateTimeField(auto_now_add=True)),
-                ('received_digest', models.CharField(blank=True, max_length=64)),
-                ('received_at', models.DateTimeField(null=True)),
-                ('order', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='kwai_order', to='sales.order')),
-                ('store', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='kwai_orders', to='accounts.store')),
-                ('waiting_for', models.ManyToManyField(related_name='waiting_orders', to='kwai_integration.listing')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("external_id", models.CharField(max_length=40)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("staged", "A receber"),
+                            ("unlinked", "Item sem vínculo"),
+                            ("received", "Recebido"),
+                            ("quarantined", "Com problema"),
+                        ],
+                        default="staged",
+                        max_length=12,
+                    ),
+                ),
+                ("problem_code", models.CharField(blank=True, max_length=40)),
+                ("problem", models.CharField(blank=True, max_length=500)),
+                ("warnings", models.JSONField(default=list)),
+                ("remote_status", models.CharField(blank=True, max_length=20)),
+                ("buyer_name", models.CharField(blank=True, max_length=150)),
+                ("summary", models.CharField(blank=True, max_length=300)),
+                ("total", models.BigIntegerField(null=True)),
+                ("placed_at", models.DateTimeField(null=True)),
+                ("ship_by_at", models.DateTimeField(null=True)),
+                ("invoice_status", models.CharField(blank=True, max_length=20)),
+                ("invoice_refusal_reason", models.CharField(blank=True, max_length=500)),
+                ("remote_carrier_code", models.CharField(blank=True, max_length=40)),
+                ("remote_tracking_code", models.CharField(blank=True, max_length=60)),
+                ("shipping_type", models.CharField(blank=True, max_length=30)),
+                ("payload", models.TextField(blank=True)),
+                ("payload_bytes", models.BinaryField(null=True)),
+                ("payload_truncated", models.BooleanField(default=False)),
+                ("digest", models.CharField(max_length=64)),
+                ("remote_updated_at", models.DateTimeField(null=True)),
+                ("fetch_started_at", models.DateTimeField()),
+                ("staged_at", models.DateTimeField(auto_now_add=True)),
+                ("received_digest", models.CharField(blank=True, max_length=64)),
+                ("received_at", models.DateTimeField(null=True)),
+                (
+                    "order",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="kwai_order",
+                        to="sales.order",
+                    ),
+                ),
+                (
+                    "store",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="kwai_orders",
+                        to="accounts.store",
+                    ),
+                ),
+                (
+                    "waiting_for",
+                    models.ManyToManyField(related_name="waiting_orders", to="kwai_integration.listing"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StatusMapping',
+            name="StatusMapping",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('remote_code', models.CharField(max_length=20)),
-                ('status', models.CharField(choices=[('incomplete', 'Dados incompletos'), ('open', 'Em aberto'), ('approved', 'Aprovado'), ('preparing', 'Preparando envio'), ('invoiced', 'Faturado'), ('ready_to_ship', 'Pronto para envio'), ('shipped', 'Enviado'), ('delivered', 'Entregue'), ('undelivered', 'Não entregue'), ('cancelled', 'Cancelado')], max_length=15)),
-                ('store', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='status_mappings', to='accounts.store')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("remote_code", models.CharField(max_length=20)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("incomplete", "Dados incompletos"),
+                            ("open", "Em aberto"),
+                            ("approved", "Aprovado"),
+                            ("preparing", "Preparando envio"),
+                            ("invoiced", "Faturado"),
+                            ("ready_to_ship", "Pronto para envio"),
+                            ("shipped", "Enviado"),
+                            ("delivered", "Entregue"),
+                            ("undelivered", "Não entregue"),
+                            ("cancelled", "Cancelado"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                (
+                    "store",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="status_mappings",
+                        to="accounts.store",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='listing',
-            constraint=models.UniqueConstraint(fields=('store', 'item_id', 'sku_id_remote'), name='listing_unique_pair'),
+            model_name="listing",
+            constraint=models.UniqueConstraint(
+                fields=("store", "item_id", "sku_id_remote"), name="listing_unique_pair"
+            ),
         ),
         migrations.AddIndex(
-            model_name='kwaiorder',
-            index=models.Index(fields=['store', 'state', '-placed_at', '-id'], name='kwai_order_list'),
+            model_name="kwaiorder",
+            index=models.Index(fields=["store", "state", "-placed_at", "-id"], name="kwai_order_list"),
         ),
         migrations.AddConstraint(
-            model_name='kwaiorder',
-            constraint=models.UniqueConstraint(fields=('store', 'external_id'), name='kwai_order_unique_external_id'),
+            model_name="kwaiorder",
+            constraint=models.UniqueConstraint(
+                fields=("store", "external_id"), name="kwai_order_unique_external_id"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='kwaiorder',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'received'), _negated=True), ('order__isnull', False), _connector='OR'), name='kwai_order_received_has_order'),
+            model_name="kwaiorder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "received"), _negated=True), ("order__isnull", False), _connector="OR"
+                ),
+                name="kwai_order_received_has_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='kwaiorder',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['staged', 'unlinked', 'received', 'quarantined'])), name='kwai_order_known_state'),
+            model_name="kwaiorder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["staged", "unlinked", "received", "quarantined"])),
+                name="kwai_order_known_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='statusmapping',
-            constraint=models.UniqueConstraint(fields=('store', 'remote_code'), name='status_mapping_unique_code'),
+            model_name="statusmapping",
+            constraint=models.UniqueConstraint(
+                fields=("store", "remote_code"), name="status_mapping_unique_code"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='statusmapping',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['incomplete', 'open', 'approved', 'preparing', 'invoiced', 'ready_to_ship', 'shipped', 'delivered', 'undelivered', 'cancelled'])), name='status_mapping_known_status'),
+            model_name="statusmapping",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "incomplete",
+                            "open",
+                            "approved",
+                            "preparing",
+                            "invoiced",
+                            "ready_to_ship",
+                            "shipped",
+                            "delivered",
+                            "undelivered",
+                            "cancelled",
+                        ],
+                    )
+                ),
+                name="status_mapping_known_status",
+            ),
         ),
     ]

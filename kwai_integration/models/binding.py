@@ -23,7 +23,9 @@ class KwaiOrderState(models.TextChoices):
 
     @property
     def colour(self) -> str:
-        return {"staged": "azure", "unlinked": "orange", "received": "green", "quarantined": "red"}[self.value]
+        return {"staged": "azure", "unlinked": "orange", "received": "green", "quarantined": "red"}[
+            self.value
+        ]
 
 
 class KwaiOrderQuerySet(models.QuerySet["KwaiOrder"]):
@@ -37,9 +39,7 @@ class KwaiOrder(models.Model):
     store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="kwai_orders")
     external_id = models.CharField(max_length=40)
     order = models.OneToOneField(Order, on_delete=models.PROTECT, null=True, related_name="kwai_order")
-    state = models.CharField(
-        max_length=12, choices=KwaiOrderState.choices, default=KwaiOrderState.STAGED
-    )
+    state = models.CharField(max_length=12, choices=KwaiOrderState.choices, default=KwaiOrderState.STAGED)
     problem_code = models.CharField(max_length=40, blank=True)
     problem = models.CharField(max_length=500, blank=True)
     warnings = models.JSONField(default=list)

@@ -36,9 +36,10 @@ BLOCKED = {
 def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
     """Three queries whatever the number of orders."""
     orders = Order.objects.filter(pk__in=order_ids, store__channel=CHANNEL_KEY).exclude(external_id="")
-    topics = {(store_id, external_id): pk for pk, store_id, external_id in orders.values_list(
-        "pk", "store_id", "external_id"
-    )}
+    topics = {
+        (store_id, external_id): pk
+        for pk, store_id, external_id in orders.values_list("pk", "store_id", "external_id")
+    }
     newest = _newest_jobs(topics)
     found: dict[int, list[Badge]] = defaultdict(list)
     for (pk, _), job in sorted(newest.items(), key=lambda entry: entry[1].step):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from erp.outbox import errors as push
 from kwai_integration.client import errors as kwai
 from kwai_integration.connection import NotConnected
 
 
-def push_error(error: kwai.KwaiError | NotConnected) -> push.PushError:
+def push_error(  # noqa: C901 - one case per row of the policy table
+    error: kwai.KwaiError | NotConnected,
+) -> push.PushError:
     """What the outbox must know of `error`; its text never holds a secret or personal data."""
     if isinstance(error, NotConnected):
         return push.CredentialRevoked(str(error))
-    details = {
+    details: dict[str, Any] = {
         "remote_code": "" if error.code is None else str(error.code),
         "http_status": error.http_status,
         "call": error.call,

@@ -69,11 +69,13 @@ def delivery_problem(shipment: Shipment) -> str:
 
 
 def invoice_wish(invoice: Invoice) -> FactWish:
-    assert invoice.order is not None
+    order = invoice.order
+    if order is None:
+        raise ValueError("only a linked note can be sent")
     return FactWish(
-        store_id=invoice.order.store_id,
+        store_id=order.store_id,
         kind=Kind.SEND_INVOICE,
-        subject=invoice.order.external_id,
+        subject=order.external_id,
         content=invoice.access_key,
         payload={"invoice_id": invoice.pk, "order_id": invoice.order_id},
     )

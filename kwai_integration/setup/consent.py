@@ -52,7 +52,8 @@ def consent_finish(*, status: str, code: str, user: User, session_key: str) -> S
     request = _request_spend(status=status, user=user, session_key=session_key)
     if not code:
         raise ConsentRefused(
-            "A autorização foi recusada na página do Kwai. Nada mudou; use conectar com Kwai para tentar de novo."
+            "A autorização foi recusada na página do Kwai. Nada mudou; "
+            "use conectar com Kwai para tentar de novo."
         )
     try:
         pair = gateway.exchange_code(gateway.client_config(), code=code)
@@ -75,7 +76,7 @@ def _request_spend(*, status: str, user: User, session_key: str) -> ConsentReque
         session_hash=_hash(session_key),
         expires_at__gt=timezone.now(),
         used_at__isnull=True,
-        store__company_id=user.company_id,
+        store__company=user.company,
     )
     if not mine.update(used_at=timezone.now()):
         raise ConsentRefused(
@@ -124,7 +125,10 @@ def _merchant_check(account: KwaiAccount, pair: TokenPair) -> None:
 def _taken(pair: TokenPair) -> str:
     owner = KwaiAccount.objects.filter(merchant_id=pair.merchant_id).select_related("store").first()
     name = owner.store.name if owner else "outra integração"
-    return f"A conta Kwai {pair.shop_name} ({pair.merchant_id}) já está conectada em {name}. Escolha outra conta."
+    return (
+        f"A conta Kwai {pair.shop_name} ({pair.merchant_id}) já está conectada em {name}. "
+        "Escolha outra conta."
+    )
 
 
 def _hash(value: str) -> str:

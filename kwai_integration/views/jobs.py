@@ -94,7 +94,9 @@ class JobList(ListPage[PushJob]):
         return [
             RowResult(
                 result.job_id,
-                (Outcome.QUEUED if action == "retry" else Outcome.DONE) if result.accepted else Outcome.REFUSED,
+                (Outcome.QUEUED if action == "retry" else Outcome.DONE)
+                if result.accepted
+                else Outcome.REFUSED,
                 result.text,
             )
             for result in do(job_ids=ids, requested_by=user_of(self.request))

@@ -8,11 +8,10 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from erp.accounts.models import Store, User
+from erp.accounts.models import Store, StoreQuerySet, User
 from kwai_integration.outbound.wishes import CHANNEL_KEY
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -23,7 +22,7 @@ def user_of(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def kwai_stores(request: HttpRequest) -> QuerySet[Store]:
+def kwai_stores(request: HttpRequest) -> StoreQuerySet:
     """Kwai stores the user may see, with their connection."""
     rows = Store.objects.visible_to(user_of(request)).filter(channel=CHANNEL_KEY)
     return rows.select_related("kwai_account", "kwai_settings", "company").order_by("name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -56,8 +57,7 @@ def store_add(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     form = InstallForm(request.POST or None, initial={"name": "Kwai Shop"})
     if request.method == "POST" and form.is_valid():
-        company = user.company
-        assert isinstance(company, Company)  # the permission table lets in members of a company only
+        company = cast(Company, user.company)
         try:
             store = store_install(company=company, name=form.cleaned_data["name"], user=user)
         except StoreRefused as error:
@@ -67,7 +67,9 @@ def store_add(request: HttpRequest) -> HttpResponse:
             return redirect("kwai:store", pk=store.pk)
     text = request.GET.get("q", "").strip()
     found = not text or text.lower() in "kwai shop"
-    return render(request, "kwai/store_add.html", {"form": form, "q": text, "found": found, "resources": RESOURCES})
+    return render(
+        request, "kwai/store_add.html", {"form": form, "q": text, "found": found, "resources": RESOURCES}
+    )
 
 
 @require_safe
@@ -138,10 +140,14 @@ def store_switch(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         if request.POST.get("to") == "inactive":
             store_deactivate(store=store, user=user)
-            messages.success(request, "Integração desativada. As configurações e os envios em espera ficam guardados.")
+            messages.success(
+                request, "Integração desativada. Configurações e envios em espera ficam guardados."
+            )
         else:
             store_activate(store=store, user=user)
-            messages.success(request, "Integração ativa. Os pedidos chegam em instantes em Pedidos no e-commerce.")
+            messages.success(
+                request, "Integração ativa. Os pedidos chegam em instantes a Pedidos no e-commerce."
+            )
     except StoreRefused as error:
         messages.error(request, str(error))
     return redirect("kwai:store", pk=pk)

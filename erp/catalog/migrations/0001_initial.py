@@ -5,53 +5,85 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Product',
+            name="Product",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200, verbose_name='nome')),
-                ('description', models.TextField(blank=True, max_length=5000, verbose_name='descrição')),
-                ('is_active', models.BooleanField(default=True, verbose_name='ativo')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='products', to='accounts.company')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=200, verbose_name="nome")),
+                ("description", models.TextField(blank=True, max_length=5000, verbose_name="descrição")),
+                ("is_active", models.BooleanField(default=True, verbose_name="ativo")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="products",
+                        to="accounts.company",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Sku',
+            name="Sku",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=60, verbose_name='código (SKU)')),
-                ('specification', models.CharField(blank=True, max_length=120, verbose_name='variação')),
-                ('gtin', models.CharField(blank=True, max_length=14, verbose_name='GTIN/EAN')),
-                ('price', models.BigIntegerField(default=0, verbose_name='preço')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='skus', to='accounts.company')),
-                ('product', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='skus', to='catalog.product')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=60, verbose_name="código (SKU)")),
+                ("specification", models.CharField(blank=True, max_length=120, verbose_name="variação")),
+                ("gtin", models.CharField(blank=True, max_length=14, verbose_name="GTIN/EAN")),
+                ("price", models.BigIntegerField(default=0, verbose_name="preço")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="skus",
+                        to="accounts.company",
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="skus", to="catalog.product"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='product',
-            index=models.Index(fields=['company', 'name'], name='product_company_name'),
+            model_name="product",
+            index=models.Index(fields=["company", "name"], name="product_company_name"),
         ),
         migrations.AddConstraint(
-            model_name='sku',
-            constraint=models.UniqueConstraint(fields=('company', 'code'), name='sku_unique_code'),
+            model_name="sku",
+            constraint=models.UniqueConstraint(fields=("company", "code"), name="sku_unique_code"),
         ),
         migrations.AddConstraint(
-            model_name='sku',
-            constraint=models.CheckConstraint(condition=models.Q(('code', ''), _negated=True), name='sku_has_code'),
+            model_name="sku",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("code", ""), _negated=True), name="sku_has_code"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sku',
-            constraint=models.CheckConstraint(condition=models.Q(('price__gte', 0)), name='sku_price_not_negative'),
+            model_name="sku",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("price__gte", 0)), name="sku_price_not_negative"
+            ),
         ),
     ]

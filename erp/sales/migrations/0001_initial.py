@@ -6,214 +6,440 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('catalog', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("catalog", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Carrier',
+            name="Carrier",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, verbose_name='nome')),
-                ('code', models.CharField(max_length=40, verbose_name='código no e-commerce')),
-                ('tax_id', models.CharField(blank=True, max_length=14, verbose_name='CNPJ')),
-                ('tracking_url', models.CharField(blank=True, help_text='Use {codigo} no lugar do código de rastreio.', max_length=200, verbose_name='endereço de rastreio')),
-                ('is_active', models.BooleanField(default=True, verbose_name='ativa')),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='carriers', to='accounts.company')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, verbose_name="nome")),
+                ("code", models.CharField(max_length=40, verbose_name="código no e-commerce")),
+                ("tax_id", models.CharField(blank=True, max_length=14, verbose_name="CNPJ")),
+                (
+                    "tracking_url",
+                    models.CharField(
+                        blank=True,
+                        help_text="Use {codigo} no lugar do código de rastreio.",
+                        max_length=200,
+                        verbose_name="endereço de rastreio",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="ativa")),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="carriers",
+                        to="accounts.company",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.BigIntegerField(verbose_name='número')),
-                ('external_id', models.CharField(blank=True, max_length=40, verbose_name='número no e-commerce')),
-                ('status', models.CharField(choices=[('incomplete', 'Dados incompletos'), ('open', 'Em aberto'), ('approved', 'Aprovado'), ('preparing', 'Preparando envio'), ('invoiced', 'Faturado'), ('ready_to_ship', 'Pronto para envio'), ('shipped', 'Enviado'), ('delivered', 'Entregue'), ('undelivered', 'Não entregue'), ('cancelled', 'Cancelado')], default='open', max_length=15, verbose_name='situação')),
-                ('remote_status', models.CharField(blank=True, max_length=20)),
-                ('items_total', models.BigIntegerField()),
-                ('freight_total', models.BigIntegerField(default=0)),
-                ('seller_discount', models.BigIntegerField(default=0)),
-                ('platform_discount', models.BigIntegerField(default=0)),
-                ('total', models.BigIntegerField()),
-                ('placed_at', models.DateTimeField(verbose_name='data')),
-                ('paid_at', models.DateTimeField(null=True)),
-                ('ship_by_at', models.DateTimeField(null=True, verbose_name='prazo de envio')),
-                ('cancelled_at', models.DateTimeField(null=True)),
-                ('hold_reason', models.CharField(blank=True, max_length=200)),
-                ('refund_open', models.BooleanField(default=False)),
-                ('buyer_note', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('carrier', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='sales.carrier', verbose_name='transportadora')),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='accounts.company')),
-                ('store', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='accounts.store')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.BigIntegerField(verbose_name="número")),
+                (
+                    "external_id",
+                    models.CharField(blank=True, max_length=40, verbose_name="número no e-commerce"),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("incomplete", "Dados incompletos"),
+                            ("open", "Em aberto"),
+                            ("approved", "Aprovado"),
+                            ("preparing", "Preparando envio"),
+                            ("invoiced", "Faturado"),
+                            ("ready_to_ship", "Pronto para envio"),
+                            ("shipped", "Enviado"),
+                            ("delivered", "Entregue"),
+                            ("undelivered", "Não entregue"),
+                            ("cancelled", "Cancelado"),
+                        ],
+                        default="open",
+                        max_length=15,
+                        verbose_name="situação",
+                    ),
+                ),
+                ("remote_status", models.CharField(blank=True, max_length=20)),
+                ("items_total", models.BigIntegerField()),
+                ("freight_total", models.BigIntegerField(default=0)),
+                ("seller_discount", models.BigIntegerField(default=0)),
+                ("platform_discount", models.BigIntegerField(default=0)),
+                ("total", models.BigIntegerField()),
+                ("placed_at", models.DateTimeField(verbose_name="data")),
+                ("paid_at", models.DateTimeField(null=True)),
+                ("ship_by_at", models.DateTimeField(null=True, verbose_name="prazo de envio")),
+                ("cancelled_at", models.DateTimeField(null=True)),
+                ("hold_reason", models.CharField(blank=True, max_length=200)),
+                ("refund_open", models.BooleanField(default=False)),
+                ("buyer_note", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "carrier",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="sales.carrier",
+                        verbose_name="transportadora",
+                    ),
+                ),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to="accounts.company",
+                    ),
+                ),
+                (
+                    "store",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to="accounts.store",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='DeliveryAddress',
+            name="DeliveryAddress",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('edited_at', models.DateTimeField(null=True)),
-                ('proposal', models.JSONField(null=True)),
-                ('platform_values', models.JSONField(default=dict)),
-                ('recipient', models.CharField(blank=True, max_length=150, verbose_name='destinatário')),
-                ('postal_code', models.CharField(blank=True, max_length=8, verbose_name='CEP')),
-                ('state_code', models.CharField(blank=True, max_length=2, verbose_name='UF')),
-                ('city', models.CharField(blank=True, max_length=100, verbose_name='cidade')),
-                ('district', models.CharField(blank=True, max_length=100, verbose_name='bairro')),
-                ('street', models.CharField(blank=True, max_length=200, verbose_name='logradouro')),
-                ('number', models.CharField(blank=True, max_length=20, verbose_name='número')),
-                ('complement', models.CharField(blank=True, max_length=120, verbose_name='complemento')),
-                ('problem', models.CharField(blank=True, max_length=200)),
-                ('order', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='address', to='sales.order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("edited_at", models.DateTimeField(null=True)),
+                ("proposal", models.JSONField(null=True)),
+                ("platform_values", models.JSONField(default=dict)),
+                ("recipient", models.CharField(blank=True, max_length=150, verbose_name="destinatário")),
+                ("postal_code", models.CharField(blank=True, max_length=8, verbose_name="CEP")),
+                ("state_code", models.CharField(blank=True, max_length=2, verbose_name="UF")),
+                ("city", models.CharField(blank=True, max_length=100, verbose_name="cidade")),
+                ("district", models.CharField(blank=True, max_length=100, verbose_name="bairro")),
+                ("street", models.CharField(blank=True, max_length=200, verbose_name="logradouro")),
+                ("number", models.CharField(blank=True, max_length=20, verbose_name="número")),
+                ("complement", models.CharField(blank=True, max_length=120, verbose_name="complemento")),
+                ("problem", models.CharField(blank=True, max_length=200)),
+                (
+                    "order",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="address", to="sales.order"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Buyer',
+            name="Buyer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('edited_at', models.DateTimeField(null=True)),
-                ('proposal', models.JSONField(null=True)),
-                ('platform_values', models.JSONField(default=dict)),
-                ('name', models.CharField(blank=True, max_length=150, verbose_name='nome')),
-                ('tax_id', models.CharField(blank=True, max_length=14, verbose_name='CPF/CNPJ')),
-                ('tax_id_kind', models.CharField(blank=True, max_length=4)),
-                ('phone', models.CharField(blank=True, max_length=30, verbose_name='telefone')),
-                ('order', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='buyer', to='sales.order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("edited_at", models.DateTimeField(null=True)),
+                ("proposal", models.JSONField(null=True)),
+                ("platform_values", models.JSONField(default=dict)),
+                ("name", models.CharField(blank=True, max_length=150, verbose_name="nome")),
+                ("tax_id", models.CharField(blank=True, max_length=14, verbose_name="CPF/CNPJ")),
+                ("tax_id_kind", models.CharField(blank=True, max_length=4)),
+                ("phone", models.CharField(blank=True, max_length=30, verbose_name="telefone")),
+                (
+                    "order",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="buyer", to="sales.order"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='OrderEvent',
+            name="OrderEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('kind', models.CharField(max_length=40)),
-                ('text', models.CharField(max_length=500)),
-                ('link', models.CharField(blank=True, max_length=200)),
-                ('data', models.JSONField(default=dict)),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='sales.order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("kind", models.CharField(max_length=40)),
+                ("text", models.CharField(max_length=500)),
+                ("link", models.CharField(blank=True, max_length=200)),
+                ("data", models.JSONField(default=dict)),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="events", to="sales.order"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='OrderLine',
+            name="OrderLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField()),
-                ('external_item_id', models.CharField(blank=True, max_length=40)),
-                ('external_sku_id', models.CharField(blank=True, max_length=40)),
-                ('title', models.CharField(max_length=300)),
-                ('specification', models.CharField(blank=True, max_length=200)),
-                ('quantity', models.PositiveIntegerField()),
-                ('unit_price', models.BigIntegerField()),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='sales.order')),
-                ('sku', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='order_lines', to='catalog.sku')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                ("external_item_id", models.CharField(blank=True, max_length=40)),
+                ("external_sku_id", models.CharField(blank=True, max_length=40)),
+                ("title", models.CharField(max_length=300)),
+                ("specification", models.CharField(blank=True, max_length=200)),
+                ("quantity", models.PositiveIntegerField()),
+                ("unit_price", models.BigIntegerField()),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="lines", to="sales.order"
+                    ),
+                ),
+                (
+                    "sku",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="order_lines",
+                        to="catalog.sku",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='PaymentMethod',
+            name="PaymentMethod",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='nome')),
-                ('is_active', models.BooleanField(default=True, verbose_name='ativa')),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payment_methods', to='accounts.company')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="nome")),
+                ("is_active", models.BooleanField(default=True, verbose_name="ativa")),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payment_methods",
+                        to="accounts.company",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='order',
-            name='payment_method',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='sales.paymentmethod', verbose_name='forma de recebimento'),
+            model_name="order",
+            name="payment_method",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                to="sales.paymentmethod",
+                verbose_name="forma de recebimento",
+            ),
         ),
         migrations.CreateModel(
-            name='ShippingMethod',
+            name="ShippingMethod",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, verbose_name='nome')),
-                ('kind', models.CharField(choices=[('correios', 'Correios'), ('carrier', 'Transportadora'), ('kwai', 'Kwai Envios'), ('other', 'Outra')], max_length=10, verbose_name='tipo')),
-                ('delivery_days', models.PositiveSmallIntegerField(default=7, verbose_name='prazo de entrega (dias úteis)')),
-                ('is_active', models.BooleanField(default=True, verbose_name='ativa')),
-                ('carrier', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='sales.carrier', verbose_name='transportadora')),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipping_methods', to='accounts.company')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, verbose_name="nome")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("correios", "Correios"),
+                            ("carrier", "Transportadora"),
+                            ("kwai", "Kwai Envios"),
+                            ("other", "Outra"),
+                        ],
+                        max_length=10,
+                        verbose_name="tipo",
+                    ),
+                ),
+                (
+                    "delivery_days",
+                    models.PositiveSmallIntegerField(default=7, verbose_name="prazo de entrega (dias úteis)"),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="ativa")),
+                (
+                    "carrier",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="sales.carrier",
+                        verbose_name="transportadora",
+                    ),
+                ),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shipping_methods",
+                        to="accounts.company",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='order',
-            name='shipping_method',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='sales.shippingmethod', verbose_name='forma de envio'),
+            model_name="order",
+            name="shipping_method",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                to="sales.shippingmethod",
+                verbose_name="forma de envio",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='carrier',
-            constraint=models.UniqueConstraint(fields=('company', 'name'), name='carrier_unique_name'),
+            model_name="carrier",
+            constraint=models.UniqueConstraint(fields=("company", "name"), name="carrier_unique_name"),
         ),
         migrations.AddConstraint(
-            model_name='carrier',
-            constraint=models.CheckConstraint(condition=models.Q(('code', ''), _negated=True), name='carrier_has_code'),
+            model_name="carrier",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("code", ""), _negated=True), name="carrier_has_code"
+            ),
         ),
         migrations.AddIndex(
-            model_name='orderevent',
-            index=models.Index(fields=['order', '-at', '-id'], name='order_event_timeline'),
+            model_name="orderevent",
+            index=models.Index(fields=["order", "-at", "-id"], name="order_event_timeline"),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.UniqueConstraint(fields=('order', 'position'), name='order_line_unique_position'),
+            model_name="orderline",
+            constraint=models.UniqueConstraint(
+                fields=("order", "position"), name="order_line_unique_position"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', 1)), name='order_line_quantity_positive'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gte", 1)), name="order_line_quantity_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderline',
-            constraint=models.CheckConstraint(condition=models.Q(('unit_price__gte', 0)), name='order_line_price_not_negative'),
+            model_name="orderline",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("unit_price__gte", 0)), name="order_line_price_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentmethod',
-            constraint=models.UniqueConstraint(fields=('company', 'name'), name='payment_method_unique_name'),
+            model_name="paymentmethod",
+            constraint=models.UniqueConstraint(fields=("company", "name"), name="payment_method_unique_name"),
         ),
         migrations.AddConstraint(
-            model_name='shippingmethod',
-            constraint=models.UniqueConstraint(fields=('company', 'name'), name='shipping_method_unique_name'),
+            model_name="shippingmethod",
+            constraint=models.UniqueConstraint(
+                fields=("company", "name"), name="shipping_method_unique_name"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='shippingmethod',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['correios', 'carrier', 'kwai', 'other'])), name='shipping_method_known_kind'),
+            model_name="shippingmethod",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["correios", "carrier", "kwai", "other"])),
+                name="shipping_method_known_kind",
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['company', 'status', '-placed_at', '-id'], name='order_list'),
+            model_name="order",
+            index=models.Index(fields=["company", "status", "-placed_at", "-id"], name="order_list"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['store', '-placed_at', '-id'], name='order_store_list'),
+            model_name="order",
+            index=models.Index(fields=["store", "-placed_at", "-id"], name="order_store_list"),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('company', 'number'), name='order_unique_number'),
+            model_name="order",
+            constraint=models.UniqueConstraint(fields=("company", "number"), name="order_unique_number"),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(condition=models.Q(('external_id', ''), _negated=True), fields=('store', 'external_id'), name='order_unique_external_id'),
+            model_name="order",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("external_id", ""), _negated=True),
+                fields=("store", "external_id"),
+                name="order_unique_external_id",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['incomplete', 'open', 'approved', 'preparing', 'invoiced', 'ready_to_ship', 'shipped', 'delivered', 'undelivered', 'cancelled'])), name='order_known_status'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "incomplete",
+                            "open",
+                            "approved",
+                            "preparing",
+                            "invoiced",
+                            "ready_to_ship",
+                            "shipped",
+                            "delivered",
+                            "undelivered",
+                            "cancelled",
+                        ],
+                    )
+                ),
+                name="order_known_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('items_total__gte', 0), ('freight_total__gte', 0), ('seller_discount__gte', 0), ('platform_discount__gte', 0), ('total__gte', 0)), name='order_amounts_not_negative'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("items_total__gte", 0),
+                    ("freight_total__gte", 0),
+                    ("seller_discount__gte", 0),
+                    ("platform_discount__gte", 0),
+                    ("total__gte", 0),
+                ),
+                name="order_amounts_not_negative",
+            ),
         ),
     ]

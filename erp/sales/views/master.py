@@ -55,7 +55,9 @@ class MasterList(ListPage[Any]):
 
 class CarrierList(MasterList):
     model = Carrier
-    title, singular, noun, url_stem = "Transportadoras", "transportadora", "transportadora", "sales:carrier"
+    title = "Transportadoras"
+    singular = noun = "transportadora"
+    url_stem = "sales:carrier"
     columns = (Column("Nome"), Column("Código no e-commerce"), Column("CNPJ", css="d-none d-md-table-cell"))
     row_template = "sales/carrier_row.html"
     search_fields = ("name", "code", "tax_id")
@@ -63,7 +65,8 @@ class CarrierList(MasterList):
 
 class ShippingMethodList(MasterList):
     model = ShippingMethod
-    title, singular, noun = "Formas de envio", "forma de envio", "forma de envio"
+    title = "Formas de envio"
+    singular = noun = "forma de envio"
     url_stem = "sales:shipping_method"
     columns = (
         Column("Nome"),
@@ -79,7 +82,8 @@ class ShippingMethodList(MasterList):
 
 class PaymentMethodList(MasterList):
     model = PaymentMethod
-    title, singular, noun = "Formas de recebimento", "forma de recebimento", "forma de recebimento"
+    title = "Formas de recebimento"
+    singular = noun = "forma de recebimento"
     url_stem = "sales:payment_method"
     columns = (Column("Nome"),)
     row_template = "sales/payment_method_row.html"

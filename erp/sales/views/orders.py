@@ -35,7 +35,7 @@ def stores_of(request: HttpRequest) -> list[tuple[int, str]]:
 
 def shipping_methods_of(request: HttpRequest) -> list[tuple[int, str]]:
     """Choices of the filter *forma de envio*."""
-    own = ShippingMethod.objects.filter(company_id=_user(request).company_id)
+    own = ShippingMethod.objects.filter(company=_user(request).company)
     return list(own.order_by("name").values_list("pk", "name"))
 
 
@@ -67,7 +67,9 @@ class OrderList(ListPage[Order]):
         DateFilter("since", "Desde", "placed_at__date__gte"),
         DateFilter("until", "Até", "placed_at__date__lte"),
     )
-    actions = (Action("shipping", "definir forma de envio", "truck-delivery", leads_to="sales:orders_shipping"),)
+    actions = (
+        Action("shipping", "definir forma de envio", "truck-delivery", leads_to="sales:orders_shipping"),
+    )
     poll_seconds = 15
 
     @property
@@ -97,7 +99,9 @@ class OrderList(ListPage[Order]):
 @require_safe
 def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
     order = _order(request, pk)
-    events, older = older_page(order.events.select_related("actor"), request.GET.get("before"), EVENTS_PER_PAGE)
+    events, older = older_page(
+        order.events.select_related("actor"), request.GET.get("before"), EVENTS_PER_PAGE
+    )
     context = {
         "order": order,
         "lines": order.lines.select_related("sku"),

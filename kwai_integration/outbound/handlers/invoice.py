@@ -19,6 +19,7 @@ from kwai_integration.outbound.remote import calling, remote_order
 @dataclass(frozen=True)
 class Loaded:
     invoice: Invoice
+    order_id: int
     external_id: str
     replaces: bool
 
@@ -34,7 +35,7 @@ def load(job: PushJob) -> Loaded:
     earlier = PushJob.objects.filter(
         store_id=job.store_id, kind=job.kind, subject=job.subject, state=JobState.DONE
     ).exclude(pk=job.pk)
-    return Loaded(invoice, job.subject, replaces=earlier.exists())
+    return Loaded(invoice, invoice.order.pk, job.subject, replaces=earlier.exists())
 
 
 def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
@@ -65,9 +66,8 @@ def send(loaded: Loaded, turn: Turn) -> Sent:
 
 
 def record(job: PushJob, loaded: Loaded, sent: Sent) -> None:
-    assert loaded.invoice.order_id is not None
     text = f"Kwai recebeu os dados e o XML da NF-e {loaded.invoice.number}"
-    order_events_append(drafts=[EventDraft(loaded.invoice.order_id, "kwai.invoice", text)])
+    order_events_append(drafts=[EventDraft(loaded.order_id, "kwai.invoice", text)])
 
 
 HANDLER = Handler(

@@ -33,7 +33,8 @@ def load(job: PushJob) -> Loaded:
     invoice, carrier = shipment.invoice, shipment.chosen_carrier
     if invoice is None or carrier is None or not shipment.tracking_code or shipment.concluded_at is None:
         raise Refused(
-            "A expedição mudou depois do pedido de envio: confira NF-e, transportadora e código, e envie de novo."
+            "A expedição mudou depois do pedido de envio: confira NF-e, transportadora e código, "
+            "e envie de novo."
         )
     code = shipment.tracking_code
     return Loaded(
@@ -110,8 +111,8 @@ def _check(order: MappedOrder) -> None:
 
 def _shipped_elsewhere(code: str) -> str:
     return (
-        f"Já despachado fora do ERP com o código {code or 'que o Kwai não informa'}. Para adotá-lo, informe esse "
-        "código na expedição e envie de novo."
+        f"Já despachado fora do ERP com o código {code or 'que o Kwai não informa'}. Para adotá-lo, "
+        "informe esse código na expedição e envie de novo."
     )
 
 
