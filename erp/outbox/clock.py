@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import BigIntegerField, DateTimeField, DurationField, ExpressionWrapper, Func, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Now, Random
+from django.db.models.functions import Now
 
 
 class NowMicros(Func):
@@ -31,9 +31,24 @@ def after(delay: timedelta) -> Combinable:
     return ExpressionWrapper(Now() + Value(delay, output_field=DurationField()), output_field=DateTimeField())
 
 
+class _Drawn(Func):
+    """A duration between nothing and `spread`, drawn by the database for each row."""
+
+    arity = 0
+    output_field = DurationField()
+
+    def __init__(self, spread: timedelta) -> None:
+        super().__init__()
+        self.micros = round(spread.total_seconds() * 1_000_000)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        template = f"(RANDOM() * INTERVAL '{self.micros} microseconds')"
+        return self.as_sql(compiler, connection, template=template, **extra)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        return self.as_sql(compiler, connection, template=f"CAST(RAND() * {self.micros} AS INTEGER)", **extra)
+
+
 def within(spread: timedelta) -> Combinable:
     """An instant between now and now + `spread`, drawn anew for each row."""
-    drawn = ExpressionWrapper(
-        Value(spread, output_field=DurationField()) * Random(), output_field=DurationField()
-    )
-    return ExpressionWrapper(Now() + drawn, output_field=DateTimeField())
+    return ExpressionWrapper(Now() + _Drawn(spread), output_field=DateTimeField())

@@ -2,7 +2,7 @@
 row (design 3.2). One implementation for SQLite and PostgreSQL; Redis has no part in it.
 
 Pushes and imports share a gate. Each has a reserve that the other may use only while its owner has not
-asked for two seconds, so that neither starves and nothing is wasted.
+asked for some seconds, so that neither starves and nothing is wasted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ DAY_SECONDS = 86_400
 # Of the platform's limit we use 95 %, and let at most 5 % of a second's calls come early.
 SHARE_OF_LIMIT = 0.95
 BURST_US = SECOND * 5 // 100
+# A share is idle when it has not asked for so long, or for four turns of a slow gate.
 IDLE_US = 2 * SECOND
+IDLE_TURNS = 4
 
 
 class Share(StrEnum):
@@ -188,14 +190,24 @@ class _Gate:
     def _share_spacing(self) -> int:
         return round(self._spacing / (1 - RESERVED[self.share.other]))
 
+    @property
+    def _share_burst(self) -> int:
+        """One turn more than the gate's own: a share is asked at the gate's turns, which seldom fall on
+        the share's. The gate itself still keeps the limit."""
+        return BURST_US + self._spacing
+
+    @property
+    def _idle(self) -> int:
+        return max(IDLE_US, IDLE_TURNS * self._spacing)
+
     def _update(self) -> bool:
         rows = self._rows().filter(self._in_time(), self._within_day(), self._not_held())
         return bool(rows.update(**self._arrivals(), **self._counters()))
 
     def _in_time(self) -> Q:
         latest = NowMicros() + Value(BURST_US)
-        in_share = Q(**{f"{self.share}_arrival_us__lte": latest})
-        other_idle = Q(**{f"{self.share.other}_asked_us__lt": NowMicros() - Value(IDLE_US)})
+        in_share = Q(**{f"{self.share}_arrival_us__lte": NowMicros() + Value(self._share_burst)})
+        other_idle = Q(**{f"{self.share.other}_asked_us__lt": NowMicros() - Value(self._idle)})
         return Q(arrival_us__lte=latest) & (in_share | other_idle)
 
     def _within_day(self) -> Q:
@@ -215,7 +227,7 @@ class _Gate:
         own = f"{self.share}_arrival_us"
         next_own = Greatest(F(own), NowMicros()) + Value(self._share_spacing)
         # Calls beyond the own share (the other was idle) must not be paid back for minutes later.
-        latest = NowMicros() + Value(BURST_US + self._share_spacing)
+        latest = NowMicros() + Value(self._share_burst + self._share_spacing)
         return {
             "arrival_us": Greatest(F("arrival_us"), NowMicros()) + Value(self._spacing),
             own: Least(next_own, latest),
@@ -246,10 +258,10 @@ class _Gate:
         return When(now + timedelta(seconds=seconds), seconds, reason)
 
     def _rate_wait(self, gate: RateGate, now_us: int) -> float:
-        arrival = gate.arrival_us
-        if getattr(gate, f"{self.share.other}_asked_us") >= now_us - IDLE_US:
-            arrival = max(arrival, getattr(gate, f"{self.share}_arrival_us"))
-        return float((arrival - BURST_US - now_us) / SECOND)
+        turn = gate.arrival_us - BURST_US
+        if getattr(gate, f"{self.share.other}_asked_us") >= now_us - self._idle:
+            turn = max(turn, getattr(gate, f"{self.share}_arrival_us") - self._share_burst)
+        return float((turn - now_us) / SECOND)
 
     def _day_spent(self, gate: RateGate, now_us: int) -> bool:
         if self.daily is None or gate.day < _day(now_us / SECOND):

@@ -125,6 +125,7 @@ class PushJob(models.Model):
             models.CheckConstraint(
                 condition=Q(failure_mode__in=["", *FailureMode.values]), name="pushjob_known_mode"
             ),
+            models.CheckConstraint(condition=Q(waiting_for__in=WaitReason.values), name="pushjob_known_wait"),
             models.CheckConstraint(condition=Q(origin__in=Origin.values), name="pushjob_known_origin"),
             models.CheckConstraint(condition=~Q(subject="") & ~Q(kind=""), name="pushjob_names_subject"),
         ]
@@ -251,5 +252,10 @@ class RateGate(models.Model):
             models.UniqueConstraint(fields=["scope", "call"], name="rategate_unique"),
             models.CheckConstraint(
                 condition=Q(used__gte=F("push_used") + F("import_used")), name="rategate_counts_add_up"
+            ),
+            models.CheckConstraint(
+                condition=Q(resume_at__isnull=True, resume_reason="")
+                | Q(resume_at__isnull=False, resume_reason__in=[WaitReason.LIMIT, WaitReason.QUOTA]),
+                name="rategate_hold_has_reason",
             ),
         ]

@@ -8,172 +8,490 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='PushJob',
+            name="PushJob",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=40)),
-                ('subject', models.CharField(max_length=80)),
-                ('idempotency_key', models.CharField(max_length=250, null=True, unique=True)),
-                ('coalesce_key', models.CharField(max_length=180, null=True, unique=True)),
-                ('step', models.PositiveSmallIntegerField(default=0)),
-                ('state', models.CharField(choices=[('pending', 'Na fila'), ('claimed', 'Enviando'), ('done', 'Enviado'), ('blocked', 'Parado'), ('superseded', 'Substituído'), ('cancelled', 'Cancelado')], default='pending', max_length=10, verbose_name='situação')),
-                ('failure_mode', models.CharField(blank=True, choices=[('config', 'Configuração do aplicativo'), ('credential', 'Autorização da loja'), ('rejected', 'Recusado pela plataforma'), ('exhausted', 'Tentativas esgotadas'), ('uncertain', 'Resultado desconhecido'), ('internal', 'Resposta não prevista')], max_length=10)),
-                ('waiting_for', models.CharField(blank=True, choices=[('', 'Pronto para enviar'), ('window', 'Juntando alterações'), ('retry', 'Nova tentativa agendada'), ('limit', 'Aguardando o limite de chamadas'), ('quota', 'Aguardando a cota diária'), ('check', 'Aguardando a plataforma'), ('lane', 'Envios da loja pausados')], max_length=6)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('first_attempt_at', models.DateTimeField(null=True)),
-                ('not_before', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('deadline', models.DateTimeField(null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('lease_token', models.UUIDField(null=True)),
-                ('needs_verification', models.BooleanField(default=False)),
-                ('last_error', models.CharField(blank=True, max_length=500)),
-                ('last_code', models.CharField(blank=True, max_length=40)),
-                ('requested_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('origin', models.CharField(choices=[('rule', 'Automático'), ('button', 'Operador'), ('api', 'API')], default='rule', max_length=6)),
-                ('request_id', models.CharField(blank=True, max_length=64)),
-                ('payload', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('store', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='push_jobs', to='accounts.store')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=40)),
+                ("subject", models.CharField(max_length=80)),
+                ("idempotency_key", models.CharField(max_length=250, null=True, unique=True)),
+                ("coalesce_key", models.CharField(max_length=180, null=True, unique=True)),
+                ("step", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Na fila"),
+                            ("claimed", "Enviando"),
+                            ("done", "Enviado"),
+                            ("blocked", "Parado"),
+                            ("superseded", "Substituído"),
+                            ("cancelled", "Cancelado"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                        verbose_name="situação",
+                    ),
+                ),
+                (
+                    "failure_mode",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("config", "Configuração do aplicativo"),
+                            ("credential", "Autorização da loja"),
+                            ("rejected", "Recusado pela plataforma"),
+                            ("exhausted", "Tentativas esgotadas"),
+                            ("uncertain", "Resultado desconhecido"),
+                            ("internal", "Resposta não prevista"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "waiting_for",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "Pronto para enviar"),
+                            ("window", "Juntando alterações"),
+                            ("retry", "Nova tentativa agendada"),
+                            ("limit", "Aguardando o limite de chamadas"),
+                            ("quota", "Aguardando a cota diária"),
+                            ("check", "Aguardando a plataforma"),
+                            ("lane", "Envios da loja pausados"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("first_attempt_at", models.DateTimeField(null=True)),
+                ("not_before", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("deadline", models.DateTimeField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("lease_token", models.UUIDField(null=True)),
+                ("needs_verification", models.BooleanField(default=False)),
+                ("last_error", models.CharField(blank=True, max_length=500)),
+                ("last_code", models.CharField(blank=True, max_length=40)),
+                ("requested_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[("rule", "Automático"), ("button", "Operador"), ("api", "API")],
+                        default="rule",
+                        max_length=6,
+                    ),
+                ),
+                ("request_id", models.CharField(blank=True, max_length=64)),
+                ("payload", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("updated_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "store",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="push_jobs",
+                        to="accounts.store",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PushAttempt',
+            name="PushAttempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('action', models.CharField(choices=[('send', 'Envio'), ('verify', 'Verificação')], default='send', max_length=6)),
-                ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('duration_ms', models.PositiveIntegerField(null=True)),
-                ('http_status', models.PositiveSmallIntegerField(null=True)),
-                ('remote_code', models.CharField(blank=True, max_length=40)),
-                ('outcome', models.CharField(blank=True, choices=[('', 'Em andamento'), ('done', 'Concluído'), ('absent', 'Ainda não consta na plataforma'), ('not_sent', 'Sem conexão'), ('unknown', 'Resultado desconhecido'), ('limited', 'Limite de chamadas'), ('credential', 'Autorização recusada'), ('config', 'Configuração recusada'), ('refused', 'Recusado'), ('unexpected', 'Resposta não prevista'), ('waiting', 'A plataforma pede para esperar'), ('lost', 'Interrompido')], max_length=12)),
-                ('text', models.CharField(blank=True, max_length=500)),
-                ('exchange', models.JSONField(null=True)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempt_rows', to='outbox.pushjob')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("send", "Envio"), ("verify", "Verificação")], default="send", max_length=6
+                    ),
+                ),
+                ("started_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("duration_ms", models.PositiveIntegerField(null=True)),
+                ("http_status", models.PositiveSmallIntegerField(null=True)),
+                ("remote_code", models.CharField(blank=True, max_length=40)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "Em andamento"),
+                            ("done", "Concluído"),
+                            ("absent", "Ainda não consta na plataforma"),
+                            ("not_sent", "Sem conexão"),
+                            ("unknown", "Resultado desconhecido"),
+                            ("limited", "Limite de chamadas"),
+                            ("credential", "Autorização recusada"),
+                            ("config", "Configuração recusada"),
+                            ("refused", "Recusado"),
+                            ("unexpected", "Resposta não prevista"),
+                            ("waiting", "A plataforma pede para esperar"),
+                            ("lost", "Interrompido"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("text", models.CharField(blank=True, max_length=500)),
+                ("exchange", models.JSONField(null=True)),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attempt_rows",
+                        to="outbox.pushjob",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='RateGate',
+            name="RateGate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.CharField(max_length=80)),
-                ('call', models.CharField(max_length=60)),
-                ('arrival_us', models.BigIntegerField(default=0)),
-                ('push_arrival_us', models.BigIntegerField(default=0)),
-                ('import_arrival_us', models.BigIntegerField(default=0)),
-                ('push_asked_us', models.BigIntegerField(default=0)),
-                ('import_asked_us', models.BigIntegerField(default=0)),
-                ('day', models.IntegerField(default=0)),
-                ('used', models.PositiveIntegerField(default=0)),
-                ('push_used', models.PositiveIntegerField(default=0)),
-                ('import_used', models.PositiveIntegerField(default=0)),
-                ('resume_at', models.DateTimeField(null=True)),
-                ('resume_reason', models.CharField(blank=True, choices=[('', 'Pronto para enviar'), ('window', 'Juntando alterações'), ('retry', 'Nova tentativa agendada'), ('limit', 'Aguardando o limite de chamadas'), ('quota', 'Aguardando a cota diária'), ('check', 'Aguardando a plataforma'), ('lane', 'Envios da loja pausados')], max_length=6)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("scope", models.CharField(max_length=80)),
+                ("call", models.CharField(max_length=60)),
+                ("arrival_us", models.BigIntegerField(default=0)),
+                ("push_arrival_us", models.BigIntegerField(default=0)),
+                ("import_arrival_us", models.BigIntegerField(default=0)),
+                ("push_asked_us", models.BigIntegerField(default=0)),
+                ("import_asked_us", models.BigIntegerField(default=0)),
+                ("day", models.IntegerField(default=0)),
+                ("used", models.PositiveIntegerField(default=0)),
+                ("push_used", models.PositiveIntegerField(default=0)),
+                ("import_used", models.PositiveIntegerField(default=0)),
+                ("resume_at", models.DateTimeField(null=True)),
+                (
+                    "resume_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "Pronto para enviar"),
+                            ("window", "Juntando alterações"),
+                            ("retry", "Nova tentativa agendada"),
+                            ("limit", "Aguardando o limite de chamadas"),
+                            ("quota", "Aguardando a cota diária"),
+                            ("check", "Aguardando a plataforma"),
+                            ("lane", "Envios da loja pausados"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('scope', 'call'), name='rategate_unique'), models.CheckConstraint(condition=models.Q(('used__gte', django.db.models.expressions.CombinedExpression(models.F('push_used'), '+', models.F('import_used')))), name='rategate_counts_add_up'), models.CheckConstraint(condition=models.Q(models.Q(('resume_at__isnull', True), ('resume_reason', '')), models.Q(('resume_at__isnull', False), ('resume_reason__in', ['limit', 'quota'])), _connector='OR'), name='rategate_hold_has_reason')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("scope", "call"), name="rategate_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "used__gte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("push_used"), "+", models.F("import_used")
+                                ),
+                            )
+                        ),
+                        name="rategate_counts_add_up",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("resume_at__isnull", True), ("resume_reason", "")),
+                            models.Q(("resume_at__isnull", False), ("resume_reason__in", ["limit", "quota"])),
+                            _connector="OR",
+                        ),
+                        name="rategate_hold_has_reason",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Lane',
+            name="Lane",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('paused_mode', models.CharField(blank=True, choices=[('credential', 'Autorização da loja necessária'), ('config', 'Configuração do aplicativo recusada')], max_length=10)),
-                ('paused_reason', models.CharField(blank=True, max_length=500)),
-                ('paused_at', models.DateTimeField(null=True)),
-                ('breaker_state', models.CharField(choices=[('closed', 'Normal'), ('open', 'Plataforma fora do ar'), ('half_open', 'Testando a plataforma')], default='closed', max_length=9)),
-                ('breaker_failures', models.PositiveSmallIntegerField(default=0)),
-                ('opened_at', models.DateTimeField(null=True)),
-                ('reopen_at', models.DateTimeField(null=True)),
-                ('last_claimed_at', models.DateTimeField(null=True)),
-                ('store', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='push_lane', to='accounts.store')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "paused_mode",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("credential", "Autorização da loja necessária"),
+                            ("config", "Configuração do aplicativo recusada"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("paused_reason", models.CharField(blank=True, max_length=500)),
+                ("paused_at", models.DateTimeField(null=True)),
+                (
+                    "breaker_state",
+                    models.CharField(
+                        choices=[
+                            ("closed", "Normal"),
+                            ("open", "Plataforma fora do ar"),
+                            ("half_open", "Testando a plataforma"),
+                        ],
+                        default="closed",
+                        max_length=9,
+                    ),
+                ),
+                ("breaker_failures", models.PositiveSmallIntegerField(default=0)),
+                ("opened_at", models.DateTimeField(null=True)),
+                ("reopen_at", models.DateTimeField(null=True)),
+                ("last_claimed_at", models.DateTimeField(null=True)),
+                (
+                    "store",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="push_lane",
+                        to="accounts.store",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('paused_at__isnull', True), ('paused_mode', '')), models.Q(('paused_at__isnull', False), ('paused_mode__in', ['credential', 'config'])), _connector='OR'), name='lane_pause_has_time'), models.CheckConstraint(condition=models.Q(models.Q(('breaker_state', 'closed'), ('reopen_at__isnull', True)), models.Q(('breaker_state__in', ['open', 'half_open']), ('opened_at__isnull', False), ('reopen_at__isnull', False)), _connector='OR'), name='lane_breaker_has_time')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("paused_at__isnull", True), ("paused_mode", "")),
+                            models.Q(
+                                ("paused_at__isnull", False), ("paused_mode__in", ["credential", "config"])
+                            ),
+                            _connector="OR",
+                        ),
+                        name="lane_pause_has_time",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("breaker_state", "closed"), ("reopen_at__isnull", True)),
+                            models.Q(
+                                ("breaker_state__in", ["open", "half_open"]),
+                                ("opened_at__isnull", False),
+                                ("reopen_at__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="lane_breaker_has_time",
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='pushjob',
-            index=models.Index(condition=models.Q(('state', 'pending')), fields=['store', 'not_before', 'id'], name='pushjob_due'),
+            model_name="pushjob",
+            index=models.Index(
+                condition=models.Q(("state", "pending")),
+                fields=["store", "not_before", "id"],
+                name="pushjob_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='pushjob',
-            index=models.Index(condition=models.Q(('state', 'claimed')), fields=['lease_until'], name='pushjob_leases'),
+            model_name="pushjob",
+            index=models.Index(
+                condition=models.Q(("state", "claimed")), fields=["lease_until"], name="pushjob_leases"
+            ),
         ),
         migrations.AddIndex(
-            model_name='pushjob',
-            index=models.Index(fields=['store', 'subject', 'kind'], name='pushjob_subject'),
+            model_name="pushjob",
+            index=models.Index(fields=["store", "subject", "kind"], name="pushjob_subject"),
         ),
         migrations.AddIndex(
-            model_name='pushjob',
-            index=models.Index(fields=['store', 'state', '-id'], name='pushjob_list'),
+            model_name="pushjob",
+            index=models.Index(fields=["store", "state", "-id"], name="pushjob_list"),
         ),
         migrations.AddConstraint(
-            model_name='pushjob',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'claimed')), fields=('store', 'subject'), name='pushjob_one_claim_per_subject'),
+            model_name="pushjob",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "claimed")),
+                fields=("store", "subject"),
+                name="pushjob_one_claim_per_subject",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushjob',
-            constraint=models.UniqueConstraint(condition=models.Q(('idempotency_key__isnull', False), ('state__in', ('pending', 'blocked'))), fields=('store', 'kind', 'subject'), name='pushjob_one_waiting_fact'),
+            model_name="pushjob",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("idempotency_key__isnull", False), ("state__in", ("pending", "blocked"))),
+                fields=("store", "kind", "subject"),
+                name="pushjob_one_waiting_fact",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushjob',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('coalesce_key__isnull', True), ('idempotency_key__isnull', False)), models.Q(('coalesce_key__isnull', False), ('idempotency_key__isnull', True), ('state', 'pending')), models.Q(('coalesce_key__isnull', True), ('idempotency_key__isnull', True), models.Q(('state', 'pending'), _negated=True)), _connector='OR'), name='pushjob_fact_or_state'),
+            model_name="pushjob",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("coalesce_key__isnull", True), ("idempotency_key__isnull", False)),
+                    models.Q(
+                        ("coalesce_key__isnull", False),
+                        ("idempotency_key__isnull", True),
+                        ("state", "pending"),
+                    ),
+                    models.Q(
+                        ("coalesce_key__isnull", True),
+                        ("idempotency_key__isnull", True),
+                        models.Q(("state", "pending"), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="pushjob_fact_or_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushjob',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_token__isnull', False), ('lease_until__isnull', False), ('state', 'claimed')), models.Q(('lease_token__isnull', True), ('lease_until__isnull', True), models.Q(('state', 'claimed'), _negated=True)), _connector='OR'), name='pushjob_lease_while_claimed'),
+            model_name="pushjob",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("lease_token__isnull", False), ("lease_until__isnull", False), ("state", "claimed")
+                    ),
+                    models.Q(
+                        ("lease_token__isnull", True),
+                        ("lease_until__isnull", True),
+                        models.Q(("state", "claimed"), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="pushjob_lease_while_claimed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushjob',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'blocked'), models.Q(('failure_mode', ''), _negated=True)), models.Q(models.Q(('state', 'blocked'), _negated=True), ('failure_mode', '')), _connector='OR'), name='pushjob_mode_while_blocked'),
+            model_name="pushjob",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "blocked"), models.Q(("failure_mode", ""), _negated=True)),
+                    models.Q(models.Q(("state", "blocked"), _negated=True), ("failure_mode", "")),
+                    _connector="OR",
+                ),
+                name="pushjob_mode_while_blocked",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushjob',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state__in', ('done', 'superseded', 'cancelled'))), models.Q(models.Q(('state__in', ('done', 'superseded', 'cancelled')), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='pushjob_finished_has_time'),
+            model_name="pushjob",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("finished_at__isnull", False), ("state__in", ("done", "superseded", "cancelled"))
+                    ),
+                    models.Q(
+                        models.Q(("state__in", ("done", "superseded", "cancelled")), _negated=True),
+                        ("finished_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="pushjob_finished_has_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushjob',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['pending', 'claimed', 'done', 'blocked', 'superseded', 'cancelled'])), name='pushjob_known_state'),
+            model_name="pushjob",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["pending", "claimed", "done", "blocked", "superseded", "cancelled"])
+                ),
+                name="pushjob_known_state",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushjob',
-            constraint=models.CheckConstraint(condition=models.Q(('failure_mode__in', ['', 'config', 'credential', 'rejected', 'exhausted', 'uncertain', 'internal'])), name='pushjob_known_mode'),
+            model_name="pushjob",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "failure_mode__in",
+                        ["", "config", "credential", "rejected", "exhausted", "uncertain", "internal"],
+                    )
+                ),
+                name="pushjob_known_mode",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushjob',
-            constraint=models.CheckConstraint(condition=models.Q(('waiting_for__in', ['', 'window', 'retry', 'limit', 'quota', 'check', 'lane'])), name='pushjob_known_wait'),
+            model_name="pushjob",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("waiting_for__in", ["", "window", "retry", "limit", "quota", "check", "lane"])
+                ),
+                name="pushjob_known_wait",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushjob',
-            constraint=models.CheckConstraint(condition=models.Q(('origin__in', ['rule', 'button', 'api'])), name='pushjob_known_origin'),
+            model_name="pushjob",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("origin__in", ["rule", "button", "api"])), name="pushjob_known_origin"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushjob',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('subject', ''), _negated=True), models.Q(('kind', ''), _negated=True)), name='pushjob_names_subject'),
+            model_name="pushjob",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("subject", ""), _negated=True), models.Q(("kind", ""), _negated=True)
+                ),
+                name="pushjob_names_subject",
+            ),
         ),
         migrations.AddIndex(
-            model_name='pushattempt',
-            index=models.Index(condition=models.Q(('exchange__isnull', False)), fields=['started_at'], name='pushattempt_bodies'),
+            model_name="pushattempt",
+            index=models.Index(
+                condition=models.Q(("exchange__isnull", False)),
+                fields=["started_at"],
+                name="pushattempt_bodies",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushattempt',
-            constraint=models.CheckConstraint(condition=models.Q(('action__in', ['send', 'verify'])), name='pushattempt_known_action'),
+            model_name="pushattempt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("action__in", ["send", "verify"])), name="pushattempt_known_action"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushattempt',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['', 'done', 'absent', 'not_sent', 'unknown', 'limited', 'credential', 'config', 'refused', 'unexpected', 'waiting', 'lost'])), name='pushattempt_known_outcome'),
+            model_name="pushattempt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "outcome__in",
+                        [
+                            "",
+                            "done",
+                            "absent",
+                            "not_sent",
+                            "unknown",
+                            "limited",
+                            "credential",
+                            "config",
+                            "refused",
+                            "unexpected",
+                            "waiting",
+                            "lost",
+                        ],
+                    )
+                ),
+                name="pushattempt_known_outcome",
+            ),
         ),
     ]

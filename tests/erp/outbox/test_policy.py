@@ -1,0 +1,165 @@
+"""Design 3.2, policy: the table row by row, then the delays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from erp.outbox import errors
+from erp.outbox.policy import DELAYS, Case, Outcome, attempt_outcome, decide
+from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, PauseMode, WaitReason
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+RESET = NOW + timedelta(hours=9)
+CASE = Case(
+    attempts=0,
+    requested_at=NOW - timedelta(minutes=1),
+    first_attempt_at=NOW,
+    deadline=None,
+    uncertain=False,
+    now=NOW,
+    random=lambda: 0.5,
+    horizon=timedelta(hours=72),
+    quota_reset=RESET,
+)
+
+
+def after(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def retry(**more: object) -> Outcome:
+    values = {"not_before": after(5), "waiting_for": WaitReason.RETRY, "counts": True} | more
+    return Outcome(state=JobState.PENDING, **values)  # type: ignore[arg-type]
+
+
+def wait(until: datetime, reason: WaitReason, **more: object) -> Outcome:
+    return Outcome(  # type: ignore[arg-type]
+        state=JobState.PENDING, counts=False, not_before=until, waiting_for=reason, **more
+    )
+
+
+def block(mode: FailureMode, **more: object) -> Outcome:
+    return Outcome(state=JobState.BLOCKED, failure_mode=mode, **{"counts": True} | more)  # type: ignore[arg-type]
+
+
+TABLE = [
+    (errors.NotSent(), retry(healthy=False)),
+    (errors.OutcomeUnknown(write=True), retry(healthy=False, verify=True)),
+    (errors.OutcomeUnknown(write=False), retry(healthy=False)),
+    (errors.LeaseLost(), retry(verify=True, not_before=NOW)),
+    (errors.Throttled(retry_after=7), wait(after(7), WaitReason.LIMIT, hold_until=after(7))),
+    (
+        errors.Throttled(retry_after=7, resume_at=after(60)),
+        wait(after(60), WaitReason.LIMIT, hold_until=after(60)),
+    ),
+    (errors.QuotaSpent(), wait(RESET, WaitReason.QUOTA, hold_until=RESET)),
+    (errors.QuotaSpent(resume_at=after(99)), wait(after(99), WaitReason.QUOTA, hold_until=after(99))),
+    (errors.LaneWait(), wait(after(2), WaitReason.LIMIT)),
+    (
+        errors.CredentialExpired(),
+        Outcome(state=JobState.PENDING, counts=False, not_before=NOW, repeat=True),
+    ),
+    (errors.CredentialExpired(refreshed=True), retry()),
+    (errors.CredentialRevoked(), wait(NOW, WaitReason.LANE, pause=PauseMode.CREDENTIAL)),
+    (errors.Misconfigured(), block(FailureMode.CONFIG, counts=False, pause=PauseMode.CONFIG)),
+    (errors.Refused("Pedido já cancelado"), block(FailureMode.REJECTED, healthy=True)),
+    (errors.NotFoundOnWrite(), block(FailureMode.REJECTED, healthy=True)),
+    (errors.AlreadyDone(), Outcome(state=JobState.DONE, counts=True, healthy=True)),
+    (errors.UnknownAnswer("777", write=False), retry(healthy=True)),
+    (errors.UnknownAnswer("777", write=True), block(FailureMode.INTERNAL, verify=True, healthy=True)),
+    (errors.Broken(write=True), block(FailureMode.INTERNAL, verify=True)),
+    (errors.Broken(write=False), block(FailureMode.INTERNAL)),
+    (errors.NotYet(after(600)), wait(after(600), WaitReason.CHECK, healthy=True)),
+]
+
+
+@pytest.mark.parametrize(("error", "outcome"), TABLE, ids=lambda part: type(part).__name__)
+def test_row(error: errors.PushError, outcome: Outcome) -> None:
+    assert decide(error, CASE) == outcome
+
+
+def test_every_error_has_a_row() -> None:
+    def kinds(base: type[errors.PushError]) -> set[type[errors.PushError]]:
+        return {base}.union(*(kinds(sub) for sub in base.__subclasses__()))
+
+    assert kinds(errors.PushError) - {errors.PushError} == {type(error) for error, _ in TABLE}
+
+
+def test_an_error_without_a_row_is_a_programming_error() -> None:
+    with pytest.raises(TypeError):
+        decide(errors.PushError(), CASE)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "seconds"), [(0, 5), (1, 30), (2, 60), (3, 300), (4, 1200), (5, 3600), (6, 14400)]
+)
+def test_delays_grow(attempts: int, seconds: int) -> None:
+    assert decide(errors.NotSent(), replace(CASE, attempts=attempts)).not_before == after(seconds)
+
+
+@pytest.mark.parametrize(("drawn", "hours"), [(0.0, 0.0), (0.25, 3.0), (0.999, 11.988)])
+def test_late_delays_are_half_a_day_with_full_jitter(drawn: float, hours: float) -> None:
+    case = replace(CASE, attempts=len(DELAYS), random=lambda: drawn)
+    assert decide(errors.NotSent(), case).not_before == NOW + timedelta(hours=12) * drawn
+    assert timedelta(hours=12) * drawn == timedelta(hours=hours)
+
+
+def test_the_last_try_is_at_the_horizon() -> None:
+    case = replace(CASE, attempts=9, first_attempt_at=NOW - timedelta(hours=71), random=lambda: 0.9)
+    assert decide(errors.NotSent(), case).not_before == NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("error", "uncertain", "mode"),
+    [
+        (errors.NotSent(), False, FailureMode.EXHAUSTED),
+        (errors.NotSent(), True, FailureMode.UNCERTAIN),
+        (errors.OutcomeUnknown(write=True), False, FailureMode.UNCERTAIN),
+        (errors.OutcomeUnknown(write=False), False, FailureMode.EXHAUSTED),
+        (errors.LeaseLost(), False, FailureMode.UNCERTAIN),
+    ],
+)
+def test_after_the_horizon_somebody_must_look(
+    error: errors.PushError, uncertain: bool, mode: FailureMode
+) -> None:
+    case = replace(CASE, attempts=9, first_attempt_at=NOW - timedelta(hours=72), uncertain=uncertain)
+    outcome = decide(error, case)
+    assert (outcome.state, outcome.failure_mode) == (JobState.BLOCKED, mode)
+
+
+@pytest.mark.parametrize(("attempts", "state"), [(1, JobState.PENDING), (2, JobState.BLOCKED)])
+def test_reads_with_an_unknown_code_are_retried_twice(attempts: int, state: JobState) -> None:
+    outcome = decide(errors.UnknownAnswer("777", write=False), replace(CASE, attempts=attempts))
+    assert outcome.state == state
+
+
+def test_recoveries_of_a_killer_push_slow_down() -> None:
+    third = decide(errors.LeaseLost(), replace(CASE, attempts=3))
+    assert third.not_before == after(300)
+
+
+def test_not_yet_waits_no_longer_than_the_deadline_and_ends_there() -> None:
+    case = replace(CASE, deadline=after(60))
+    assert decide(errors.NotYet(after(600)), case).not_before == after(60)
+    late = decide(errors.NotYet(after(600)), replace(case, now=after(60)))
+    assert (late.state, late.failure_mode, late.counts) == (JobState.BLOCKED, FailureMode.EXHAUSTED, False)
+    without = replace(CASE, now=CASE.requested_at + CASE.horizon)
+    assert decide(errors.NotYet(after(600)), without).state == JobState.BLOCKED
+
+
+def test_a_time_in_the_past_never_moves_a_push_back() -> None:
+    for error in (errors.Throttled(resume_at=after(-9), retry_after=0), errors.QuotaSpent(resume_at=after(-9)),
+                  errors.NotYet(after(-9))):  # fmt: skip
+        assert decide(error, CASE).not_before == NOW
+
+
+def test_attempts_are_named_by_error() -> None:
+    assert attempt_outcome(errors.NotFoundOnWrite()) == AttemptOutcome.REFUSED
+    assert attempt_outcome(errors.UnknownAnswer("1", write=True)) == AttemptOutcome.UNEXPECTED
+    assert {attempt_outcome(error) for error, _ in TABLE} == set(AttemptOutcome) - {
+        AttemptOutcome.RUNNING,
+        AttemptOutcome.NOT_YET_THERE,
+    }

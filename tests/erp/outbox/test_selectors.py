@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from erp.outbox import claim, drain, errors, limits, selectors
+from erp.outbox.clock import after
+from erp.outbox.models import Lane, PushJob
+from erp.outbox.selectors import JobFilter
+from erp.outbox.services import facts_request, jobs_cancel, lane_pause
+from erp.outbox.statuses import BreakerState, JobState, PauseMode, WaitReason
+
+pytestmark = pytest.mark.django_db
+
+
+def run(store: Any) -> None:
+    job = claim.claim_in_store(store_id=store.pk)
+    assert job
+    drain.push(job)
+
+
+def marks(store: Any, subject: str = "900") -> dict[str, selectors.Mark]:
+    key = (store.pk, subject)
+    return selectors.jobs_done(subjects=[key], kinds=["invoice", "tracking", "delivery"])[key]
+
+
+def test_markers_follow_a_push_from_wish_to_confirmation(platform: Any, fact: Any, store: Any) -> None:
+    assert marks(store) == {}
+    facts_request(wishes=[fact()])
+    assert (marks(store)["tracking"].state, marks(store)["tracking"].was_done) == (JobState.PENDING, False)
+    run(store)
+    assert marks(store)["tracking"].is_done
+    facts_request(wishes=[fact(content="B")])
+    corrected = marks(store)["tracking"]
+    assert (corrected.is_done, corrected.was_done, corrected.state) == (False, True, JobState.PENDING)
+    jobs_cancel(job_ids=[corrected.job_id])
+    assert marks(store)["tracking"].is_done
+
+
+def test_a_marker_names_the_refused_step_that_holds_it_back(platform: Any, fact: Any, store: Any) -> None:
+    facts_request(wishes=[fact("invoice"), fact("tracking"), fact("tracking", subject="901")])
+    platform.answers.append(errors.Refused("NF-e inválida"))
+    run(store)
+    found = marks(store)
+    assert (found["invoice"].text, found["invoice"].failure_mode) == ("NF-e inválida", "rejected")
+    assert found["tracking"].held_back_by == "invoice"
+    assert marks(store, "901")["tracking"].held_back_by == ""
+    waiting = PushJob.objects.get(subject="900", kind="tracking")
+    assert selectors.blocking_kinds(job=waiting) == ["Enviar invoice"]
+
+
+def test_markers_keep_stores_apart_and_cost_one_query(platform: Any, fact: Any, store: Any, make_store: Any) -> None:
+    other = make_store()
+    facts_request(wishes=[fact(subject=str(n)) for n in range(30)])
+    subjects = [(one.pk, str(n)) for n in range(30) for one in (store, other)]
+    with CaptureQueriesContext(connection) as queries:
+        found = selectors.jobs_done(subjects=subjects, kinds=["tracking"])
+    assert len(queries) == 1
+    assert [bool(found[subject]) for subject in subjects] == [True, False] * 30
+
+
+def test_the_list_is_scoped_filtered_and_counted(
+    platform: Any, fact: Any, store: Any, make_store: Any, operator: Any, admin: Any
+) -> None:
+    other = make_store()
+    facts_request(wishes=[fact(), fact("invoice", subject="77"), fact(store_id=other.pk)])
+    platform.answers.append(errors.Refused("não"))
+    run(store)
+    assert selectors.jobs_listed(user=operator, chosen=JobFilter()).count() == 2
+    assert selectors.jobs_listed(user=admin, chosen=JobFilter()).count() == 3
+    for chosen, count in (
+        (JobFilter(store_id=other.pk), 1),
+        (JobFilter(states=[JobState.BLOCKED]), 1),
+        (JobFilter(kind="invoice"), 1),
+        (JobFilter(failure_mode="rejected"), 1),
+        (JobFilter(text=" 77 "), 1),
+        (JobFilter(text="zzz"), 0),
+    ):
+        assert selectors.jobs_listed(user=admin, chosen=chosen).count() == count
+    counted = selectors.jobs_counted(user=operator)
+    assert counted == dict.fromkeys(JobState.values, 0) | {"pending": 1, "blocked": 1}
+    blocked = PushJob.objects.get(state=JobState.BLOCKED)
+    assert [row.text for row in selectors.attempts_of(job_id=blocked.pk)] == ["não"]
+
+
+def test_each_trouble_of_a_lane_is_one_notice(
+    platform: Any, fact: Any, store: Any, make_store: Any, operator: Any
+) -> None:
+    assert selectors.lane_notices(user=operator) == []
+    facts_request(wishes=[fact(), fact(store_id=make_store().pk)])
+    for _ in range(2):
+        lane_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason="A loja foi desconectada.")
+        until = timezone.now() + timedelta(hours=3)
+        limits.hold(store_id=store.pk, call="ship", until=until, reason=WaitReason.QUOTA)
+    Lane.objects.update(
+        breaker_state=BreakerState.OPEN, opened_at=timezone.now(), reopen_at=after(timedelta(seconds=30))
+    )
+    texts = [notice.text for notice in selectors.lane_notices(user=operator)]
+    assert texts[0] == "Envios pausados: A loja foi desconectada."
+    assert ("não está respondendo" in texts[1], "cota diária" in texts[2], len(texts)) == (True, True, 3)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from erp.celery import app
+from erp.outbox import tasks
+from erp.outbox.clock import after
+from erp.outbox.models import PushAttempt, PushJob
+from erp.outbox.services import facts_request, lane_pause, states_request
+from erp.outbox.statuses import JobState, PauseMode
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_sweep_gives_back_and_rings_for_due_stores_only(
+    platform: Any, fact: Any, store: Any, make_store: Any, rings: Any
+) -> None:
+    paused, idle = make_store("B"), make_store("C")
+    facts_request(wishes=[fact(), fact(store_id=paused.pk), fact(store_id=idle.pk)])
+    lane_pause(store_id=paused.pk, mode=PauseMode.CONFIG, reason="x")
+    PushJob.objects.filter(store=idle).update(not_before=after(timedelta(hours=1)))
+    from erp.outbox.claim import claim_in_store
+
+    claim_in_store(store_id=store.pk)
+    PushJob.objects.filter(store=store).update(lease_until=after(timedelta(seconds=-1)))
+    rings.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks.scheduling, "ring", lambda task, **kwargs: rings.append(kwargs))
+        tasks.sweep()
+    assert rings == [{"store_id": store.pk}]
+    assert PushJob.objects.get(store=store).state == JobState.PENDING
+
+
+def test_the_drain_task_pushes(platform: Any, fact: Any, store: Any) -> None:
+    facts_request(wishes=[fact()])
+    tasks.drain(store_id=store.pk)
+    assert platform.sent == [("tracking", "A")]
+
+
+def test_a_month_later_only_facts_and_attempts_remain(platform: Any, fact: Any, state: Any, store: Any) -> None:
+    facts_request(wishes=[fact()])
+    states_request(wishes=[state(), state(subject="L2")])
+    PushJob.objects.update(not_before=after(timedelta(seconds=-1)))
+    tasks.drain(store_id=store.pk)
+    states_request(wishes=[state(subject="L3")])
+    month = after(timedelta(days=-31))
+    PushJob.objects.exclude(state=JobState.PENDING).exclude(subject="L2").update(finished_at=month)
+    PushAttempt.objects.filter(job__subject="900").update(started_at=month)
+    tasks.expire()
+    assert set(PushJob.objects.values_list("subject", flat=True)) == {"900", "L2", "L3"}
+    bodies = dict(PushAttempt.objects.values_list("job__subject", "exchange"))
+    assert bodies == {"900": None, "L2": [{"call": "stock"}]}
+
+
+def test_tasks_are_registered_under_the_names_the_settings_use() -> None:
+    app.loader.import_default_modules()
+    assert {entry["task"] for name, entry in settings.CELERY_BEAT_SCHEDULE.items() if "outbox" in name} == {
+        tasks.sweep.name,
+        tasks.expire.name,
+    }
+    assert settings.CELERY_TASK_ROUTES[tasks.drain.name] == {"queue": "push"}
+    assert (tasks.drain.soft_time_limit, tasks.drain.time_limit) == (50, 55)
