@@ -31,8 +31,8 @@ class KwaiOrderList(ListPage[KwaiOrder]):
     pretitle = "Vendas"
     noun = "pedido"
     columns = (
-        Column("Pedido no Kwai"),
-        Column("Loja", css="d-none d-xl-table-cell"),
+        Column("Pedido no Kwai", css="d-none d-md-table-cell"),
+        Column("Loja", css="d-none d-xxl-table-cell"),
         Column("Data", css="d-none d-md-table-cell"),
         Column("Enviar até", css="d-none d-lg-table-cell"),
         Column("Comprador e itens"),

@@ -45,12 +45,12 @@ class OrderList(ListPage[Order]):
     noun = "pedido"
     columns = (
         Column("Pedido"),
-        Column("Loja", css="d-none d-lg-table-cell"),
+        Column("Loja", css="d-none d-xxl-table-cell"),
         Column("Data", css="d-none d-md-table-cell"),
         Column("Comprador"),
         Column("Situação"),
         Column("No e-commerce", css="d-none d-md-table-cell"),
-        Column("Forma de envio", css="d-none d-xl-table-cell"),
+        Column("Forma de envio", css="d-none d-xxl-table-cell"),
         Column("Total", numeric=True),
     )
     row_template = "sales/order_row.html"
