@@ -45,7 +45,6 @@ def _user(request: HttpRequest) -> User:
 class InvoiceList(ListPage[Invoice]):
     title = "Notas Fiscais"
     pretitle = "Vendas"
-    noun = "nota"
     columns = (
         Column("Nota"),
         Column("Emissão", css="d-none d-md-table-cell"),

@@ -20,7 +20,6 @@ from erp.web.lists import Column, Empty, Link, ListPage, Tab
 class SkuList(ListPage[Sku]):
     title = "Produtos"
     pretitle = "Cadastros"
-    noun = "SKU"
     columns = (
         Column("Código (SKU)"),
         Column("Produto"),

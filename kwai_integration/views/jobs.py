@@ -47,7 +47,6 @@ def _jobs(request: HttpRequest) -> QuerySet[PushJob]:
 class JobList(ListPage[PushJob]):
     title = "Envios ao Kwai"
     pretitle = "Vendas"
-    noun = "envio"
     columns = (
         Column("Pedido no Kwai"),
         Column("Envio"),

@@ -22,7 +22,6 @@ from kwai_integration.views.scope import store_choices, user_of
 class ListingList(ListPage[Listing]):
     title = "Itens do Kwai"
     pretitle = "Vendas · Pedidos no e-commerce"
-    noun = "item"
     columns = (
         Column("Item no Kwai"),
         Column("Código do vendedor"),

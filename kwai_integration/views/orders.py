@@ -29,7 +29,6 @@ def _status_choices(request: HttpRequest) -> list[tuple[str, str]]:
 class KwaiOrderList(ListPage[KwaiOrder]):
     title = "Pedidos no e-commerce"
     pretitle = "Vendas"
-    noun = "pedido"
     columns = (
         Column("Pedido no Kwai", css="d-none d-md-table-cell"),
         Column("Loja", css="d-none d-xxl-table-cell"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 from django.contrib import messages
@@ -33,7 +34,7 @@ class MasterList(ListPage[Any]):
     pretitle = "Cadastros"
     tabs = ACTIVE_TABS
     order_by = ("name", "pk")
-    search_fields = ("name",)
+    search_fields: Sequence[str] = ("name",)
     search_label = "nome"
 
     @property
@@ -56,7 +57,7 @@ class MasterList(ListPage[Any]):
 class CarrierList(MasterList):
     model = Carrier
     title = "Transportadoras"
-    singular = noun = "transportadora"
+    singular = "transportadora"
     url_stem = "sales:carrier"
     columns = (Column("Nome"), Column("Código no e-commerce"), Column("CNPJ", css="d-none d-md-table-cell"))
     row_template = "sales/carrier_row.html"
@@ -66,7 +67,7 @@ class CarrierList(MasterList):
 class ShippingMethodList(MasterList):
     model = ShippingMethod
     title = "Formas de envio"
-    singular = noun = "forma de envio"
+    singular = "forma de envio"
     url_stem = "sales:shipping_method"
     columns = (
         Column("Nome"),
@@ -83,7 +84,7 @@ class ShippingMethodList(MasterList):
 class PaymentMethodList(MasterList):
     model = PaymentMethod
     title = "Formas de recebimento"
-    singular = noun = "forma de recebimento"
+    singular = "forma de recebimento"
     url_stem = "sales:payment_method"
     columns = (Column("Nome"),)
     row_template = "sales/payment_method_row.html"

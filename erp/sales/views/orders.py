@@ -42,7 +42,6 @@ def shipping_methods_of(request: HttpRequest) -> list[tuple[int, str]]:
 class OrderList(ListPage[Order]):
     title = "Pedidos de venda"
     pretitle = "Vendas"
-    noun = "pedido"
     columns = (
         Column("Pedido"),
         Column("Loja", css="d-none d-xxl-table-cell"),

@@ -65,6 +65,12 @@ def test_expected_day_reads_the_same_in_brazil_and_in_utc():
     assert {moment.astimezone(zone).date() for zone in zones} == {date(2026, 12, 1)}
 
 
+def test_a_parcel_never_arrives_before_it_left():
+    afternoon = ISSUED.replace(hour=17)
+    payload = shipment(shipped_at=afternoon, expected_delivery_on=afternoon.date())
+    assert payload["estimatedDeliveryAt"] == payload["shippedAt"]
+
+
 def test_optional_fields_of_a_shipment():
     payload = shipment(expected_delivery_on=None, tracking_url="https://rastreio.example/AA123456785BR")
     assert "estimatedDeliveryAt" not in payload
