@@ -75,7 +75,7 @@ def file_text(content: bytes) -> str:
 
 def tracking_key(typed: str) -> TrackingKey:
     """What a typed or scanned key names: `P12` the order 12, `E12` the expedição 12, else anything."""
-    text = "".join(typed.split()).upper().lstrip("#")
+    text = "".join(filter(str.isprintable, "".join(typed.split()))).upper().lstrip("#")
     if ACCESS_KEY.fullmatch(text):
         return TrackingKey(KeyKind.ACCESS_KEY, text)
     if text[:1] in PREFIXES and text[1:].isdecimal():

@@ -11,7 +11,7 @@ from erp.accounts.models import User
 from erp.channels import RowResult
 from erp.sales.services import order_events_append
 from expedition.models import Package, Shipment
-from expedition.rules import code_canonical, code_change_problem
+from expedition.rules import PRINTABLE, code_canonical, code_change_problem
 from expedition.services.rows import GONE, already, done, refused, shipment_event, shipments_lock
 
 MOST_PACKAGES = 99
@@ -98,7 +98,9 @@ def _holders(shipments: Iterable[Shipment], codes: Iterable[str]) -> Holders:
     """Who holds any of `codes` in the companies of `shipments`."""
     companies = {shipment.company_id for shipment in shipments}
     packages = Package.objects.filter(
-        company__in=companies, tracking_code__in={code for code in codes if code}, holds_code=True
+        company__in=companies,
+        tracking_code__in={code for code in codes if PRINTABLE.fullmatch(code)},
+        holds_code=True,
     ).select_related("shipment")
     return {(package.company_id, package.tracking_code): package.shipment for package in packages}
 

@@ -176,4 +176,4 @@ def channel(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingChannel]:
     own = [facts for facts in channels._facts if type(facts).__module__.startswith("expedition")]
     monkeypatch.setattr(channels, "_channels", {recording.key: recording})
     monkeypatch.setattr(channels, "_facts", [*own, recording])
-    yield recording
+    return recording

@@ -89,6 +89,7 @@ def test_files_of_every_usual_encoding_read_the_same(encoding: str) -> None:
         (" e12 ", TrackingKey(KeyKind.SHIPMENT, "12")),
         ("#12", TrackingKey(KeyKind.ANY, "12")),
         ("3526 " * 10 + "0000", TrackingKey(KeyKind.ACCESS_KEY, "3526" * 10 + "0000")),
+        ("12\x00\ud800", TrackingKey(KeyKind.ANY, "12")),
         ("PEDIDO", TrackingKey(KeyKind.ANY, "PEDIDO")),
     ],
 )
