@@ -1,0 +1,69 @@
+"""The protocols of `gateway` in memory: they count what the client asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from kwai_integration.client.codes import status_roles
+from kwai_integration.client.endpoints import endpoint_table
+from kwai_integration.client.errors import KwaiError
+from kwai_integration.client.types import ClientConfig, Credentials, Exchange
+
+APP_SECRET, SIGN_SECRET = "APPSECRET_demo_0001", "SIGNSECRET_demo_0001"
+TOKEN = "AT_demo_0001"
+NOW_MS = 1_767_312_000_123
+
+
+def config(api_url: str = "http://127.0.0.1:9", **changes) -> ClientConfig:
+    values = {
+        "api_url": api_url,
+        "consent_url": "https://shop.kwai.com/shop/b/authorize",
+        "app_key": "ks700000000000000001",
+        "app_secret": APP_SECRET,
+        "sign_secret": SIGN_SECRET,
+        "sign_host": "api-shop.kwai.com",
+        "sign_access_token": False,
+        "endpoints": endpoint_table({}),
+        "status_roles": status_roles({}),
+        **changes,
+    }
+    return ClientConfig(**values)
+
+
+@dataclass
+class MemoryTokens:
+    """`refresh` makes the next pair; each renewal is counted."""
+
+    credentials: Credentials = field(default_factory=lambda: Credentials("123", TOKEN))
+    refresh: Callable[[Credentials], Credentials] = lambda stale: Credentials(
+        stale.merchant_id, "AT_demo_0002"
+    )
+    renewals: int = 0
+
+    def current(self) -> Credentials:
+        return self.credentials
+
+    def renew(self, stale: Credentials) -> Credentials:
+        self.renewals += 1
+        self.credentials = self.refresh(stale)
+        return self.credentials
+
+
+@dataclass
+class MemoryLimiter:
+    refusal: KwaiError | None = None
+    acquired: list[str] = field(default_factory=list)
+
+    def acquire(self, call: str) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.acquired.append(call)
+
+
+@dataclass
+class MemoryRecorder:
+    exchanges: list[Exchange] = field(default_factory=list)
+
+    def record(self, exchange: Exchange) -> None:
+        self.exchanges.append(exchange)

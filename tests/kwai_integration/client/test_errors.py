@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from kwai_integration.client import errors
+
+FAMILY = [
+    value
+    for value in vars(errors).values()
+    if isinstance(value, type) and issubclass(value, errors.KwaiError)
+]
+
+
+@pytest.mark.parametrize("kind", FAMILY)
+def test_every_error_says_in_portuguese_what_happened(kind):
+    error = kind(call="ship_order", write=True, code=999, text="motivo da plataforma")
+    assert str(error).endswith("Resposta: motivo da plataforma")
+    assert len(str(kind(call="ship_order", write=True, code=999))) > 20
+
+
+def test_platform_text_is_cut():
+    error = errors.BusinessRefused(call="ship_order", write=True, text="x" * 2000)
+    assert len(error.text) == 500
+
+
+@pytest.mark.parametrize(
+    ("kind", "actor"),
+    [
+        (errors.ConsentRevoked, errors.Actor.MERCHANT),
+        (errors.ScopeMissing, errors.Actor.MERCHANT),
+        (errors.BadSignature, errors.Actor.ADMINISTRATOR),
+        (errors.BusinessRefused, errors.Actor.OPERATOR),
+        (errors.NotFound, errors.Actor.OPERATOR),
+        (errors.UnknownResult, errors.Actor.DEVELOPER),
+        (errors.OutcomeUnknown, errors.Actor.NOBODY),
+    ],
+)
+def test_who_must_act(kind, actor):
+    assert kind.actor is actor
+
+
+def test_unknown_result_names_its_code():
+    assert "(777)" in str(errors.UnknownResult(call="ship_order", write=True, code=777))
