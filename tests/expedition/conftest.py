@@ -170,7 +170,7 @@ class RecordingChannel(channels.Facts):
 
 
 @pytest.fixture
-def channel(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingChannel]:
+def channel(monkeypatch: pytest.MonkeyPatch) -> RecordingChannel:
     """The only marketplace there is; the expedição keeps listening to facts."""
     recording = RecordingChannel()
     own = [facts for facts in channels._facts if type(facts).__module__.startswith("expedition")]

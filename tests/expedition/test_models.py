@@ -49,7 +49,7 @@ def test_shipment_numbers_are_unique(open_shipment: Open) -> None:
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
-        ("shipment_known_status", {"status": "lost"}),
+        ("shipment_known_status", {"status": "lost", "concluded_at": timezone.now()}),
         ("shipment_concluded_has_time", {"status": "concluded"}),
         ("shipment_delivered_has_time", {"status": "delivered", "concluded_at": timezone.now()}),
     ],
