@@ -6,14 +6,23 @@ import gzip
 import logging
 import os
 import socket
+import ssl
 import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from django.db import connection, transaction
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
@@ -235,6 +244,80 @@ def test_endless_chunk_line_is_counted_on_the_wire():
 
     with raw_server(serve) as url, pytest.raises(http.OutcomeUnknown):
         http.call("GET", url, limits=Limits(max_bytes=1000))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> Path:
+    """A self-signed certificate for `localhost` with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    built = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    path.write_bytes(built.public_bytes(Encoding.PEM) + secret)
+    return path
+
+
+def over_tls(certificate: Path, serve: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def run(peer: socket.socket) -> None:
+        with context.wrap_socket(peer, server_side=True) as secured:
+            serve(secured)
+
+    return run
+
+
+@pytest.fixture
+def trusted(certificate: Path, monkeypatch) -> None:
+    monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", str(certificate))
+
+
+def tls_address(url: str) -> str:
+    return url.replace("http://127.0.0.1", "https://localhost")
+
+
+def test_unknown_certificate_means_nothing_was_sent(certificate):
+    seen: list[bytes] = []
+    serve = over_tls(certificate, lambda peer: seen.append(read_request(peer)))
+    with raw_server(serve) as url, pytest.raises(http.NotSent):
+        http.call("GET", tls_address(url), limits=SHORT)
+    assert seen == []
+
+
+@pytest.mark.usefixtures("trusted")
+def test_trusted_tls_answer_is_read(certificate):
+    serve = over_tls(certificate, answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+    with raw_server(serve) as url:
+        assert http.call("GET", tls_address(url)).body == b"ok"
+
+
+@pytest.mark.usefixtures("trusted")
+def test_dripping_answer_over_tls_ends_at_the_total_deadline(certificate):
+    parts = [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", *[b"x"] * 100]
+    with raw_server(over_tls(certificate, answering(*parts, pause=0.1))) as url:
+        error, seconds = timed(lambda: http.call("GET", tls_address(url), limits=SHORT))
+    assert isinstance(error, http.DeadlineExceeded)
+    assert 0.9 < seconds < 1.6
+
+
+@pytest.mark.usefixtures("trusted")
+def test_receiver_that_does_not_read_over_tls_cannot_hold_the_call(certificate):
+    with raw_server(over_tls(certificate, lambda peer: time.sleep(2))) as url:
+        error, seconds = timed(
+            lambda: http.call("POST", tls_address(url), body=b"x" * 50_000_000, limits=SHORT)
+        )
+    assert isinstance(error, http.OutcomeUnknown)
+    assert seconds < 1.8
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
