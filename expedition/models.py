@@ -125,7 +125,10 @@ class ShipmentQuerySet(models.QuerySet["Shipment"]):
         """Adds `method_id`, the id of `chosen_method`, for filters."""
         return self.annotate(
             method_id=Coalesce(
-                "shipping_method_id", "invoice__shipping_method_id", "order__shipping_method_id"
+                "shipping_method_id",
+                "invoice__shipping_method_id",
+                "order__shipping_method_id",
+                output_field=models.BigIntegerField(),
             )
         )
 
