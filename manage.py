@@ -7,8 +7,12 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+from erp import demo
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings.base")
+    if sys.argv[1:2] == ["up"]:
+        demo.enter()
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:

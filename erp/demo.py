@@ -9,10 +9,37 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import secrets
 from pathlib import Path
 
+from environs import Env
+
+ROOT = Path(__file__).resolve().parent.parent
 STATE_NAME = "demo.json"
+# What somebody chose stays: settings refuse an address outside this machine.
+KEPT = ("KWAI_API_URL", "PUBLIC_URL")
+
+
+def enter() -> None:
+    """With ERP_DEMO on, give this process and what it starts the demonstration's environment.
+
+    Called before settings are read, which look at the environment once.
+    """
+    env = Env()
+    if os.environ.get("ERP_READ_ENV", "1") == "1":
+        env.read_env(str(ROOT / ".env"), recurse=False)
+    if env.bool("ERP_DEMO", False):
+        web_port, sandbox_port = ports()
+        values = environment(ROOT / "var", web_port=web_port, sandbox_port=sandbox_port)
+        os.environ.update(
+            {name: values[name] for name in values if not (name in KEPT and os.environ.get(name))}
+        )
+
+
+def ports() -> tuple[int, int]:
+    """Where the ERP and the sandbox listen; other than 8000 and 8100 only for tests."""
+    return int(os.environ.get("ERP_PORT", "8000")), int(os.environ.get("SANDBOX_PORT", "8100"))
 
 
 def secrets_read(var_dir: Path) -> dict[str, str]:

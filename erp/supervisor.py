@@ -41,11 +41,13 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A process to keep alive; `port` is where it listens once it is ready, if it does."""
+    """A process to keep alive; `port` is where it listens once it is ready, if it does; `wait` are the
+    seconds before its first start."""
 
     name: str
     command: Sequence[str]
     port: int | None = None
+    wait: float = 0.0
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ class Supervisor:
     _announced: bool = False
 
     def run(self) -> None:
-        self._children = [Child(program, file_log(self.log_dir, program.name)) for program in self.programs]
+        self._children = [self._child(program) for program in self.programs]
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
         while not self._stopping:
@@ -92,6 +94,10 @@ class Supervisor:
             self._announce()
             self._read(TICK_SECONDS)
         self._shut_down()
+
+    def _child(self, program: Program) -> Child:
+        log = file_log(self.log_dir, program.name)
+        return Child(program, log, start_again_at=time.monotonic() + program.wait)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -185,6 +191,7 @@ class Supervisor:
 def file_log(folder: Path, name: str) -> logging.Logger:
     """A logger of its own that writes bare lines to `folder/name.log`, one older file kept."""
     folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
     log = logging.Logger(name)
     log.addHandler(
         logging.handlers.RotatingFileHandler(folder / f"{name}.log", maxBytes=LOG_BYTES, backupCount=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from erp.accounts.models import User
@@ -92,6 +92,7 @@ def orders_available(*, user: User, method_id: int, with_none: bool) -> QuerySet
             Invoice.objects.filter(order=OuterRef("pk"), status__in=ISSUED).values("shipping_method_id")[:1]
         ),
         "shipping_method_id",
+        output_field=BigIntegerField(),
     )
     orders = Order.objects.visible_to(user).annotate(method_id=method)
     has_method = Q(method_id=method_id)

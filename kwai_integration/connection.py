@@ -147,10 +147,10 @@ def _lease_take(account: KwaiAccount) -> datetime | None:
 def _refresh(account: KwaiAccount, lease: datetime) -> Credentials:
     try:
         pair = gateway.refresh_tokens(gateway.client_config(), refresh_token=account.refresh_token)
-    except errors.OutcomeUnknown:
-        # The lease stays and runs out: that is what tells the next caller that an answer was lost.
+    except (errors.OutcomeUnknown, errors.PlatformFault):
+        # Kwai may have acted. The lease stays and runs out: that tells the next caller of a lost answer.
         raise _come_back(LEASE_SECONDS) from None
-    except (errors.ConnectionFailed, errors.RateLimited, errors.QuotaSpent, errors.PlatformFault) as error:
+    except (errors.ConnectionFailed, errors.RateLimited, errors.QuotaSpent) as error:
         _lease_give_back(account, lease)
         raise _come_back(error.retry_after or LEASE_SECONDS) from None
     except errors.KwaiError as error:

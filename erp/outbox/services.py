@@ -29,8 +29,8 @@ from erp.outbox.wishes import (
     coalesce_key,
 )
 
-# A rival request can win the same key at most as often as there are rivals; three tries mean a mistake.
-RACES = 3
+# Each rival can win a key once; more than so many at the same moment mean a mistake.
+RACES = 10
 BATCH = 500
 Results = TypeVar("Results")
 

@@ -12,6 +12,7 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from kwai_integration.client.codes import INVOICE_STATUS_LABELS, InvoiceStatus, status_label
+from kwai_integration.mapping.warnings import warning_text
 from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.wishes import CHANNEL_KEY
@@ -62,7 +63,7 @@ def panel(order_id: int) -> Panel | None:
     ]
     if kwai_order.invoice_refusal_reason:
         rows.append(("Motivo da recusa", kwai_order.invoice_refusal_reason))
-    rows += [("Aviso", str(warning)) for warning in kwai_order.warnings]
+    rows += [("Aviso", warning_text(code)) for code in kwai_order.warnings]
     return Panel(
         title="Kwai Shop",
         rows=rows,

@@ -18,6 +18,7 @@ from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
+from kwai_integration.mapping.warnings import warning_text
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.views.scope import store_choices, user_of
 
@@ -88,6 +89,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         for row in objects:
             row.status_text = status_label(row.remote_status)  # type: ignore[attr-defined]
             row.shown_state = KwaiOrderState(row.state)  # type: ignore[attr-defined]
+            row.notices = [warning_text(code) for code in row.warnings]  # type: ignore[attr-defined]
 
     def row_label(self, obj: KwaiOrder) -> str:
         return obj.external_id
@@ -110,6 +112,7 @@ def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "state": KwaiOrderState(row.state),
         "status_text": status_label(row.remote_status),
         "payload": payload,
+        "notices": [warning_text(code) for code in row.warnings],
         "waiting_for": row.waiting_for.filter(sku__isnull=True),
     }
     return render(request, "kwai/order.html", context)

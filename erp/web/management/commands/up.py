@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import connections
 
 from erp import demo
@@ -22,8 +21,8 @@ from erp.accounts.setup import setup_is_open, setup_url
 from erp.supervisor import Program, Supervisor, port_holder, port_is_taken
 
 QUEUES = "push,inbound,invoices,labels,maint"
-# Set for the second pass, in which the environment already is the demonstration's.
-MARK = "ERP_DEMO_ENVIRONMENT"
+# The pages come up first: on two cores, four processes that start together are all late.
+LATER_SECONDS = 1.5
 
 
 class Command(BaseCommand):
@@ -31,21 +30,13 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.web_port = int(os.environ.get("ERP_PORT", "8000"))
-        self.sandbox_port = int(os.environ.get("SANDBOX_PORT", "8100"))
-        if settings.ERP_DEMO and not os.environ.get(MARK):
-            self._become_demo()
+        self.web_port, self.sandbox_port = demo.ports()
         self._check_ports()
         self._prepare()
         self.login = self._demo_data() if settings.ERP_DEMO else ""
         connections.close_all()
         programs = [*(self._sandbox() if settings.ERP_DEMO else ()), *self._erp()]
         Supervisor(programs, settings.VAR_DIR / "log", self._say, self._welcome).run()
-
-    def _become_demo(self) -> None:
-        """Start this command again with the demonstration's environment, which settings read at import."""
-        values = demo.environment(settings.VAR_DIR, web_port=self.web_port, sandbox_port=self.sandbox_port)
-        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | values | {MARK: "1"})
 
     def _check_ports(self) -> None:
         names = {self.web_port: "do ERP"}
@@ -54,9 +45,7 @@ class Command(BaseCommand):
         for port, name in names.items():
             if port_is_taken(port):
                 holder = port_holder(port) or "outro programa"
-                raise CommandError(
-                    f"A porta {port} ({name}) está ocupada por {holder}: encerre-o e tente de novo."
-                )
+                sys.exit(f"A porta {port} ({name}) está ocupada por {holder}: encerre-o e tente de novo.")
 
     def _prepare(self) -> None:
         for folder in ("messages", "control"):
@@ -72,7 +61,7 @@ class Command(BaseCommand):
         """Create what the demonstration shows, once; answers the name to sign in with."""
         production = Company.objects.filter(fiscal_environment=FiscalEnvironment.PRODUCTION).first()
         if production:
-            raise CommandError(
+            sys.exit(
                 f"ERP_DEMO=1 não abre a empresa {production}, que emite notas em produção: "
                 "use ERP_DEMO=0 no .env."
             )
@@ -107,7 +96,11 @@ class Command(BaseCommand):
             "WARNING",
         ]
         beat = [*celery, "beat", "-s", str(settings.VAR_DIR / "beat-schedule"), "--pidfile=", "-l", "WARNING"]
-        return [Program("web", web, self.web_port), Program("worker", worker), Program("beat", beat)]
+        return [
+            Program("web", web, self.web_port),
+            Program("worker", worker, wait=LATER_SECONDS),
+            Program("beat", beat, wait=2 * LATER_SECONDS),
+        ]
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
