@@ -22,7 +22,7 @@ from erp.supervisor import Program, Supervisor, port_holder, port_is_taken
 
 QUEUES = "push,inbound,invoices,labels,maint"
 # The pages come up first: on two cores, four processes that start together are all late.
-LATER_SECONDS = 1.5
+LATER_SECONDS = 2.5
 
 
 class Command(BaseCommand):
@@ -82,7 +82,7 @@ class Command(BaseCommand):
         web = [
             *(sys.executable, "-m", "gunicorn", "erp.wsgi", "-b", f"127.0.0.1:{self.web_port}"),
             *("-k", "gthread", "--workers", "1", "--threads", "8"),
-            *("--no-control-socket", "--graceful-timeout", "3", "--log-level", "warning"),
+            *("--preload", "--no-control-socket", "--graceful-timeout", "3", "--log-level", "warning"),
         ]
         worker = [
             *celery,
