@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from erp.outbox.errors import Refused
 from erp.outbox.handlers import Handler, Nature, Sent, Turn
 from erp.outbox.models import PushJob
 from erp.sales.services import EventDraft, order_events_append
@@ -25,7 +26,9 @@ class Loaded:
 
 
 def load(job: PushJob) -> Loaded:
-    shipment = Shipment.objects.get(pk=job.payload["shipment_id"])
+    shipment = Shipment.objects.select_related("order").get(pk=job.payload["shipment_id"])
+    if shipment.order.frozen_reason:
+        raise Refused(shipment.order.frozen_reason)
     delivered_at = shipment.delivered_at or timezone.now()
     return Loaded(shipment.pk, shipment.order_id, DeliveryNotice(job.subject, delivered_at))
 
