@@ -51,7 +51,7 @@ def tracking_problem(shipment: Shipment) -> str:
         return "Conclua o agrupamento (PLP ou coleta) antes de enviar o código."
     if shipment.status == ShipmentStatus.CANCELLED:
         return "A expedição está cancelada."
-    if shipment.invoice is None or shipment.invoice.status not in ISSUED:
+    if shipment.lacks_invoice:
         return "Falta a NF-e autorizada do pedido. Envie o XML em Notas Fiscais."
     if not shipment.tracking_code:
         return "Falta o código de rastreamento."
