@@ -68,16 +68,13 @@ def delivery_problem(shipment: Shipment) -> str:
     return _order_problem(shipment.order, shipment.store)
 
 
-def invoice_wish(invoice: Invoice) -> FactWish:
-    order = invoice.order
-    if order is None:
-        raise ValueError("only a linked note can be sent")
+def invoice_wish(invoice: Invoice, order: Order) -> FactWish:
     return FactWish(
         store_id=order.store_id,
         kind=Kind.SEND_INVOICE,
         subject=order.external_id,
         content=invoice.access_key,
-        payload={"invoice_id": invoice.pk, "order_id": invoice.order_id},
+        payload={"invoice_id": invoice.pk, "order_id": order.pk},
     )
 
 
@@ -108,7 +105,7 @@ def invoices_request(
     """*Enviar dados da NFe*, per invoice id."""
     rows = list(invoices)
     wanted = [row for row in rows if not invoice_problem(row)]
-    asked = _ask([invoice_wish(row) for row in wanted], user, origin)
+    asked = _ask([invoice_wish(row, row.order) for row in wanted if row.order], user, origin)
     return {row.pk: _refusal(row.pk, invoice_problem(row)) for row in rows} | {
         row.pk: _result(row.pk, answer) for row, answer in zip(wanted, asked, strict=True)
     }
@@ -121,7 +118,7 @@ def trackings_request(
     the steps keep the order."""
     rows = list(shipments)
     wanted = [row for row in rows if not tracking_problem(row)]
-    invoices = [invoice_wish(row.invoice) for row in wanted if row.invoice is not None]
+    invoices = [invoice_wish(row.invoice, row.order) for row in wanted if row.invoice]
     asked = _ask([*invoices, *(tracking_wish(row) for row in wanted)], user, origin)
     return {row.pk: _refusal(row.pk, tracking_problem(row)) for row in rows} | {
         row.pk: _result(row.pk, answer) for row, answer in zip(wanted, asked[len(invoices) :], strict=True)
