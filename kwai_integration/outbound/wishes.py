@@ -63,9 +63,11 @@ def tracking_problem(shipment: Shipment) -> str:
 def delivery_problem(shipment: Shipment) -> str:
     if shipment.status in (ShipmentStatus.PENDING, ShipmentStatus.CANCELLED):
         return "A expedição ainda não foi concluída."
+    if problem := _order_problem(shipment.order, shipment.store):
+        return problem
     if shipment.order.status not in (OrderStatus.SHIPPED, OrderStatus.UNDELIVERED, OrderStatus.DELIVERED):
         return "O Kwai ainda não confirmou o despacho. Envie antes o código de rastreio."
-    return _order_problem(shipment.order, shipment.store)
+    return ""
 
 
 def invoice_wish(invoice: Invoice, order: Order) -> FactWish:
