@@ -1,0 +1,341 @@
+"""NF-e, tracking and delivery reach the emulator over real HTTP: once, in order, and never when frozen."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from erp import channels
+from erp.accounts.models import Store, StoreLifecycle
+from erp.channels import Action, Outcome
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import FailureMode, JobState
+from erp.sales.models import Order, OrderEvent
+from erp.sales.statuses import OrderStatus
+from expedition.models import Shipment, ShipmentStatus
+from expedition.services import tracking_set
+from invoices.models import Invoice, InvoiceStatus
+from kwai_integration.mapping.outbound import noon_ms
+from kwai_integration.models import KwaiSettings
+from kwai_integration.outbound.kinds import Kind
+from tests.kwai_integration.outbound.conftest import Desk, job_of, status_of
+
+pytestmark = pytest.mark.django_db
+
+LOST_ANSWERS = [
+    (kind, effect) for kind in ("timeout", "bad_gateway", "truncated") for effect in ("before", "after")
+]
+STOPS = [
+    ({"holdReason": "Análise de risco"}, "Análise de risco"),
+    ({"refundStatus": 10}, "reembolso em andamento"),
+    ({"status": 80}, "cancelado no Kwai"),
+]
+OWN_STOPS = [
+    ({"hold_reason": "Análise de risco"}, "Análise de risco"),
+    ({"refund_open": True}, "reembolso em andamento"),
+    ({"status": OrderStatus.CANCELLED}, "cancelado"),
+]
+
+
+def shipped(desk: Desk) -> tuple[Order, Shipment]:
+    """An order whose code Kwai has confirmed."""
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order])
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.push()
+    assert status_of(order) == OrderStatus.SHIPPED
+    return order, shipment
+
+
+def test_kwai_holds_the_note_the_code_and_the_delivery(desk: Desk) -> None:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order], ["JD000000001"])
+    invoice = shipment.invoice
+    assert invoice is not None
+    assert desk.ask(Action.SEND_INVOICE, invoice.pk)[0].outcome == Outcome.QUEUED
+    assert desk.ask(Action.SEND_TRACKING, shipment.pk)[0].outcome == Outcome.QUEUED
+    assert status_of(order) not in (OrderStatus.SHIPPED, OrderStatus.DELIVERED)
+    assert desk.push() == 2
+    remote = desk.remote(order)
+    note, shipping = remote["invoice"], remote["shipment"]
+    assert (note["accessKey"], note["number"], note["series"]) == (invoice.access_key, invoice.number, 1)
+    assert note["issuedAt"] == int(invoice.issued_at.timestamp() * 1000)
+    assert note["totalAmount"] == invoice.total
+    assert base64.b64decode(note["xml"]) == desk.xml[invoice.pk]
+    assert (shipping["carrierCode"], shipping["carrierName"]) == ("JADLOG", "Jadlog")
+    assert shipping["trackingNumber"] == "JD000000001"
+    assert shipping["trackingUrl"] == "https://rastreio.example/JD000000001"
+    assert shipment.concluded_at is not None
+    assert shipment.expected_delivery_on is not None
+    assert shipping["shippedAt"] == int(shipment.concluded_at.timestamp() * 1000)
+    assert shipping["estimatedDeliveryAt"] == noon_ms(shipment.expected_delivery_on)
+    assert status_of(order) == OrderStatus.SHIPPED
+
+    assert desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)[0].outcome == Outcome.QUEUED
+    assert status_of(order) == OrderStatus.SHIPPED
+    assert desk.push() == 1
+    delivered = Shipment.objects.get(pk=shipment.pk)
+    assert (delivered.status, status_of(order)) == (ShipmentStatus.DELIVERED, OrderStatus.DELIVERED)
+    assert delivered.delivered_at is not None
+    assert desk.remote(order)["delivery"]["deliveredAt"] == int(delivered.delivered_at.timestamp() * 1000)
+    assert desk.remote(order)["status"] == 50
+    assert desk.doubled() == []
+    kinds = set(OrderEvent.objects.filter(order=order).values_list("kind", flat=True))
+    assert {"kwai.invoice", "kwai.tracking", "kwai.delivery"} <= kinds
+
+
+def test_asking_again_says_what_is_already_so(desk: Desk) -> None:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order])
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    assert desk.ask(Action.SEND_TRACKING, shipment.pk)[0].outcome == Outcome.ALREADY_QUEUED
+    desk.push()
+    desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)
+    desk.push()
+    assert desk.ask(Action.SEND_INVOICE, shipment.invoice_id or 0)[0].outcome == Outcome.ALREADY_DONE
+    assert desk.ask(Action.SEND_TRACKING, shipment.pk)[0].outcome == Outcome.ALREADY_DONE
+    assert desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)[0].outcome == Outcome.ALREADY_DONE
+    assert desk.push() == 0
+    assert len(desk.remote(order)["writes"]) == 3
+
+
+def test_tracking_asks_for_the_note_first(desk: Desk) -> None:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order])
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    assert set(PushJob.objects.values_list("kind", flat=True)) == {Kind.SEND_INVOICE, Kind.SEND_TRACKING}
+    desk.push()
+    assert [row["call"] for row in desk.remote(order)["writes"]] == ["uploadInvoice", "shipOrder"]
+
+
+def test_a_refused_note_holds_back_its_own_order_only(desk: Desk) -> None:
+    first, second = desk.orders(2)
+    shipments = desk.shipped([first, second])
+    # 404 on a write: the platform no longer knows the first order's number under this merchant.
+    Order.objects.filter(pk=first.pk).update(external_id="2699999999999999999")
+    first.refresh_from_db()
+    desk.ask(Action.SEND_TRACKING, *(shipment.pk for shipment in shipments))
+    desk.push()
+    note = job_of(Kind.SEND_INVOICE, first)
+    assert (note.state, note.failure_mode) == (JobState.BLOCKED, FailureMode.REJECTED)
+    assert job_of(Kind.SEND_TRACKING, first).state == JobState.PENDING
+    assert desk.push_later() == 0
+    assert (status_of(second), desk.remote(second)["status"]) == (OrderStatus.SHIPPED, 40)
+    assert status_of(first) != OrderStatus.SHIPPED
+
+
+def test_a_note_kwai_refuses_shows_its_words(desk: Desk) -> None:
+    (order,) = desk.orders()
+    desk.kwai.sandbox.control("PUT", "settings", {"invoiceReview": "refuse"})
+    invoice = desk.invoice(order)
+    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    desk.push()
+    job = job_of(Kind.SEND_INVOICE, order)
+    assert (job.state, job.failure_mode) == (JobState.BLOCKED, FailureMode.REJECTED)
+    assert "o destinatário não confere" in job.last_error
+    desk.kwai.sandbox.control("PUT", "settings", {"invoiceReview": "accept"})
+    assert desk.ask(Action.SEND_INVOICE, invoice.pk)[0].outcome == Outcome.QUEUED
+    desk.push()
+    assert job_of(Kind.SEND_INVOICE, order).state == JobState.DONE
+
+
+def test_a_corrected_code_replaces_the_waiting_one(desk: Desk) -> None:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order], ["JD000000001"])
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    tracking_set(codes={shipment.pk: "JD000000002"})
+    assert desk.ask(Action.SEND_TRACKING, shipment.pk)[0].outcome == Outcome.QUEUED
+    states = PushJob.objects.filter(kind=Kind.SEND_TRACKING).order_by("pk").values_list("state", flat=True)
+    assert list(states) == [JobState.SUPERSEDED, JobState.PENDING]
+    desk.push()
+    assert desk.remote(order)["shipment"]["trackingNumber"] == "JD000000002"
+
+
+@pytest.mark.parametrize(("kind", "effect"), LOST_ANSWERS)
+@pytest.mark.parametrize("call", ["uploadInvoice", "shipOrder", "confirmDelivery"])
+def test_a_lost_answer_loses_and_doubles_nothing(desk: Desk, call: str, kind: str, effect: str) -> None:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order])
+    desk.fault(call, kind, effect)
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.push()
+    desk.push_later()
+    if call != "confirmDelivery":
+        assert desk.push_later() == 0
+    desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)
+    desk.push()
+    desk.push_later()
+    assert set(PushJob.objects.values_list("state", flat=True)) == {JobState.DONE}
+    assert PushJob.objects.filter(attempts=2).count() == 1
+    applied = [row["call"] for row in desk.remote(order)["writes"] if row["applied"]]
+    assert applied == ["uploadInvoice", "shipOrder", "confirmDelivery"]
+    assert desk.doubled() == []
+    assert status_of(order) == OrderStatus.DELIVERED
+
+
+@pytest.mark.parametrize(("change", "reason"), STOPS)
+def test_a_stop_on_the_platform_holds_the_code_back(desk: Desk, change: dict[str, Any], reason: str) -> None:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order])
+    desk.ask(Action.SEND_INVOICE, shipment.invoice_id or 0)
+    desk.push()
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.kwai.change(order.external_id, **change)
+    desk.push()
+    job = job_of(Kind.SEND_TRACKING, order)
+    assert (job.state, job.failure_mode) == (JobState.BLOCKED, FailureMode.REJECTED)
+    assert reason in job.last_error
+    assert desk.remote(order)["shipment"] is None
+    assert [row["call"] for row in desk.remote(order)["writes"]] == ["uploadInvoice"]
+
+
+@pytest.mark.parametrize(("change", "reason"), OWN_STOPS)
+@pytest.mark.parametrize("action", [Action.SEND_INVOICE, Action.SEND_TRACKING, Action.CONFIRM_DELIVERY])
+def test_a_frozen_order_sends_nothing(
+    desk: Desk, action: Action, change: dict[str, Any], reason: str
+) -> None:
+    if action is Action.CONFIRM_DELIVERY:
+        order, shipment = shipped(desk)
+    else:
+        (order,) = desk.orders()
+        (shipment,) = desk.shipped([order])
+    before = len(desk.remote(order)["writes"])
+    desk.ask(action, shipment.invoice_id if action is Action.SEND_INVOICE else shipment.pk)  # type: ignore[arg-type]
+    Order.objects.filter(pk=order.pk).update(**change)
+    desk.push()
+    job = PushJob.objects.filter(state=JobState.BLOCKED).get()
+    assert reason in job.last_error
+    assert len(desk.remote(order)["writes"]) == before
+    row_id = shipment.invoice_id if action is Action.SEND_INVOICE else shipment.pk
+    assert reason in channels.check(action, [row_id])[row_id]  # type: ignore[index,list-item]
+
+
+def test_a_note_cancelled_meanwhile_is_not_sent(desk: Desk) -> None:
+    (order,) = desk.orders()
+    invoice = desk.invoice(order)
+    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    Invoice.objects.filter(pk=invoice.pk).update(status=InvoiceStatus.REJECTED)
+    desk.push()
+    assert "não está mais autorizada" in job_of(Kind.SEND_INVOICE, order).last_error
+    assert desk.remote(order)["invoice"] is None
+
+
+def test_a_note_taken_off_the_order_refuses_the_code(desk: Desk) -> None:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order])
+    Invoice.objects.filter(pk=shipment.invoice_id).update(order=None)
+    (result,) = desk.ask(Action.SEND_TRACKING, shipment.pk)
+    assert result.outcome == Outcome.REFUSED
+    assert "NF-e" in result.text
+    assert not PushJob.objects.exists()
+
+
+def test_shipped_elsewhere_with_another_code_is_refused(desk: Desk) -> None:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order], ["JD000000001"])
+    desk.ask(Action.SEND_INVOICE, shipment.invoice_id or 0)
+    desk.push()
+    desk.kwai.change(order.external_id, status=40, trackingNumber="OUTRO123", carrierCode="JADLOG")
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.push()
+    job = job_of(Kind.SEND_TRACKING, order)
+    assert job.state == JobState.BLOCKED
+    assert "Já despachado fora do ERP com o código OUTRO123" in job.last_error
+    tracking_set(codes={shipment.pk: "OUTRO123"})
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.push()
+    assert job_of(Kind.SEND_TRACKING, order).state == JobState.DONE
+    assert status_of(order) == OrderStatus.SHIPPED
+
+
+def test_kwai_envios_confirms_with_the_platforms_own_values(desk: Desk) -> None:
+    (order,) = desk.orders(shippingType="KWAI_ENVIOS")
+    told = desk.remote(order)["order"]
+    (shipment,) = desk.shipped([order], [told["trackingNumber"]])
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.push()
+    held = desk.remote(order)["shipment"]
+    assert (held["carrierCode"], held["trackingNumber"]) == (told["carrierCode"], told["trackingNumber"])
+    assert status_of(order) == OrderStatus.SHIPPED
+
+
+def test_kwai_envios_refuses_a_foreign_code(desk: Desk) -> None:
+    (order,) = desk.orders(shippingType="KWAI_ENVIOS")
+    told = desk.remote(order)["order"]["trackingNumber"]
+    (shipment,) = desk.shipped([order], ["JD000000001"])
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.push()
+    job = job_of(Kind.SEND_TRACKING, order)
+    assert job.state == JobState.BLOCKED
+    assert told in job.last_error
+    assert desk.remote(order)["shipment"] is None
+
+
+def test_what_is_missing_is_said_before_it_is_queued(desk: Desk) -> None:
+    (order,) = desk.orders()
+    invoice = desk.invoice(order)
+    shipment = Shipment.objects.get(order=order)
+    (tracking,) = desk.ask(Action.SEND_TRACKING, shipment.pk)
+    (delivery,) = desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)
+    assert (tracking.outcome, delivery.outcome) == (Outcome.REFUSED, Outcome.REFUSED)
+    assert tracking.text == channels.check(Action.SEND_TRACKING, [shipment.pk])[shipment.pk]
+    assert "Conclua" in tracking.text
+    Store.objects.update(lifecycle=StoreLifecycle.INACTIVE)
+    (sent,) = desk.ask(Action.SEND_INVOICE, invoice.pk)
+    assert "não está ativa" in sent.text
+    assert not PushJob.objects.exists()
+
+
+def test_rules_send_by_themselves_when_the_settings_say_so(desk: Desk) -> None:
+    KwaiSettings.objects.update(auto_send_invoice=True, auto_send_tracking=True)
+    (order,) = desk.orders()
+    desk.shipped([order])
+    desk.push()
+    assert status_of(order) == OrderStatus.SHIPPED
+    assert set(PushJob.objects.values_list("origin", flat=True)) == {"rule"}
+
+
+def test_badges_follow_the_pushes(desk: Desk) -> None:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order])
+    assert channels.badges([order.pk])[order.pk] == []
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    waiting = [badge.label for badge in channels.badges([order.pk])[order.pk]]
+    assert waiting == ["NF-e: aguardando Kwai", "rastreio: aguardando Kwai"]
+    desk.push()
+    done = [badge.label for badge in channels.badges([order.pk])[order.pk]]
+    assert done == ["dados da NF-e enviados", "rastreio enviado"]
+    panel = channels.panel(order.pk)
+    assert panel is not None
+    assert panel.title == "Kwai Shop"
+
+
+def test_statements_do_not_grow_with_the_orders(desk: Desk) -> None:
+    orders = desk.orders(20)
+    shipments = desk.shipped(orders)
+    ids = [shipment.pk for shipment in shipments]
+    notes = [shipment.invoice_id or 0 for shipment in shipments]
+    order_ids = [order.pk for order in orders]
+    desk.ask(Action.SEND_TRACKING, ids[0])
+    reads: list[Callable[[slice], object]] = [
+        lambda part: channels.badges(order_ids[part]),
+        lambda part: channels.check(Action.SEND_INVOICE, notes[part]),
+        lambda part: channels.check(Action.SEND_TRACKING, ids[part]),
+        lambda part: channels.check(Action.CONFIRM_DELIVERY, ids[part]),
+        lambda part: channels.check(Action.REFRESH_STATUS, order_ids[part]),
+        lambda part: channels.run(Action.SEND_INVOICE, notes[part], user=None),
+        lambda part: channels.run(Action.SEND_TRACKING, ids[part], user=None),
+        lambda part: channels.badges(order_ids[part]),
+    ]
+    for index, read in enumerate(reads):
+        counts = []
+        for part in (slice(1, 2), slice(2, 20)):
+            with CaptureQueriesContext(connection) as queries:
+                read(part)
+            counts.append(len(queries))
+        assert counts[0] == counts[1], index
