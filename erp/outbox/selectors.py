@@ -1,5 +1,5 @@
-"""Reads on pushes that other rooms show: markers for badges, and the screen of pushes. None costs more
-statements for more rows."""
+"""Reads on pushes that other rooms show: markers, what holds a push back, trouble of a lane. None costs
+more statements for more rows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from erp.accounts.models import Store, User
 from erp.outbox import handlers
-from erp.outbox.models import Lane, PushAttempt, PushJob, PushJobQuerySet, RateGate
+from erp.outbox.models import Lane, PushJob, RateGate
 from erp.outbox.statuses import BreakerState, FailureMode, JobState, PauseMode, WaitReason
 
 Subject = tuple[int, str]
@@ -82,45 +81,6 @@ def _mark(job: PushJob, jobs: Sequence[PushJob], blocked: Sequence[PushJob]) -> 
         done_at=max(done, default=None),
         held_back_by=below[0] if waits else "",
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFilter:
-    """Choices of the screen *Envios ao Kwai*; empty means all. `text` finds a subject."""
-
-    store_id: int | None = None
-    states: Sequence[str] = ()
-    kind: str = ""
-    failure_mode: str = ""
-    text: str = ""
-
-
-def jobs_listed(*, user: User, chosen: JobFilter) -> PushJobQuerySet:
-    """Pushes `user` may see, newest first, with store and requester in the same query."""
-    wanted = Q()
-    if chosen.store_id:
-        wanted &= Q(store_id=chosen.store_id)
-    if chosen.states:
-        wanted &= Q(state__in=chosen.states)
-    if chosen.kind:
-        wanted &= Q(kind=chosen.kind)
-    if chosen.failure_mode:
-        wanted &= Q(failure_mode=chosen.failure_mode)
-    if chosen.text:
-        wanted &= Q(subject__icontains=chosen.text.strip())
-    rows = PushJob.objects.visible_to(user).filter(wanted)
-    return rows.select_related("store", "requested_by").order_by("-id")
-
-
-def jobs_counted(*, user: User) -> dict[str, int]:
-    """How many pushes `user` may see per state, for the tabs; states without rows are 0."""
-    counted = PushJob.objects.visible_to(user).values_list("state").annotate(n=Count("pk")).order_by()
-    return dict.fromkeys(JobState.values, 0) | dict(counted)
-
-
-def attempts_of(*, job_id: int) -> Sequence[PushAttempt]:
-    """The tries of one push, newest first. Scoping by membership is done on the push itself."""
-    return list(PushAttempt.objects.filter(job_id=job_id).order_by("-id"))
 
 
 def blocking_kinds(*, job: PushJob) -> list[str]:

@@ -11,7 +11,6 @@ from django.utils import timezone
 from erp.outbox import claim, drain, errors, limits, selectors
 from erp.outbox.clock import after
 from erp.outbox.models import Lane, PushJob
-from erp.outbox.selectors import JobFilter
 from erp.outbox.services import facts_request, jobs_cancel, lane_pause
 from erp.outbox.statuses import BreakerState, JobState, PauseMode, WaitReason
 
@@ -62,30 +61,6 @@ def test_markers_keep_stores_apart_and_cost_one_query(platform: Any, fact: Any, 
         found = selectors.jobs_done(subjects=subjects, kinds=["tracking"])
     assert len(queries) == 1
     assert [bool(found[subject]) for subject in subjects] == [True, False] * 30
-
-
-def test_the_list_is_scoped_filtered_and_counted(
-    platform: Any, fact: Any, store: Any, make_store: Any, operator: Any, admin: Any
-) -> None:
-    other = make_store()
-    facts_request(wishes=[fact(), fact("invoice", subject="77"), fact(store_id=other.pk)])
-    platform.answers.append(errors.Refused("não"))
-    run(store)
-    assert selectors.jobs_listed(user=operator, chosen=JobFilter()).count() == 2
-    assert selectors.jobs_listed(user=admin, chosen=JobFilter()).count() == 3
-    for chosen, count in (
-        (JobFilter(store_id=other.pk), 1),
-        (JobFilter(states=[JobState.BLOCKED]), 1),
-        (JobFilter(kind="invoice"), 1),
-        (JobFilter(failure_mode="rejected"), 1),
-        (JobFilter(text=" 77 "), 1),
-        (JobFilter(text="zzz"), 0),
-    ):
-        assert selectors.jobs_listed(user=admin, chosen=chosen).count() == count
-    counted = selectors.jobs_counted(user=operator)
-    assert counted == dict.fromkeys(JobState.values, 0) | {"pending": 1, "blocked": 1}
-    blocked = PushJob.objects.get(state=JobState.BLOCKED)
-    assert [row.text for row in selectors.attempts_of(job_id=blocked.pk)] == ["não"]
 
 
 def test_each_trouble_of_a_lane_is_one_notice(
