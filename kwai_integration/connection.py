@@ -96,9 +96,15 @@ def account_store_pair(account: KwaiAccount, pair: TokenPair) -> None:
 
 
 @transaction.atomic
-def account_health_set(*, store_id: int, health: ConnectionHealth) -> bool:
-    """Record that the connection changed; True when this call made the change (one notice, not many)."""
-    changed = KwaiAccount.objects.filter(pk=store_id).exclude(health=health).update(health=health)
+def account_health_set(*, store_id: int, health: ConnectionHealth, token_version: int | None = None) -> bool:
+    """Record that the connection changed; True when this call made the change (one notice, not many).
+
+    With `token_version` only the pair of that version is judged, not one that replaced it meanwhile.
+    """
+    rows = KwaiAccount.objects.filter(pk=store_id).exclude(health=health)
+    if token_version is not None:
+        rows = rows.filter(token_version=token_version)
+    changed = rows.update(health=health)
     if changed:
         account = KwaiAccount.objects.select_related("store").get(pk=store_id)
         audit_append(
@@ -187,6 +193,9 @@ def _health_after(error: errors.KwaiError) -> ConnectionHealth:
     return ConnectionHealth.EXPIRED
 
 
-def _authorisation_ended(account: KwaiAccount, health: ConnectionHealth) -> NotConnected:
-    account_health_set(store_id=account.pk, health=health)
+def _authorisation_ended(account: KwaiAccount, health: ConnectionHealth) -> NotConnected | errors.RateLimited:
+    """The error to raise. A merchant who has connected again meanwhile has a pair worth coming back for."""
+    account_health_set(store_id=account.pk, health=health, token_version=account.token_version)
+    if KwaiAccount.objects.get(pk=account.pk).is_connected:
+        return _come_back(CONTENTION_SECONDS)
     return NotConnected(health)
