@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -217,6 +217,14 @@ class Page:
         return shown
 
 
+def action_asked(posted: QueryDict) -> tuple[str, list[int]]:
+    """The action a list's form names and the rows it is for; a row's own menu means that row alone."""
+    name, _, row_id = posted.get("row_action", "").partition(":")
+    raw = [row_id] if name else posted.getlist("ids")
+    ids = [int(text) for text in raw if text.isascii() and text.isdigit() and len(text) < 19]
+    return name or posted.get("action", ""), list(dict.fromkeys(ids))
+
+
 class ListPage(View, Generic[M]):
     """Base of every list. Override `queryset` and, with actions, `run` and `check`."""
 
@@ -275,7 +283,7 @@ class ListPage(View, Generic[M]):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """A row's menu posts `row_action=name:id`; the bulk bar posts `action=name` and the ticked `ids`."""
-        name, ids = self._asked()
+        name, ids = action_asked(self.request.POST)
         action = self._permitted_action(name)
         if not ids:
             return self.answer(notice=NOTHING_CHOSEN)
@@ -289,8 +297,9 @@ class ListPage(View, Generic[M]):
 
     def answer(self, *, results: Results | None = None, notice: str = "") -> HttpResponse:
         """The page, or only its list when htmx swaps it."""
-        template = self.partial_name if self._is_partial() else self.template_name
-        response = render(self.request, template, self.context(results=results, notice=notice))
+        partial = self._is_partial()
+        context = self.context(results=results, notice=notice) | {"is_partial": partial}
+        response = render(self.request, self.partial_name if partial else self.template_name, context)
         patch_vary_headers(response, ["HX-Request", "HX-Target"])
         return response
 
@@ -321,12 +330,6 @@ class ListPage(View, Generic[M]):
     def _is_partial(self) -> bool:
         headers = self.request.headers
         return headers.get("HX-Target") in SWAPPED and "HX-History-Restore-Request" not in headers
-
-    def _asked(self) -> tuple[str, list[int]]:
-        name, _, row_id = self.request.POST.get("row_action", "").partition(":")
-        raw = [row_id] if name else self.request.POST.getlist("ids")
-        ids = [int(text) for text in raw if text.isascii() and text.isdigit() and len(text) < 19]
-        return name or self.request.POST.get("action", ""), list(dict.fromkeys(ids))
 
     def _permitted_action(self, name: str) -> Action:
         action = next((each for each in self.actions if each.name == name), None)

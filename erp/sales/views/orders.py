@@ -18,7 +18,17 @@ from erp.sales.models import Buyer, DeliveryAddress, Order, ShippingMethod
 from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
 from erp.sales.services import orders_shipping_set
 from erp.sales.statuses import OrderStatus
-from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Link, ListPage, Tab
+from erp.web.lists import (
+    Action,
+    ChoiceFilter,
+    Column,
+    DateFilter,
+    Empty,
+    Link,
+    ListPage,
+    Tab,
+    action_asked,
+)
 from erp.web.paging import older_page
 
 EVENTS_PER_PAGE = 30
@@ -127,9 +137,9 @@ def order_shipping(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def orders_shipping(request: HttpRequest) -> HttpResponse:
-    """The same for many: the list sends `ids`; the answered form sends them again with its choice."""
-    ids = [int(text) for text in request.POST.getlist("ids") if text.isascii() and text.isdigit()][:500]
-    orders = Order.objects.visible_to(_user(request)).filter(pk__in=ids)
+    """The same for many: the list names its rows; the answered form sends them again as `ids`."""
+    _, ids = action_asked(request.POST)
+    orders = Order.objects.visible_to(_user(request)).filter(pk__in=ids[:500])
     company = cast(Company, _user(request).company)
     chosen = request.POST if "shipping_method" in request.POST else None
     form = OrderShippingForm(chosen, instance=Order(), company=company)
