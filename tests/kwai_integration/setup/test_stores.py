@@ -1,0 +1,88 @@
+"""Life of a store: installed with defaults, active only once connected, off without losing anything."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from erp.accounts.models import AuditEntry, Company, Store, StoreLifecycle, User
+from kwai_integration.client.codes import DEFAULT_STATUS_ROLES
+from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings, SyncCursor
+from kwai_integration.setup.stores import (
+    StoreRefused,
+    store_activate,
+    store_deactivate,
+    store_install,
+    store_settings_set,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def installed(company: Company, admin: User) -> Store:
+    return store_install(company=company, name="Kwai", user=admin)
+
+
+def connected(store: Store) -> Store:
+    account = KwaiAccount.objects.get(pk=store.pk)
+    account.merchant_id, account.health = "700000000000000001", ConnectionHealth.OK
+    account.access_token = account.refresh_token = "token"
+    account.save()
+    return Store.objects.get(pk=store.pk)
+
+
+def test_a_store_is_installed_as_a_draft_with_defaults(installed: Store, admin: User) -> None:
+    assert (installed.lifecycle, installed.channel) == (StoreLifecycle.DRAFT, "kwai")
+    assert installed.kwai_account.health == ConnectionHealth.DISCONNECTED
+    assert installed.kwai_settings.auto_receive is False
+    codes = set(installed.status_mappings.values_list("remote_code", flat=True))
+    assert codes == {str(code) for code in DEFAULT_STATUS_ROLES}
+    assert Store.objects.visible_to(admin).filter(pk=installed.pk).exists()
+
+
+def test_a_name_is_used_once_per_company(
+    installed: Store, admin: User, company: Company, other_company: Company
+) -> None:
+    with pytest.raises(StoreRefused, match="Já existe"):
+        store_install(company=company, name="Kwai", user=admin)
+    assert store_install(company=other_company, name="Kwai", user=admin).pk != installed.pk
+
+
+def test_only_a_connected_store_becomes_active(installed: Store, admin: User) -> None:
+    with pytest.raises(StoreRefused, match="Conecte a loja"):
+        store_activate(store=installed, user=admin)
+    assert not SyncCursor.objects.exists()
+    store = store_activate(store=connected(installed), user=admin)
+    assert store.lifecycle == StoreLifecycle.ACTIVE
+    assert store.activated_at is not None
+    cursor = SyncCursor.objects.get(pk=store.pk)
+    assert timedelta(days=29) < timezone.now() - cursor.watermark < timedelta(days=31)
+    assert cursor.due_at <= timezone.now()
+
+
+def test_activating_twice_changes_nothing(installed: Store, admin: User) -> None:
+    store = store_activate(store=connected(installed), user=admin)
+    store_activate(store=store, user=admin)
+    assert AuditEntry.objects.filter(action="store.activated").count() == 1
+
+
+def test_a_store_that_comes_back_catches_up_from_where_it_stopped(installed: Store, admin: User) -> None:
+    store = store_activate(store=connected(installed), user=admin)
+    stopped = timezone.now() - timedelta(days=3)
+    SyncCursor.objects.update(watermark=stopped)
+    assert store_deactivate(store=store, user=admin).lifecycle == StoreLifecycle.INACTIVE
+    store_deactivate(store=store, user=admin)
+    assert AuditEntry.objects.filter(action="store.deactivated").count() == 1
+    store_activate(store=store, user=admin)
+    assert SyncCursor.objects.get().watermark == stopped
+
+
+def test_changed_options_are_audited_with_both_values(installed: Store, admin: User) -> None:
+    store_settings_set(store=installed, changes={"auto_receive": True}, user=admin)
+    store_settings_set(store=installed, changes={"auto_receive": True}, user=admin)
+    assert KwaiSettings.objects.get().auto_receive is True
+    entry = AuditEntry.objects.get(action="store.settings")
+    assert entry.data == {"from": {"auto_receive": False}, "to": {"auto_receive": True}}
