@@ -7,10 +7,8 @@ class ExpeditionConfig(AppConfig):
 
     def ready(self) -> None:
         from erp import channels
-        from erp.web import registry
+        from expedition import shell
         from expedition.facts import ExpeditionFacts
 
         channels.listen(ExpeditionFacts())
-        registry.sidebar_register(
-            section="vendas", label="Expedição", url_name="expedition:list", icon="truck", order=40
-        )
+        shell.register()

@@ -19,7 +19,7 @@ from expedition.services.rows import refused
 SEND_TRACKING, SEND_INVOICE, DELIVER = "send_tracking", "send_invoice", "deliver"
 
 NOT_CONCLUDED = "Conclua a expedição antes de enviar o código de rastreio."
-NO_INVOICE = "O pedido não tem NF-e autorizada. Importe a NF-e em Notas fiscais."
+NO_INVOICE = "O pedido não tem NF-e autorizada. Importe a NF-e em Notas Fiscais."
 NO_MEMBERS = "O agrupamento está vazio."
 
 

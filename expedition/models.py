@@ -80,6 +80,10 @@ class ShipmentGroup(models.Model):
         return reverse("expedition:group", args=[self.pk])
 
     @property
+    def status_colour(self) -> str:
+        return GroupStatus(self.status).colour
+
+    @property
     def is_open(self) -> bool:
         return self.status == GroupStatus.OPEN
 
@@ -193,6 +197,10 @@ class Shipment(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("expedition:shipment", args=[self.pk])
+
+    @property
+    def status_colour(self) -> str:
+        return ShipmentStatus(self.status).colour
 
     @property
     def is_pending(self) -> bool:

@@ -93,7 +93,7 @@ def conclusion_problem(shipment: Shipment) -> str:
     if not shipment.is_pending:
         return f"A expedição já está {shipment.get_status_display().lower()}. Retire-a do agrupamento."
     if shipment.frozen_reason:
-        return f"{shipment.frozen_reason} Retire a expedição do agrupamento."
+        return f"Retire a expedição do agrupamento. {shipment.frozen_reason}"
     if shipment.chosen_method is None:
         return NO_METHOD
     return _codes_problem(shipment)

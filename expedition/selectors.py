@@ -10,7 +10,8 @@ from django.db.models.functions import Coalesce
 
 from erp.accounts.models import User
 from erp.sales.models import Order, OrderStatus
-from expedition.models import Shipment, ShipmentQuerySet, ShipmentStatus
+from expedition.models import Package, Shipment, ShipmentQuerySet, ShipmentStatus
+from expedition.rules import code_canonical
 from expedition.tracking_lists import KeyKind, TrackingKey
 from invoices.models import ISSUED, Invoice
 
@@ -77,6 +78,15 @@ def shipment_only(found: Sequence[Shipment], key: TrackingKey) -> tuple[Shipment
     if not found:
         return None, NOT_FOUND.format(key=key.text)
     return None, AMBIGUOUS.format(key=key.text)
+
+
+def shipments_matching(text: str) -> Q:
+    """Shipments whose number, order, marketplace number, access key or tracking code is `text`."""
+    condition = Q(order__external_id=text) | Q(invoice__access_key="".join(text.split()))
+    condition |= Q(pk__in=Package.objects.filter(tracking_code=code_canonical(text)).values("shipment_id"))
+    if _is_number(text):
+        condition |= Q(number=int(text)) | Q(order__number=int(text))
+    return condition
 
 
 def orders_available(*, user: User, method_id: int, with_none: bool) -> QuerySet[Order]:

@@ -18,13 +18,12 @@ from erp.web.lists import Action, ChoiceFilter, Column, Empty, Link, ListPage, T
 from expedition import marketplace
 from expedition.models import (
     GroupStatus,
-    Package,
     Shipment,
     ShipmentGroup,
     ShipmentQuerySet,
     ShipmentStatus,
 )
-from expedition.rules import code_canonical
+from expedition.selectors import shipments_matching
 from expedition.views.requests import company_id_of, id_of, shipments_of, user_of
 
 BY_ORDERS = "pedidos"
@@ -74,15 +73,6 @@ def _view_filter() -> ChoiceFilter:
         choices=((BY_ORDERS, "visão por pedidos"),),
         all_label="visão por agrupamentos",
     )
-
-
-def shipments_matching(text: str) -> Q:
-    """Shipments whose number, order, marketplace number, access key or tracking code is `text`."""
-    condition = Q(order__external_id=text) | Q(invoice__access_key="".join(text.split()))
-    condition |= Q(pk__in=Package.objects.filter(tracking_code=code_canonical(text)).values("shipment_id"))
-    if (number := id_of(text)) is not None:
-        condition |= Q(number=number) | Q(order__number=number)
-    return condition
 
 
 class ExpeditionList(ListPage[Any]):
@@ -178,11 +168,9 @@ class ShipmentList(ExpeditionList):
     columns = (
         Column("Nº de expedição"),
         Column("Pedido"),
-        Column("NF-e", css="d-none d-lg-table-cell"),
+        Column("NF-e", css="d-none d-xxl-table-cell"),
         Column("Forma de envio", css="d-none d-md-table-cell"),
         Column("Rastreio"),
-        Column("Agrupamento", css="d-none d-xl-table-cell"),
-        Column("Data prevista", css="d-none d-xl-table-cell"),
         Column("Situação"),
         Column("No e-commerce", css="d-none d-md-table-cell"),
     )

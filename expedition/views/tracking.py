@@ -32,6 +32,8 @@ def tracking_import_view(request: HttpRequest) -> HttpResponse:
         except TrackingListError as error:
             form.add_error("text", str(error))
     refused = sum(line.result.outcome is Outcome.REFUSED for line in lines or ())
+    if lines and not refused:
+        form = TrackingListForm()
     context = {"form": form, "lines": lines, "refused": refused, "accepted": len(lines or ()) - refused}
     return render(request, "expedition/tracking_import.html", context)
 
@@ -63,7 +65,7 @@ def _scan_shipment(request: HttpRequest, reading: str) -> HttpResponse:
     key = tracking_key(reading)
     shipment, problem = shipment_only(shipments_found(shipments_of(request), [key])[key], key)
     if shipment is not None and shipment.frozen_reason:
-        return _scan_page(request, None, f"{shipment}: {shipment.frozen_reason} Separe este pacote.")
+        return _scan_page(request, None, f"{shipment}: separe este pacote. {shipment.frozen_reason}")
     return _scan_page(request, shipment, problem)
 
 

@@ -5,13 +5,14 @@ from html import unescape
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from erp.accounts.models import Store, User
 from erp.channels import Action
 from erp.sales.models import ShippingMethod
+from expedition import shell
 from expedition.models import Shipment, ShipmentGroup
 from expedition.services import group_conclude
 from invoices.models import Invoice
@@ -209,3 +210,20 @@ def test_rows_of_other_stores_are_out_of_reach(
     assert "não está mais ao seu alcance" in answer.content.decode()
     assert client.get(foreign.get_absolute_url()).status_code == 404
     assert client.get(group.get_absolute_url()).status_code == 404
+
+
+def test_home_and_search_know_the_shipments(
+    open_shipment: Open, correios: ShippingMethod, counter_store: Store, operator: User, sign_in: SignIn
+) -> None:
+    shipment = open_shipment(correios, S10)
+    foreign = open_shipment(correios, OTHER_S10, of=counter_store)
+    client = sign_in(operator)
+    request = RequestFactory().get("/")
+    request.user = operator
+    content = shell._pending(request)
+    assert (content.value, content.text) == (1, "pedido espera na expedição")
+    hits = unescape(client.get(reverse("web:search"), {"q": S10}).content.decode())
+    assert shipment.get_absolute_url() in hits
+    assert (
+        foreign.get_absolute_url() not in client.get(reverse("web:search"), {"q": OTHER_S10}).content.decode()
+    )
