@@ -98,7 +98,7 @@ def test_no_package_index_is_one_sentence(copy: Path) -> None:
 def test_a_folder_without_write_permission_is_one_sentence(copy: Path) -> None:
     copy.chmod(0o555)
     for parent in copy.parents:
-        if parent.owner() == "root" and os.geteuid() == 0 and parent.name.startswith("pytest-"):
+        if parent.owner() == "root" and os.geteuid() == 0 and parent.name.startswith(("pytest-", "popen-")):
             parent.chmod(0o755)
     python = "/usr/bin/python3" if os.geteuid() == 0 else sys.executable
     prefix = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
