@@ -1,0 +1,75 @@
+"""A shop in a real browser: the emulator, the demonstration's company, and a worker that works when told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from playwright.sync_api import BrowserContext, Page
+from pytest_django.live_server_helper import LiveServer
+
+from erp import scheduling
+from erp.celery import app
+from erp.outbox import tasks as outbox
+from kwai_integration import tasks as inbound
+from kwai_sandbox.server import RunningSandbox, running
+from tests.conftest import PASSWORD
+
+Problems = list[str]
+
+
+@pytest.fixture
+def kwai(settings: Any, live_server: LiveServer) -> Iterator[RunningSandbox]:
+    """The emulator with its seed; the ERP asks it as often as the worker works."""
+    with running(seed=1) as sandbox:
+        for name, value in sandbox.credentials.as_environment().items():
+            setattr(settings, name, value)
+        settings.KWAI_API_URL = sandbox.url
+        settings.KWAI_CONSENT_URL = f"{sandbox.url}/shop/b/authorize"
+        settings.PUBLIC_URL = live_server.url
+        settings.KWAI_POLL_SECONDS = 0
+        yield sandbox
+
+
+@pytest.fixture
+def shop(transactional_db: None, settings: Any) -> None:
+    """Company, login `demo` and products as `make run` makes them."""
+    settings.ERP_DEMO = True
+    call_command("kwai_demo", password=PASSWORD)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """One tick of scheduler and worker: the very tasks they run, in this process.
+
+    Between ticks the broker is dead: what a click asks for must wait in rows.
+    """
+    silent = float("inf")
+    monkeypatch.setattr(scheduling, "_silent_until", silent)
+
+    def tick() -> None:
+        with monkeypatch.context() as alive:
+            alive.setattr(scheduling, "_silent_until", 0.0)
+            alive.setattr(app.conf, "task_always_eager", True)
+            inbound.plan.run()
+            outbox.sweep.run()
+
+    return tick
+
+
+@pytest.fixture
+def problems(context: BrowserContext) -> Problems:
+    """What any tab complained about: errors on the console (a CSP refusal is one) and uncaught exceptions."""
+    found: Problems = []
+
+    def listen(page: Page) -> None:
+        page.on(
+            "console",
+            lambda message: found.append(f"{page.url}: {message.text}") if message.type == "error" else None,
+        )
+        page.on("pageerror", lambda error: found.append(f"{page.url}: {error}"))
+
+    context.on("page", listen)
+    return found

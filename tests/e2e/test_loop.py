@@ -1,0 +1,269 @@
+"""The whole loop by hand: connect, receive, NF-e, PLP, tracking, delivered; then what the platform got."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import JobState
+from erp.sales.models import Order
+from expedition.models import Shipment
+from kwai_sandbox.server import RunningSandbox
+from tests.conftest import PASSWORD
+from tests.e2e.conftest import Problems
+from tests.invoices.factory import access_key, nfe_xml
+
+MERCHANT = "100000000000000101"
+TRACKING_CODE = "AA123456785BR"
+ISSUED_AT = datetime(2026, 11, 20, 10, 31, 7, tzinfo=timezone(timedelta(hours=-3)))
+SEND_TRACKING = "enviar código de rastreio para o e-commerce"
+SEND_KEY = "enviar chave de acesso para o e-commerce"
+SEND_INVOICE = "enviar dados da NFe para e-commerce"
+MARK_DELIVERED = "marcar pedidos como entregue"
+
+
+@dataclass
+class Operator:
+    """Somebody at the screen: finds things by what is written on them."""
+
+    page: Page
+    home: str
+
+    def sign_in(self) -> None:
+        self.page.goto(self.home)
+        self.page.get_by_label("Usuário").fill("demo")
+        self.page.locator("input[name=password]").fill(PASSWORD)
+        self.click("Entrar")
+
+    def click(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def follow(self, name: str) -> None:
+        self.page.get_by_role("link", name=name, exact=True).first.click()
+
+    def open(self, name: str) -> None:
+        """An entry of the sidebar."""
+        self.page.locator("aside, .navbar-vertical").get_by_role(
+            "link", name=re.compile(f"^{name}")
+        ).first.click()
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(name)
+
+    def heading(self) -> Locator:
+        return self.page.get_by_role("heading", level=1)
+
+    def row(self, text: str) -> Locator:
+        return self.page.locator("#list-rows tbody tr", has_text=text)
+
+    def search(self, text: str) -> None:
+        self.page.get_by_label("Buscar", exact=True).last.fill(text)
+        expect(self.page.locator("#list-rows tbody tr")).to_have_count(1)
+
+    def tick(self, text: str) -> None:
+        self.row(text).get_by_role("checkbox").check()
+
+    def menu(self, text: str) -> None:
+        """Open the (...) of a row."""
+        self.row(text).get_by_title("(...)").click()
+
+    def choose(self, name: str) -> None:
+        """Click an entry of the menu that is open, and answer its question if it asks one."""
+        self.page.locator(":popover-open").get_by_role(
+            "button", name=re.compile(f"^{re.escape(name)}")
+        ).click()
+
+    def confirm(self) -> None:
+        self.page.locator("dialog[open] [data-confirm-yes]").click()
+
+    def results(self) -> Locator:
+        return self.page.locator("#results")
+
+
+@pytest.fixture
+def operator_page(page: Page, live_server: LiveServer) -> Operator:
+    page.set_default_timeout(10_000)
+    return Operator(page, live_server.url)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whole_loop(
+    problems: Problems,
+    operator_page: Operator,
+    context: BrowserContext,
+    kwai: RunningSandbox,
+    shop: None,
+    work: Callable[[], None],
+) -> None:
+    operator_page.sign_in()
+    connect(operator_page, context)
+    remote_id = order_place(kwai)
+    receive(operator_page, work, remote_id)
+    xml = invoice_attach(operator_page, remote_id)
+    shipping_choose(operator_page, remote_id)
+    group_conclude(operator_page, remote_id)
+    tracking_send(operator_page, work, remote_id)
+    invoice_send(operator_page)
+    deliver(operator_page, work, remote_id)
+    platform_check(kwai.control("GET", f"orders/{remote_id}"), xml)
+    assert kwai.control("GET", "ledger")["doubled"] == []
+    assert problems == []
+
+
+def order_place(kwai: RunningSandbox) -> str:
+    body = {
+        "merchantId": MERCHANT,
+        "shippingType": "SELLER",
+        "skus": [{"number": "CAM-BAS-M", "quantity": 2}],
+    }
+    return str(kwai.control("POST", "orders", body)["orderIds"][0])
+
+
+def connect(operator: Operator, context: BrowserContext) -> None:
+    """Install, connect in a new tab, and activate in the first one, which has noticed by itself."""
+    page = operator.page
+    operator.open("Integrações")
+    operator.follow("adicionar integração")
+    operator.click("instalar")
+    with context.expect_page() as opened:
+        operator.click("conectar com Kwai")
+    consent = opened.value
+    consent.get_by_role("radio", name="Loja Aurora").check()
+    expect(consent.get_by_role("heading", name="Termos da autorização")).to_be_visible()
+    consent.get_by_role("button", name="autorizar").click()
+    expect(consent.get_by_role("heading", name="Conexão feita")).to_be_visible()
+    consent.close()
+    operator.click("ativar")
+    expect(page.get_by_text("A integração está ativa")).to_be_visible()
+
+
+def receive(operator: Operator, work: Callable[[], None], remote_id: str) -> None:
+    operator.open("Pedidos no e-commerce")
+    work()
+    operator.search(remote_id)
+    operator.tick(remote_id)
+    operator.click("receber pedidos")
+    expect(operator.results()).to_contain_text(remote_id)
+    expect(operator.row(remote_id)).to_contain_text("recebido")
+    operator.tick(remote_id)
+    operator.click("sincronizar situação")
+    expect(operator.results()).to_contain_text("Sincronizar situação")
+    operator.open("Pedidos de venda")
+    expect(operator.row(remote_id)).to_contain_text("Aprovado")
+
+
+def invoice_attach(operator: Operator, remote_id: str) -> bytes:
+    """The note of this buyer, total and order; answers the file's bytes."""
+    order = Order.objects.select_related("buyer").get(external_id=remote_id)
+    xml = nfe_xml(
+        recipient_tax_id=order.buyer.tax_id,
+        total=order.total,
+        number=4567,
+        series=2,
+        order_reference=remote_id,
+        issued_at=ISSUED_AT,
+    )
+    operator.open("Notas Fiscais")
+    operator.follow("Enviar XML")
+    file = {"name": "nota.xml", "mimeType": "text/xml", "buffer": xml}
+    operator.page.get_by_label("XMLs das notas autorizadas").set_input_files(file)  # type: ignore[arg-type]
+    operator.click("Enviar e conferir")
+    expect(operator.results()).to_contain_text("vinculada")
+    expect(operator.results()).to_contain_text(remote_id)
+    return xml
+
+
+def shipping_choose(operator: Operator, remote_id: str) -> None:
+    operator.open("Pedidos de venda")
+    operator.search(remote_id)
+    operator.menu(remote_id)
+    operator.choose("definir forma de envio")
+    operator.page.get_by_label("Forma de envio", exact=True).select_option("Correios PAC")
+    operator.click("Salvar")
+    expect(operator.page.get_by_text("Forma de envio definida em 1 pedido(s).")).to_be_visible()
+
+
+def group_conclude(operator: Operator, remote_id: str) -> None:
+    page = operator.page
+    operator.open("Expedição")
+    operator.follow("incluir expedição")
+    page.get_by_label("Forma de envio", exact=True).select_option("Correios PAC")
+    operator.click("Mostrar pedidos")
+    row = page.locator("tbody tr", has_text=remote_id)
+    row.get_by_role("textbox").fill(TRACKING_CODE)
+    row.get_by_role("checkbox").check()
+    operator.click("salvar")
+    expect(operator.heading()).to_contain_text("PLP 1")
+    operator.click("concluir expedição")
+    operator.confirm()
+    expect(operator.heading()).to_contain_text("Concluída", ignore_case=True)
+
+
+def tracking_send(operator: Operator, work: Callable[[], None], remote_id: str) -> None:
+    """Asking queues; the order is *Enviado* only once Kwai has confirmed."""
+    operator.open("Expedição")
+    operator.page.get_by_label("Agrupamentos").select_option("visão por pedidos")
+    expect(operator.row(remote_id)).to_contain_text(TRACKING_CODE)
+    operator.menu(remote_id)
+    operator.choose(SEND_TRACKING)
+    expect(operator.results()).to_contain_text("na fila")
+    expect(operator.row(remote_id)).to_contain_text("rastreio: aguardando Kwai")
+    work()
+    operator.page.reload()
+    expect(operator.row(remote_id)).to_contain_text("rastreio enviado")
+    expect(operator.row(remote_id)).to_contain_text("dados da NF-e enviados")
+    operator.menu(remote_id)
+    operator.choose(SEND_KEY)
+    expect(operator.results()).to_contain_text("já estava feito")
+    status_expect(operator, remote_id, "Enviado")
+
+
+def invoice_send(operator: Operator) -> None:
+    operator.open("Notas Fiscais")
+    operator.page.locator("#list-tabs").get_by_role("link", name="emitidas").click()
+    operator.tick("4567")
+    operator.click("mais ações")
+    operator.choose(SEND_INVOICE)
+    expect(operator.results()).to_contain_text("já estava feito")
+
+
+def deliver(operator: Operator, work: Callable[[], None], remote_id: str) -> None:
+    operator.open("Expedição")
+    operator.page.get_by_label("Agrupamentos").select_option("visão por pedidos")
+    expect(operator.row(remote_id)).to_be_visible()
+    operator.menu(remote_id)
+    operator.choose(MARK_DELIVERED)
+    operator.confirm()
+    expect(operator.results()).to_contain_text("na fila")
+    work()
+    operator.page.reload()
+    expect(operator.row(remote_id)).to_contain_text("entregue e sincronizado")
+    status_expect(operator, remote_id, "Entregue")
+
+
+def status_expect(operator: Operator, remote_id: str, status: str) -> None:
+    operator.open("Pedidos de venda")
+    expect(operator.row(remote_id)).to_contain_text(status)
+
+
+def platform_check(known: dict[str, Any], xml: bytes) -> None:
+    """What the platform received is what the note and the shipment say."""
+    invoice, shipment = known["invoice"], known["shipment"]
+    issued_ms = int(ISSUED_AT.timestamp() * 1000)
+    key = access_key(number=4567, series=2, issued_at=ISSUED_AT)
+    assert (invoice["accessKey"], invoice["number"], invoice["series"]) == (key, 4567, 2)
+    assert invoice["issuedAt"] == issued_ms
+    assert base64.b64decode(invoice["xml"]) == xml
+    assert (shipment["carrierCode"], shipment["trackingNumber"]) == ("CORREIOS", TRACKING_CODE)
+    expected = Shipment.objects.get().expected_delivery_on
+    estimated = datetime.fromtimestamp(shipment["estimatedDeliveryAt"] / 1000, ISSUED_AT.tzinfo)
+    assert estimated.date() == expected
+    assert known["status"] == 50
+    assert set(PushJob.objects.values_list("state", flat=True)) == {JobState.DONE}
