@@ -64,6 +64,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "America/Sao_Paulo"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
+# How often due polls are looked for.
+PLAN_SECONDS = 3.0
+
 # A tick that waited longer than its period is worthless: the next one does the same work.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "outbox-sweep": {
@@ -73,7 +76,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "kwai-plan": {
         "task": "kwai_integration.tasks.plan",
-        "schedule": schedule(5.0),
+        "schedule": schedule(PLAN_SECONDS),
         "options": {"queue": "maint", "expires": 10},
     },
     "outbox-retention": {

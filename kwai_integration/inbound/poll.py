@@ -67,7 +67,9 @@ def store_poll(store_id: int) -> PollResult | None:
     poll = _Poll(lease)
     try:
         poll.run()
-        due_in = 0.0 if poll.result.more else settings.KWAI_POLL_SECONDS
+        # Two ticks of the planner early, so that from poll to poll no more than the period passes.
+        rest = max(0.0, settings.KWAI_POLL_SECONDS - 2 * settings.PLAN_SECONDS)
+        due_in = 0.0 if poll.result.more else rest
         lease.succeed(due_in=due_in, notice=poll.result.notice)
     except LeaseLost:
         return None
