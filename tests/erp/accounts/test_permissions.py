@@ -1,0 +1,115 @@
+"""Every route of the product with every role: the table of `erp.accounts.permissions` is complete and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from erp.accounts.models import Company, Role, User
+from erp.accounts.permissions import ROLE_PERMISSIONS, URL_PERMISSIONS, Permission, permission_of
+from erp.catalog.models import Product
+from erp.sales.defaults import company_defaults_create
+from erp.sales.models import Carrier, PaymentMethod, ShippingMethod
+from kwai_integration.setup.stores import store_install
+
+METHODS = ("GET", "POST")
+# A row nobody has: who may pass the table gets 404, who may not never learns that.
+ARGUMENTS = {"pk": 987654321, "token": "none", "part": "comprador"}
+
+
+def routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """Every pattern with its full name, named or not."""
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            inner = f"{prefix}{entry.namespace}:" if entry.namespace else prefix
+            yield from routes(entry, inner)
+        else:
+            yield f"{prefix}{entry.name or ''}", entry
+
+
+ROUTES = dict(routes(get_resolver()))
+GUARDED = [name for name in ROUTES if permission_of(name) is not Permission.PUBLIC]
+
+
+# A list refuses a POST that names none of its actions, whoever sends it.
+LISTS = {name for name, entry in ROUTES.items() if hasattr(entry.callback, "view_class")} | {
+    "expedition:list"
+}
+
+
+def address(name: str) -> str:
+    asked = ROUTES[name].pattern.converters
+    return reverse(name, kwargs={each: ARGUMENTS[each] for each in asked})
+
+
+def status(client: Client, method: str, name: str) -> int:
+    return client.generic(method, address(name)).status_code
+
+
+def test_every_route_has_a_name_and_an_entry() -> None:
+    assert [name for name, entry in routes(get_resolver()) if not entry.name] == []
+    assert set(ROUTES) == set(URL_PERMISSIONS)
+
+
+@pytest.mark.parametrize("name", GUARDED)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.django_db
+def test_anonymous_is_sent_to_the_login(name: str, method: str) -> None:
+    answer = Client().generic(method, address(name))
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith(reverse("login"))
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.django_db
+def test_role_opens_what_the_table_says_and_nothing_else(
+    role: str, method: str, make_user: Callable[..., User], sign_in: Callable[[User], Client]
+) -> None:
+    client = sign_in(make_user(role))
+    allowed = {name for name in GUARDED if permission_of(name, method) in ROLE_PERMISSIONS[role]}
+    statuses = {name: status(client, method, name) for name in GUARDED}
+    refused = {name for name, code in statuses.items() if code == 403}
+    if method == "POST":
+        refused -= allowed & LISTS
+    assert refused == set(GUARDED) - allowed
+    assert [name for name, code in statuses.items() if code >= 500] == []
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.django_db
+def test_user_without_a_company_opens_nothing(method: str, sign_in: Callable[[User], Client]) -> None:
+    client = sign_in(User.objects.create_user(username="nobody", password="x" * 12, role=Role.ADMIN))
+    assert {status(client, method, name) for name in GUARDED} == {403}
+
+
+@pytest.mark.django_db
+def test_table_tells_get_and_post_apart() -> None:
+    assert permission_of("kwai:orders") is Permission.VIEW
+    assert permission_of("kwai:orders", "POST") is Permission.OPERATE
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.django_db
+def test_rows_of_another_company_do_not_exist(
+    role: str, admin: User, company: Company, other_company: Company, sign_in: Callable[[User], Client]
+) -> None:
+    company_defaults_create(company)
+    store = store_install(company=company, name="Kwai Shop", user=admin)
+    rows = {
+        "kwai:store": store,
+        "kwai:store_connection": store,
+        "catalog:product": Product.objects.create(company=company, name="Caneca"),
+        "sales:carrier": Carrier.objects.filter(company=company)[0],
+        "sales:shipping_method": ShippingMethod.objects.filter(company=company)[0],
+        "sales:payment_method": PaymentMethod.objects.filter(company=company)[0],
+    }
+    stranger = User.objects.create_user(username="x", password="x" * 12, role=role, company=other_company)
+    for user, expected in ((admin, 200), (stranger, 404)):
+        client = sign_in(user)
+        addresses = {name: reverse(name, args=[row.pk]) for name, row in rows.items()}
+        found = {name: client.get(to).status_code for name, to in addresses.items()}
+        assert found == dict.fromkeys(rows, expected)
