@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce, Now
 
 from erp.outbox import clock, handlers, limits
-from erp.outbox.models import Lane, PushJob
+from erp.outbox.models import Lane, PushJob, PushJobQuerySet
 from erp.outbox.statuses import BreakerState, JobState, WaitReason
 
 
@@ -48,8 +48,8 @@ def claim_in_store(*, store_id: int) -> PushJob | None:
 
 def more_waits(*, store_id: int) -> bool:
     """True when another worker would find work in this store."""
-    lane = Lane.objects.with_due_work().filter(store_id=store_id).first()
-    return lane is not None and _has_room(lane)
+    lane = Lane.objects.open().filter(store_id=store_id).first()
+    return lane is not None and _has_room(lane) and _due(store_id).first() is not None
 
 
 def lease() -> timedelta:
@@ -78,10 +78,15 @@ def _has_room(lane: Lane) -> bool:
 
 
 def _candidate(store_id: int, held: set[str]) -> PushJob | None:
-    due = PushJob.objects.filter(store_id=store_id).claimable()
+    due = _due(store_id)
     if held:
         due = due.exclude(kind__in=handlers.kinds_of_calls(held))
-    return due.order_by("not_before", "pk").lock_for_update(skip_locked=True).first()
+    return due.lock_for_update(skip_locked=True).first()
+
+
+def _due(store_id: int) -> PushJobQuerySet:
+    """In the order of the index, so that the first row ends the search whatever the backlog."""
+    return PushJob.objects.filter(store_id=store_id).claimable().order_by("not_before", "pk")
 
 
 def _take(job: PushJob) -> bool:

@@ -134,7 +134,7 @@ class PushJob(models.Model):
                 fields=["store", "not_before", "id"], condition=Q(state=JobState.PENDING), name="pushjob_due"
             ),
             models.Index(fields=["lease_until"], condition=Q(state=JobState.CLAIMED), name="pushjob_leases"),
-            models.Index(fields=["store", "subject", "kind"], name="pushjob_subject"),
+            models.Index(fields=["store", "subject", "state", "step"], name="pushjob_subject"),
             models.Index(fields=["store", "state", "-id"], name="pushjob_list"),
         ]
 
@@ -182,8 +182,9 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         return self.filter(store__lifecycle=StoreLifecycle.ACTIVE, paused_mode="").exclude(closed)
 
     def with_due_work(self) -> LaneQuerySet:
-        """Open lanes with something claimable, the least recently served first."""
-        due = PushJob.objects.filter(store=OuterRef("store")).claimable()
+        """Open lanes with something due, the least recently served first. Whether it may be claimed is
+        asked per store: over all of them PostgreSQL would join the whole queue with itself."""
+        due = PushJob.objects.filter(store=OuterRef("store"), state=JobState.PENDING, not_before__lte=Now())
         return self.open().filter(Exists(due)).order_by(F("last_claimed_at").asc(nulls_first=True), "pk")
 
 

@@ -324,7 +324,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="pushjob",
-            index=models.Index(fields=["store", "subject", "kind"], name="pushjob_subject"),
+            index=models.Index(fields=["store", "subject", "state", "step"], name="pushjob_subject"),
         ),
         migrations.AddIndex(
             model_name="pushjob",
