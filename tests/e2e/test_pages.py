@@ -1,0 +1,107 @@
+"""The main pages with real rows: no errors on the console, nothing axe calls serious, no sideways scroll."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from playwright.sync_api import Page
+from pytest_django.live_server_helper import LiveServer
+
+from erp.accounts.models import Company, User
+from kwai_integration.client import gateway
+from kwai_integration.connection import account_store_pair
+from kwai_integration.inbound.receive import kwai_orders_receive
+from kwai_integration.models import ConnectionHealth, KwaiOrder
+from kwai_integration.setup.stores import store_activate, store_install
+from kwai_sandbox.server import RunningSandbox
+from tests.conftest import PASSWORD
+from tests.e2e.conftest import Problems
+
+MERCHANT = "100000000000000101"
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 800}
+PAGES = (
+    "web:home",
+    "kwai:stores",
+    "kwai:store_add",
+    "kwai:orders",
+    "kwai:links",
+    "kwai:jobs",
+    "sales:orders",
+    "invoices:list",
+    "invoices:upload",
+    "expedition:list",
+    "expedition:include",
+    "expedition:tracking_import",
+    "expedition:scan",
+    "catalog:products",
+    "catalog:product_create",
+    "sales:carriers",
+    "sales:shipping_methods",
+    "sales:payment_methods",
+)
+
+
+def orders_bring(kwai: RunningSandbox, work: Callable[[], None]) -> None:
+    """Connect the demonstration's company, read the seed's orders and receive them."""
+    user = User.objects.get(username="demo")
+    company = user.company
+    assert isinstance(company, Company)
+    store = store_install(company=company, name="Kwai Shop", user=user)
+    code = kwai.control("POST", "grants", {"merchantId": MERCHANT})["code"]
+    account = store.kwai_account
+    account.merchant_id, account.health = MERCHANT, ConnectionHealth.OK
+    account_store_pair(account, gateway.exchange_code(gateway.client_config(), code=code))
+    account.save()
+    store.refresh_from_db()
+    store_activate(store=store, user=user)
+    work()
+    kwai_orders_receive(ids=list(KwaiOrder.objects.values_list("pk", flat=True)), actor=user)
+
+
+def faults_of(page: Page) -> list[str]:
+    """What axe finds serious or critical, and whether the page is wider than a phone."""
+    page.set_viewport_size(DESK)  # type: ignore[arg-type]
+    violations = Axe().run(page).response["violations"]
+    found = [
+        f"{each['id']}: {each['nodes'][0]['html'][:160]}"
+        for each in violations
+        if each["impact"] in ("serious", "critical")
+    ]
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    width = page.evaluate("document.documentElement.scrollWidth")
+    return found + ([f"{width} px wide on a phone"] if width > PHONE["width"] else [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_main_pages(
+    problems: Problems,
+    page: Page,
+    live_server: LiveServer,
+    kwai: RunningSandbox,
+    shop: None,
+    work: Callable[[], None],
+) -> None:
+    orders_bring(kwai, work)
+    kwai_order = KwaiOrder.objects.filter(order__isnull=False).earliest("pk")
+    addresses = [
+        *(reverse(name) for name in PAGES),
+        reverse("kwai:store", args=[kwai_order.store_id]),
+        reverse("kwai:order", args=[kwai_order.pk]),
+        reverse("sales:order", args=[kwai_order.order_id]),
+        reverse("sales:order_shipping", args=[kwai_order.order_id]),
+    ]
+    page.goto(live_server.url)
+    faults = {"login": faults_of(page)}
+    page.get_by_label("Usuário").fill("demo")
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.get_by_role("button", name="Entrar").click()
+    page.wait_for_url(live_server.url + "/")
+    for address in addresses:
+        page.goto(live_server.url + address)
+        faults[address] = faults_of(page)
+    assert {address: found for address, found in faults.items() if found} == {}
+    assert problems == []
