@@ -1,0 +1,67 @@
+"""Lists cost the same number of statements for one row and for a page of fifty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from erp.accounts.models import User
+from erp.outbox.models import PushJob
+from erp.sales.models import Order
+from kwai_integration.inbound.receive import kwai_orders_receive
+from kwai_integration.models import KwaiOrder
+from kwai_integration.outbound.kinds import Kind
+from tests.kwai_integration.inbound.conftest import Kwai, kwai, kwai_store, sku  # noqa: F401
+
+LISTS = ("kwai:orders", "sales:orders", "kwai:jobs")
+
+
+def statements(client: Client, name: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.get(reverse(name))
+    assert answer.status_code == 200
+    return len(captured)
+
+
+def bring(kwai: Kwai, count: int) -> None:  # noqa: F811
+    """`count` orders more, each received and with a blocked push."""
+    kwai.orders(count)
+    kwai.poll()
+    kwai_orders_receive(ids=list(KwaiOrder.objects.filter(order=None).values_list("pk", flat=True)))
+    known = set(PushJob.objects.values_list("subject", flat=True))
+    PushJob.objects.bulk_create(
+        PushJob(
+            store=kwai.store,
+            kind=Kind.SEND_INVOICE,
+            subject=external_id,
+            idempotency_key=f"test:{external_id}",
+            state="blocked",
+            failure_mode="rejected",
+            last_error="Recusada.",
+            step=1,
+        )
+        for external_id in Order.objects.exclude(external_id__in=known).values_list("external_id", flat=True)
+    )
+
+
+@pytest.mark.django_db
+def test_lists_cost_the_same_for_one_row_and_for_fifty(
+    kwai: Kwai,
+    sku: Any,
+    admin: User,
+    sign_in: Callable[[User], Client],  # noqa: F811
+) -> None:
+    client = sign_in(admin)
+    bring(kwai, 1)
+    for name in LISTS:
+        statements(client, name)
+    one = {name: statements(client, name) for name in LISTS}
+    bring(kwai, 49)
+    assert Order.objects.count() == KwaiOrder.objects.count() == PushJob.objects.count() == 50
+    assert {name: statements(client, name) for name in LISTS} == one
