@@ -52,10 +52,10 @@ def bring(kwai: Kwai, count: int) -> None:  # noqa: F811
 
 @pytest.mark.django_db
 def test_lists_cost_the_same_for_one_row_and_for_fifty(
-    kwai: Kwai,
-    sku: Any,
+    kwai: Kwai,  # noqa: F811
+    sku: Any,  # noqa: F811
     admin: User,
-    sign_in: Callable[[User], Client],  # noqa: F811
+    sign_in: Callable[[User], Client],
 ) -> None:
     client = sign_in(admin)
     bring(kwai, 1)
