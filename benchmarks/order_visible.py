@@ -1,8 +1,8 @@
 """How long a new order of the platform takes to stand on the ERP's screen, without a click.
 
 Needs a running `make run` in demonstration mode with an active, connected store. Usage:
-`.venv/bin/python benchmarks/order_visible.py [RUNS]`. The baseline is the polling period itself: an order made
-right after a poll waits one whole period. The last line is one JSON object, in seconds.
+`.venv/bin/python benchmarks/order_visible.py [RUNS]`. The baseline is the polling period itself: an order
+made right after a poll waits one whole period. The last line is one JSON object, in seconds.
 """
 
 from __future__ import annotations
@@ -42,10 +42,8 @@ def seconds_until_visible(session: requests.Session) -> float:
     order_id = str(created["orderIds"][0])
     started = time.monotonic()
     while time.monotonic() - started < 4 * PERIOD:
-        if (
-            f">{order_id}<"
-            in session.get(f"{ERP}/pedidos-no-e-commerce/", params={"q": order_id}, timeout=10).text
-        ):
+        page = session.get(f"{ERP}/pedidos-no-e-commerce/", params={"q": order_id}, timeout=10)
+        if f">{order_id}<" in page.text:
             return time.monotonic() - started
         time.sleep(0.2)
     raise SystemExit(f"order {order_id} did not appear within four periods")

@@ -8,101 +8,235 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('sales', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("sales", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Invoice',
+            name="Invoice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('access_key', models.CharField(max_length=44, verbose_name='chave de acesso')),
-                ('number', models.PositiveIntegerField(verbose_name='número')),
-                ('series', models.PositiveSmallIntegerField(verbose_name='série')),
-                ('environment', models.CharField(choices=[('production', 'Produção'), ('homologation', 'Homologação (sem valor fiscal)')], max_length=12, verbose_name='ambiente')),
-                ('status', models.CharField(choices=[('pending', 'Pendente'), ('authorised', 'Autorizada'), ('danfe_issued', 'Emitida DANFE'), ('rejected', 'Rejeitada'), ('cancelled', 'Cancelada')], default='authorised', max_length=15, verbose_name='situação')),
-                ('issued_at', models.DateTimeField(verbose_name='emissão')),
-                ('authorized_at', models.DateTimeField(verbose_name='autorização')),
-                ('authorization_protocol', models.CharField(max_length=17, verbose_name='protocolo')),
-                ('issuer_tax_id', models.CharField(max_length=14, verbose_name='CNPJ do emitente')),
-                ('recipient_tax_id', models.CharField(blank=True, max_length=14, verbose_name='CPF/CNPJ do destinatário')),
-                ('recipient_name', models.CharField(blank=True, max_length=60, verbose_name='destinatário')),
-                ('total', models.BigIntegerField(verbose_name='total')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('cancelled_at', models.DateTimeField(null=True)),
-                ('carrier', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='sales.carrier', verbose_name='transportadora')),
-                ('company', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='accounts.company')),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('order', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='sales.order', verbose_name='pedido')),
-                ('shipping_method', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='sales.shippingmethod', verbose_name='forma de envio')),
-                ('store', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='accounts.store')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("access_key", models.CharField(max_length=44, verbose_name="chave de acesso")),
+                ("number", models.PositiveIntegerField(verbose_name="número")),
+                ("series", models.PositiveSmallIntegerField(verbose_name="série")),
+                (
+                    "environment",
+                    models.CharField(
+                        choices=[
+                            ("production", "Produção"),
+                            ("homologation", "Homologação (sem valor fiscal)"),
+                        ],
+                        max_length=12,
+                        verbose_name="ambiente",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pendente"),
+                            ("authorised", "Autorizada"),
+                            ("danfe_issued", "Emitida DANFE"),
+                            ("rejected", "Rejeitada"),
+                            ("cancelled", "Cancelada"),
+                        ],
+                        default="authorised",
+                        max_length=15,
+                        verbose_name="situação",
+                    ),
+                ),
+                ("issued_at", models.DateTimeField(verbose_name="emissão")),
+                ("authorized_at", models.DateTimeField(verbose_name="autorização")),
+                ("authorization_protocol", models.CharField(max_length=17, verbose_name="protocolo")),
+                ("issuer_tax_id", models.CharField(max_length=14, verbose_name="CNPJ do emitente")),
+                (
+                    "recipient_tax_id",
+                    models.CharField(blank=True, max_length=14, verbose_name="CPF/CNPJ do destinatário"),
+                ),
+                ("recipient_name", models.CharField(blank=True, max_length=60, verbose_name="destinatário")),
+                ("total", models.BigIntegerField(verbose_name="total")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("cancelled_at", models.DateTimeField(null=True)),
+                (
+                    "carrier",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="sales.carrier",
+                        verbose_name="transportadora",
+                    ),
+                ),
+                (
+                    "company",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="accounts.company",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="sales.order",
+                        verbose_name="pedido",
+                    ),
+                ),
+                (
+                    "shipping_method",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="sales.shippingmethod",
+                        verbose_name="forma de envio",
+                    ),
+                ),
+                (
+                    "store",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="accounts.store",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='InvoiceDocument',
+            name="InvoiceDocument",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('content', models.BinaryField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('size', models.PositiveIntegerField()),
-                ('file_name', models.CharField(blank=True, max_length=120)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('invoice', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='document', to='invoices.invoice')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("content", models.BinaryField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("size", models.PositiveIntegerField()),
+                ("file_name", models.CharField(blank=True, max_length=120)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "invoice",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="document",
+                        to="invoices.invoice",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['company', 'status', '-issued_at', '-id'], name='invoice_list'),
+            model_name="invoice",
+            index=models.Index(fields=["company", "status", "-issued_at", "-id"], name="invoice_list"),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['company', 'number'], name='invoice_number'),
+            model_name="invoice",
+            index=models.Index(fields=["company", "number"], name="invoice_number"),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('access_key',), name='invoice_unique_access_key'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(fields=("access_key",), name="invoice_unique_access_key"),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['cancelled', 'rejected']), _negated=True), fields=('order',), name='invoice_one_in_force_per_order'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ["cancelled", "rejected"]), _negated=True),
+                fields=("order",),
+                name="invoice_one_in_force_per_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=django.db.models.lookups.Exact(django.db.models.functions.text.Length('access_key'), 44), name='invoice_access_key_length'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=django.db.models.lookups.Exact(
+                    django.db.models.functions.text.Length("access_key"), 44
+                ),
+                name="invoice_access_key_length",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'authorised', 'danfe_issued', 'rejected', 'cancelled'])), name='invoice_known_status'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["pending", "authorised", "danfe_issued", "rejected", "cancelled"])
+                ),
+                name="invoice_known_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('environment__in', ['production', 'homologation'])), name='invoice_known_environment'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("environment__in", ["production", "homologation"])),
+                name="invoice_known_environment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('total__gte', 0)), name='invoice_total_not_negative'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("total__gte", 0)), name="invoice_total_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('order__isnull', True), ('store__isnull', False), _connector='OR'), name='invoice_linked_has_store'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("order__isnull", True), ("store__isnull", False), _connector="OR"),
+                name="invoice_linked_has_store",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cancelled_at__isnull', False), ('status', 'cancelled')), models.Q(models.Q(('status', 'cancelled'), _negated=True), ('cancelled_at__isnull', True)), _connector='OR'), name='invoice_cancelled_has_time'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("cancelled_at__isnull", False), ("status", "cancelled")),
+                    models.Q(
+                        models.Q(("status", "cancelled"), _negated=True), ("cancelled_at__isnull", True)
+                    ),
+                    _connector="OR",
+                ),
+                name="invoice_cancelled_has_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoicedocument',
-            constraint=models.CheckConstraint(condition=django.db.models.lookups.Exact(django.db.models.functions.text.Length('content'), models.F('size')), name='document_size_is_true'),
+            model_name="invoicedocument",
+            constraint=models.CheckConstraint(
+                condition=django.db.models.lookups.Exact(
+                    django.db.models.functions.text.Length("content"), models.F("size")
+                ),
+                name="document_size_is_true",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoicedocument',
-            constraint=models.CheckConstraint(condition=django.db.models.lookups.Exact(django.db.models.functions.text.Length('sha256'), 64), name='document_has_digest'),
+            model_name="invoicedocument",
+            constraint=models.CheckConstraint(
+                condition=django.db.models.lookups.Exact(
+                    django.db.models.functions.text.Length("sha256"), 64
+                ),
+                name="document_has_digest",
+            ),
         ),
     ]

@@ -24,7 +24,7 @@ def user_of(request: HttpRequest) -> User:
 
 def kwai_stores(request: HttpRequest) -> StoreQuerySet:
     """Kwai stores the user may see, with their connection."""
-    rows = Store.objects.visible_to(user_of(request)).filter(channel=CHANNEL_KEY)
+    rows = Store.objects.visible_to(user_of(request)).filter(channel=CHANNEL_KEY, kwai_account__isnull=False)
     return rows.select_related("kwai_account", "kwai_settings", "company").order_by("name")
 
 

@@ -11,7 +11,9 @@ from erp.outbox.models import Lane
 from erp.outbox.statuses import BreakerState
 
 
-@pytest.mark.parametrize(("failures", "seconds"), [(5, 30), (6, 60), (7, 120), (9, 480), (10, 600), (999, 600)])
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(5, 30), (6, 60), (7, 120), (9, 480), (10, 600), (999, 600)]
+)
 def test_rest_doubles_to_ten_minutes(failures: int, seconds: int) -> None:
     assert breaker.rest(failures) == timedelta(seconds=seconds)
 

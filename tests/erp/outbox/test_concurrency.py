@@ -136,7 +136,9 @@ def test_different_contents_at_the_same_moment_leave_one_waiting(watch: Watch, f
     assert PushJob.objects.filter(state=JobState.PENDING).count() == 5
 
 
-def test_corrections_while_workers_push_end_with_the_last_content(watch: Watch, fact: Any, store: Any) -> None:
+def test_corrections_while_workers_push_end_with_the_last_content(
+    watch: Watch, fact: Any, store: Any
+) -> None:
     subjects = [str(n) for n in range(8)]
     finished = threading.Event()
 
@@ -151,7 +153,9 @@ def test_corrections_while_workers_push_end_with_the_last_content(watch: Watch, 
 
     together(4, work)
     assert PushJob.objects.filter(idempotency_key__endswith=":F", state=JobState.DONE).count() == 8
-    last = {job.subject: job for job in PushJob.objects.filter(state=JobState.DONE).order_by("finished_at", "pk")}
+    last = {
+        job.subject: job for job in PushJob.objects.filter(state=JobState.DONE).order_by("finished_at", "pk")
+    }
     assert all(job.idempotency_key.endswith(":F") for job in last.values())
 
 

@@ -58,7 +58,9 @@ def test_the_attempt_is_saved_and_no_transaction_is_open_when_the_call_is_made(
 
     def look(turn: Any) -> None:
         seen.append(PushAttempt.objects.get().outcome)
-        seen.extend(block for block in connection.atomic_blocks if not getattr(block, "_from_testcase", False))
+        seen.extend(
+            block for block in connection.atomic_blocks if not getattr(block, "_from_testcase", False)
+        )
 
     platform.answers.append(look)
     facts_request(wishes=[fact()])
@@ -199,7 +201,12 @@ def test_not_yet_waits_without_counting(platform: Any, fact: Any, store: Any) ->
     check = timezone.now() + timedelta(minutes=10)
     platform.answers.append(errors.NotYet(check))
     job = run(store)
-    assert (job.state, job.attempts, job.not_before, job.waiting_for) == ("pending", 0, check, WaitReason.CHECK)
+    assert (job.state, job.attempts, job.not_before, job.waiting_for) == (
+        "pending",
+        0,
+        check,
+        WaitReason.CHECK,
+    )
 
 
 def test_an_obsolete_push_is_closed_without_a_call(platform: Any, fact: Any, store: Any) -> None:
@@ -209,7 +216,9 @@ def test_an_obsolete_push_is_closed_without_a_call(platform: Any, fact: Any, sto
     assert (job.state, job.last_error, tries()) == (JobState.CANCELLED, "A NF-e foi cancelada.", [])
 
 
-def test_an_unknown_kind_is_blocked_for_support(platform: Any, fact: Any, store: Any, monkeypatch: Any) -> None:
+def test_an_unknown_kind_is_blocked_for_support(
+    platform: Any, fact: Any, store: Any, monkeypatch: Any
+) -> None:
     facts_request(wishes=[fact()])
     monkeypatch.setattr(handlers, "_handlers", {})
     job = run(store)

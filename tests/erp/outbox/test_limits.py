@@ -38,7 +38,13 @@ def pass_time(seconds: float) -> None:
     RateGate.objects.update(
         **{
             name: F(name) - micros
-            for name in ("arrival_us", "push_arrival_us", "import_arrival_us", "push_asked_us", "import_asked_us")
+            for name in (
+                "arrival_us",
+                "push_arrival_us",
+                "import_arrival_us",
+                "push_asked_us",
+                "import_asked_us",
+            )
         }
     )
 
@@ -154,7 +160,9 @@ def test_wait_turn_sleeps_through_short_waits_only(rates: Any) -> None:
     rates["ship"] = slow(rate=10)
     rates["rare"] = slow()
     started = time.monotonic()
-    assert all(isinstance(wait_turn(store_id=1, app_key="app", call="ship", share=Share.PUSH), Go) for _ in "123")
+    assert all(
+        isinstance(wait_turn(store_id=1, app_key="app", call="ship", share=Share.PUSH), Go) for _ in "123"
+    )
     assert time.monotonic() - started > 0.1
     ask("rare")
     started = time.monotonic()

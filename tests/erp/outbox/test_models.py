@@ -151,8 +151,6 @@ def test_users_see_the_pushes_of_their_stores_only(
     job: Any, make_store: Any, operator: Any, admin: Any, other_company: Any
 ) -> None:
     own = job()
-    other = PushJob.objects.create(
-        store=make_store(), kind="tracking", subject="1", idempotency_key="other"
-    )
+    other = PushJob.objects.create(store=make_store(), kind="tracking", subject="1", idempotency_key="other")
     assert list(PushJob.objects.visible_to(operator)) == [own]
     assert set(PushJob.objects.visible_to(admin)) == {own, other}

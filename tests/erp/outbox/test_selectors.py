@@ -53,7 +53,9 @@ def test_a_marker_names_the_refused_step_that_holds_it_back(platform: Any, fact:
     assert selectors.blocking_kinds(job=waiting) == ["Enviar invoice"]
 
 
-def test_markers_keep_stores_apart_and_cost_one_query(platform: Any, fact: Any, store: Any, make_store: Any) -> None:
+def test_markers_keep_stores_apart_and_cost_one_query(
+    platform: Any, fact: Any, store: Any, make_store: Any
+) -> None:
     other = make_store()
     facts_request(wishes=[fact(subject=str(n)) for n in range(30)])
     subjects = [(one.pk, str(n)) for n in range(30) for one in (store, other)]

@@ -41,7 +41,9 @@ def test_the_drain_task_pushes(platform: Any, fact: Any, store: Any) -> None:
     assert platform.sent == [("tracking", "A")]
 
 
-def test_a_month_later_only_facts_and_attempts_remain(platform: Any, fact: Any, state: Any, store: Any) -> None:
+def test_a_month_later_only_facts_and_attempts_remain(
+    platform: Any, fact: Any, state: Any, store: Any
+) -> None:
     facts_request(wishes=[fact()])
     states_request(wishes=[state(), state(subject="L2")])
     PushJob.objects.update(not_before=after(timedelta(seconds=-1)))
