@@ -29,7 +29,7 @@ def statements(client: Client, name: str) -> int:
     return len(captured)
 
 
-def bring(kwai: Kwai, count: int) -> None:  # noqa: F811
+def bring(kwai: Kwai, count: int) -> None:
     """`count` orders more, each received and with a blocked push."""
     kwai.orders(count)
     kwai.poll()
@@ -52,8 +52,8 @@ def bring(kwai: Kwai, count: int) -> None:  # noqa: F811
 
 @pytest.mark.django_db
 def test_lists_cost_the_same_for_one_row_and_for_fifty(
-    kwai: Kwai,  # noqa: F811
-    sku: Any,  # noqa: F811
+    kwai: Kwai,
+    sku: Any,
     admin: User,
     sign_in: Callable[[User], Client],
 ) -> None:

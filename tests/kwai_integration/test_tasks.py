@@ -15,7 +15,7 @@ from tests.kwai_integration.inbound.conftest import Kwai, kwai, kwai_store, sku 
 pytestmark = pytest.mark.django_db
 
 
-def test_poll_then_receive(kwai: Kwai, sku: Sku) -> None:  # noqa: F811
+def test_poll_then_receive(kwai: Kwai, sku: Sku) -> None:
     kwai.orders(60)
     tasks.poll(kwai.store.pk)
     assert (KwaiOrder.objects.count(), Order.objects.count()) == (60, 0)
@@ -27,7 +27,7 @@ def test_poll_then_receive(kwai: Kwai, sku: Sku) -> None:  # noqa: F811
     assert Order.objects.count() == 60
 
 
-def test_plan_rings_once_per_due_store(kwai: Kwai, django_capture_on_commit_callbacks: Any) -> None:  # noqa: F811
+def test_plan_rings_once_per_due_store(kwai: Kwai, django_capture_on_commit_callbacks: Any) -> None:
     with django_capture_on_commit_callbacks() as bells:
         tasks.plan()
     assert len(bells) == 1
