@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
@@ -21,10 +22,16 @@ def older_page(rows: QuerySet[M], before: str | None, size: int) -> tuple[list[M
 
 def _before(position: str | None) -> Q:
     at_text, _, pk_text = (position or "").partition("~")
-    try:
-        at = parse_datetime(at_text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None or not (pk_text.isascii() and pk_text.isdigit() and len(pk_text) < 19):
+    at = _moment(at_text)
+    if at is None or not (pk_text.isascii() and pk_text.isdigit() and len(pk_text) < 19):
         return Q()
     return Q(at__lt=at) | Q(at=at, pk__lt=int(pk_text))
+
+
+def _moment(text: str) -> datetime | None:
+    """In UTC: PostgreSQL refuses offsets over 16 hours, and years that an offset moves out of the calendar."""
+    try:
+        at = parse_datetime(text)
+        return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from django.urls import reverse
 
 from erp.channels import Badge, Panel
-from erp.outbox.models import PushJob
+from erp.outbox.selectors import Mark, jobs_done
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from kwai_integration.client.codes import INVOICE_STATUS_LABELS, InvoiceStatus, status_label
@@ -27,6 +27,11 @@ WAITING = {
     Kind.SEND_TRACKING: "rastreio: aguardando Kwai",
     Kind.CONFIRM_DELIVERY: "entrega: aguardando Kwai",
 }
+HELD_BACK = {
+    Kind.SEND_INVOICE: "aguardando a NF-e recusada",
+    Kind.SEND_TRACKING: "aguardando o rastreio recusado",
+}
+WITHDRAWN = (JobState.SUPERSEDED, JobState.CANCELLED)
 BLOCKED = {
     Kind.SEND_INVOICE: "NF-e não enviada",
     Kind.SEND_TRACKING: "rastreio não enviado",
@@ -41,10 +46,12 @@ def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         (store_id, external_id): pk
         for pk, store_id, external_id in orders.values_list("pk", "store_id", "external_id")
     }
-    newest = _newest_jobs(topics)
     found: dict[int, list[Badge]] = defaultdict(list)
-    for (pk, _), job in sorted(newest.items(), key=lambda entry: entry[1].step):
-        found[pk].append(_job_badge(job))
+    for topic, marks in jobs_done(subjects=topics, kinds=list(Kind)).items():
+        live = [mark for mark in marks.values() if mark.state not in WITHDRAWN]
+        found[topics[topic]] = [
+            _job_badge(mark) for mark in sorted(live, key=lambda mark: Kind(mark.kind).step)
+        ]
     for kwai_order in KwaiOrder.objects.filter(order_id__in=topics.values()).only(
         "order_id", "invoice_status", "invoice_refusal_reason"
     ):
@@ -72,28 +79,17 @@ def panel(order_id: int) -> Panel | None:
     )
 
 
-def _newest_jobs(topics: dict[tuple[int, str], int]) -> dict[tuple[int, str], PushJob]:
-    jobs = PushJob.objects.filter(
-        store_id__in={store_id for store_id, _ in topics},
-        subject__in={subject for _, subject in topics},
-        kind__in=list(Kind),
-    ).exclude(state__in=[JobState.SUPERSEDED, JobState.CANCELLED])
-    newest: dict[tuple[int, str], PushJob] = {}
-    for job in jobs.order_by("requested_at", "pk"):
-        if (job.store_id, job.subject) in topics:
-            newest[topics[(job.store_id, job.subject)], job.kind] = job
-    return newest
-
-
-def _job_badge(job: PushJob) -> Badge:
-    kind = Kind(job.kind)
-    link = reverse("kwai:job", args=[job.pk])
-    if job.state == JobState.DONE:
+def _job_badge(mark: Mark) -> Badge:
+    kind = Kind(mark.kind)
+    link = reverse("kwai:job", args=[mark.job_id])
+    if mark.is_done:
         label, colour = DONE[kind]
         return Badge(label, colour, "check", "Confirmado pelo Kwai", link)
-    if job.state == JobState.BLOCKED:
-        return Badge(BLOCKED[kind], "red", "alert-circle", job.last_error, link)
-    return Badge(WAITING[kind], "blue", "clock", job.last_error or "Na fila de envio", link)
+    if mark.state == JobState.BLOCKED:
+        return Badge(BLOCKED[kind], "red", "alert-circle", mark.text, link)
+    if mark.held_back_by:
+        return Badge(HELD_BACK[Kind(mark.held_back_by)], "orange", "clock", mark.text, link)
+    return Badge(WAITING[kind], "blue", "clock", mark.text or "Na fila de envio", link)
 
 
 def _invoice_badges(kwai_order: KwaiOrder) -> list[Badge]:

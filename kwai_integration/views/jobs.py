@@ -11,13 +11,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from erp.channels import Outcome, RowResult
-from erp.outbox.models import Lane, PushJob
+from erp.outbox.models import PushJob
+from erp.outbox.selectors import jobs_done, lane_notices
 from erp.outbox.services import jobs_cancel, jobs_retry
 from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, WaitReason
 from erp.sales.models import Order
 from erp.web.lists import Action, ChoiceFilter, Column, Empty, ListPage, Tab
+from kwai_integration.outbound.badges import HELD_BACK
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.views.scope import kwai_stores, store_choices, user_of
+from kwai_integration.views.scope import store_choices, user_of
 
 OPEN = (JobState.PENDING, JobState.CLAIMED)
 REASONS = {
@@ -102,12 +104,10 @@ class JobList(ListPage[PushJob]):
         ]
 
     def decorate(self, objects: list[PushJob]) -> None:
-        for job in objects:
-            _describe(job)
+        _describe(objects)
 
     def extra_context(self) -> dict[str, object]:
-        paused = Lane.objects.filter(store__in=kwai_stores(self.request)).exclude(paused_mode="")
-        return {"paused_lanes": paused.select_related("store")}
+        return {"notices": lane_notices(user=user_of(self.request))}
 
     def row_label(self, obj: PushJob) -> str:
         return f"{obj.subject} · {Kind(obj.kind).label}"
@@ -119,7 +119,7 @@ class JobList(ListPage[PushJob]):
 @require_safe
 def job_detail(request: HttpRequest, pk: int) -> HttpResponse:
     job = get_object_or_404(_jobs(request), pk=pk)
-    _describe(job)
+    _describe([job])
     attempts = list(job.attempt_rows.order_by("-pk")[:50])
     for attempt in attempts:
         shown = AttemptOutcome(attempt.outcome) if attempt.outcome in AttemptOutcome.values else None
@@ -128,11 +128,20 @@ def job_detail(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "kwai/job.html", {"job": job, "attempts": attempts, "order": order})
 
 
-def _describe(job: PushJob) -> None:
-    """What the templates show of a job: its labels, and why it waits."""
-    job.kind_label = Kind(job.kind).label  # type: ignore[attr-defined]
-    job.shown_state = JobState(job.state)  # type: ignore[attr-defined]
-    next_step = FailureMode(job.failure_mode).next_step if job.failure_mode else ""
-    if job.state == JobState.PENDING and job.waiting_for:
-        next_step = WaitReason(job.waiting_for).label
-    job.next_step = next_step  # type: ignore[attr-defined]
+def _describe(jobs: Sequence[PushJob]) -> None:
+    """What the templates show of jobs: their labels, and why each waits. One query."""
+    marks = jobs_done(subjects={(job.store_id, job.subject) for job in jobs}, kinds=list(Kind))
+    for job in jobs:
+        mark = marks[(job.store_id, job.subject)].get(job.kind)
+        held_back_by = mark.held_back_by if mark and mark.job_id == job.pk else ""
+        job.kind_label = Kind(job.kind).label  # type: ignore[attr-defined]
+        job.shown_state = JobState(job.state)  # type: ignore[attr-defined]
+        job.next_step = _next_step(job, held_back_by)  # type: ignore[attr-defined]
+
+
+def _next_step(job: PushJob, held_back_by: str) -> str:
+    if held_back_by:
+        return f"{HELD_BACK[Kind(held_back_by)].capitalize()}. Resolva aquele envio; este segue sozinho."
+    if job.failure_mode:
+        return FailureMode(job.failure_mode).next_step
+    return WaitReason(job.waiting_for).label if job.state == JobState.PENDING and job.waiting_for else ""
