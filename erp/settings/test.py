@@ -23,3 +23,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_AUTOREFRESH = True
+if not REDIS_URL and "BROKER_DIR" not in os.environ:  # noqa: F405
+    # A doorbell of a test must not reach the worker of an ERP that runs from this folder.
+    CELERY_BROKER_URL = "memory://"
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}

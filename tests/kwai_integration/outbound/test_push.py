@@ -124,6 +124,8 @@ def test_a_refused_note_holds_back_its_own_order_only(desk: Desk) -> None:
     note = job_of(Kind.SEND_INVOICE, first)
     assert (note.state, note.failure_mode) == (JobState.BLOCKED, FailureMode.REJECTED)
     assert job_of(Kind.SEND_TRACKING, first).state == JobState.PENDING
+    shown = [badge.label for badge in channels.badges([first.pk])[first.pk]]
+    assert shown == ["NF-e não enviada", "aguardando a NF-e recusada"]
     assert desk.push_later() == 0
     assert (status_of(second), desk.remote(second)["status"]) == (OrderStatus.SHIPPED, 40)
     assert status_of(first) != OrderStatus.SHIPPED
