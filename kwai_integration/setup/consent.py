@@ -90,7 +90,7 @@ def _account_bind(*, store_id: int, pair: TokenPair, user: User) -> Store:
     try:
         with transaction.atomic():
             account = KwaiAccount.objects.select_for_update().select_related("store").get(pk=store_id)
-            _merchant_check(account, pair)
+            _merchant_check(account, pair, user)
             account.merchant_id = pair.merchant_id
             account_store_pair(account, pair)
             account.token_version += 1
@@ -106,14 +106,14 @@ def _account_bind(*, store_id: int, pair: TokenPair, user: User) -> Store:
             )
             lane_resume(store_id=store_id)
     except IntegrityError:
-        raise ConsentRefused(_taken(pair)) from None
+        raise ConsentRefused(_taken(pair, user)) from None
     return account.store
 
 
-def _merchant_check(account: KwaiAccount, pair: TokenPair) -> None:
+def _merchant_check(account: KwaiAccount, pair: TokenPair, user: User) -> None:
     """One merchant, one store; and a store that has orders of one merchant never changes hands."""
     if KwaiAccount.objects.filter(merchant_id=pair.merchant_id).exclude(pk=account.pk).exists():
-        raise ConsentRefused(_taken(pair))
+        raise ConsentRefused(_taken(pair, user))
     if account.merchant_id and account.merchant_id != pair.merchant_id:
         raise ConsentRefused(
             f"Esta integração pertence à conta Kwai {account.shop_name} ({account.merchant_id}), mas a "
@@ -122,9 +122,10 @@ def _merchant_check(account: KwaiAccount, pair: TokenPair) -> None:
         )
 
 
-def _taken(pair: TokenPair) -> str:
-    owner = KwaiAccount.objects.filter(merchant_id=pair.merchant_id).select_related("store").first()
-    name = owner.store.name if owner else "outra integração"
+def _taken(pair: TokenPair, user: User) -> str:
+    """Names the other store only to who may see it: it may be another company's."""
+    owner = Store.objects.visible_to(user).filter(kwai_account__merchant_id=pair.merchant_id).first()
+    name = owner.name if owner else "outra integração"
     return (
         f"A conta Kwai {pair.shop_name} ({pair.merchant_id}) já está conectada em {name}. "
         "Escolha outra conta."

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from erp.accounts.models import AuditEntry, Company, Store, User
+from erp.accounts.models import AuditEntry, Company, Role, Store, User
 from erp.encryption import UnreadableSecret
 from kwai_integration.models import ConnectionHealth, ConsentRequest, KwaiAccount
 from kwai_integration.setup.consent import ConsentRefused, consent_finish, consent_start
@@ -119,6 +119,15 @@ def test_an_account_belongs_to_one_store(
     with pytest.raises(ConsentRefused, match=r"Loja Um .* já está conectada em Kwai Um"):
         connect(sandbox, second, admin)
     assert KwaiAccount.objects.get(pk=second.pk).health == ConnectionHealth.DISCONNECTED
+
+
+def test_an_account_of_another_company_stays_unnamed(
+    sandbox: RunningSandbox, installed: Store, admin: User, other_company: Company
+) -> None:
+    stranger = User.objects.create_user(username="alheio", company=other_company, role=Role.ADMIN)
+    connect(sandbox, store_install(company=other_company, name="Loja Alheia", user=stranger), stranger)
+    with pytest.raises(ConsentRefused, match="já está conectada em outra integração"):
+        connect(sandbox, installed, admin)
 
 
 def test_a_store_keeps_its_account(sandbox: RunningSandbox, installed: Store, admin: User) -> None:
