@@ -58,6 +58,8 @@ def _own_role() -> Iterator[str]:
     name, password = f"erp_test_{os.getpid()}", secrets.token_hex(12)
     if not _psql(f"CREATE ROLE {name} LOGIN CREATEDB PASSWORD '{password}'"):
         raise ServiceMissing("O PostgreSQL desta máquina não aceita criar um usuário: defina DATABASE_URL.")
+    # Databases of a run that was killed belong to its role, which this one may not touch.
+    os.environ.setdefault("TEST_DB_SUFFIX", f"_{os.getpid()}")
     try:
         yield f"postgres://{name}:{password}@127.0.0.1:5432/postgres"
     finally:
