@@ -29,7 +29,7 @@ def _before(position: str | None) -> Q:
 
 
 def _moment(text: str) -> datetime | None:
-    """In UTC: PostgreSQL refuses offsets over 16 hours, and years that an offset moves out of the calendar."""
+    """In UTC: PostgreSQL refuses offsets over 16 hours and what they move out of the calendar."""
     try:
         at = parse_datetime(text)
         return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
