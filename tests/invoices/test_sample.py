@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from erp.accounts.models import FiscalEnvironment
-from invoices.intake.gate import judge
 from invoices.intake.document_rules import CompanyFacts
+from invoices.intake.gate import judge
 from tests.invoices.sample import DEMO_TAX_ID, main
 
 
