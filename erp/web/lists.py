@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.dateparse import parse_date
@@ -285,6 +285,8 @@ class ListPage(View, Generic[M]):
         """A row's menu posts `row_action=name:id`; the bulk bar posts `action=name` and the ticked `ids`."""
         name, ids = action_asked(self.request.POST)
         action = self._permitted_action(name)
+        if action.leads_to:
+            return redirect(action.leads_to, preserve_request=True)
         if not ids:
             return self.answer(notice=NOTHING_CHOSEN)
         known = {obj.pk: obj for obj in self.queryset().filter(pk__in=ids)}
