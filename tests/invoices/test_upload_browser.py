@@ -38,6 +38,7 @@ def test_drop_files_read_the_answers_and_send(
     page.fill("input[name=password]", PASSWORD)
     page.locator("form button").first.click()
     expect(page.get_by_role("heading", name="Enviar notas fiscais")).to_be_visible()
+    page.wait_for_load_state("load")  # the deferred script listens from here on
 
     files = {"nota.xml": nfe_xml(order_reference=order.external_id), "lixo.xml": b"texto"}
     page.evaluate(DROP, [[[name, base64.b64encode(content).decode()] for name, content in files.items()]])
