@@ -30,6 +30,7 @@ from invoices.models import Invoice, InvoiceDocument, InvoiceStatus
 
 RowT = TypeVar("RowT", Carrier, ShippingMethod)
 FOREIGN_ORDER = "O pedido escolhido não é desta empresa. Escolha outro pedido."
+OUT_OF_REACH = "A nota é de um pedido de outra loja, à qual você não tem acesso. Fale com um administrador."
 OUT_OF_FORCE = (InvoiceStatus.CANCELLED, InvoiceStatus.REJECTED)
 
 
@@ -232,6 +233,8 @@ def _known_problem(known: Invoice, upload: _Upload) -> str:
 def _answer_known(known: Invoice, problem: str, upload: _Upload) -> ImportResult:
     if problem:
         return upload.refused(problem)
+    if upload.user is not None and not Invoice.objects.visible_to(upload.user).filter(pk=known.pk).exists():
+        return upload.result(ImportOutcome.ALREADY, OUT_OF_REACH)
     return upload.result(ImportOutcome.ALREADY, invoice=known, order=known.order)
 
 

@@ -79,6 +79,17 @@ def test_one_result_per_file_and_a_bad_one_stops_nobody(
     assert stored() == (2, 2)
 
 
+def test_a_known_note_of_a_store_out_of_reach_is_not_shown(
+    company: Company, admin: User, make_user: Callable[..., User], make_order: MakeOrder
+) -> None:
+    make_order()
+    files = [("a.xml", nfe_xml(order_reference=REFERENCE))]
+    invoices_import(company=company, files=files, user=admin)
+    (result,) = invoices_import(company=company, files=files, user=make_user("operator", stores=[]))
+    assert (result.outcome, result.invoice, result.order) == (ImportOutcome.ALREADY, None, None)
+    assert "não tem acesso" in result.texts[0]
+
+
 def test_a_refused_note_leaves_nothing_behind(
     load: Callable[..., ImportResult], make_order: MakeOrder
 ) -> None:
