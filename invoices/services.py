@@ -26,10 +26,11 @@ from invoices.intake.parser import parse
 from invoices.intake.reading import NfeReading, read
 from invoices.intake.rules import Severity, messages
 from invoices.matching import Match, order_find
-from invoices.models import Invoice, InvoiceDocument, InvoiceStatus
+from invoices.models import DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
 
 RowT = TypeVar("RowT", Carrier, ShippingMethod)
 FOREIGN_ORDER = "O pedido escolhido não é desta empresa. Escolha outro pedido."
+DAMAGED = "O arquivo guardado desta nota está danificado. Restaure-o de uma cópia."
 OUT_OF_REACH = "A nota é de um pedido de outra loja, à qual você não tem acesso. Fale com um administrador."
 OUT_OF_FORCE = (InvoiceStatus.CANCELLED, InvoiceStatus.REJECTED)
 
@@ -108,7 +109,10 @@ def invoice_link(*, invoice_id: int, order_id: int, user: User | None) -> tuple[
         raise InvoiceRefused("A nota já está vinculada a outro pedido. Desvincule-a antes.")
     if invoice.status in OUT_OF_FORCE:
         raise InvoiceRefused("Uma nota cancelada ou rejeitada não pode ser vinculada. Envie outra nota.")
-    reading = invoice_reading(invoice)
+    try:
+        reading = invoice_reading(invoice)
+    except DocumentDamaged:
+        raise InvoiceRefused(DAMAGED) from None
     refusals, warnings = _judged_with(reading, order)
     problem = _order_problem(order)
     if problem or refusals:

@@ -26,6 +26,7 @@ from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, I
 from invoices.search import invoice_condition
 from invoices.sending import invoices_send, send_problems
 from invoices.services import (
+    DAMAGED,
     InvoiceRefused,
     company_facts,
     invoice_carrier_set,
@@ -156,7 +157,7 @@ def invoice_xml(request: HttpRequest, pk: int) -> HttpResponse:
     except InvoiceDocument.DoesNotExist:
         raise Http404 from None
     except DocumentDamaged:
-        messages.error(request, "O arquivo guardado desta nota está danificado. Restaure-o de uma cópia.")
+        messages.error(request, DAMAGED)
         return redirect(invoice)
     return HttpResponse(
         content,

@@ -90,6 +90,17 @@ def test_a_known_note_of_a_store_out_of_reach_is_not_shown(
     assert "não tem acesso" in result.texts[0]
 
 
+def test_a_note_whose_file_is_damaged_is_not_linked(
+    load: Callable[..., ImportResult], make_order: MakeOrder, admin: User
+) -> None:
+    invoice = load(nfe_xml()).invoice
+    assert invoice is not None
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE invoices_invoicedocument SET content = %s", [b"outro"])
+    with pytest.raises(InvoiceRefused, match="danificado"):
+        invoice_link(invoice_id=invoice.pk, order_id=make_order().pk, user=admin)
+
+
 def test_a_refused_note_leaves_nothing_behind(
     load: Callable[..., ImportResult], make_order: MakeOrder
 ) -> None:
