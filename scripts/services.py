@@ -45,7 +45,7 @@ def database_url() -> Iterator[str]:
     given = os.environ.get("DATABASE_URL", "")
     if given:
         yield given
-    elif _answers(5432) and os.geteuid() == 0 and _psql("SELECT 1"):
+    elif _answers(5432) and os.geteuid() == 0 and _psql("SELECT 1") is not None:
         with _own_role() as url:
             yield url
     else:
@@ -56,23 +56,28 @@ def database_url() -> Iterator[str]:
 @contextmanager
 def _own_role() -> Iterator[str]:
     name, password = f"erp_test_{os.getpid()}", secrets.token_hex(12)
-    if not _psql(f"CREATE ROLE {name} LOGIN CREATEDB PASSWORD '{password}'"):
+    if _psql(f"CREATE ROLE {name} LOGIN CREATEDB PASSWORD '{password}'") is None:
         raise ServiceMissing("O PostgreSQL desta máquina não aceita criar um usuário: defina DATABASE_URL.")
     # Databases of a run that was killed belong to its role, which this one may not touch.
     os.environ.setdefault("TEST_DB_SUFFIX", f"_{os.getpid()}")
     try:
         yield f"postgres://{name}:{password}@127.0.0.1:5432/postgres"
     finally:
-        _psql(f"DROP OWNED BY {name}")
+        # A run that was killed leaves its databases behind.
+        owned = f"SELECT datname FROM pg_database WHERE datdba = '{name}'::regrole"
+        for database in (_psql(owned) or "").split():
+            _psql(f'DROP DATABASE "{database}" WITH (FORCE)')
         _psql(f"DROP ROLE {name}")
 
 
-def _psql(statement: str) -> bool:
-    command = ["runuser", "-u", "postgres", "--", "psql", "-qtAX", "-c", statement]
+def _psql(statement: str) -> str | None:
+    """What `statement` answers when the machine's PostgreSQL takes it from us, else None."""
+    command = ["runuser", "-u", "postgres", "--", "psql", "-qtAX", "-v", "ON_ERROR_STOP=1", "-c", statement]
     try:
-        return subprocess.run(command, cwd="/", capture_output=True, timeout=20, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout
 
 
 @contextmanager
