@@ -53,6 +53,7 @@ class AdministratorForm(forms.ModelForm[User]):
         model = User
         fields = ("username", "email")
         help_texts = {"username": "O nome com que você entra no sistema."}
+        widgets = {"username": forms.TextInput(attrs={"autocomplete": "username"})}
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
