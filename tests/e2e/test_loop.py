@@ -227,7 +227,10 @@ def tracking_send(operator: Operator, work: Callable[[], None], remote_id: str) 
 
 def invoice_send(operator: Operator) -> None:
     operator.open("Notas Fiscais")
-    operator.page.locator("#list-tabs").get_by_role("link", name="emitidas").click()
+    tab = operator.page.locator("#list-tabs").get_by_role("link", name="emitidas")
+    tab.click()
+    # The answer replaces the list; a menu opened before it arrives would go with the old one.
+    expect(tab).to_have_attribute("aria-current", "page")
     operator.tick("4567")
     operator.click("mais ações")
     operator.choose(SEND_INVOICE)

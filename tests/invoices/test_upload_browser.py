@@ -50,7 +50,9 @@ def test_drop_files_read_the_answers_and_send(
     assert Invoice.objects.get().document.read() == files["nota.xml"]
 
     page.get_by_role("link", name="Notas Fiscais").first.click()
-    page.get_by_role("link", name="emitidas").click()
+    tab = page.get_by_role("link", name="emitidas")
+    tab.click()
+    expect(tab).to_have_attribute("aria-current", "page")
     page.get_by_label("Marcar NF-e 123 série 1").check()
     page.get_by_role("button", name="mais ações").click()
     page.locator("#bulk-menu").get_by_role("button", name="enviar dados da NFe para e-commerce").click()
