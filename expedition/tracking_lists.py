@@ -61,6 +61,8 @@ KEY_WORDS: tuple[tuple[str, KeyKind], ...] = (
 )
 PREFIXES = {"P": KeyKind.ORDER, "E": KeyKind.SHIPMENT}
 ACCESS_KEY = re.compile(r"[0-9]{6}[0-9A-Z]{12}[0-9]{26}")
+# What a spreadsheet makes of a long number. No two digit runs may touch: time would grow with the square.
+ROUNDED = re.compile(r"\d+(?:[.,]\d*)?E\+?\d+")
 
 
 def file_text(content: bytes) -> str:
@@ -154,7 +156,7 @@ def _bare(cell: str) -> str:
 
 
 def _problem(key: str, code: str) -> str:
-    if re.fullmatch(r"\d+[.,]?\d*E\+?\d+", key):
+    if ROUNDED.fullmatch(key):
         return "A planilha arredondou o número do pedido. Formate a coluna como texto e exporte de novo."
     if not key:
         return "Falta o número do pedido."

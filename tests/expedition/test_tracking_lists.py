@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from expedition.tracking_lists import (
@@ -63,6 +65,14 @@ def test_lines_are_counted_as_an_editor_counts() -> None:
 def test_a_rounded_number_is_named() -> None:
     (line,) = tracking_list_parse("7,00000E+17;AA123456785BR".replace(",", "."))
     assert "arredondou" in line.problem
+
+
+def test_time_grows_with_the_list_not_with_its_square() -> None:
+    """A number of 100,000 digits once kept a web process busy for half a minute."""
+    began = time.process_time()
+    (line,) = tracking_list_parse("9" * 100_000 + " AA123456785BR")
+    assert line.problem == ""
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "\ufeff", "pedido;rastreio\n"])
