@@ -80,3 +80,9 @@ def test_master_data_of_another_company_cannot_be_chosen(
 def test_any_number_may_be_searched(client: Client, order: Order, number: str) -> None:
     assert client.get(reverse("sales:orders"), {"q": number, "page": number}).status_code == 200
     assert client.get(reverse("web:search"), {"q": number}).status_code == 200
+
+
+@pytest.mark.parametrize("part", ["comprador", "endereco", "outra"])
+def test_a_change_of_a_part_that_is_missing_is_not_found(client: Client, order: Order, part: str) -> None:
+    answer = client.post(reverse("sales:order_proposal", args=[order.pk, part]), {"decision": "accept"})
+    assert answer.status_code == 404
