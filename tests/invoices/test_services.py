@@ -95,8 +95,9 @@ def test_a_note_whose_file_is_damaged_is_not_linked(
 ) -> None:
     invoice = load(nfe_xml()).invoice
     assert invoice is not None
+    damaged = invoice.document.read().replace(b"<vNF>170", b"<vNF>171")
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE invoices_invoicedocument SET content = %s", [b"outro"])
+        cursor.execute("UPDATE invoices_invoicedocument SET content = %s", [damaged])
     with pytest.raises(InvoiceRefused, match="danificado"):
         invoice_link(invoice_id=invoice.pk, order_id=make_order().pk, user=admin)
 
