@@ -181,8 +181,11 @@ def order_address(request: HttpRequest, pk: int) -> HttpResponse:
 def order_proposal(request: HttpRequest, pk: int, part: str) -> HttpResponse:
     """*aceitar* or *manter* a change that came from the platform after an edit here."""
     order = _order(request, pk)
-    model: type[Buyer] | type[DeliveryAddress] = Buyer if part == "comprador" else DeliveryAddress
-    target = get_object_or_404(model, order=order)
+    target: Buyer | DeliveryAddress = (
+        get_object_or_404(Buyer, order=order)
+        if part == "comprador"
+        else get_object_or_404(DeliveryAddress, order=order)
+    )
     decide = proposal_accept if request.POST.get("decision") == "accept" else proposal_keep
     decide(part=target, actor=_user(request))
     return redirect("sales:order", pk=order.pk)
