@@ -114,7 +114,7 @@ def fact(content: str, label: str) -> SafeString:
 @register.filter
 def money(centavos: int | None) -> str:
     """Integer centavos as `R$ 1.234,56`; None as a dash."""
-    return NOTHING if centavos is None else money_format(centavos)
+    return money_format(centavos) if isinstance(centavos, int) else NOTHING
 
 
 @register.filter
@@ -126,7 +126,7 @@ def moment(value: datetime | None) -> str:
 @register.filter
 def day(value: date | datetime | None) -> str:
     """A date, or the day of an aware datetime in São Paulo, as `23/11/2026`; None as a dash."""
-    if value is None:
+    if not value:
         return NOTHING
     local = value.astimezone(SAO_PAULO) if isinstance(value, datetime) else value
     return local.strftime("%d/%m/%Y")
@@ -135,7 +135,7 @@ def day(value: date | datetime | None) -> str:
 @register.filter
 def timestamp(value: datetime | None) -> SafeString | str:
     """As `moment`, in a `<time>` that machines can read too."""
-    if value is None:
+    if not value:
         return NOTHING
     return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), moment(value))
 

@@ -37,6 +37,12 @@ def test_times_are_those_of_sao_paulo() -> None:
     assert moment(None) == day(None) == "—"
 
 
+@pytest.mark.parametrize("name", ["moment", "day", "timestamp", "money"])
+def test_what_is_missing_is_a_dash(name: str) -> None:
+    """Django hands a filter an empty text for an attribute of None."""
+    assert rendered("{{ row.field|" + name + " }}", row=None) == "—"
+
+
 def test_badge_carries_label_colour_and_dot() -> None:
     html = rendered("{% badge status %}", status=StoreLifecycle.ACTIVE)
     assert "bg-green-lt" in html
