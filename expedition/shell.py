@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
 from django.http import HttpRequest
 
-from erp.accounts.models import User
 from erp.web import registry
+from erp.web.requests import user_of
 from expedition.models import Shipment, ShipmentStatus
 from expedition.selectors import shipments_matching
 
@@ -26,14 +25,14 @@ def register() -> None:
 
 
 def _pending(request: HttpRequest) -> registry.CardContent:
-    pending = Shipment.objects.visible_to(cast(User, request.user)).filter(status=ShipmentStatus.PENDING)
+    pending = Shipment.objects.visible_to(user_of(request)).filter(status=ShipmentStatus.PENDING)
     count = pending.count()
     text = "pedido espera na expedição" if count == 1 else "pedidos esperam na expedição"
     return registry.CardContent(count, text, "Abrir expedição", "blue" if count else "green")
 
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:
-    found = Shipment.objects.visible_to(cast(User, request.user)).filter(shipments_matching(text))
+    found = Shipment.objects.visible_to(user_of(request)).filter(shipments_matching(text))
     return [
         registry.SearchHit(
             label=str(shipment),

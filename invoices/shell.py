@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
 from django.http import HttpRequest
 
-from erp.accounts.models import User
 from erp.web import registry
+from erp.web.requests import user_of
 from invoices.models import ISSUED, Invoice
 from invoices.search import invoice_condition
 
@@ -26,7 +25,7 @@ def register() -> None:
 
 
 def _unlinked(request: HttpRequest) -> registry.CardContent | None:
-    own = Invoice.objects.visible_to(cast(User, request.user))
+    own = Invoice.objects.visible_to(user_of(request))
     count = own.filter(order__isnull=True, status__in=ISSUED).count()
     if not count:
         return None
@@ -35,7 +34,7 @@ def _unlinked(request: HttpRequest) -> registry.CardContent | None:
 
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:
-    own = Invoice.objects.visible_to(cast(User, request.user)).filter(invoice_condition(text))
+    own = Invoice.objects.visible_to(user_of(request)).filter(invoice_condition(text))
     return [
         registry.SearchHit(label=str(invoice), url=invoice.get_absolute_url(), text=invoice.recipient_name)
         for invoice in own.order_by("-issued_at", "-pk")[:10]

@@ -19,6 +19,7 @@ from erp.channels import RowResult
 from erp.sales.models import Order
 from erp.sales.views.orders import shipping_methods_of, stores_of
 from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Filter, Link, ListPage, Tab
+from erp.web.requests import id_of, user_of
 from invoices.forms import InvoiceCarrierForm
 from invoices.intake.gate import Verdict, judge
 from invoices.intake.parser import MAX_BYTES
@@ -37,10 +38,6 @@ from invoices.services import (
 )
 
 MAX_FILES = 100
-
-
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)
 
 
 class InvoiceList(ListPage[Invoice]):
@@ -86,14 +83,14 @@ class InvoiceList(ListPage[Invoice]):
         )
 
     def queryset(self) -> QuerySet[Invoice]:
-        rows = Invoice.objects.visible_to(_user(self.request))
+        rows = Invoice.objects.visible_to(user_of(self.request))
         return rows.select_related("order", "store", "shipping_method", "carrier")
 
     def search_condition(self, text: str) -> Q:
         return invoice_condition(text)
 
     def page_links(self) -> Sequence[Link]:
-        return [self._upload()] if may(_user(self.request), "invoices:upload", "POST") else []
+        return [self._upload()] if may(user_of(self.request), "invoices:upload", "POST") else []
 
     def decorate(self, objects: list[Invoice]) -> None:
         found = channels.badges([invoice.order_id for invoice in objects if invoice.order_id is not None])
@@ -104,7 +101,7 @@ class InvoiceList(ListPage[Invoice]):
         return send_problems(ids)
 
     def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
-        return invoices_send(ids=ids, user=_user(self.request))
+        return invoices_send(ids=ids, user=user_of(self.request))
 
     def row_links(self, obj: Invoice) -> Sequence[Link]:
         return [Link("baixar XML", reverse("invoices:xml", args=[obj.pk]), "download")]
@@ -125,9 +122,9 @@ def invoice_upload(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         problem = _upload_problem(files)
         if not problem:
-            company = cast(Company, _user(request).company)
+            company = cast(Company, user_of(request).company)
             named = [(file.name or "", file.read(MAX_BYTES + 1)) for file in files]
-            results = invoices_import(company=company, files=named, user=_user(request), order=order)
+            results = invoices_import(company=company, files=named, user=user_of(request), order=order)
     context = {"order": order, "results": results, "problem": problem, "max_files": MAX_FILES}
     return render(request, "invoices/upload.html", context)
 
@@ -142,7 +139,7 @@ def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "verdict": _verdict(invoice),
         "badges": channels.badges([order.pk])[order.pk] if order else [],
         "unlink_problem": unlink_problem(invoice, order) if order else "",
-        "operates": may(_user(request), "invoices:link", "POST"),
+        "operates": may(user_of(request), "invoices:link", "POST"),
         "may_link": order is None and invoice.status in ISSUED,
     }
     return render(request, "invoices/detail.html", context)
@@ -175,7 +172,7 @@ def invoice_xml(request: HttpRequest, pk: int) -> HttpResponse:
 def invoice_carrier(request: HttpRequest, pk: int) -> HttpResponse:
     """*Transportadora* and *forma de envio*, beside the XML that stays as it is."""
     invoice = _invoice(request, pk)
-    company = cast(Company, _user(request).company)
+    company = cast(Company, user_of(request).company)
     form = InvoiceCarrierForm(request.POST or None, instance=invoice, company=company)
     if request.method == "POST" and form.is_valid():
         _carrier_save(request, pk, form)
@@ -193,12 +190,12 @@ def invoice_carrier(request: HttpRequest, pk: int) -> HttpResponse:
 def invoice_order_link(request: HttpRequest, pk: int) -> HttpResponse:
     invoice = _invoice(request, pk)
     typed = request.POST.get("order", "").replace("\x00", "").strip()[:40]
-    orders = _orders_named(_user(request), typed)
+    orders = _orders_named(user_of(request), typed)
     if len(orders) != 1:
         messages.error(request, _order_not_found(typed, orders))
         return redirect(invoice)
     try:
-        warnings = invoice_link(invoice_id=pk, order_id=orders[0].pk, user=_user(request))
+        warnings = invoice_link(invoice_id=pk, order_id=orders[0].pk, user=user_of(request))
     except InvoiceRefused as refused:
         messages.error(request, str(refused))
         return redirect(invoice)
@@ -212,7 +209,7 @@ def invoice_order_link(request: HttpRequest, pk: int) -> HttpResponse:
 def invoice_order_unlink(request: HttpRequest, pk: int) -> HttpResponse:
     invoice = _invoice(request, pk)
     try:
-        invoice_unlink(invoice_id=pk, user=_user(request))
+        invoice_unlink(invoice_id=pk, user=user_of(request))
         messages.success(request, "Nota desvinculada. Vincule-a ao pedido certo.")
     except InvoiceRefused as refused:
         messages.error(request, str(refused))
@@ -220,7 +217,7 @@ def invoice_order_unlink(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _invoice(request: HttpRequest, pk: int) -> Invoice:
-    rows = Invoice.objects.visible_to(_user(request)).select_related(
+    rows = Invoice.objects.visible_to(user_of(request)).select_related(
         "company", "order", "store", "carrier", "shipping_method", "created_by"
     )
     return get_object_or_404(rows, pk=pk)
@@ -247,9 +244,10 @@ def _order_asked(request: HttpRequest) -> Order | None:
     text = request.POST.get("order") or request.GET.get("order") or ""
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    pk = id_of(text)
+    if pk is None:
         raise Http404
-    return get_object_or_404(Order.objects.visible_to(_user(request)), pk=int(text))
+    return get_object_or_404(Order.objects.visible_to(user_of(request)), pk=pk)
 
 
 def _orders_named(user: User, typed: str) -> list[Order]:
@@ -258,8 +256,9 @@ def _orders_named(user: User, typed: str) -> list[Order]:
     if not typed:
         return []
     found = list(orders.filter(external_id=typed)[:2])
-    if not found and typed.isascii() and typed.isdigit() and len(typed) < 19:
-        found = list(orders.filter(number=int(typed))[:2])
+    number = id_of(typed)
+    if not found and number is not None:
+        found = list(orders.filter(number=number)[:2])
     return found
 
 
@@ -275,6 +274,6 @@ def _carrier_save(request: HttpRequest, pk: int, form: InvoiceCarrierForm) -> No
         invoice_id=pk,
         carrier_id=carrier.pk if carrier else None,
         shipping_method_id=method.pk if method else None,
-        user=_user(request),
+        user=user_of(request),
     )
     messages.success(request, "Transporte salvo." if changed else "Nada mudou.")

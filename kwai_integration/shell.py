@@ -7,9 +7,10 @@ from django.http import HttpRequest
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.web import registry
+from erp.web.requests import user_of
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.views.scope import kwai_stores, user_of
+from kwai_integration.views.scope import kwai_stores
 
 
 def register() -> None:

@@ -15,6 +15,7 @@ from erp.catalog.forms import ProductForm, SkuFormSet
 from erp.catalog.models import Product, Sku
 from erp.catalog.services import SkuCodeTaken, SkuDraft, product_save
 from erp.web.lists import Column, Empty, Link, ListPage, Tab
+from erp.web.requests import user_of
 
 
 class SkuList(ListPage[Sku]):
@@ -45,7 +46,7 @@ class SkuList(ListPage[Sku]):
         )
 
     def queryset(self) -> QuerySet[Sku]:
-        user = cast(User, self.request.user)
+        user = user_of(self.request)
         return Sku.objects.filter(company=user.company).select_related("product")
 
     def page_links(self) -> list[Link]:
@@ -63,12 +64,12 @@ def product_create(request: HttpRequest) -> HttpResponse:
 
 
 def product_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    company_id = cast(User, request.user).company_id
+    company_id = user_of(request).company_id
     return _product_form(request, get_object_or_404(Product, pk=pk, company_id=company_id))
 
 
 def _product_form(request: HttpRequest, product: Product | None) -> HttpResponse:
-    user = cast(User, request.user)
+    user = user_of(request)
     form = ProductForm(request.POST or None, instance=product)
     skus = SkuFormSet(request.POST or None, instance=product or Product(), prefix="skus")
     if request.method == "POST" and form.is_valid() and skus.is_valid():

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
 from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
-from erp.accounts.models import User
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
 from erp.web import registry
+from erp.web.requests import id_of, user_of
 
 TO_SHIP = (OrderStatus.APPROVED, OrderStatus.PREPARING, OrderStatus.INVOICED, OrderStatus.READY_TO_SHIP)
 
@@ -40,16 +39,16 @@ def register() -> None:
 
 
 def _to_ship(request: HttpRequest) -> registry.CardContent:
-    count = Order.objects.visible_to(cast(User, request.user)).filter(status__in=TO_SHIP).count()
+    count = Order.objects.visible_to(user_of(request)).filter(status__in=TO_SHIP).count()
     text = "pedidos pagos ainda não enviados" if count != 1 else "pedido pago ainda não enviado"
     return registry.CardContent(count, text, "Ver pedidos", "blue" if count else "green")
 
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:
     match = Q(external_id=text) | Q(buyer__name__icontains=text)
-    if text.isascii() and text.isdigit() and len(text) < 19:
-        match |= Q(number=int(text))
-    found = Order.objects.visible_to(cast(User, request.user)).filter(match).select_related("buyer", "store")
+    if (number := id_of(text)) is not None:
+        match |= Q(number=number)
+    found = Order.objects.visible_to(user_of(request)).filter(match).select_related("buyer", "store")
     return [
         registry.SearchHit(
             label=f"Pedido {order.number}",

@@ -24,6 +24,7 @@ from django.views.generic import View
 from erp.accounts.models import User
 from erp.accounts.permissions import may
 from erp.channels import Outcome, RowResult
+from erp.web.requests import ids_of
 from erp.web.results import Results, results_named
 
 M = TypeVar("M", bound=Model)
@@ -220,9 +221,8 @@ class Page:
 def action_asked(posted: QueryDict) -> tuple[str, list[int]]:
     """The action a list's form names and the rows it is for; a row's own menu means that row alone."""
     name, _, row_id = posted.get("row_action", "").partition(":")
-    raw = [row_id] if name else posted.getlist("ids")
-    ids = [int(text) for text in raw if text.isascii() and text.isdigit() and len(text) < 19]
-    return name or posted.get("action", ""), list(dict.fromkeys(ids))
+    ids = ids_of([row_id] if name else posted.getlist("ids"))
+    return name or posted.get("action", ""), ids
 
 
 class ListPage(View, Generic[M]):

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from django.db.models import Model, Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
+from erp.web.requests import id_of
+
 M = TypeVar("M", bound=Model)
 
 
@@ -22,10 +24,8 @@ def older_page(rows: QuerySet[M], before: str | None, size: int) -> tuple[list[M
 
 def _before(position: str | None) -> Q:
     at_text, _, pk_text = (position or "").partition("~")
-    at = _moment(at_text)
-    if at is None or not (pk_text.isascii() and pk_text.isdigit() and len(pk_text) < 19):
-        return Q()
-    return Q(at__lt=at) | Q(at=at, pk__lt=int(pk_text))
+    at, pk = _moment(at_text), id_of(pk_text)
+    return Q() if at is None or pk is None else Q(at__lt=at) | Q(at=at, pk__lt=pk)
 
 
 def _moment(text: str) -> datetime | None:

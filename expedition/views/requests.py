@@ -8,18 +8,25 @@ from typing import cast
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
-from erp.accounts.models import User
 from erp.accounts.permissions import may
 from erp.channels import Outcome, RowResult
+from erp.web.requests import id_of, ids_of, user_of
 from erp.web.results import Results
 from expedition import marketplace
 from expedition.models import Shipment, ShipmentGroup, ShipmentQuerySet
 
-LONGEST_ID = 18
-
-
-def user_of(request: HttpRequest) -> User:
-    return cast(User, request.user)
+__all__ = [
+    "codes_of",
+    "company_id_of",
+    "group_or_404",
+    "id_of",
+    "ids_of",
+    "may_operate",
+    "results_of",
+    "shipment_or_404",
+    "shipments_of",
+    "user_of",
+]
 
 
 def company_id_of(request: HttpRequest) -> int:
@@ -30,15 +37,6 @@ def company_id_of(request: HttpRequest) -> int:
 def may_operate(request: HttpRequest) -> bool:
     """Whether pages show their buttons; the permission table is what refuses."""
     return may(user_of(request), "expedition:group_codes", "POST")
-
-
-def id_of(text: str | None) -> int | None:
-    """A primary key somebody typed into an address or a form, or None."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= LONGEST_ID else None
-
-
-def ids_of(texts: Sequence[str]) -> list[int]:
-    return [found for text in dict.fromkeys(texts) if (found := id_of(text)) is not None]
 
 
 def shipments_of(request: HttpRequest) -> ShipmentQuerySet:

@@ -17,9 +17,10 @@ from erp.outbox.services import jobs_cancel, jobs_retry
 from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, WaitReason
 from erp.sales.models import Order
 from erp.web.lists import Action, ChoiceFilter, Column, Empty, ListPage, Tab
+from erp.web.requests import user_of
 from kwai_integration.outbound.badges import HELD_BACK
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.views.scope import store_choices, user_of
+from kwai_integration.views.scope import store_choices
 
 OPEN = (JobState.PENDING, JobState.CLAIMED)
 REASONS = {

@@ -13,10 +13,11 @@ from django.urls import reverse
 from erp.accounts.models import Company, Store
 from erp.channels import Outcome
 from erp.web.lists import ChoiceFilter, Column, Empty, ListPage, Tab
+from erp.web.requests import user_of
 from kwai_integration.forms import LinkForm
 from kwai_integration.inbound.linking import LinkRefused, NewSku, listing_link
 from kwai_integration.models import KwaiOrderState, Listing
-from kwai_integration.views.scope import store_choices, user_of
+from kwai_integration.views.scope import store_choices
 
 
 class ListingList(ListPage[Listing]):

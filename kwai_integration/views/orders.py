@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from erp.channels import RowResult
 from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Link, ListPage, Tab
+from erp.web.requests import user_of
 from kwai_integration.client.codes import ORDER_STATUSES, status_label
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.payload import payload_read
@@ -20,7 +21,7 @@ from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.mapping.warnings import warning_text
 from kwai_integration.models import KwaiOrder, KwaiOrderState
-from kwai_integration.views.scope import store_choices, user_of
+from kwai_integration.views.scope import store_choices
 
 
 def _status_choices(request: HttpRequest) -> list[tuple[str, str]]:

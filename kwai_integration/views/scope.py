@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from erp.accounts.models import Store, StoreQuerySet, User
+from erp.accounts.models import Store, StoreQuerySet
+from erp.web.requests import user_of
 from kwai_integration.outbound.wishes import CHANNEL_KEY
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 View = Callable[..., HttpResponse]
-
-
-def user_of(request: HttpRequest) -> User:
-    return cast(User, request.user)
 
 
 def kwai_stores(request: HttpRequest) -> StoreQuerySet:

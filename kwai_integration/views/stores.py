@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from erp.accounts.models import Company, Store, StoreLifecycle
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
+from erp.web.requests import user_of
 from kwai_integration.forms import InstallForm, SettingsForm
 from kwai_integration.models import ConnectionHealth, SyncCursor
 from kwai_integration.setup.consent import ConsentRefused, consent_finish, consent_start
@@ -26,7 +27,7 @@ from kwai_integration.setup.stores import (
     store_install,
     store_settings_set,
 )
-from kwai_integration.views.scope import at_public_address, kwai_stores, user_of
+from kwai_integration.views.scope import at_public_address, kwai_stores
 
 # What the integration offers, in the words of the help article.
 RESOURCES = (

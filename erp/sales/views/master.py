@@ -13,11 +13,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.generic import View
 
-from erp.accounts.models import Company, User
+from erp.accounts.models import Company
 from erp.accounts.services import audit_append
 from erp.sales.forms import CarrierForm, CompanyForm, PaymentMethodForm, ShippingMethodForm
 from erp.sales.models import Carrier, PaymentMethod, ShippingMethod
 from erp.web.lists import Column, Empty, Link, ListPage, Tab
+from erp.web.requests import user_of
 
 ACTIVE_TABS = (
     Tab("active", "ativas", Q(is_active=True)),
@@ -45,7 +46,7 @@ class MasterList(ListPage[Any]):
         return Link(f"Incluir {self.singular}", reverse(f"{self.url_stem}_create"), "plus", primary=True)
 
     def queryset(self) -> QuerySet[Any]:
-        return self.model._default_manager.filter(company_id=cast(User, self.request.user).company_id)
+        return self.model._default_manager.filter(company_id=user_of(self.request).company_id)
 
     def page_links(self) -> list[Link]:
         return [self._create()]
@@ -97,7 +98,7 @@ class MasterForm(View):
     form_class: ClassVar[type[CompanyForm]]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        self.user = cast(User, request.user)
+        self.user = user_of(request)
         self.company = cast(Company, self.user.company)
         return super().dispatch(request, *args, **kwargs)
 

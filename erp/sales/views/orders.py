@@ -30,22 +30,19 @@ from erp.web.lists import (
     action_asked,
 )
 from erp.web.paging import older_page
+from erp.web.requests import user_of
 
 EVENTS_PER_PAGE = 30
 
 
-def _user(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
 def stores_of(request: HttpRequest) -> list[tuple[int, str]]:
     """Choices of the filter *loja*."""
-    return list(Store.objects.visible_to(_user(request)).order_by("name").values_list("pk", "name"))
+    return list(Store.objects.visible_to(user_of(request)).order_by("name").values_list("pk", "name"))
 
 
 def shipping_methods_of(request: HttpRequest) -> list[tuple[int, str]]:
     """Choices of the filter *forma de envio*."""
-    own = ShippingMethod.objects.filter(company=_user(request).company)
+    own = ShippingMethod.objects.filter(company=user_of(request).company)
     return list(own.order_by("name").values_list("pk", "name"))
 
 
@@ -90,7 +87,7 @@ class OrderList(ListPage[Order]):
         )
 
     def queryset(self) -> QuerySet[Order]:
-        rows = Order.objects.visible_to(_user(self.request))
+        rows = Order.objects.visible_to(user_of(self.request))
         return rows.select_related("buyer", "store", "shipping_method", "carrier")
 
     def decorate(self, objects: list[Order]) -> None:
@@ -126,10 +123,10 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def order_shipping(request: HttpRequest, pk: int) -> HttpResponse:
     """Forma de envio, transportadora and forma de recebimento of one order."""
     order = _order(request, pk)
-    company = cast(Company, _user(request).company)
+    company = cast(Company, user_of(request).company)
     form = OrderShippingForm(request.POST or None, instance=order, company=company)
     if request.method == "POST" and form.is_valid():
-        _shipping_save([order.pk], form, _user(request))
+        _shipping_save([order.pk], form, user_of(request))
         Order.objects.filter(pk=order.pk).update(payment_method=form.cleaned_data["payment_method"])
         messages.success(request, "Envio e recebimento salvos.")
         return redirect("sales:order", pk=order.pk)
@@ -139,13 +136,13 @@ def order_shipping(request: HttpRequest, pk: int) -> HttpResponse:
 def orders_shipping(request: HttpRequest) -> HttpResponse:
     """The same for many: the list names its rows; the answered form sends them again as `ids`."""
     _, ids = action_asked(request.POST)
-    orders = Order.objects.visible_to(_user(request)).filter(pk__in=ids[:500])
-    company = cast(Company, _user(request).company)
+    orders = Order.objects.visible_to(user_of(request)).filter(pk__in=ids[:500])
+    company = cast(Company, user_of(request).company)
     chosen = request.POST if "shipping_method" in request.POST else None
     form = OrderShippingForm(chosen, instance=Order(), company=company)
     del form.fields["payment_method"]
     if chosen is not None and form.is_valid():
-        changed = _shipping_save([order.pk for order in orders], form, _user(request))
+        changed = _shipping_save([order.pk for order in orders], form, user_of(request))
         messages.success(request, f"Forma de envio definida em {changed} pedido(s).")
         return redirect("sales:orders")
     return render(
@@ -159,7 +156,7 @@ def order_buyer(request: HttpRequest, pk: int) -> HttpResponse:
     order = _order(request, pk)
     form = BuyerForm(request.POST or None, instance=Buyer.objects.filter(order=order).first())
     if request.method == "POST" and form.is_valid():
-        buyer_edit(order=order, fields=form.cleaned_data, actor=_user(request))
+        buyer_edit(order=order, fields=form.cleaned_data, actor=user_of(request))
         messages.success(request, "Comprador salvo. Mudanças do e-commerce passam a pedir confirmação.")
         return redirect("sales:order", pk=order.pk)
     return _form_page(request, form, f"Comprador do pedido {order.number}", order)
@@ -171,7 +168,7 @@ def order_address(request: HttpRequest, pk: int) -> HttpResponse:
         request.POST or None, instance=DeliveryAddress.objects.filter(order=order).first()
     )
     if request.method == "POST" and form.is_valid():
-        address_edit(order=order, fields=form.cleaned_data, actor=_user(request))
+        address_edit(order=order, fields=form.cleaned_data, actor=user_of(request))
         messages.success(request, "Endereço salvo. Mudanças do e-commerce passam a pedir confirmação.")
         return redirect("sales:order", pk=order.pk)
     return _form_page(request, form, f"Endereço do pedido {order.number}", order)
@@ -187,12 +184,12 @@ def order_proposal(request: HttpRequest, pk: int, part: str) -> HttpResponse:
         else get_object_or_404(DeliveryAddress, order=order)
     )
     decide = proposal_accept if request.POST.get("decision") == "accept" else proposal_keep
-    decide(part=target, actor=_user(request))
+    decide(part=target, actor=user_of(request))
     return redirect("sales:order", pk=order.pk)
 
 
 def _order(request: HttpRequest, pk: int) -> Order:
-    rows = Order.objects.visible_to(_user(request)).select_related(
+    rows = Order.objects.visible_to(user_of(request)).select_related(
         "store", "buyer", "address", "shipping_method", "carrier", "payment_method"
     )
     return get_object_or_404(rows, pk=pk)

@@ -1,0 +1,28 @@
+"""Reading what a signed-in user's request says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from django.http import HttpRequest
+
+from erp.accounts.models import User
+
+# Nineteen digits may pass the largest number a column holds, and PostgreSQL then refuses the query.
+LONGEST_ID = 18
+
+
+def user_of(request: HttpRequest) -> User:
+    """The permission middleware lets nobody else come as far as a view."""
+    return cast(User, request.user)
+
+
+def id_of(text: str | None) -> int | None:
+    """A primary key out of an address or a form, or None when `text` cannot be one."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= LONGEST_ID else None
+
+
+def ids_of(texts: Iterable[str]) -> list[int]:
+    """The usable ids among `texts`, each once, in their order."""
+    return list(dict.fromkeys(found for text in texts if (found := id_of(text)) is not None))
