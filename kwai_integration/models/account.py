@@ -8,6 +8,9 @@ from django.db.models import Q
 from erp.accounts.models import Store, User
 from erp.encryption import decrypt, encrypt
 
+# `Store.channel` of the stores that are ours.
+CHANNEL_KEY = "kwai"
+
 
 class ConnectionHealth(models.TextChoices):
     """Apart from the store's lifecycle: can we speak to Kwai in the merchant's name?"""

@@ -13,9 +13,8 @@ from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from kwai_integration.client.codes import INVOICE_STATUS_LABELS, InvoiceStatus, status_label
 from kwai_integration.mapping.warnings import warning_text
-from kwai_integration.models import KwaiOrder
+from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.wishes import CHANNEL_KEY
 
 DONE = {
     Kind.SEND_INVOICE: ("dados da NF-e enviados", "purple"),

@@ -10,14 +10,14 @@ from erp.channels import Action, Badge, Facts, Outcome, Panel, RowResult
 from erp.outbox.statuses import Origin
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.refresh import kwai_orders_refresh
-from kwai_integration.models import KwaiOrder
+from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound import badges, wishes
 
 Rows = Callable[[Sequence[int]], list[Any]]
 
 
 class KwaiChannel(Facts):
-    key = wishes.CHANNEL_KEY
+    key = CHANNEL_KEY
     label = "Kwai Shop"
 
     def invoice_authorised(self, ids: Sequence[int]) -> None:
@@ -72,7 +72,7 @@ CHECKS: dict[Action, tuple[Rows, Callable[[Any], str]]] = {
 
 def _stores_with(option: str) -> set[int]:
     """Stores whose settings ask for a sending by itself."""
-    chosen = Store.objects.active().filter(channel=wishes.CHANNEL_KEY, **{f"kwai_settings__{option}": True})
+    chosen = Store.objects.active().filter(channel=CHANNEL_KEY, **{f"kwai_settings__{option}": True})
     return set(chosen.values_list("pk", flat=True))
 
 

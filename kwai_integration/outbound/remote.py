@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from django.utils import timezone
 
@@ -53,13 +52,13 @@ def calling(turn: Turn) -> Iterator[KwaiClient]:
         raise push_error(error) from None
 
 
-def remote_order(client: KwaiClient, external_id: str) -> tuple[MappedOrder, dict[str, Any]]:
-    """The order as Kwai has it now, read and raw.
+def remote_order(client: KwaiClient, external_id: str) -> MappedOrder:
+    """The order as Kwai has it now.
 
     Raises Refused when Kwai no longer knows it or answers with something unreadable.
     """
     for raw in client.order_details([external_id]):
         mapped = order_read(raw, timezone.now(), client.config.status_roles)
         if isinstance(mapped, MappedOrder) and mapped.external_id == external_id:
-            return mapped, raw
+            return mapped
     raise Refused("O Kwai não devolveu este pedido. Confira na central do vendedor se ele ainda existe.")

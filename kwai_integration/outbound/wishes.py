@@ -5,7 +5,8 @@ Content is what tells equal from corrected: access key, carrier + code, `deliver
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from erp.accounts.models import Store, User
 from erp.channels import Outcome, RowResult
@@ -16,9 +17,11 @@ from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment, ShipmentStatus
 from invoices.models import ISSUED, Invoice
+from kwai_integration.models import CHANNEL_KEY
 from kwai_integration.outbound.kinds import Kind
 
-CHANNEL_KEY = "kwai"
+Row = TypeVar("Row", Invoice, Shipment)
+
 NOT_ACTIVE = "A integração desta loja não está ativa. Ative-a em Integrações."
 
 OUTCOMES = {
@@ -105,12 +108,7 @@ def invoices_request(
     invoices: Iterable[Invoice], *, user: User | None, origin: Origin
 ) -> dict[int, RowResult]:
     """*Enviar dados da NFe*, per invoice id."""
-    rows = list(invoices)
-    wanted = [row for row in rows if not invoice_problem(row)]
-    asked = _ask([invoice_wish(row, row.order) for row in wanted if row.order], user, origin)
-    return {row.pk: _refusal(row.pk, invoice_problem(row)) for row in rows} | {
-        row.pk: _result(row.pk, answer) for row, answer in zip(wanted, asked, strict=True)
-    }
+    return _request(invoices, invoice_problem, _linked_invoice_wish, user, origin)
 
 
 def trackings_request(
@@ -119,28 +117,41 @@ def trackings_request(
     """*Enviar código de rastreio*, per shipment id. The NF-e goes first: its job is asked for too, and
     the steps keep the order."""
     rows = list(shipments)
-    wanted = [row for row in rows if not tracking_problem(row)]
-    invoices = [invoice_wish(row.invoice, row.order) for row in wanted if row.invoice]
-    asked = _ask([*invoices, *(tracking_wish(row) for row in wanted)], user, origin)
-    return {row.pk: _refusal(row.pk, tracking_problem(row)) for row in rows} | {
-        row.pk: _result(row.pk, answer) for row, answer in zip(wanted, asked[len(invoices) :], strict=True)
-    }
+    first = [
+        invoice_wish(row.invoice, row.order) for row in rows if row.invoice and not tracking_problem(row)
+    ]
+    return _request(rows, tracking_problem, tracking_wish, user, origin, first)
 
 
 def deliveries_request(
     shipments: Iterable[Shipment], *, user: User | None, origin: Origin
 ) -> dict[int, RowResult]:
     """*Marcar pedidos como entregue*, per shipment id."""
-    rows = list(shipments)
-    wanted = [row for row in rows if not delivery_problem(row)]
-    asked = _ask([delivery_wish(row) for row in wanted], user, origin)
-    return {row.pk: _refusal(row.pk, delivery_problem(row)) for row in rows} | {
-        row.pk: _result(row.pk, answer) for row, answer in zip(wanted, asked, strict=True)
-    }
+    return _request(shipments, delivery_problem, delivery_wish, user, origin)
 
 
-def _ask(wishes: Sequence[FactWish], user: User | None, origin: Origin) -> list[FactResult]:
-    return list(facts_request(wishes=wishes, requested_by=user, origin=origin))
+def _request(
+    rows: Iterable[Row],
+    problem: Callable[[Row], str],
+    wish: Callable[[Row], FactWish],
+    user: User | None,
+    origin: Origin,
+    first: Sequence[FactWish] = (),
+) -> dict[int, RowResult]:
+    """Ask for what has no problem, in one call together with the wishes that go `first`."""
+    problems = {row: problem(row) for row in rows}
+    able: list[Row] = [row for row, reason in problems.items() if not reason]
+    asked = facts_request(wishes=[*first, *map(wish, able)], requested_by=user, origin=origin)
+    results = {row.pk: RowResult(row.pk, Outcome.REFUSED, reason) for row, reason in problems.items()}
+    for row, answer in zip(able, asked[len(first) :], strict=True):
+        results[row.pk] = _result(row.pk, answer)
+    return results
+
+
+def _linked_invoice_wish(invoice: Invoice) -> FactWish:
+    if invoice.order is None:
+        raise ValueError("only a linked note can be sent")
+    return invoice_wish(invoice, invoice.order)
 
 
 def _order_problem(order: Order, store: Store | None) -> str:
@@ -149,10 +160,6 @@ def _order_problem(order: Order, store: Store | None) -> str:
     if not order.external_id:
         return "Este pedido não veio do Kwai."
     return order.frozen_reason
-
-
-def _refusal(row_id: int, problem: str) -> RowResult:
-    return RowResult(row_id, Outcome.REFUSED, problem)
 
 
 def _result(row_id: int, answer: FactResult) -> RowResult:

@@ -14,9 +14,7 @@ from erp.sales.statuses import OrderStatus
 from erp.scheduling import ring
 from kwai_integration import tasks
 from kwai_integration.client.codes import DEFAULT_STATUS_ROLES, Role
-from kwai_integration.models import KwaiAccount, KwaiSettings, StatusMapping, SyncCursor
-
-CHANNEL_KEY = "kwai"
+from kwai_integration.models import CHANNEL_KEY, KwaiAccount, KwaiSettings, StatusMapping, SyncCursor
 
 DEFAULT_SITUATIONS = {
     Role.AWAITING_PAYMENT: OrderStatus.OPEN,

@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 
 from erp.accounts.models import Store, StoreQuerySet
 from erp.web.requests import user_of
-from kwai_integration.outbound.wishes import CHANNEL_KEY
+from kwai_integration.models import CHANNEL_KEY
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 View = Callable[..., HttpResponse]

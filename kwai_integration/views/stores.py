@@ -97,7 +97,7 @@ def store_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def store_connection(request: HttpRequest, pk: int) -> HttpResponse:
     """The connection card alone: the waiting tab asks for it until the account is connected."""
     store = get_object_or_404(kwai_stores(request), pk=pk)
-    response = render(request, "kwai/connection.html", {"store": store, "polled": True, **_labels(store)})
+    response = render(request, "kwai/connection.html", {"store": store, **_labels(store)})
     if store.kwai_account.is_connected:
         response["HX-Refresh"] = "true"
     return response

@@ -35,7 +35,7 @@ def load(job: PushJob) -> Loaded:
 
 def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
     with calling(turn) as client:
-        order, _ = remote_order(client, loaded.notice.order_id)
+        order = remote_order(client, loaded.notice.order_id)
     return order.role is Role.DELIVERED
 
 

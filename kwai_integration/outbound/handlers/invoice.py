@@ -44,7 +44,7 @@ def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
     if loaded.replaces:
         return False
     with calling(turn) as client:
-        order, _ = remote_order(client, loaded.external_id)
+        order = remote_order(client, loaded.external_id)
     return order.invoice_status in (InvoiceStatus.RECEIVED, InvoiceStatus.ACCEPTED)
 
 

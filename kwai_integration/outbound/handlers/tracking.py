@@ -59,7 +59,7 @@ def load(job: PushJob) -> Loaded:
 
 def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
     with calling(turn) as client:
-        order, _ = remote_order(client, loaded.notice.order_id)
+        order = remote_order(client, loaded.notice.order_id)
     return _holds(order, loaded.notice)
 
 
@@ -67,7 +67,7 @@ def send(loaded: Loaded, turn: Turn) -> Sent:
     """Reads the order right before the write: shipping while a hold, a refund or a cancellation is open
     is what bites integrators (contract section 5)."""
     with calling(turn) as client:
-        order, _ = remote_order(client, loaded.notice.order_id)
+        order = remote_order(client, loaded.notice.order_id)
         notice = _notice_for(order, loaded.notice)
         if _holds(order, notice):
             return Sent(already=True)
