@@ -117,6 +117,20 @@ def account_health_set(*, store_id: int, health: ConnectionHealth, token_version
     return bool(changed)
 
 
+def connection_judge(*, store_id: int, error: Exception) -> None:
+    """Mark the connection when the error of a call ended it: consent revoked or a scope missing, bad
+    signature or unknown app (policy table of design 3.2). Other errors say nothing about it."""
+    health = _told_health(error)
+    if health is not None:
+        account_health_set(store_id=store_id, health=health)
+
+
+def _told_health(error: Exception) -> ConnectionHealth | None:
+    if isinstance(error, errors.ConsentRevoked | errors.ScopeMissing):
+        return ConnectionHealth.REVOKED
+    return ConnectionHealth.MISCONFIGURED if isinstance(error, errors.BadSignature) else None
+
+
 def _connected_account(store_id: int) -> KwaiAccount:
     account = KwaiAccount.objects.get(pk=store_id)
     if not account.is_connected:
@@ -160,7 +174,7 @@ def _refresh(account: KwaiAccount, lease: datetime) -> Credentials:
         _lease_give_back(account, lease)
         raise _come_back(error.retry_after or LEASE_SECONDS) from None
     except errors.KwaiError as error:
-        raise _authorisation_ended(account, _health_after(error)) from None
+        raise _authorisation_ended(account, _told_health(error) or ConnectionHealth.EXPIRED) from None
     if pair.merchant_id != account.merchant_id:
         raise _authorisation_ended(account, ConnectionHealth.EXPIRED)
     return _pair_commit(account, lease, pair)
@@ -183,14 +197,6 @@ def _lease_give_back(account: KwaiAccount, lease: datetime) -> None:
 
 def _come_back(seconds: float) -> errors.RateLimited:
     return errors.RateLimited(call="oauth_refresh", write=True, retry_after=seconds)
-
-
-def _health_after(error: errors.KwaiError) -> ConnectionHealth:
-    if isinstance(error, errors.ConsentRevoked):
-        return ConnectionHealth.REVOKED
-    if isinstance(error, errors.BadSignature):
-        return ConnectionHealth.MISCONFIGURED
-    return ConnectionHealth.EXPIRED
 
 
 def _authorisation_ended(account: KwaiAccount, health: ConnectionHealth) -> NotConnected | errors.RateLimited:

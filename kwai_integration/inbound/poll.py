@@ -13,7 +13,7 @@ from erp.accounts.models import Store
 from kwai_integration.client import errors
 from kwai_integration.client.gateway import PAGE_SIZE, KwaiClient
 from kwai_integration.client.types import OrderPage
-from kwai_integration.connection import NotConnected, account_health_set, client_for
+from kwai_integration.connection import NotConnected, client_for, connection_judge
 from kwai_integration.inbound.cursor import CursorLease, LeaseLost, is_pollable, lease_take
 from kwai_integration.inbound.details import Fetched, details_fetch
 from kwai_integration.inbound.receive import kwai_orders_receive
@@ -24,7 +24,7 @@ from kwai_integration.inbound.stage import (
     kwai_orders_stage,
 )
 from kwai_integration.inbound.window import WindowRestless, WindowTooLarge, window_read
-from kwai_integration.models import ConnectionHealth, KwaiOrder, KwaiOrderState, KwaiSettings
+from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
 
 LONGEST_SLICE = timedelta(days=1)
 SHORTEST_SLICE = timedelta(minutes=1)
@@ -82,17 +82,8 @@ def store_poll(store_id: int) -> PollResult | None:
 
 
 def _error_settle(lease: CursorLease, error: errors.KwaiError | NotConnected | WindowRestless) -> None:
-    health = connection_health(error)
-    if health is not None:
-        account_health_set(store_id=lease.store_id, health=health)
+    connection_judge(store_id=lease.store_id, error=error)
     lease.fail(due_in=_wait_seconds(error), reason=str(error))
-
-
-def connection_health(error: Exception) -> ConnectionHealth | None:
-    """What an error of a call says about the connection, None when it says nothing."""
-    if isinstance(error, errors.ConsentRevoked | errors.ScopeMissing):
-        return ConnectionHealth.REVOKED
-    return ConnectionHealth.MISCONFIGURED if isinstance(error, errors.BadSignature) else None
 
 
 def _wait_seconds(error: Exception) -> float:

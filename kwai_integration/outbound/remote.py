@@ -14,9 +14,8 @@ from erp.outbox.handlers import Turn
 from kwai_integration.client import errors
 from kwai_integration.client.gateway import KwaiClient
 from kwai_integration.client.types import Exchange
-from kwai_integration.connection import NotConnected, account_health_set, client_for
+from kwai_integration.connection import NotConnected, client_for, connection_judge
 from kwai_integration.mapping.orders import MappedOrder, order_read
-from kwai_integration.models import ConnectionHealth
 from kwai_integration.outbound.failures import push_error
 
 
@@ -36,19 +35,14 @@ class _TurnRecorder:
 def calling(turn: Turn) -> Iterator[KwaiClient]:
     """`with calling(turn) as client:` raises only `PushError`s.
 
-    A revoked consent or a refused application also marks the connection, so that the integration's
+    What ends the authorisation also marks the connection, so that the integration's
     card tells the truth at once.
     """
     store_id = turn.job.store_id
     try:
         yield client_for(store_id, share="push", recorder=_TurnRecorder(turn))
-    except errors.ConsentRevoked as error:
-        account_health_set(store_id=store_id, health=ConnectionHealth.REVOKED)
-        raise push_error(error) from None
-    except errors.BadSignature as error:
-        account_health_set(store_id=store_id, health=ConnectionHealth.MISCONFIGURED)
-        raise push_error(error) from None
     except (errors.KwaiError, NotConnected) as error:
+        connection_judge(store_id=store_id, error=error)
         raise push_error(error) from None
 
 

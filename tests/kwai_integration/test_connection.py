@@ -18,7 +18,13 @@ from erp.outbox.statuses import JobState, PauseMode, WaitReason
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client import gateway
 from kwai_integration.client.errors import RateLimited
-from kwai_integration.connection import LEASE_SECONDS, NotConnected, StoreTokens, client_for
+from kwai_integration.connection import (
+    LEASE_SECONDS,
+    NotConnected,
+    StoreTokens,
+    account_store_pair,
+    client_for,
+)
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 from kwai_integration.setup.consent import _account_bind
 from tests.kwai_integration.outbound.conftest import (
@@ -233,3 +239,18 @@ def test_a_revoked_consent_pauses_the_lane_and_reconnecting_resumes_it(desk: Des
     assert desk.push() == 2
     assert status_of(order) == OrderStatus.SHIPPED
     assert desk.doubled() == []
+
+
+def test_a_missing_scope_ends_the_connection_like_a_revoked_consent(desk: Desk) -> None:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order])
+    asked = {"merchantId": MERCHANT, "scopes": "user_info"}
+    code = desk.kwai.sandbox.control("POST", "grants", asked)["code"]
+    narrow = account()
+    account_store_pair(narrow, gateway.exchange_code(gateway.client_config(), code=code))
+    narrow.save()
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.push()
+    assert account().health == ConnectionHealth.REVOKED
+    assert Lane.objects.get().paused_mode == PauseMode.CREDENTIAL
+    assert PushJob.objects.filter(state=JobState.PENDING).count() == 2
