@@ -136,10 +136,6 @@ def register(channel: SalesChannel) -> None:
     _channels[channel.key] = channel
 
 
-def channel_label(key: str) -> str:
-    return _channels[key].label if key in _channels else ""
-
-
 def stock_changed(sku_ids: Iterable[int]) -> None:
     _tell("stock_changed", sku_ids)
 

@@ -47,6 +47,18 @@ STATES: Mapping[str, tuple[int, str]] = {
 }
 """State code -> (IBGE number, name)."""
 
+ADDRESS_NEEDS: Mapping[str, str] = {
+    "recipient": "destinatário",
+    "postal_code": "CEP",
+    "state_code": "UF",
+    "city": "cidade",
+    "district": "bairro",
+    "street": "logradouro",
+    "number": "número",
+}
+"""Field -> label of what neither a shipping label nor an NF-e can do without. A house without a number is
+written "S/N", which is a number here."""
+
 STATE_BY_NUMBER: Mapping[int, str] = {number: code for code, (number, _) in STATES.items()}
 
 _PUNCTUATION = re.compile(r"[\s./-]+")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from django import forms
-from stdnum.br import cnpj
 
 from erp.accounts.models import Company
+from erp.documents import STATES, DocumentInvalid, cnpj_parse, postal_code_parse, tax_id_parse
 from erp.sales.models import (
     Buyer,
     Carrier,
@@ -17,10 +18,15 @@ from erp.sales.models import (
     ShippingMethod,
 )
 
-STATES = (
-    *("AC", "AL", "AM", "AP", "BA", "CE", "DF", "ES", "GO", "MA", "MG", "MS", "MT", "PA"),
-    *("PB", "PE", "PI", "PR", "RJ", "RN", "RO", "RR", "RS", "SC", "SE", "SP", "TO"),
-)
+Parsed = TypeVar("Parsed")
+
+
+def _parsed(parse: Callable[[str], Parsed], typed: str) -> Parsed:
+    """What `erp.documents` makes of a typed number; its reason becomes the field's error."""
+    try:
+        return parse(typed)
+    except DocumentInvalid as error:
+        raise forms.ValidationError(str(error), code="invalid") from None
 
 
 class CompanyForm(forms.ModelForm[Any]):
@@ -46,15 +52,15 @@ class CompanyForm(forms.ModelForm[Any]):
 
 
 class CarrierForm(CompanyForm):
+    tax_id = forms.CharField(label="CNPJ", max_length=20, required=False)
+
     class Meta:
         model = Carrier
         fields = ["name", "code", "tax_id", "tracking_url", "is_active"]
 
     def clean_tax_id(self) -> str:
-        typed = "".join(c for c in str(self.cleaned_data["tax_id"]).upper() if c.isalnum())
-        if typed and not cnpj.is_valid(typed):
-            raise forms.ValidationError("CNPJ inválido. Confira os dígitos ou deixe vazio.")
-        return typed
+        typed = str(self.cleaned_data["tax_id"])
+        return _parsed(cnpj_parse, typed) if typed else ""
 
 
 class ShippingMethodForm(CompanyForm):
@@ -82,14 +88,25 @@ class OrderShippingForm(CompanyForm):
 
 
 class BuyerForm(forms.ModelForm[Buyer]):
+    """`cleaned_data` also holds `tax_id_kind`, which follows from the number."""
+
+    tax_id = forms.CharField(label="CPF/CNPJ", max_length=20, required=False)
+
     class Meta:
         model = Buyer
         fields = ["name", "tax_id", "phone"]
 
+    def clean_tax_id(self) -> str:
+        typed = str(self.cleaned_data["tax_id"])
+        self.cleaned_data["tax_id_kind"], value = _parsed(tax_id_parse, typed) if typed else ("", "")
+        return value
+
 
 class DeliveryAddressForm(forms.ModelForm[DeliveryAddress]):
     postal_code = forms.CharField(label="CEP", max_length=10)
-    state_code = forms.ChoiceField(label="UF", choices=[("", "—"), *((state, state) for state in STATES)])
+    state_code = forms.ChoiceField(
+        label="UF", choices=[("", "—"), *((state, state) for state in sorted(STATES))]
+    )
 
     class Meta:
         model = DeliveryAddress
@@ -105,7 +122,4 @@ class DeliveryAddressForm(forms.ModelForm[DeliveryAddress]):
         ]
 
     def clean_postal_code(self) -> str:
-        digits = "".join(c for c in str(self.cleaned_data["postal_code"]) if c.isdigit())
-        if len(digits) != 8:
-            raise forms.ValidationError("O CEP tem 8 números.")
-        return digits
+        return _parsed(postal_code_parse, str(self.cleaned_data["postal_code"]))

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from erp.accounts.models import User
+from erp.documents import ADDRESS_NEEDS, is_masked
 from erp.sales.models import Buyer, DeliveryAddress, Order
 from erp.sales.services import EventDraft, order_events_append
 
@@ -23,20 +24,12 @@ ADDRESS_FIELDS = (
     "complement",
     "problem",
 )
-NEEDED = {
-    "recipient": "destinatário",
-    "postal_code": "CEP",
-    "state_code": "UF",
-    "city": "cidade",
-    "street": "logradouro",
-    "number": "número",
-}
 
 
 def address_problem(fields: dict[str, Any]) -> str:
     """Why label and NF-e cannot be made with this address, or an empty text."""
-    masked = [label for name, label in NEEDED.items() if "***" in str(fields.get(name, ""))]
-    missing = [label for name, label in NEEDED.items() if not fields.get(name)]
+    masked = [label for name, label in ADDRESS_NEEDS.items() if is_masked(str(fields.get(name, "")))]
+    missing = [label for name, label in ADDRESS_NEEDS.items() if not fields.get(name)]
     if masked:
         return f"O Kwai ainda esconde: {', '.join(masked)}."
     return f"Falta no endereço: {', '.join(missing)}." if missing else ""

@@ -26,10 +26,6 @@ class OrderStatus(models.TextChoices):
         """Progress along the loop; a higher rank is further on."""
         return RANKS[self]
 
-    @property
-    def is_final(self) -> bool:
-        return self in (OrderStatus.DELIVERED, OrderStatus.CANCELLED)
-
 
 COLOURS = {
     OrderStatus.INCOMPLETE: "orange",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from erp.documents import (
+    ADDRESS_NEEDS,
     DocumentInvalid,
     is_masked,
     postal_code_parse,
@@ -17,17 +18,6 @@ from kwai_integration.mapping import fields
 from kwai_integration.mapping.warnings import Warn
 
 Notice = Callable[[Warn], None]
-
-# What label and NF-e cannot do without. A house without a number is written "S/N", which is a number here.
-REQUIRED_LABELS: Mapping[str, str] = {
-    "recipient": "destinatário",
-    "postal_code": "CEP",
-    "state_code": "UF",
-    "city": "cidade",
-    "district": "bairro",
-    "street": "logradouro",
-    "number": "número",
-}
 
 
 @dataclass(frozen=True)
@@ -91,7 +81,7 @@ def address_read(receiver: Mapping[str, Any], warn: Notice) -> MappedAddress:
     }
     hidden = [receiver.get(name) for name in ("zipCode", "state")]
     masked = any(isinstance(value, str) and is_masked(value) for value in [*parts.values(), *hidden])
-    missing = [label for name, label in REQUIRED_LABELS.items() if not parts[name]]
+    missing = [label for name, label in ADDRESS_NEEDS.items() if not parts[name]]
     if masked:
         warn(Warn.ADDRESS_MASKED)
     elif missing:
