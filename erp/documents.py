@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stdnum.br import cnpj, cpf
+
 CPF, CNPJ = "cpf", "cnpj"
 MASK_CHARACTERS = "*•●"
 
@@ -82,9 +84,7 @@ def cpf_parse(text: str) -> str:
     value = _compact(text)
     if not re.fullmatch(r"[0-9]{11}", value, re.ASCII):
         raise DocumentInvalid("O CPF precisa ter 11 dígitos.")
-    first = _check_digit(value[:9], highest_weight=10)
-    second = _check_digit(value[:9] + first, highest_weight=11)
-    if value[9:] != first + second or _is_repeated(value):
+    if not cpf.is_valid(value) or _is_repeated(value):
         raise DocumentInvalid("CPF inválido: confira os números digitados.")
     return value
 
@@ -94,8 +94,7 @@ def cnpj_parse(text: str) -> str:
     value = _compact(text).upper()
     if not _CNPJ.fullmatch(value):
         raise DocumentInvalid("O CNPJ precisa ter 14 posições: 12 letras ou números e 2 dígitos no fim.")
-    first = _check_digit(value[:12])
-    if value[12:] != first + _check_digit(value[:12] + first) or _is_repeated(value):
+    if not cnpj.is_valid(value) or _is_repeated(value):
         raise DocumentInvalid("CNPJ inválido: confira as letras e os números digitados.")
     return value
 
@@ -236,13 +235,12 @@ def _is_repeated(value: str) -> bool:
     return len(set(value)) == 1
 
 
-def _check_digit(value: str, highest_weight: int = 9) -> str:
-    """Modulo 11 with weights 2, 3, … from the right, starting again after the highest.
+def _check_digit(value: str) -> str:
+    """The access key's: modulo 11 with weights 2 to 9 from the right, over and over.
 
     A character counts as its ASCII code minus 48, which leaves digits as they were and makes A 17.
     """
-    span = highest_weight - 1
-    total = sum((ord(character) - 48) * (2 + place % span) for place, character in enumerate(reversed(value)))
+    total = sum((ord(character) - 48) * (2 + place % 8) for place, character in enumerate(reversed(value)))
     remainder = total % 11
     return "0" if remainder < 2 else str(11 - remainder)
 

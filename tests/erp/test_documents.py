@@ -1,4 +1,4 @@
-"""Vectors of the fiscal and Correios rules, and python-stdnum as an independent opinion."""
+"""Vectors of the fiscal and Correios rules; CPF and CNPJ are what stdnum accepts, less repeated digits."""
 
 from __future__ import annotations
 
