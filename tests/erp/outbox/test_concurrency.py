@@ -31,6 +31,9 @@ class Watch:
     """Sees every send: who overlaps with whom, and in which order they ended."""
 
     def __init__(self) -> None:
+        # Open from the start but where a test wants two sends of a store to meet for certain.
+        self.met = threading.Event()
+        self.met.set()
         self.lock = threading.Lock()
         self.under_way: Counter[Any] = Counter()
         self.most: Counter[Any] = Counter()
@@ -43,6 +46,9 @@ class Watch:
             for place in places:
                 self.under_way[place] += 1
                 self.most[place] = max(self.most[place], self.under_way[place])
+            if self.under_way[job.store_id] > 1:
+                self.met.set()
+        assert self.met.wait(timeout=30), "no second push of a store began while one was under way"
         time.sleep(0.004)
         with self.lock:
             self.under_way.subtract(places)
@@ -92,6 +98,7 @@ def test_eight_workers_send_200_pushes_of_40_subjects_once_each(
     states_request(wishes=[state(subject=subject, store_id=one) for one, subject in subjects])
     PushJob.objects.update(not_before=after(timedelta(seconds=-1)))
     assert PushJob.objects.count() == 200
+    watch.met.clear()  # eight workers over four stores: two must be at one store before the first ends
     ends = time.monotonic() + 60
 
     def work(number: int) -> None:
