@@ -108,8 +108,8 @@ def _step(name: str, command: Sequence[str]) -> int:
 def lock(rest: Sequence[str]) -> int:
     """Recompute the locks; `ARGS=--upgrade` takes newer versions. The files name no host."""
     packages_install(DEV_LOCK)
-    run_code = _compile("pyproject.toml", "--group", "sandbox", "-o", RUN_LOCK, *rest)
-    groups = ("--group", "sandbox", "--group", "test", "--group", "lint")
+    run_code = _compile("pyproject.toml", "--extra", "danfe", "--group", "sandbox", "-o", RUN_LOCK, *rest)
+    groups = ("--extra", "danfe", "--group", "sandbox", "--group", "test", "--group", "lint")
     dev_code = _compile("pyproject.toml", *groups, "-c", RUN_LOCK, "-o", DEV_LOCK, *rest)
     uv_code = _compile("-", "-o", UV_LOCK, *rest, text=UV)
     return run_code or dev_code or uv_code
