@@ -1,14 +1,14 @@
 from django.urls import path
 
-from invoices import views
+from invoices.views import detail, notes, upload
 
 app_name = "invoices"
 urlpatterns = [
-    path("", views.InvoiceList.as_view(), name="list"),
-    path("enviar/", views.invoice_upload, name="upload"),
-    path("<int:pk>/", views.invoice_detail, name="detail"),
-    path("<int:pk>/xml/", views.invoice_xml, name="xml"),
-    path("<int:pk>/transporte/", views.invoice_carrier, name="carrier"),
-    path("<int:pk>/vincular/", views.invoice_order_link, name="link"),
-    path("<int:pk>/desvincular/", views.invoice_order_unlink, name="unlink"),
+    path("", notes.InvoiceList.as_view(), name="list"),
+    path("enviar/", upload.invoice_upload, name="upload"),
+    path("<int:pk>/", detail.invoice_detail, name="detail"),
+    path("<int:pk>/xml/", detail.invoice_xml, name="xml"),
+    path("<int:pk>/transporte/", detail.invoice_carrier, name="carrier"),
+    path("<int:pk>/vincular/", detail.invoice_order_link, name="link"),
+    path("<int:pk>/desvincular/", detail.invoice_order_unlink, name="unlink"),
 ]

@@ -1,31 +1,23 @@
-"""*Notas Fiscais*: list, upload, detail, original file."""
+"""One note: its page, original file, order and transport."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from erp import channels
 from erp.accounts.models import Company, User
 from erp.accounts.permissions import may
-from erp.channels import RowResult
 from erp.sales.models import Order
-from erp.sales.views.orders import shipping_methods_of, stores_of
-from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Filter, Link, ListPage, Tab
 from erp.web.requests import id_of, user_of
 from invoices.forms import InvoiceCarrierForm
 from invoices.intake.gate import Verdict, judge
-from invoices.intake.parser import MAX_BYTES
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
-from invoices.search import invoice_condition
-from invoices.sending import invoices_send, send_problems
 from invoices.services import (
     DAMAGED,
     InvoiceRefused,
@@ -33,100 +25,8 @@ from invoices.services import (
     invoice_carrier_set,
     invoice_link,
     invoice_unlink,
-    invoices_import,
     unlink_problem,
 )
-
-MAX_FILES = 100
-
-
-class InvoiceList(ListPage[Invoice]):
-    title = "Notas Fiscais"
-    pretitle = "Vendas"
-    columns = (
-        Column("Nota"),
-        Column("Emissão", css="d-none d-md-table-cell"),
-        Column("Destinatário", css="d-none d-lg-table-cell"),
-        Column("Pedido"),
-        Column("Situação"),
-        Column("No e-commerce", css="d-none d-md-table-cell"),
-        Column("Forma de envio", css="d-none d-xxl-table-cell"),
-        Column("Total", numeric=True, css="d-none d-sm-table-cell"),
-    )
-    row_template = "invoices/invoice_row.html"
-    order_by = ("-issued_at", "-pk")
-    search_fields = ("number",)
-    search_label = "número, chave, destinatário ou pedido"
-    tabs = (
-        Tab("all", "todas"),
-        Tab("pending", "pendentes", Q(status=InvoiceStatus.PENDING)),
-        Tab("issued", "emitidas", Q(status__in=ISSUED)),
-        Tab("rejected", "rejeitadas", Q(status=InvoiceStatus.REJECTED)),
-        Tab("cancelled", "canceladas", Q(status=InvoiceStatus.CANCELLED)),
-    )
-    filters = (
-        ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
-        ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
-        Filter("kwai", "Nº do pedido Kwai", "order__external_id__startswith"),
-        DateFilter("since", "Desde", "issued_at__date__gte"),
-        DateFilter("until", "Até", "issued_at__date__lte"),
-    )
-    actions = (Action("send_invoice", "enviar dados da NFe para e-commerce", "send"),)
-    poll_seconds = 15
-
-    @property
-    def empty(self) -> Empty:  # type: ignore[override]
-        return Empty(
-            "Nenhuma nota fiscal",
-            "Envie os XMLs das notas autorizadas; cada uma é conferida e vinculada ao seu pedido.",
-            self._upload(),
-        )
-
-    def queryset(self) -> QuerySet[Invoice]:
-        rows = Invoice.objects.visible_to(user_of(self.request))
-        return rows.select_related("order", "store", "shipping_method", "carrier")
-
-    def search_condition(self, text: str) -> Q:
-        return invoice_condition(text)
-
-    def page_links(self) -> Sequence[Link]:
-        return [self._upload()] if may(user_of(self.request), "invoices:upload", "POST") else []
-
-    def decorate(self, objects: list[Invoice]) -> None:
-        found = channels.badges([invoice.order_id for invoice in objects if invoice.order_id is not None])
-        for invoice in objects:
-            invoice.channel_badges = found.get(invoice.order_id or 0, [])  # type: ignore[attr-defined]
-
-    def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
-        return send_problems(ids)
-
-    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
-        return invoices_send(ids=ids, user=user_of(self.request))
-
-    def row_links(self, obj: Invoice) -> Sequence[Link]:
-        return [Link("baixar XML", reverse("invoices:xml", args=[obj.pk]), "download")]
-
-    def row_url(self, obj: Invoice) -> str:
-        return obj.get_absolute_url()
-
-    def _upload(self) -> Link:
-        return Link("Enviar XML", reverse("invoices:upload"), "upload", primary=True)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def invoice_upload(request: HttpRequest) -> HttpResponse:
-    """One page for the files and for what became of each. `?order=` links them all to one order."""
-    order = _order_asked(request)
-    files = request.FILES.getlist("files")
-    results, problem = [], ""
-    if request.method == "POST":
-        problem = _upload_problem(files)
-        if not problem:
-            company = cast(Company, user_of(request).company)
-            named = [(file.name or "", file.read(MAX_BYTES + 1)) for file in files]
-            results = invoices_import(company=company, files=named, user=user_of(request), order=order)
-    context = {"order": order, "results": results, "problem": problem, "max_files": MAX_FILES}
-    return render(request, "invoices/upload.html", context)
 
 
 @require_safe
@@ -230,24 +130,6 @@ def _verdict(invoice: Invoice) -> Verdict | None:
     except (InvoiceDocument.DoesNotExist, DocumentDamaged):
         return None
     return judge(content, company=company_facts(invoice.company))
-
-
-def _upload_problem(files: Sequence[object]) -> str:
-    if not files:
-        return "Nenhum arquivo escolhido. Escolha os XMLs das notas e envie de novo."
-    if len(files) > MAX_FILES:
-        return f"São {len(files)} arquivos; envie até {MAX_FILES} por vez. Nenhum foi importado."
-    return ""
-
-
-def _order_asked(request: HttpRequest) -> Order | None:
-    text = request.POST.get("order") or request.GET.get("order") or ""
-    if not text:
-        return None
-    pk = id_of(text)
-    if pk is None:
-        raise Http404
-    return get_object_or_404(Order.objects.visible_to(user_of(request)), pk=pk)
 
 
 def _orders_named(user: User, typed: str) -> list[Order]:

@@ -1,0 +1,91 @@
+"""*Notas Fiscais*: the list and what is done to many notes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+
+from erp import channels
+from erp.accounts.permissions import may
+from erp.channels import RowResult
+from erp.sales.views.orders import shipping_methods_of, stores_of
+from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Filter, Link, ListPage, Tab
+from erp.web.requests import user_of
+from invoices.models import ISSUED, Invoice, InvoiceStatus
+from invoices.search import invoice_condition
+from invoices.sending import invoices_send, send_problems
+
+
+class InvoiceList(ListPage[Invoice]):
+    title = "Notas Fiscais"
+    pretitle = "Vendas"
+    columns = (
+        Column("Nota"),
+        Column("Emissão", css="d-none d-md-table-cell"),
+        Column("Destinatário", css="d-none d-lg-table-cell"),
+        Column("Pedido"),
+        Column("Situação"),
+        Column("No e-commerce", css="d-none d-md-table-cell"),
+        Column("Forma de envio", css="d-none d-xxl-table-cell"),
+        Column("Total", numeric=True, css="d-none d-sm-table-cell"),
+    )
+    row_template = "invoices/invoice_row.html"
+    order_by = ("-issued_at", "-pk")
+    search_fields = ("number",)
+    search_label = "número, chave, destinatário ou pedido"
+    tabs = (
+        Tab("all", "todas"),
+        Tab("pending", "pendentes", Q(status=InvoiceStatus.PENDING)),
+        Tab("issued", "emitidas", Q(status__in=ISSUED)),
+        Tab("rejected", "rejeitadas", Q(status=InvoiceStatus.REJECTED)),
+        Tab("cancelled", "canceladas", Q(status=InvoiceStatus.CANCELLED)),
+    )
+    filters = (
+        ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
+        ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
+        Filter("kwai", "Nº do pedido Kwai", "order__external_id__startswith"),
+        DateFilter("since", "Desde", "issued_at__date__gte"),
+        DateFilter("until", "Até", "issued_at__date__lte"),
+    )
+    actions = (Action("send_invoice", "enviar dados da NFe para e-commerce", "send"),)
+    poll_seconds = 15
+
+    @property
+    def empty(self) -> Empty:  # type: ignore[override]
+        return Empty(
+            "Nenhuma nota fiscal",
+            "Envie os XMLs das notas autorizadas; cada uma é conferida e vinculada ao seu pedido.",
+            self._upload(),
+        )
+
+    def queryset(self) -> QuerySet[Invoice]:
+        rows = Invoice.objects.visible_to(user_of(self.request))
+        return rows.select_related("order", "store", "shipping_method", "carrier")
+
+    def search_condition(self, text: str) -> Q:
+        return invoice_condition(text)
+
+    def page_links(self) -> Sequence[Link]:
+        return [self._upload()] if may(user_of(self.request), "invoices:upload", "POST") else []
+
+    def decorate(self, objects: list[Invoice]) -> None:
+        found = channels.badges([invoice.order_id for invoice in objects if invoice.order_id is not None])
+        for invoice in objects:
+            invoice.channel_badges = found.get(invoice.order_id or 0, [])  # type: ignore[attr-defined]
+
+    def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        return send_problems(ids)
+
+    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
+        return invoices_send(ids=ids, user=user_of(self.request))
+
+    def row_links(self, obj: Invoice) -> Sequence[Link]:
+        return [Link("baixar XML", reverse("invoices:xml", args=[obj.pk]), "download")]
+
+    def row_url(self, obj: Invoice) -> str:
+        return obj.get_absolute_url()
+
+    def _upload(self) -> Link:
+        return Link("Enviar XML", reverse("invoices:upload"), "upload", primary=True)
