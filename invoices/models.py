@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any, NoReturn
 
 from django.db import models
 from django.db.models import F, Q
@@ -10,13 +11,24 @@ from django.db.models.functions import Length
 from django.db.models.lookups import Exact
 from django.urls import reverse
 
-from erp.accounts.models import AppendOnlyModel, Company, FiscalEnvironment, Store, User
+from erp.accounts.models import (
+    AppendOnlyError,
+    AppendOnlyModel,
+    Company,
+    FiscalEnvironment,
+    Store,
+    User,
+)
 from erp.documents import tax_id_format, tax_id_mask
 from erp.sales.models import Carrier, Order, ShippingMethod
 
 
 class DocumentDamaged(Exception):
     """The stored bytes of a note are no longer those that were received; restore them from a backup."""
+
+
+RETENTION_MONTHS = 132
+"""How long a note is kept at least: Ajuste SINIEF 2/2025, eleven years. We delete none, ever."""
 
 
 class InvoiceStatus(models.TextChoices):
@@ -58,6 +70,13 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """Rows in a fixed order, so that two callers cannot wait for each other."""
         return self.select_for_update(of=("self",)).order_by("pk")
 
+    def without_order(self) -> InvoiceQuerySet:
+        """*Notas sem pedido*: authorised notes that wait to be linked."""
+        return self.filter(order__isnull=True, replaced_by__isnull=True, status__in=ISSUED)
+
+    def delete(self) -> NoReturn:
+        raise AppendOnlyError("A note is kept for 132 months: nothing deletes it")
+
 
 class Invoice(models.Model):
     """*Nota fiscal* (NF-e). Everything but carrier, method, link and status repeats the immutable XML.
@@ -93,6 +112,9 @@ class Invoice(models.Model):
     carrier = models.ForeignKey(
         Carrier, on_delete=models.PROTECT, null=True, blank=True, verbose_name="transportadora"
     )
+    # The corrected note that took this one's place at its order.
+    replaced_by = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="replaced")
+    danfe_printed_at = models.DateTimeField("DANFE impresso", null=True)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -124,6 +146,14 @@ class Invoice(models.Model):
                 | (~Q(status="cancelled") & Q(cancelled_at__isnull=True)),
                 name="invoice_cancelled_has_time",
             ),
+            models.CheckConstraint(
+                condition=~Q(status="danfe_issued") | Q(danfe_printed_at__isnull=False),
+                name="invoice_danfe_issued_has_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(replaced_by__isnull=True) | Q(order__isnull=True),
+                name="invoice_replaced_has_no_order",
+            ),
         ]
         indexes = [
             models.Index(fields=["company", "status", "-issued_at", "-id"], name="invoice_list"),
@@ -148,6 +178,9 @@ class Invoice(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("invoices:detail", args=[self.pk])
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise AppendOnlyError("A note is kept for 132 months: nothing deletes it")
 
 
 class InvoiceDocument(AppendOnlyModel):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models import ProtectedError
 
 from erp.accounts.models import AppendOnlyError, Company, Role, Store, User
 from erp.sales.models import Order
@@ -68,6 +69,7 @@ def test_one_note_in_force_per_order(
         ("invoice_total_not_negative", {"total": -1}),
         ("invoice_cancelled_has_time", {"status": "cancelled"}),
         ("invoice_cancelled_has_time", {"cancelled_at": NOW}),
+        ("invoice_danfe_issued_has_time", {"status": "danfe_issued"}),
     ],
 )
 def test_rules_of_one_row(make_invoice: Callable[..., Invoice], name: str, fields: dict[str, object]) -> None:
@@ -132,3 +134,26 @@ def test_visible_notes_are_those_of_ones_stores_and_those_without_order(
     assert set(Invoice.objects.visible_to(operator)) == {waiting, linked}
     assert set(Invoice.objects.visible_to(outsider)) == {waiting}
     assert not Invoice.objects.visible_to(foreigner).exists()
+
+
+def test_a_replaced_note_has_no_order(
+    make_invoice: Callable[..., Invoice], make_order: Callable[..., Order], store: Store
+) -> None:
+    newer = make_invoice()
+    link = {"order": make_order(), "store": store, "replaced_by": newer}
+    violates("invoice_replaced_has_no_order", make_invoice, access_key=access_key(number=2), **link)
+
+
+def test_nothing_deletes_a_note(
+    make_invoice: Callable[..., Invoice], make_order: Callable[..., Order], store: Store
+) -> None:
+    """132 months from the issue; after them too, because nobody has asked for the opposite."""
+    order = make_order()
+    invoice = make_invoice(order=order, store=store, issued_at=datetime(2010, 1, 1, tzinfo=UTC))
+    for rows in (invoice, Invoice.objects.all(), Invoice.objects.filter(pk=invoice.pk)):
+        with pytest.raises(AppendOnlyError):
+            rows.delete()
+    for owner in (order, store, invoice.company):
+        with pytest.raises(ProtectedError):
+            owner.delete()
+    assert Invoice.objects.get() == invoice
