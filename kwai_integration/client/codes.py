@@ -22,6 +22,15 @@ class Role(StrEnum):
     CANCELLED = "cancelled"
 
 
+ROLE_LABELS: Mapping[Role, str] = {
+    Role.AWAITING_PAYMENT: "Aguardando pagamento",
+    Role.PAYABLE: "Pago",
+    Role.SHIPPED: "Enviado",
+    Role.DELIVERED: "Entregue",
+    Role.CANCELLED: "Cancelado",
+}
+
+
 @dataclass(frozen=True)
 class StatusCode:
     """One `orderStatus`; `label` is what screens show."""

@@ -1,12 +1,20 @@
 """Rows that know the word Kwai."""
 
 from kwai_integration.models.account import CHANNEL_KEY, ConnectionHealth, ConsentRequest, KwaiAccount
-from kwai_integration.models.binding import KwaiOrder, KwaiOrderState, Listing, StatusMapping
+from kwai_integration.models.binding import (
+    KwaiOrder,
+    KwaiOrderState,
+    Listing,
+    PaymentMapping,
+    ShippingMapping,
+    StatusMapping,
+)
 from kwai_integration.models.inbound import SyncCursor
-from kwai_integration.models.settings import KwaiSettings
+from kwai_integration.models.settings import HISTORY_DAYS, KwaiSettings, SetupStage, StageKey
 
 __all__ = [
     "CHANNEL_KEY",
+    "HISTORY_DAYS",
     "ConnectionHealth",
     "ConsentRequest",
     "KwaiAccount",
@@ -14,6 +22,10 @@ __all__ = [
     "KwaiOrderState",
     "KwaiSettings",
     "Listing",
+    "PaymentMapping",
+    "SetupStage",
+    "ShippingMapping",
+    "StageKey",
     "StatusMapping",
     "SyncCursor",
 ]

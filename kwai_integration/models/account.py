@@ -86,7 +86,9 @@ class KwaiAccount(models.Model):
 
 class ConsentRequest(models.Model):
     """One *conectar com Kwai*: the `status` value sent to the consent page, single use, tied to the
-    user and browser session that asked. Only a hash of the value is stored."""
+    user and browser session that asked. Only a hash of the value is stored.
+
+    An account new to the store waits here, encrypted and until `expires_at`, for *usar esta conta*."""
 
     store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="consent_requests")
     user = models.ForeignKey(User, on_delete=models.CASCADE)
@@ -95,3 +97,18 @@ class ConsentRequest(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+    merchant_id = models.CharField(max_length=40, blank=True)
+    shop_name = models.CharField(max_length=150, blank=True)
+    offer_stored = models.TextField(blank=True)
+
+    def _place(self) -> str:
+        return f"consent_request:{self.pk}:offer"
+
+    @property
+    def offer(self) -> str:
+        """The pair that waits for the operator, as JSON text."""
+        return decrypt(self.offer_stored, place=self._place())
+
+    @offer.setter
+    def offer(self, value: str) -> None:
+        self.offer_stored = encrypt(value, place=self._place())

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from erp.accounts.models import Store, User
 from erp.catalog.models import Sku
-from erp.sales.models import Order
+from erp.sales.models import Order, PaymentMethod, ShippingMethod
 from erp.sales.statuses import OrderStatus
 
 
@@ -56,6 +56,8 @@ class KwaiOrder(models.Model):
     remote_carrier_code = models.CharField(max_length=40, blank=True)
     remote_tracking_code = models.CharField(max_length=60, blank=True)
     shipping_type = models.CharField(max_length=30, blank=True)
+    # The way of payment that carries most of the total, as the platform names it.
+    payment_code = models.CharField(max_length=60, blank=True)
 
     payload = models.TextField(blank=True)
     # A payload that is not clean text (NUL, lone surrogates) is kept as bytes instead.
@@ -65,7 +67,8 @@ class KwaiOrder(models.Model):
     remote_updated_at = models.DateTimeField(null=True)
     fetch_started_at = models.DateTimeField()
     staged_at = models.DateTimeField(auto_now_add=True)
-    # The digest `receive` looked at last; another one in `digest` is news it has not seen.
+    # The digest `receive` looked at last; another one in `digest` is news it has not seen. Emptied when a
+    # mapping changed, so that the stored answer is received once more.
     received_digest = models.CharField(max_length=64, blank=True)
     received_at = models.DateTimeField(null=True)
 
@@ -86,7 +89,14 @@ class KwaiOrder(models.Model):
                 condition=Q(state__in=KwaiOrderState.values), name="kwai_order_known_state"
             ),
         ]
-        indexes = [models.Index(fields=["store", "state", "-placed_at", "-id"], name="kwai_order_list")]
+        indexes = [
+            models.Index(fields=["store", "state", "-placed_at", "-id"], name="kwai_order_list"),
+            models.Index(
+                fields=["store"],
+                condition=Q(state="received", received_digest=""),
+                name="kwai_order_reprocess",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Kwai {self.external_id}"
@@ -124,4 +134,30 @@ class StatusMapping(models.Model):
             models.CheckConstraint(
                 condition=Q(status__in=OrderStatus.values), name="status_mapping_known_status"
             ),
+        ]
+
+
+class ShippingMapping(models.Model):
+    """Platform code of a way of shipping (its carrier code, or its type) -> *forma de envio*, per store."""
+
+    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="shipping_mappings")
+    remote_code = models.CharField(max_length=40)
+    shipping_method = models.ForeignKey(ShippingMethod, on_delete=models.PROTECT)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["store", "remote_code"], name="shipping_mapping_unique_code")
+        ]
+
+
+class PaymentMapping(models.Model):
+    """Platform code of a way of payment -> *forma de recebimento*, per store."""
+
+    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="payment_mappings")
+    remote_code = models.CharField(max_length=60)
+    payment_method = models.ForeignKey(PaymentMethod, on_delete=models.PROTECT)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["store", "remote_code"], name="payment_mapping_unique_code")
         ]

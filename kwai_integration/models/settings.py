@@ -2,20 +2,86 @@
 
 from __future__ import annotations
 
+from django.core.validators import MaxValueValidator
 from django.db import models
+from django.db.models import Q
 
-from erp.accounts.models import Store
+from erp.accounts.models import Store, User
+from kwai_integration.client.codes import Role
+
+# *Importar pedidos dos últimos*: none, or that many days (days of `KwaiSettings.history_days`).
+HISTORY_DAYS = (0, 7, 30, 90)
+
+
+class StageKey(models.TextChoices):
+    """Steps of the wizard in their order; after activation they are the tabs of the store."""
+
+    CONNECTION = "connection", "Conexão"
+    PRODUCTS = "products", "Produtos"
+    ORDERS = "orders", "Pedidos"
+    MAPPINGS = "mappings", "Mapeamentos"
+    REVIEW = "review", "Revisão e ativação"
+
+
+def every_role() -> list[str]:
+    return [role.value for role in Role]
 
 
 class KwaiSettings(models.Model):
     store = models.OneToOneField(
         Store, on_delete=models.CASCADE, primary_key=True, related_name="kwai_settings"
     )
+    # Read by setup.wizard: where *continuar depois* left off, on whatever computer.
+    setup_stage = models.CharField(max_length=12, choices=StageKey.choices, default=StageKey.CONNECTION)
+    # Read by setup.stores when the first import begins: where the watermark starts.
+    history_days = models.PositiveSmallIntegerField(
+        "pedidos anteriores à ativação", default=30, validators=[MaxValueValidator(90)]
+    )
+    # Read by inbound.gate: roles of the remote situation in which a new order is received (a list of
+    # `Role` values). An order received once follows the platform whatever stands here.
+    import_roles = models.JSONField("situações importadas", default=every_role)
     # Read by inbound.poll and inbound.plan: receive right after staging, without a click.
     auto_receive = models.BooleanField("sincronização automática dos pedidos", default=False)
     # Read by inbound.receive when the platform's situation lies behind ours.
     allow_backwards = models.BooleanField("permite retroceder situação dos pedidos", default=False)
+    # Read by inbound.orders: how names of buyers and recipients are written.
+    format_names = models.BooleanField("formatar nome dos contatos no recebimento dos pedidos", default=False)
+    # Read by inbound.orders: without it an order counts without the freight, which the platform keeps.
+    import_freight = models.BooleanField("importar valor do frete nos pedidos", default=True)
     # Read by outbound.channel on the facts of the same name.
     auto_send_invoice = models.BooleanField("enviar dados da NF-e ao autorizar", default=False)
     auto_send_tracking = models.BooleanField("enviar rastreamento ao concluir", default=False)
     auto_confirm_delivery = models.BooleanField("marcar como entregue no Kwai", default=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(history_days__in=HISTORY_DAYS), name="kwai_settings_known_history"
+            ),
+            models.CheckConstraint(
+                condition=Q(setup_stage__in=StageKey.values), name="kwai_settings_known_stage"
+            ),
+        ]
+
+
+class SetupStage(models.Model):
+    """What somebody did in one step of one store: how often it was saved, by whom, and what was left
+    unfinished. `version` is what tells two people at the same step apart."""
+
+    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="setup_stages")
+    stage = models.CharField(max_length=12, choices=StageKey.choices)
+    version = models.PositiveIntegerField(default=0)
+    saved_at = models.DateTimeField(null=True)
+    saved_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True)
+    # The typed fields (name to list of texts) of somebody who left before they were valid; no secrets.
+    draft = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["store", "stage"], name="setup_stage_unique"),
+            models.CheckConstraint(condition=Q(stage__in=StageKey.values), name="setup_stage_known"),
+            models.CheckConstraint(
+                condition=Q(version=0) | (Q(saved_at__isnull=False) & Q(saved_by__isnull=False)),
+                name="setup_stage_saved_by_somebody",
+            ),
+        ]

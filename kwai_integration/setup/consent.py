@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -43,8 +45,10 @@ def consent_start(*, store: Store, user: User, session_key: str) -> str:
     return gateway.consent_url(gateway.client_config(), status=status, redirect_url=callback_url())
 
 
-def consent_finish(*, status: str, code: str, user: User, session_key: str) -> Store:
-    """Exchange the code that came back and bind the seller account to the store.
+def consent_finish(*, status: str, code: str, user: User, session_key: str) -> ConsentRequest:
+    """Exchange the code that came back. The account the store already belongs to is connected at once; one
+    that is new to it waits in the answered request for `consent_confirm`, so that the operator sees shop and
+    number before anything is bound.
 
     Raises ConsentRefused for a replayed, foreign or expired `status`, a refused consent, a failed
     exchange, and a seller account that another store already uses.
@@ -61,7 +65,55 @@ def consent_finish(*, status: str, code: str, user: User, session_key: str) -> S
         raise ConsentRefused(
             f"O Kwai não concluiu a conexão. {error} Use conectar com Kwai para tentar de novo."
         ) from None
-    return _account_bind(store_id=request.store_id, pair=pair, user=user)
+    account = KwaiAccount.objects.get(pk=request.store_id)
+    _merchant_check(account, pair, user)
+    if account.merchant_id:
+        _account_bind(store_id=request.store_id, pair=pair, user=user)
+    else:
+        _offer_keep(request, pair)
+    return request
+
+
+def consent_offer(*, store: Store, user: User) -> ConsentRequest | None:
+    """The account that waits for this user's *usar esta conta*, or None."""
+    offers = ConsentRequest.objects.filter(store=store, user=user, expires_at__gt=timezone.now())
+    return offers.exclude(offer_stored="").order_by("-pk").first()
+
+
+def consent_confirm(*, store: Store, user: User) -> Store:
+    """*Usar esta conta*: bind the account that waits.
+
+    Raises ConsentRefused when none waits any more, or another store took the account meanwhile.
+    """
+    offer = consent_offer(store=store, user=user)
+    if offer is None:
+        if KwaiAccount.objects.filter(pk=store.pk, health=ConnectionHealth.OK).exists():
+            return store
+        raise ConsentRefused("A autorização expirou sem confirmação. Use conectar com Kwai de novo.")
+    bound = _account_bind(store_id=store.pk, pair=_pair_read(offer.offer), user=user)
+    offers_drop(store=store)
+    return bound
+
+
+def offers_drop(*, store: Store) -> None:
+    """*Escolher outra conta*: forget what waits for a confirmation."""
+    ConsentRequest.objects.filter(store=store).exclude(offer_stored="").update(offer_stored="")
+
+
+def _offer_keep(request: ConsentRequest, pair: TokenPair) -> None:
+    request.merchant_id, request.shop_name = pair.merchant_id, pair.shop_name
+    request.offer = json.dumps(asdict(pair), default=datetime.isoformat)
+    request.expires_at = timezone.now() + timedelta(minutes=REQUEST_MINUTES)
+    request.save(update_fields=["merchant_id", "shop_name", "offer_stored", "expires_at"])
+
+
+def _pair_read(text: str) -> TokenPair:
+    stored = json.loads(text)
+    ends = {
+        name: datetime.fromisoformat(stored[name]) if stored[name] else None
+        for name in ("access_expires_at", "refresh_expires_at")
+    }
+    return TokenPair(**{**stored, **ends, "scopes": tuple(stored["scopes"])})
 
 
 def callback_url() -> str:

@@ -19,7 +19,14 @@ from erp.outbox.statuses import JobState
 from erp.web.requests import user_of
 from kwai_integration.forms import InstallForm, SettingsForm
 from kwai_integration.models import ConnectionHealth, SyncCursor
-from kwai_integration.setup.consent import ConsentRefused, consent_finish, consent_start
+from kwai_integration.setup.consent import (
+    ConsentRefused,
+    consent_confirm,
+    consent_finish,
+    consent_offer,
+    consent_start,
+    offers_drop,
+)
 from kwai_integration.setup.stores import (
     StoreRefused,
     store_activate,
@@ -97,7 +104,8 @@ def store_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def store_connection(request: HttpRequest, pk: int) -> HttpResponse:
     """The connection card alone: the waiting tab asks for it until the account is connected."""
     store = get_object_or_404(kwai_stores(request), pk=pk)
-    response = render(request, "kwai/connection.html", {"store": store, **_labels(store)})
+    offer = consent_offer(store=store, user=user_of(request))
+    response = render(request, "kwai/connection.html", {"store": store, "offer": offer, **_labels(store)})
     if store.kwai_account.is_connected:
         response["HX-Refresh"] = "true"
     return response
@@ -121,16 +129,41 @@ def store_connect(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def oauth_callback(request: HttpRequest) -> HttpResponse:
     """Kwai sends the browser back here with `code` and `status` (contract section 2)."""
+    user = user_of(request)
     try:
-        store = consent_finish(
+        asked = consent_finish(
             status=request.GET.get("status", ""),
             code=request.GET.get("code", ""),
-            user=user_of(request),
+            user=user,
             session_key=request.session.session_key or "",
         )
     except ConsentRefused as error:
         return render(request, "kwai/callback.html", {"problem": str(error)}, status=409)
-    return render(request, "kwai/callback.html", {"store": store})
+    offer = consent_offer(store=asked.store, user=user)
+    store = get_object_or_404(kwai_stores(request), pk=asked.store_id)
+    return render(request, "kwai/callback.html", {"store": store, "offer": offer})
+
+
+@require_POST
+def store_account(request: HttpRequest, pk: int) -> HttpResponse:
+    """*usar esta conta* or *escolher outra conta*, asked for in the tab of the consent or in the first."""
+    store = get_object_or_404(kwai_stores(request), pk=pk)
+    in_consent_tab = "callback" in request.POST
+    if request.POST.get("do") != "use":
+        offers_drop(store=store)
+        messages.info(request, "Nenhuma conta foi ligada. Use conectar com Kwai e entre com a conta certa.")
+        return redirect("kwai:store", pk=pk)
+    try:
+        consent_confirm(store=store, user=user_of(request))
+    except ConsentRefused as error:
+        if in_consent_tab:
+            return render(request, "kwai/callback.html", {"problem": str(error)}, status=409)
+        messages.error(request, str(error))
+        return redirect("kwai:store", pk=pk)
+    if in_consent_tab:
+        store = get_object_or_404(kwai_stores(request), pk=pk)
+        return render(request, "kwai/callback.html", {"store": store})
+    return redirect("kwai:store", pk=pk)
 
 
 @require_POST

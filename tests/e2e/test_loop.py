@@ -138,6 +138,8 @@ def connect(operator: Operator, context: BrowserContext) -> None:
     consent.get_by_role("radio", name="Loja Aurora").check()
     expect(consent.get_by_role("heading", name="Termos da autorização")).to_be_visible()
     consent.get_by_role("button", name="autorizar").click()
+    expect(consent.get_by_text(MERCHANT)).to_be_visible()
+    consent.get_by_role("button", name="usar esta conta").click()
     expect(consent.get_by_role("heading", name="Conexão feita")).to_be_visible()
     consent.close()
     operator.click("ativar")

@@ -16,7 +16,14 @@ from django.utils import timezone
 from erp.accounts.models import AuditEntry, Company, Role, Store, User
 from erp.encryption import UnreadableSecret
 from kwai_integration.models import ConnectionHealth, ConsentRequest, KwaiAccount
-from kwai_integration.setup.consent import ConsentRefused, consent_finish, consent_start
+from kwai_integration.setup.consent import (
+    ConsentRefused,
+    consent_confirm,
+    consent_finish,
+    consent_offer,
+    consent_start,
+    offers_drop,
+)
 from kwai_integration.setup.stores import store_install
 from kwai_sandbox.server import RunningSandbox, running
 
@@ -53,8 +60,14 @@ def granted(sandbox: RunningSandbox, merchant_id: str = MERCHANT) -> str:
 
 
 def connect(sandbox: RunningSandbox, store: Store, user: User, merchant_id: str = MERCHANT) -> Store:
+    """The whole way: consent, return, *usar esta conta*."""
+    offer(sandbox, store, user, merchant_id)
+    return consent_confirm(store=store, user=user)
+
+
+def offer(sandbox: RunningSandbox, store: Store, user: User, merchant_id: str = MERCHANT) -> None:
     status = asked(store, user)
-    return consent_finish(status=status, code=granted(sandbox, merchant_id), user=user, session_key=SESSION)
+    consent_finish(status=status, code=granted(sandbox, merchant_id), user=user, session_key=SESSION)
 
 
 def exchanges(sandbox: RunningSandbox) -> int:
@@ -68,6 +81,51 @@ def test_the_account_is_bound_to_the_store(sandbox: RunningSandbox, installed: S
     assert (account.merchant_id, account.shop_name, account.health) == (MERCHANT, "Loja Um", "ok")
     assert account.connected_at is not None
     assert AuditEntry.objects.filter(action="kwai.connected", actor=admin).count() == 1
+
+
+def test_a_new_account_is_bound_only_by_the_operators_yes(
+    sandbox: RunningSandbox, installed: Store, admin: User, make_user: Callable[..., User]
+) -> None:
+    offer(sandbox, installed, admin)
+    account = KwaiAccount.objects.get()
+    assert (account.merchant_id, account.health) == ("", ConnectionHealth.DISCONNECTED)
+    waiting = consent_offer(store=installed, user=admin)
+    assert waiting is not None
+    assert (waiting.shop_name, waiting.merchant_id) == ("Loja Um", MERCHANT)
+    other = make_user("admin", username="outra")
+    assert consent_offer(store=installed, user=other) is None
+    with pytest.raises(ConsentRefused, match="sem confirmação"):
+        consent_confirm(store=installed, user=other)
+    consent_confirm(store=installed, user=admin)
+    assert KwaiAccount.objects.get().is_connected
+    assert consent_offer(store=installed, user=admin) is None
+    assert ConsentRequest.objects.get().offer_stored == ""
+    # A second click, or the same button in the other tab.
+    assert consent_confirm(store=installed, user=admin) == installed
+
+
+def test_a_refused_or_forgotten_offer_binds_nothing(
+    sandbox: RunningSandbox, installed: Store, admin: User
+) -> None:
+    offer(sandbox, installed, admin)
+    offers_drop(store=installed)
+    with pytest.raises(ConsentRefused, match="sem confirmação"):
+        consent_confirm(store=installed, user=admin)
+    offer(sandbox, installed, admin, OTHER_MERCHANT)
+    ConsentRequest.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    with pytest.raises(ConsentRefused, match="sem confirmação"):
+        consent_confirm(store=installed, user=admin)
+    assert KwaiAccount.objects.get().merchant_id == ""
+
+
+def test_an_account_taken_while_it_waited_is_refused(
+    sandbox: RunningSandbox, installed: Store, admin: User, company: Company
+) -> None:
+    second = store_install(company=company, name="Kwai Dois", user=admin)
+    offer(sandbox, installed, admin)
+    connect(sandbox, second, admin)
+    with pytest.raises(ConsentRefused, match="já está conectada em Kwai Dois"):
+        consent_confirm(store=installed, user=admin)
 
 
 def test_a_return_counts_once(sandbox: RunningSandbox, installed: Store, admin: User) -> None:
@@ -164,9 +222,11 @@ def test_tokens_are_nowhere_in_clear(
     caplog.set_level(logging.DEBUG)
     status = asked(installed, admin)
     consent_finish(status=status, code=granted(sandbox), user=admin, session_key=SESSION)
+    waiting = [str(row) for row in ConsentRequest.objects.values_list()]
+    consent_confirm(store=installed, user=admin)
     account = KwaiAccount.objects.get()
     secrets = (account.access_token, account.refresh_token, status)
-    stored = []
+    stored = waiting
     with connection.cursor() as cursor:
         for model in (KwaiAccount, ConsentRequest, AuditEntry):
             cursor.execute(f"SELECT * FROM {model._meta.db_table}")
@@ -205,4 +265,9 @@ def test_the_callback_page_says_what_happened(
     assert "outra sessão" in foreign.content.decode()
     done = client.get("/kwai/oauth/callback/", {"code": granted(sandbox), "status": status})
     assert done.status_code == 200
+    assert "usar esta conta" in done.text
+    assert MERCHANT in done.text
+    assert not KwaiAccount.objects.get().is_connected
+    used = client.post(f"/integracoes/{installed.pk}/conta/", {"do": "use", "callback": "1"})
+    assert "Conexão feita" in used.text
     assert KwaiAccount.objects.get().is_connected
