@@ -34,7 +34,6 @@ class KwaiOrderList(ListPage[KwaiOrder]):
     columns = (
         Column("Pedido no Kwai", css="d-none d-md-table-cell"),
         Column("Loja", css="d-none d-xxl-table-cell"),
-        Column("Data", css="d-none d-md-table-cell"),
         Column("Enviar até", css="d-none d-lg-table-cell"),
         Column("Comprador e itens"),
         Column("Situação no Kwai", css="d-none d-md-table-cell"),
