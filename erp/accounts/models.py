@@ -138,6 +138,15 @@ class StoreLifecycle(models.TextChoices):
         return {"draft": "yellow", "active": "green", "inactive": "secondary"}[self.value]
 
 
+class StockExit(models.TextChoices):
+    """When the goods of an order leave the balance: the situation of the order that takes them out. The
+    values are those of `erp.sales.statuses.OrderStatus`."""
+
+    INVOICED = "invoiced", "Ao autorizar a nota fiscal"
+    READY_TO_SHIP = "ready_to_ship", "Ao concluir a expedição"
+    SHIPPED = "shipped", "Ao marcar o pedido como enviado"
+
+
 class StoreQuerySet(models.QuerySet["Store"]):
     def active(self) -> StoreQuerySet:
         return self.filter(lifecycle=StoreLifecycle.ACTIVE)
@@ -157,6 +166,13 @@ class Store(models.Model):
     name = models.CharField("nome da integração", max_length=80)
     channel = models.CharField(max_length=20, blank=True)
     lifecycle = models.CharField(max_length=10, choices=StoreLifecycle.choices, default=StoreLifecycle.DRAFT)
+    # Read by erp.sales.stock; the warehouse comes from the reservation.
+    stock_exit_at = models.CharField(
+        "lançamento de estoque para saídas",
+        max_length=15,
+        choices=StockExit.choices,
+        default=StockExit.INVOICED,
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     activated_at = models.DateTimeField(null=True)
 
@@ -167,6 +183,9 @@ class Store(models.Model):
             models.UniqueConstraint(fields=["company", "name"], name="store_unique_name"),
             models.CheckConstraint(
                 condition=Q(lifecycle__in=StoreLifecycle.values), name="store_known_lifecycle"
+            ),
+            models.CheckConstraint(
+                condition=Q(stock_exit_at__in=StockExit.values), name="store_known_stock_exit"
             ),
         ]
 

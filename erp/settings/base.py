@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "erp.web",
     "erp.outbox",
     "erp.catalog",
+    "erp.stock",
     "erp.sales",
     "invoices",
     "expedition",

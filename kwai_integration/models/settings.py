@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from erp.accounts.models import Store, User
+from erp.stock.models import Warehouse
 from kwai_integration.client.codes import Role
 
 # *Importar pedidos dos últimos*: none, or that many days (days of `KwaiSettings.history_days`).
@@ -48,6 +49,15 @@ class KwaiSettings(models.Model):
     format_names = models.BooleanField("formatar nome dos contatos no recebimento dos pedidos", default=False)
     # Read by inbound.orders: without it an order counts without the freight, which the platform keeps.
     import_freight = models.BooleanField("importar valor do frete nos pedidos", default=True)
+    # Read by inbound.orders: where the orders of this store reserve. Empty: the company's default.
+    warehouse = models.ForeignKey(
+        Warehouse,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="depósito a ser considerado na integração",
+    )
     # Read by outbound.channel on the facts of the same name.
     auto_send_invoice = models.BooleanField("enviar dados da NF-e ao autorizar", default=False)
     auto_send_tracking = models.BooleanField("enviar rastreamento ao concluir", default=False)

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+
+
+class StockConfig(AppConfig):
+    name = "erp.stock"
+    label = "stock"
+    verbose_name = "Estoque"
+
+    def ready(self) -> None:
+        from erp.accounts.services import company_defaults_register
+        from erp.stock.services import warehouse_default_create
+
+        company_defaults_register(warehouse_default_create)
