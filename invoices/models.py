@@ -90,6 +90,8 @@ class Invoice(models.Model):
     order = models.ForeignKey(
         Order, on_delete=models.PROTECT, null=True, related_name="invoices", verbose_name="pedido"
     )
+    # While PENDING: the order it will be linked to once somebody goes on despite the warnings.
+    wanted_order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, related_name="+")
     # 44 characters, not digits: letters are legal since 2026.
     access_key = models.CharField("chave de acesso", max_length=44)
     number = models.PositiveIntegerField("número")
@@ -154,6 +156,13 @@ class Invoice(models.Model):
                 condition=Q(replaced_by__isnull=True) | Q(order__isnull=True),
                 name="invoice_replaced_has_no_order",
             ),
+            models.CheckConstraint(
+                condition=~Q(status="pending") | Q(order__isnull=True), name="invoice_pending_is_not_linked"
+            ),
+            models.CheckConstraint(
+                condition=Q(wanted_order__isnull=True) | Q(status="pending", store__isnull=False),
+                name="invoice_wanted_while_pending",
+            ),
         ]
         indexes = [
             models.Index(fields=["company", "status", "-issued_at", "-id"], name="invoice_list"),
@@ -207,3 +216,142 @@ class InvoiceDocument(AppendOnlyModel):
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise DocumentDamaged(f"document of invoice {self.invoice_id} is damaged")
         return content
+
+
+class WarningConsent(AppendOnlyModel):
+    """*Seguir mesmo assim*: who went on despite which warning of the gate, and when.
+
+    A warning about the note beside an order counts for that order only; one about the file has no order.
+    """
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="consents")
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, related_name="+")
+    code = models.CharField(max_length=20)
+    text = models.CharField(max_length=1000)
+    actor = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice", "code"],
+                condition=Q(order__isnull=True),
+                name="consent_once_per_file_warning",
+            ),
+            models.UniqueConstraint(
+                fields=["invoice", "order", "code"],
+                condition=Q(order__isnull=False),
+                name="consent_once_per_order_warning",
+            ),
+        ]
+
+
+class InvoiceEventKind(models.TextChoices):
+    """`tpEvento` of the events that are kept."""
+
+    CANCELLATION = "110111", "Cancelamento"
+    CORRECTION = "110110", "Carta de correção"
+
+
+class InvoiceEvent(AppendOnlyModel):
+    """A cancellation or correction letter registered by SEFAZ, with its original file.
+
+    It belongs to an access key, not to a row of `Invoice`: it may be here before the note. `text` is the
+    justification or the correction as written by the issuer.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoice_events")
+    access_key = models.CharField("chave de acesso", max_length=44)
+    kind = models.CharField("evento", max_length=6, choices=InvoiceEventKind.choices)
+    sequence = models.PositiveSmallIntegerField("sequência")
+    environment = models.CharField(max_length=12, choices=FiscalEnvironment.choices)
+    registered_at = models.DateTimeField("registro na SEFAZ")
+    protocol = models.CharField("protocolo", max_length=17, blank=True)
+    text = models.CharField(max_length=1000, blank=True)
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    file_name = models.CharField(max_length=255, blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["registered_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "access_key", "kind", "sequence"], name="invoiceevent_once"
+            ),
+            models.CheckConstraint(
+                condition=Exact(Length("access_key"), 44), name="invoiceevent_access_key_length"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=InvoiceEventKind.values), name="invoiceevent_known_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(environment__in=FiscalEnvironment.values), name="invoiceevent_known_environment"
+            ),
+            models.CheckConstraint(condition=Exact(Length("sha256"), 64), name="invoiceevent_has_digest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} nº {self.sequence}"
+
+
+class RefusedFileQuerySet(models.QuerySet["RefusedFile"]):
+    def visible_to(self, user: User) -> RefusedFileQuerySet:
+        """Files sent for orders of the user's stores, and those of the company sent for no order."""
+        if user.company_id is None:
+            return self.none()
+        own = self.filter(company_id=user.company_id)
+        return own.filter(Q(store__isnull=True) | Q(store__in=Store.objects.visible_to(user)))
+
+
+class RefusedFile(models.Model):
+    """A file the gate refused, with the reasons: what the tab *rejeitadas* shows.
+
+    Equal bytes are one row; `times` counts how often they were sent. Only so many are kept per company, the
+    newest, so that nobody can fill the disk; a file that is accepted later leaves. `content` is NULL for a
+    file larger than any note can be. `reasons` is a list of `{"code", "label", "text"}` in the order of the
+    gate's rules. `access_key`, `number` and `series` are what the file claims, when it could be read.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="refused_files")
+    store = models.ForeignKey(Store, on_delete=models.PROTECT, null=True, related_name="+")
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, related_name="refused_files")
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveIntegerField()
+    content = models.BinaryField(null=True)
+    file_name = models.CharField("arquivo", max_length=255)
+    access_key = models.CharField("chave de acesso", max_length=44, blank=True)
+    number = models.PositiveIntegerField("número", null=True)
+    series = models.PositiveSmallIntegerField("série", null=True)
+    reasons = models.JSONField(default=list)
+    times = models.PositiveIntegerField(default=1)
+    sent_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_sent_at = models.DateTimeField("enviado em")
+
+    objects = RefusedFileQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-last_sent_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["company", "sha256"], name="refusedfile_once_per_company"),
+            models.CheckConstraint(condition=Exact(Length("sha256"), 64), name="refusedfile_has_digest"),
+            models.CheckConstraint(
+                condition=Q(content__isnull=True) | Q(Exact(Length("content"), F("size"))),
+                name="refusedfile_size_is_true",
+            ),
+            models.CheckConstraint(condition=Q(times__gte=1), name="refusedfile_was_sent"),
+            models.CheckConstraint(
+                condition=Q(order__isnull=True) | Q(store__isnull=False), name="refusedfile_order_has_store"
+            ),
+        ]
+        indexes = [models.Index(fields=["company", "-last_sent_at", "-id"], name="refusedfile_list")]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def texts(self) -> list[str]:
+        """The reasons, each saying what to do next."""
+        return [str(reason["text"]) for reason in self.reasons]

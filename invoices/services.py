@@ -24,9 +24,10 @@ from invoices.intake.gate import judge, match
 from invoices.intake.order_rules import OrderFacts
 from invoices.intake.parser import parse
 from invoices.intake.reading import NfeReading, read
-from invoices.intake.rules import Severity, messages
+from invoices.intake.rules import Check, Severity, messages, refuse
 from invoices.matching import Match, order_find
 from invoices.models import DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
+from invoices.refusals import refused_file_forget, refused_file_keep
 
 RowT = TypeVar("RowT", Carrier, ShippingMethod)
 FOREIGN_ORDER = "O pedido escolhido não é desta empresa. Escolha outro pedido."
@@ -78,8 +79,17 @@ class _Upload:
     ) -> ImportResult:
         return ImportResult(self.name, outcome, tuple(filter(None, texts)), invoice, order)
 
-    def refused(self, *texts: str) -> ImportResult:
-        return self.result(ImportOutcome.REFUSED, *texts)
+    def refused(self, *checks: Check) -> ImportResult:
+        """Keep the file with its reasons for the tab *rejeitadas*."""
+        refused_file_keep(
+            company=self.company,
+            order=self.order,
+            name=self.name,
+            content=self.content,
+            checks=checks,
+            user=self.user,
+        )
+        return self.result(ImportOutcome.REFUSED, *messages(checks, Severity.REFUSE))
 
 
 def invoices_import(
@@ -88,7 +98,8 @@ def invoices_import(
     """Judge and store uploaded files; one result per file, in their order.
 
     `order` links every accepted note to that order; without it the order is looked for in the note. A note
-    without an order is stored all the same: it is a fiscal document. Nothing of a refused file is stored.
+    without an order is stored all the same: it is a fiscal document. A refused file is kept with its reasons
+    (`RefusedFile`).
     """
     facts = company_facts(company)
     return [
@@ -113,7 +124,8 @@ def invoice_link(*, invoice_id: int, order_id: int, user: User | None) -> tuple[
         reading = invoice_reading(invoice)
     except DocumentDamaged:
         raise InvoiceRefused(DAMAGED) from None
-    refusals, warnings = _judged_with(reading, order)
+    checks = _judged_with(reading, order)
+    refusals, warnings = messages(checks, Severity.REFUSE), messages(checks, Severity.WARN)
     problem = _order_problem(order)
     if problem or refusals:
         raise InvoiceRefused(" ".join(filter(None, (problem, *refusals))))
@@ -192,13 +204,13 @@ def invoice_reading(invoice: Invoice) -> NfeReading:
 def _import(upload: _Upload, facts: CompanyFacts) -> ImportResult:
     verdict = judge(upload.content, company=facts)
     if not verdict.accepted or verdict.reading is None:
-        return upload.refused(*verdict.refusals)
+        return upload.refused(*verdict.checks)
     if upload.order is not None and upload.order.company_id != upload.company.pk:
-        return upload.refused(FOREIGN_ORDER)
+        return upload.result(ImportOutcome.REFUSED, FOREIGN_ORDER)
     try:
         return _store(upload, verdict.reading)
     except InvoiceRefused as refused:
-        return upload.refused(str(refused))
+        return upload.refused(_order_check(str(refused)))
     except IntegrityError:
         # Somebody stored the same key, or a note for the same order, between our look and our write:
         # looking again finds it and answers what is true now.
@@ -217,11 +229,13 @@ def _store(upload: _Upload, reading: NfeReading) -> ImportResult:
         invoice = known or _create(upload, reading)
         outcome = ImportOutcome.ALREADY if known else ImportOutcome.IMPORTED
         return upload.result(outcome, wanted.text, invoice=invoice)
-    refusals, warnings = _judged_with(reading, wanted.order)
-    if wanted.text or refusals:
-        return upload.refused(*filter(None, (wanted.text, *refusals)))
+    checks = _judged_with(reading, wanted.order)
+    if wanted.text or messages(checks, Severity.REFUSE):
+        known_only_here = [_order_check(wanted.text)] if wanted.text else []
+        return upload.refused(*known_only_here, *checks)
     invoice = known or _create(upload, reading)
     _link(invoice, wanted.order, upload.user)
+    warnings = messages(checks, Severity.WARN)
     return upload.result(ImportOutcome.LINKED, *warnings, invoice=invoice, order=wanted.order)
 
 
@@ -236,7 +250,7 @@ def _known_problem(known: Invoice, upload: _Upload) -> str:
 
 def _answer_known(known: Invoice, problem: str, upload: _Upload) -> ImportResult:
     if problem:
-        return upload.refused(problem)
+        return upload.refused(_order_check(problem))
     if upload.user is not None and not Invoice.objects.visible_to(upload.user).filter(pk=known.pk).exists():
         return upload.result(ImportOutcome.ALREADY, OUT_OF_REACH)
     return upload.result(ImportOutcome.ALREADY, invoice=known, order=known.order)
@@ -266,11 +280,15 @@ def _order_problem(order: Order) -> str:
     return ""
 
 
-def _judged_with(reading: NfeReading, order: Order) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Refusals and warnings of the note beside `order`."""
+def _judged_with(reading: NfeReading, order: Order) -> tuple[Check, ...]:
+    """The checks of the note beside `order`."""
     tax_id = Buyer.objects.filter(order=order).values_list("tax_id", flat=True).first()
-    checks = match(reading, order=OrderFacts(_label(order), tax_id or "", order.total))
-    return messages(checks, Severity.REFUSE), messages(checks, Severity.WARN)
+    return match(reading, order=OrderFacts(_label(order), tax_id or "", order.total))
+
+
+def _order_check(text: str) -> Check:
+    """A refusal that only the database knows of, as one more check of the gate."""
+    return Check("order", "Nota e pedido livres", refuse(text))
 
 
 def _create(upload: _Upload, reading: NfeReading) -> Invoice:
@@ -299,6 +317,7 @@ def _create(upload: _Upload, reading: NfeReading) -> Invoice:
         size=len(upload.content),
         file_name=upload.name,
     )
+    refused_file_forget(company=upload.company, content=upload.content)
     return invoice
 
 

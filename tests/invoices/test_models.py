@@ -12,7 +12,15 @@ from django.db.models import ProtectedError
 
 from erp.accounts.models import AppendOnlyError, Company, Role, Store, User
 from erp.sales.models import Order
-from invoices.models import DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
+from invoices.models import (
+    DocumentDamaged,
+    Invoice,
+    InvoiceDocument,
+    InvoiceEvent,
+    InvoiceStatus,
+    RefusedFile,
+    WarningConsent,
+)
 from invoices.services import invoices_import
 from tests.invoices.factory import access_key, nfe_xml
 
@@ -74,6 +82,66 @@ def test_one_note_in_force_per_order(
 )
 def test_rules_of_one_row(make_invoice: Callable[..., Invoice], name: str, fields: dict[str, object]) -> None:
     violates(name, make_invoice, **fields)
+
+
+def test_a_pending_note_wants_an_order_and_is_not_linked(
+    make_invoice: Callable[..., Invoice], make_order: Callable[..., Order], store: Store
+) -> None:
+    order = make_order()
+    violates("invoice_pending_is_not_linked", make_invoice, status="pending", order=order, store=store)
+    violates("invoice_wanted_while_pending", make_invoice, wanted_order=order, store=store)
+    violates("invoice_wanted_while_pending", make_invoice, status="pending", wanted_order=order)
+
+
+def test_a_consent_is_given_once(
+    make_invoice: Callable[..., Invoice], make_order: Callable[..., Order], admin: User
+) -> None:
+    consent = {"invoice": make_invoice(), "code": "total", "text": "…", "actor": admin}
+    make = WarningConsent.objects.create
+    make(**consent)
+    violates("consent_once_per_file_warning", make, **consent)
+    order = make_order()
+    make(**consent, order=order)
+    violates("consent_once_per_order_warning", make, **consent, order=order)
+
+
+def test_an_event_is_kept_once(company: Company) -> None:
+    make = InvoiceEvent.objects.create
+    values = {
+        "company": company,
+        "access_key": access_key(),
+        "kind": "110111",
+        "sequence": 1,
+        "environment": "homologation",
+        "registered_at": NOW,
+        "content": b"<x/>",
+        "sha256": "0" * 64,
+    }
+    make(**values)
+    violates("invoiceevent_once", make, **values)
+    violates("invoiceevent_access_key_length", make, **values | {"access_key": "35"})
+    violates("invoiceevent_known_kind", make, **values | {"kind": "210200"})
+    violates("invoiceevent_known_environment", make, **values | {"environment": "test", "sequence": 2})
+    violates("invoiceevent_has_digest", make, **values | {"sha256": "0", "sequence": 3})
+
+
+def test_a_refused_file_is_kept_once_and_true(company: Company, make_order: Callable[..., Order]) -> None:
+    make = RefusedFile.objects.create
+    values = {
+        "company": company,
+        "sha256": "0" * 64,
+        "size": 3,
+        "content": b"abc",
+        "file_name": "a.xml",
+        "last_sent_at": NOW,
+    }
+    make(**values)
+    violates("refusedfile_once_per_company", make, **values)
+    other = values | {"sha256": "1" * 64}
+    violates("refusedfile_has_digest", make, **values | {"sha256": "1"})
+    violates("refusedfile_size_is_true", make, **other | {"size": 4})
+    violates("refusedfile_was_sent", make, **other | {"times": 0})
+    violates("refusedfile_order_has_store", make, **other | {"order": make_order()})
 
 
 def test_a_linked_note_has_its_store(
