@@ -137,7 +137,7 @@ def postal_code_format(value: str) -> str:
 
 def state_code_parse(text: str) -> str:
     """The two letters of a UF, also from its name (`São Paulo`, `sao paulo`); `EX` stands for abroad."""
-    value = _plain(text)
+    value = plain(text)
     if value in STATES or value == "EX":
         return value
     if value not in _STATE_BY_NAME:
@@ -224,7 +224,7 @@ def _compact(text: str) -> str:
     return _PUNCTUATION.sub("", text)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Upper case without accents, single spaces."""
     decomposed = unicodedata.normalize("NFKD", text)
     letters = "".join(character for character in decomposed if not unicodedata.combining(character))
@@ -257,4 +257,4 @@ def _key_issuer(key: str) -> tuple[str, str]:
     return CNPJ, cnpj_parse(key[6:20])
 
 
-_STATE_BY_NAME: Mapping[str, str] = {_plain(name): code for code, (_, name) in STATES.items()}
+_STATE_BY_NAME: Mapping[str, str] = {plain(name): code for code, (_, name) in STATES.items()}

@@ -5,3 +5,10 @@ class AccountsConfig(AppConfig):
     name = "erp.accounts"
     label = "accounts"
     verbose_name = "Contas"
+
+    def ready(self) -> None:
+        from erp.web.registry import sidebar_register
+
+        sidebar_register(
+            section="configurações", label="Empresa", url_name="company", icon="building", order=10
+        )

@@ -1,21 +1,24 @@
-"""Forms of the first start."""
+"""Forms of the first start and of the company's data."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 
-from erp.accounts.models import Company, FiscalEnvironment, User
-from erp.documents import STATES, DocumentInvalid, cnpj_parse
+from erp.accounts.issuers import issuer_choices
+from erp.accounts.models import Branch, Company, FiscalEnvironment, User
+from erp.documents import STATES, cnpj_parse, postal_code_parse
+from erp.fiscal import ORIGINS, cfop_parse, icms_code_check, icms_codes, state_registration_parse
+from erp.web.forms import city_code_clean, code_choices, parsed
+
+STATE_CHOICES = [("", "Escolha"), *((code, f"{code} – {name}") for code, (_, name) in STATES.items())]
 
 
 class CompanySetupForm(forms.ModelForm[Company]):
-    state_code = forms.ChoiceField(
-        label="UF",
-        choices=[("", "Escolha"), *((code, f"{code} – {name}") for code, (_, name) in STATES.items())],
-    )
+    state_code = forms.ChoiceField(label="UF", choices=STATE_CHOICES)
     tax_id = forms.CharField(label="CNPJ", max_length=18, help_text="Com ou sem pontuação.")
     fiscal_environment = forms.ChoiceField(
         label="Ambiente das notas fiscais",
@@ -29,10 +32,130 @@ class CompanySetupForm(forms.ModelForm[Company]):
         fields = ("name", "trade_name", "tax_id", "state_code", "city", "fiscal_environment")
 
     def clean_tax_id(self) -> str:
-        try:
-            return cnpj_parse(self.cleaned_data["tax_id"])
-        except DocumentInvalid as error:
-            raise forms.ValidationError(str(error), code="invalid") from None
+        return parsed(cnpj_parse, self.cleaned_data["tax_id"])
+
+
+class CompanyDataForm(forms.ModelForm[Company]):
+    """What a nota fiscal says of its issuer. Everything but the name may stay empty until a note is made."""
+
+    state_code = forms.ChoiceField(label="UF", choices=STATE_CHOICES)
+    state_registration = forms.CharField(
+        label="Inscrição estadual (IE)", max_length=20, required=False, help_text="ISENTO se não houver."
+    )
+    postal_code = forms.CharField(label="CEP", max_length=10, required=False)
+    intermediary_tax_id = forms.CharField(
+        label="CNPJ do intermediador",
+        max_length=18,
+        required=False,
+        help_text="O CNPJ do marketplace (Kwai), que a nota cita nas vendas feitas por ele.",
+    )
+    invoice_issuer = forms.ChoiceField(label="Emissão das notas")
+    default_origin = forms.ChoiceField(label="Origem", required=False)
+    default_icms_code = forms.ChoiceField(
+        label="CST/CSOSN", required=False, help_text="CSOSN no Simples Nacional e no MEI, CST nos outros."
+    )
+
+    class Meta:
+        model = Company
+        fields = (
+            "name",
+            "trade_name",
+            "state_registration",
+            "tax_regime",
+            "fiscal_environment",
+            "postal_code",
+            "street",
+            "number",
+            "complement",
+            "district",
+            "city",
+            "state_code",
+            "city_code",
+            "invoice_issuer",
+            "invoice_series",
+            "intermediary_tax_id",
+            "default_origin",
+            "default_icms_code",
+            "default_cfop",
+            "default_cfop_interstate",
+        )
+        help_texts = {
+            "city_code": "Vazio, é buscado pela cidade; preencha se não for encontrado.",
+            "invoice_series": "De 0 a 889.",
+            "default_cfop": "5102 na revenda, 5101 na produção própria.",
+            "default_cfop_interstate": "A consumidor final: 6108 na revenda, 6107 na produção própria.",
+        }
+
+    def __init__(self, *args: Any, demo: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.demo = demo
+        choices = {
+            "invoice_issuer": issuer_choices(),
+            "default_origin": code_choices(ORIGINS, "Escolha"),
+            "default_icms_code": code_choices(icms_codes(""), "Escolha"),
+        }
+        for name, offered in choices.items():
+            cast(forms.ChoiceField, self.fields[name]).choices = offered
+        if self.instance.invoice_issuer not in dict(issuer_choices()):
+            self.initial["invoice_issuer"] = issuer_choices()[0][0]
+
+    def clean_fiscal_environment(self) -> str:
+        environment = str(self.cleaned_data["fiscal_environment"])
+        if self.demo and environment == FiscalEnvironment.PRODUCTION:
+            raise forms.ValidationError("Na demonstração a empresa fica em homologação.")
+        return environment
+
+    def clean_state_registration(self) -> str:
+        return _optional(state_registration_parse, self.cleaned_data["state_registration"])
+
+    def clean_postal_code(self) -> str:
+        return _optional(postal_code_parse, self.cleaned_data["postal_code"])
+
+    def clean_intermediary_tax_id(self) -> str:
+        return _optional(cnpj_parse, self.cleaned_data["intermediary_tax_id"])
+
+    def clean_city_code(self) -> str:
+        state_code = str(self.cleaned_data.get("state_code", ""))
+        return city_code_clean(str(self.cleaned_data["city_code"]), state_code)
+
+    def clean_invoice_series(self) -> int:
+        series = int(self.cleaned_data["invoice_series"])
+        if series >= 890:
+            raise forms.ValidationError("A série vai de 0 a 889: as outras são de notas avulsas.")
+        return series
+
+    def clean_default_icms_code(self) -> str:
+        code = str(self.cleaned_data["default_icms_code"])
+        regime = str(self.cleaned_data.get("tax_regime", ""))
+        return parsed(lambda typed: icms_code_check(typed, regime), code) if code else ""
+
+    def clean_default_cfop(self) -> str:
+        return _optional(lambda typed: cfop_parse(typed, "5"), self.cleaned_data["default_cfop"])
+
+    def clean_default_cfop_interstate(self) -> str:
+        return _optional(lambda typed: cfop_parse(typed, "6"), self.cleaned_data["default_cfop_interstate"])
+
+
+class BranchForm(forms.ModelForm[Branch]):
+    tax_id = forms.CharField(label="CNPJ", max_length=18)
+    state_code = forms.ChoiceField(label="UF", choices=STATE_CHOICES)
+
+    class Meta:
+        model = Branch
+        fields = ("name", "tax_id", "city", "state_code")
+
+    def clean_tax_id(self) -> str:
+        tax_id = parsed(cnpj_parse, self.cleaned_data["tax_id"])
+        if Company.objects.filter(tax_id=tax_id).exists():
+            raise forms.ValidationError("Este CNPJ já é de uma empresa cadastrada.")
+        return tax_id
+
+
+BranchFormSet = forms.inlineformset_factory(Company, Branch, form=BranchForm, extra=1, can_delete=False)
+
+
+def _optional(parse: Callable[[str], str], typed: str) -> str:
+    return parsed(parse, typed) if typed else ""
 
 
 class AdministratorForm(forms.ModelForm[User]):

@@ -48,7 +48,18 @@ class FiscalEnvironment(models.TextChoices):
     HOMOLOGATION = "homologation", "Homologação (sem valor fiscal)"
 
 
+class TaxRegime(models.TextChoices):
+    """`CRT` of the NF-e. The Simples Nacional and the MEI describe ICMS by CSOSN, the others by CST."""
+
+    SIMPLES = "1", "Simples Nacional"
+    SIMPLES_EXCESS = "2", "Simples Nacional acima do sublimite"
+    NORMAL = "3", "Regime normal"
+    MEI = "4", "MEI"
+
+
 class Company(models.Model):
+    """Who sells. What a nota fiscal needs beyond the name may be empty: only issuing one asks for it."""
+
     name = models.CharField("razão social", max_length=150)
     trade_name = models.CharField("nome fantasia", max_length=150, blank=True)
     tax_id = models.CharField("CNPJ", max_length=14, unique=True)
@@ -60,7 +71,37 @@ class Company(models.Model):
         choices=FiscalEnvironment.choices,
         default=FiscalEnvironment.PRODUCTION,
     )
+    state_registration = models.CharField("inscrição estadual (IE)", max_length=14, blank=True)
+    tax_regime = models.CharField(
+        "regime tributário (CRT)", max_length=1, choices=TaxRegime.choices, blank=True
+    )
+    postal_code = models.CharField("CEP", max_length=8, blank=True)
+    street = models.CharField("logradouro", max_length=60, blank=True)
+    number = models.CharField("número", max_length=60, blank=True)
+    complement = models.CharField("complemento", max_length=60, blank=True)
+    district = models.CharField("bairro", max_length=60, blank=True)
+    city_code = models.CharField("código IBGE do município", max_length=7, blank=True)
+
+    # Which adapter of `invoices.issuing` makes the notes; an unknown one means importing.
+    invoice_issuer = models.CharField("emissão das notas", max_length=20, default="imported")
+    invoice_series = models.PositiveSmallIntegerField("série das notas", default=1)
+    # Who stands between seller and buyer (`infIntermed`): the marketplace.
+    intermediary_tax_id = models.CharField("CNPJ do intermediador", max_length=14, blank=True)
+    # What an SKU without its own value takes.
+    default_origin = models.CharField("origem", max_length=1, blank=True)
+    default_icms_code = models.CharField("CST/CSOSN", max_length=3, blank=True)
+    default_cfop = models.CharField("CFOP dentro do estado", max_length=4, blank=True)
+    default_cfop_interstate = models.CharField("CFOP para outro estado", max_length=4, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(tax_regime__in=["", *TaxRegime.values]), name="company_known_tax_regime"
+            ),
+            # 890 and up belong to notes that SEFAZ or a person without a company signs.
+            models.CheckConstraint(condition=Q(invoice_series__lt=890), name="company_own_invoice_series"),
+        ]
 
     def __str__(self) -> str:
         return self.trade_name or self.name

@@ -30,6 +30,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "login": Permission.PUBLIC,
     "logout": Permission.PUBLIC,
     "setup": Permission.PUBLIC,
+    "company": Permission.MANAGE,
     "web:home": Permission.MEMBER,
     "web:search": Permission.VIEW,
     "catalog:products": Permission.VIEW,

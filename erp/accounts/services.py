@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import transaction
 
-from erp.accounts.models import AuditEntry, Company, User
+from erp.accounts.models import AuditEntry, Branch, Company, User
 
 _company_defaults: list[Callable[[Company], None]] = []
 
@@ -24,6 +24,26 @@ def company_create(**fields: Any) -> Company:
     for create in _company_defaults:
         create(company)
     return company
+
+
+@transaction.atomic
+def company_change(
+    *, company: Company, changed: Sequence[str], branches: Sequence[Branch], actor: User
+) -> None:
+    """Save the fields named by `changed`, and new or changed branches; the audit trail names the fields."""
+    company.save(update_fields=list(changed))
+    for branch in branches:
+        branch.company = company
+        branch.save()
+    if changed or branches:
+        audit_append(
+            company_id=company.pk,
+            actor=actor,
+            action="company.changed",
+            subject=str(company),
+            text="Dados da empresa alterados",
+            data={"fields": list(changed), "branches": [branch.tax_id for branch in branches]},
+        )
 
 
 def audit_append(

@@ -1,18 +1,24 @@
-"""The one-time page of the first start."""
+"""The one-time page of the first start, and *Empresa*."""
 
 from __future__ import annotations
 
+from typing import cast
+
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from erp.accounts.forms import AdministratorForm, CompanySetupForm
+from erp.accounts.forms import AdministratorForm, BranchFormSet, CompanyDataForm, CompanySetupForm
+from erp.accounts.models import Company, User
+from erp.accounts.services import company_change
 from erp.accounts.setup import SetupClosed, setup_finish, setup_is_open, token_is_valid
+from erp.documents import tax_id_format
 
 
 @login_not_required
@@ -50,3 +56,23 @@ def _finish(
 
 def _closed(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/setup_closed.html", {"open": setup_is_open()}, status=410)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def company(request: HttpRequest) -> HttpResponse:
+    """*Empresa*: what the notas fiscais say of their issuer, and its branches."""
+    user = cast(User, request.user)
+    own = get_object_or_404(Company, users=user)
+    form = CompanyDataForm(request.POST or None, instance=own, demo=settings.ERP_DEMO)
+    branches = BranchFormSet(request.POST or None, instance=own, prefix="branches")
+    if request.method == "POST" and form.is_valid() and branches.is_valid():
+        company_change(
+            company=own,
+            changed=form.changed_data,
+            branches=branches.save(commit=False),
+            actor=user,
+        )
+        messages.success(request, "Dados da empresa salvos.")
+        return redirect("company")
+    context = {"form": form, "branches": branches, "tax_id": tax_id_format(own.tax_id)}
+    return render(request, "accounts/company.html", context)

@@ -32,6 +32,15 @@ class Sku(models.Model):
     specification = models.CharField("variação", max_length=120, blank=True)
     gtin = models.CharField("GTIN/EAN", max_length=14, blank=True)
     price = models.BigIntegerField("preço", default=0)
+
+    # What an NF-e says of the item; empty ones take the company's, and only issuing a note asks for them.
+    unit = models.CharField("unidade", max_length=6, default="UN")
+    ncm = models.CharField("NCM", max_length=8, blank=True)
+    cest = models.CharField("CEST", max_length=7, blank=True)
+    origin = models.CharField("origem", max_length=1, blank=True)
+    icms_code = models.CharField("CST/CSOSN", max_length=3, blank=True)
+    cfop = models.CharField("CFOP dentro do estado", max_length=4, blank=True)
+    cfop_interstate = models.CharField("CFOP para outro estado", max_length=4, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.db import IntegrityError, transaction
 
@@ -23,13 +23,15 @@ class SkuCodeTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SkuDraft:
-    """One SKU as typed; `id` is empty for a new one, `price` is centavos."""
+    """One SKU as typed; `id` is empty for a new one, `price` is centavos. `fiscal` holds the fields of the
+    section *dados fiscais* that are to change, by name."""
 
     code: str
     price: int
     specification: str = ""
     gtin: str = ""
     id: int | None = None
+    fiscal: Mapping[str, str] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -71,6 +73,8 @@ def _sku_save(product: Product, draft: SkuDraft) -> Sku | None:
     before = sku.price if draft.id is not None else None
     sku.code, sku.price = draft.code, draft.price
     sku.specification, sku.gtin = draft.specification, draft.gtin
+    for name, value in draft.fiscal.items():
+        setattr(sku, name, value)
     try:
         with transaction.atomic():
             sku.save()

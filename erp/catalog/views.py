@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from erp.accounts.models import Company, User
-from erp.catalog.forms import ProductForm, SkuFormSet
+from erp.catalog.forms import FISCAL_FIELDS, ProductForm, SkuFormSet
 from erp.catalog.models import Product, Sku
 from erp.catalog.services import SkuCodeTaken, SkuDraft, product_save
 from erp.web.lists import Column, Empty, Link, ListPage, Tab
@@ -71,16 +71,25 @@ def product_edit(request: HttpRequest, pk: int) -> HttpResponse:
 def _product_form(request: HttpRequest, product: Product | None) -> HttpResponse:
     user = user_of(request)
     form = ProductForm(request.POST or None, instance=product)
-    skus = SkuFormSet(request.POST or None, instance=product or Product(), prefix="skus")
+    company = cast(Company, user.company)
+    skus = SkuFormSet(
+        request.POST or None,
+        instance=product or Product(),
+        prefix="skus",
+        form_kwargs={"company": company},
+    )
     if request.method == "POST" and form.is_valid() and skus.is_valid():
         try:
-            saved = _save(cast(Company, user.company), user, form, skus, product)
+            saved = _save(company, user, form, skus, product)
         except SkuCodeTaken as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, f"Produto {saved.name} salvo.")
             return redirect("catalog:products")
     context = {"form": form, "skus": skus, "title": product.name if product else "Incluir produto"}
+    context["fiscal_open"] = "fiscal" in request.GET or any(
+        name in row.errors for row in skus for name in FISCAL_FIELDS
+    )
     return render(request, "catalog/product_form.html", context)
 
 
@@ -92,6 +101,7 @@ def _save(company: Company, user: User, form: ProductForm, skus: Any, product: P
             specification=row.cleaned_data["specification"],
             gtin=row.cleaned_data["gtin"],
             price=row.cleaned_data["price"],
+            fiscal={name: row.cleaned_data[name] for name in FISCAL_FIELDS},
         )
         for row in skus.forms
         if row.cleaned_data

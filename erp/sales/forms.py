@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from django import forms
 
 from erp.accounts.models import Company
-from erp.documents import STATES, DocumentInvalid, cnpj_parse, postal_code_parse, tax_id_parse
+from erp.documents import STATES, cnpj_parse, postal_code_parse, tax_id_parse
 from erp.sales.models import (
     Buyer,
     Carrier,
@@ -17,16 +16,7 @@ from erp.sales.models import (
     PaymentMethod,
     ShippingMethod,
 )
-
-Parsed = TypeVar("Parsed")
-
-
-def _parsed(parse: Callable[[str], Parsed], typed: str) -> Parsed:
-    """What `erp.documents` makes of a typed number; its reason becomes the field's error."""
-    try:
-        return parse(typed)
-    except DocumentInvalid as error:
-        raise forms.ValidationError(str(error), code="invalid") from None
+from erp.web.forms import city_code_clean, parsed
 
 
 class CompanyForm(forms.ModelForm[Any]):
@@ -60,7 +50,7 @@ class CarrierForm(CompanyForm):
 
     def clean_tax_id(self) -> str:
         typed = str(self.cleaned_data["tax_id"])
-        return _parsed(cnpj_parse, typed) if typed else ""
+        return parsed(cnpj_parse, typed) if typed else ""
 
 
 class ShippingMethodForm(CompanyForm):
@@ -98,7 +88,7 @@ class BuyerForm(forms.ModelForm[Buyer]):
 
     def clean_tax_id(self) -> str:
         typed = str(self.cleaned_data["tax_id"])
-        self.cleaned_data["tax_id_kind"], value = _parsed(tax_id_parse, typed) if typed else ("", "")
+        self.cleaned_data["tax_id_kind"], value = parsed(tax_id_parse, typed) if typed else ("", "")
         return value
 
 
@@ -119,7 +109,16 @@ class DeliveryAddressForm(forms.ModelForm[DeliveryAddress]):
             "district",
             "city",
             "state_code",
+            "city_code",
         ]
+        help_texts = {
+            "city_code": "Só a nota fiscal usa. Vazio, é buscado pela cidade; preencha se não for encontrado."
+        }
 
     def clean_postal_code(self) -> str:
-        return _parsed(postal_code_parse, str(self.cleaned_data["postal_code"]))
+        return parsed(postal_code_parse, str(self.cleaned_data["postal_code"]))
+
+    def clean_city_code(self) -> str:
+        return city_code_clean(
+            str(self.cleaned_data["city_code"]), str(self.cleaned_data.get("state_code", ""))
+        )

@@ -239,6 +239,8 @@ class DeliveryAddress(PlatformOwned):
     street = models.CharField("logradouro", max_length=200, blank=True)
     number = models.CharField("número", max_length=20, blank=True)
     complement = models.CharField("complemento", max_length=120, blank=True)
+    # Typed only where the table of municipalities does not know the city by its name.
+    city_code = models.CharField("código IBGE do município", max_length=7, blank=True)
     # Why label and NF-e cannot be made with this address yet, or empty.
     problem = models.CharField(max_length=200, blank=True)
 

@@ -60,6 +60,8 @@ def proposal_accept(*, part: Buyer | DeliveryAddress, actor: User) -> None:
     if part.proposal is None:
         return
     names = BUYER_FIELDS if isinstance(part, Buyer) else ADDRESS_FIELDS
+    if isinstance(part, DeliveryAddress):
+        part.city_code = ""  # it was typed for the place the operator had written
     for name in names:
         if name in part.proposal:
             setattr(part, name, part.proposal[name])

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable, Mapping
+from typing import TypeVar, cast
 
 from django import forms
 from django.forms.boundfield import BoundField
 from django.forms.renderers import TemplatesSetting
 from django.utils.safestring import SafeString
 
+from erp.documents import DocumentInvalid
+from erp.fiscal import city_code_parse
 from erp.money import MoneyError, money_format, money_parse
+from erp.municipalities import city_code_is_known
+
+Parsed = TypeVar("Parsed")
 
 
 class TablerRenderer(TemplatesSetting):
@@ -43,6 +49,29 @@ def _control_class(widget: forms.Widget) -> str:
     if isinstance(widget, forms.CheckboxInput | forms.RadioSelect | forms.CheckboxSelectMultiple):
         return "form-check-input"
     return "form-select" if isinstance(widget, forms.Select) else "form-control"
+
+
+def parsed(parse: Callable[[str], Parsed], typed: str) -> Parsed:
+    """What `erp.documents` or `erp.fiscal` makes of a typed number; its reason becomes the field's error."""
+    try:
+        return parse(typed)
+    except DocumentInvalid as error:
+        raise forms.ValidationError(str(error), code="invalid") from None
+
+
+def city_code_clean(typed: str, state_code: str) -> str:
+    """The IBGE code of a municipality of the UF, or an empty text when none was typed."""
+    if not typed:
+        return ""
+    code = parsed(lambda text: city_code_parse(text, state_code), typed)
+    if not city_code_is_known(code):
+        raise forms.ValidationError("Nenhum município tem este código IBGE: confira os números.")
+    return code
+
+
+def code_choices(codes: Mapping[str, str], empty: str) -> list[tuple[str, str]]:
+    """Choices of a fiscal code, each with its number in front; `empty` names having none."""
+    return [("", empty), *((code, f"{code} – {text}") for code, text in codes.items())]
 
 
 class MoneyField(forms.CharField):
