@@ -7,13 +7,18 @@ it is used (contract section 2).
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from erp.accounts.services import audit_append
+from erp.outbox.models import Lane
+from erp.outbox.services import lane_pause, lane_resume
+from erp.outbox.statuses import PauseMode
 from kwai_integration.client import errors, gateway
 from kwai_integration.client.types import Credentials, TokenPair
 from kwai_integration.limiter import StoreLimiter
@@ -22,6 +27,12 @@ from kwai_integration.models import ConnectionHealth, KwaiAccount
 LEASE_SECONDS = 30
 # A pair is renewed this long before its end, so that no page of an import meets the end midway.
 RENEW_AHEAD = timedelta(minutes=10)
+# The planner renews earlier, at a point drawn between these parts of the pair's life before its end, so that
+# stores connected on the same day do not all renew at once.
+PLANNED_AHEAD = (0.15, 0.30)
+# A planned renewal that failed, or whose answer was lost, leaves the platform so long to recover; a call that
+# needs a new pair earlier asks for it itself.
+PLANNED_RETRY = timedelta(hours=1)
 CONTENTION_SECONDS = 2.0
 FALLBACK_ACCESS = timedelta(days=7)
 FALLBACK_REFRESH = timedelta(days=365)
@@ -68,6 +79,19 @@ class StoreTokens:
             raise _come_back(CONTENTION_SECONDS)
         return _refresh(account, lease)
 
+    def judge(self, used: Credentials, error: errors.KwaiError) -> None:
+        """Mark the connection when the error of a call ended it (policy table of design 3.2): consent
+        revoked or a scope missing, bad signature or unknown app.
+
+        Only the pair the call was made with is judged: a merchant may have connected again meanwhile.
+        """
+        health = _told_health(error)
+        if health is None:
+            return
+        account = KwaiAccount.objects.get(pk=self.store_id)
+        if account.access_token_stored and account.access_token == used.access_token:
+            account_health_set(store_id=self.store_id, health=health, token_version=account.token_version)
+
 
 def client_for(
     store_id: int, *, share: str = "import", recorder: gateway.Recorder | None = None
@@ -88,16 +112,62 @@ def account_store_pair(account: KwaiAccount, pair: TokenPair) -> None:
     account.access_token = pair.access_token
     account.refresh_token = pair.refresh_token
     account.access_expires_at = pair.access_expires_at or now + FALLBACK_ACCESS
-    account.refresh_expires_at = pair.refresh_expires_at or now + FALLBACK_REFRESH
+    account.refresh_expires_at = _consent_end(account, pair.refresh_expires_at or now + FALLBACK_REFRESH)
+    account.refresh_due_at = _planned_at(now, account.access_expires_at)
     account.scopes = ",".join(pair.scopes)
     account.shop_name = pair.shop_name or account.shop_name
     account.refresh_lease_until = None
     account.refresh_lost_at = None
 
 
+def _consent_end(account: KwaiAccount, told: datetime) -> datetime:
+    """Kwai counts the end in seconds from each answer: less than a day apart it is the same end."""
+    known = account.refresh_expires_at
+    return known if known and abs(told - known) < timedelta(days=1) else told
+
+
+def _planned_at(now: datetime, ends: datetime) -> datetime:
+    ahead = random.uniform(*PLANNED_AHEAD)  # noqa: S311 - spreads work, guards nothing
+    return ends - max(ends - now, timedelta()) * ahead
+
+
+def accounts_to_refresh() -> QuerySet[KwaiAccount]:
+    """Connected accounts whose planned renewal is due and that nobody renews now, the nearest end first."""
+    due = Q(refresh_due_at__isnull=True) | Q(refresh_due_at__lte=Now())
+    free = Q(refresh_lease_until__isnull=True) | Q(refresh_lease_until__lt=Now())
+    return KwaiAccount.objects.filter(due, free, health=ConnectionHealth.OK).order_by("access_expires_at")
+
+
+def account_refresh(*, store_id: int) -> bool:
+    """The planned renewal of one store's pair; False when it is not due, somebody else is at it, or it did
+    not succeed: then the row says when it is due again, or that the connection has ended."""
+    account = accounts_to_refresh().filter(pk=store_id).first()
+    if account is None:
+        return False
+    try:
+        lease = _lease_take(account)
+        if lease is None:
+            return False
+        _refresh(account, lease)
+    except (errors.RateLimited, NotConnected):
+        return False
+    return True
+
+
+def lanes_heal() -> int:
+    """Resume the pushes of connected stores that are paused all the same: a push that met the end of the
+    old connection may settle after the merchant connected again. Returns how many lanes."""
+    paused = Lane.objects.exclude(paused_mode="").filter(store__kwai_account__health=ConnectionHealth.OK)
+    store_ids = list(paused.values_list("store_id", flat=True))
+    for store_id in store_ids:
+        lane_resume(store_id=store_id)
+    return len(store_ids)
+
+
 @transaction.atomic
 def account_health_set(*, store_id: int, health: ConnectionHealth, token_version: int | None = None) -> bool:
     """Record that the connection changed; True when this call made the change (one notice, not many).
+    When it ended, the store's pushes wait; none is lost.
 
     With `token_version` only the pair of that version is judged, not one that replaced it meanwhile.
     """
@@ -114,15 +184,16 @@ def account_health_set(*, store_id: int, health: ConnectionHealth, token_version
             subject=f"store:{store_id}",
             text=f"Conexão da loja {account.store.name} com o Kwai: {health.label}",
         )
+        if health in PAUSES:
+            lane_pause(store_id=store_id, mode=PAUSES[health], reason=str(NotConnected(health)))
     return bool(changed)
 
 
-def connection_judge(*, store_id: int, error: Exception) -> None:
-    """Mark the connection when the error of a call ended it: consent revoked or a scope missing, bad
-    signature or unknown app (policy table of design 3.2). Other errors say nothing about it."""
-    health = _told_health(error)
-    if health is not None:
-        account_health_set(store_id=store_id, health=health)
+PAUSES = {
+    ConnectionHealth.REVOKED: PauseMode.CREDENTIAL,
+    ConnectionHealth.EXPIRED: PauseMode.CREDENTIAL,
+    ConnectionHealth.MISCONFIGURED: PauseMode.CONFIG,
+}
 
 
 def _told_health(error: Exception) -> ConnectionHealth | None:
@@ -151,11 +222,14 @@ def _lease_take(account: KwaiAccount) -> datetime | None:
     rows = KwaiAccount.objects.filter(
         pk=account.pk, token_version=account.token_version, health=ConnectionHealth.OK
     )
-    until = Now() + timedelta(seconds=LEASE_SECONDS)
+    taken = {
+        "refresh_lease_until": Now() + timedelta(seconds=LEASE_SECONDS),
+        "refresh_due_at": Now() + PLANNED_RETRY,
+    }
     ran_out = rows.filter(refresh_lease_until__lt=Now())
-    won = rows.filter(refresh_lease_until__isnull=True).update(refresh_lease_until=until) or ran_out.filter(
+    won = rows.filter(refresh_lease_until__isnull=True).update(**taken) or ran_out.filter(
         refresh_lost_at__isnull=True
-    ).update(refresh_lease_until=until, refresh_lost_at=Now())
+    ).update(**taken, refresh_lost_at=Now())
     if won:
         account.refresh_from_db()
         return account.refresh_lease_until

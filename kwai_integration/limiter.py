@@ -27,6 +27,10 @@ class StoreLimiter:
         self.store_id = store_id
         self.share = limits.Share(share)
 
+    def spent(self, call: str) -> None:
+        """The limit counts per application and call (contract section 4): no store asks before the reset."""
+        limits.quota_close(app_key=settings.KWAI_APP_KEY, call=call)
+
     def acquire(self, call: str) -> None:
         answer = limits.wait_turn(
             store_id=self.store_id, app_key=settings.KWAI_APP_KEY, call=call, share=self.share

@@ -1,20 +1,35 @@
-"""Doorbells of the inbound side. A lost message costs one period of `plan`: the rows are the truth."""
+"""Doorbells of the inbound side and of token care. A lost message costs one period of `plan`: the rows are
+the truth."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
 from erp import scheduling
+from kwai_integration import connection
 from kwai_integration.inbound import plan as planning
+
+# After a long downtime every pair is due: so many are renewed at a time.
+REFRESHES_A_TICK = 5
 
 
 @shared_task(name="kwai_integration.tasks.plan", ignore_result=True)
 def plan() -> None:
-    """Ring for the stores whose poll is due, and for those with stored orders to receive."""
+    """Ring for the stores whose poll is due, for those with stored orders to receive, and for token pairs
+    to renew."""
     for store_id in planning.stores_to_poll():
         scheduling.ring(poll, store_id=store_id)
     for store_id in planning.stores_to_receive():
         scheduling.ring(receive, store_id=store_id)
+    for store_id in connection.accounts_to_refresh().values_list("pk", flat=True)[:REFRESHES_A_TICK]:
+        scheduling.ring(refresh_tokens, store_id=store_id)
+    connection.lanes_heal()
+
+
+@shared_task(name="kwai_integration.tasks.refresh_tokens", ignore_result=True)
+def refresh_tokens(store_id: int) -> None:
+    """Renew one store's token pair ahead of its end."""
+    connection.account_refresh(store_id=store_id)
 
 
 @shared_task(name="kwai_integration.tasks.poll", ignore_result=True)

@@ -10,7 +10,7 @@ What others use:
   `AppConfig.ready()`; `errors`: what they may raise, one class per row of the policy table;
 - `limits.register(provider)`, `limits.acquire(...)`, `limits.wait_turn(...)`: call limits, also for reads
   outside a push;
-- `selectors`: `jobs_done` (markers), `blocking_kinds`, `lane_notices`.
+- `selectors`: `jobs_done` (markers), `lane_notices`.
 
 Inside: `claim` -> `drain` -> `settle`, `reap` for what dead workers held, `policy` decides, `breaker` rests,
 `clock` is the database's. `docs/outbox.md` shows the life of a push.

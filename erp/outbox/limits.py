@@ -118,6 +118,15 @@ def hold(*, store_id: int, call: str, until: datetime, reason: WaitReason) -> bo
     return False
 
 
+def quota_close(*, app_key: str, call: str) -> None:
+    """Close a call for the whole app until the platform's day starts again: its daily quota is spent."""
+    scope = f"app:{app_key}"
+    RateGate.objects.bulk_create([RateGate(scope=scope, call=call)], ignore_conflicts=True)
+    gate = RateGate.objects.filter(scope=scope, call=call)
+    now: datetime = gate.values_list(Now(), flat=True).get()
+    gate.update(resume_at=quota_reset(now), resume_reason=WaitReason.QUOTA)
+
+
 def calls_held(*, store_id: int) -> set[str]:
     """Calls the platform closed for this store for now."""
     gates = RateGate.objects.filter(scope=f"store:{store_id}", resume_at__gt=Now())

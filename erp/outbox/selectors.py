@@ -10,7 +10,6 @@ from datetime import datetime
 from django.db.models.functions import Now
 
 from erp.accounts.models import Store, User
-from erp.outbox import handlers
 from erp.outbox.models import Lane, PushJob, RateGate
 from erp.outbox.statuses import BreakerState, FailureMode, JobState, PauseMode, WaitReason
 
@@ -81,14 +80,6 @@ def _mark(job: PushJob, jobs: Sequence[PushJob], blocked: Sequence[PushJob]) -> 
         done_at=max(done, default=None),
         held_back_by=below[0] if waits else "",
     )
-
-
-def blocking_kinds(*, job: PushJob) -> list[str]:
-    """Labels of the lower steps that hold this push back, e.g. *aguardando a NF-e recusada*."""
-    below = PushJob.objects.facts().filter(
-        store_id=job.store_id, subject=job.subject, state=JobState.BLOCKED, step__gt=0, step__lt=job.step
-    )
-    return [handlers.label(kind) for kind in below.order_by("step").values_list("kind", flat=True)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ CELERY_TASK_ROUTES = {
     "erp.outbox.tasks.drain": {"queue": "push"},
     "kwai_integration.tasks.poll": {"queue": "inbound"},
     "kwai_integration.tasks.receive": {"queue": "inbound"},
+    "kwai_integration.tasks.refresh_tokens": {"queue": "inbound"},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -19,7 +19,7 @@ from erp.http import redacted
 from kwai_integration.client import transport
 from kwai_integration.client.codes import status_roles
 from kwai_integration.client.endpoints import SCOPES, endpoint_table
-from kwai_integration.client.errors import KwaiError, OutcomeUnknown, TokenExpired
+from kwai_integration.client.errors import KwaiError, OutcomeUnknown, QuotaSpent, TokenExpired
 from kwai_integration.client.types import (
     Cancellation,
     ClientConfig,
@@ -53,12 +53,18 @@ class Tokens(Protocol):
     def renew(self, stale: Credentials) -> Credentials:
         """A pair other than `stale`: refreshed here or meanwhile by another worker. Raises a `KwaiError`."""
 
+    def judge(self, used: Credentials, error: KwaiError) -> None:
+        """A call with the pair `used` failed with `error`, which may have ended the connection."""
+
 
 class Limiter(Protocol):
     """Who decides whether a call may be made now."""
 
     def acquire(self, call: str) -> None:
         """Return at once when the call may go; otherwise wait or raise `RateLimited` or `QuotaSpent`."""
+
+    def spent(self, call: str) -> None:
+        """The platform says that the day's calls are spent (430)."""
 
 
 class Recorder(Protocol):
@@ -223,6 +229,9 @@ class KwaiClient:
             )
         except KwaiError as error:
             self._record(name, request, started, error, type(error).__name__)
+            if isinstance(error, QuotaSpent):
+                self._limiter.spent(name)
+            self._tokens.judge(credentials, error)
             raise
         self._record(name, request, started, reply, "ok")
         return reply

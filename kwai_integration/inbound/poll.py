@@ -13,7 +13,7 @@ from erp.accounts.models import Store
 from kwai_integration.client import errors
 from kwai_integration.client.gateway import PAGE_SIZE, KwaiClient
 from kwai_integration.client.types import OrderPage
-from kwai_integration.connection import NotConnected, client_for, connection_judge
+from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.cursor import CursorLease, LeaseLost, is_pollable, lease_take
 from kwai_integration.inbound.details import Fetched, details_fetch
 from kwai_integration.inbound.receive import kwai_orders_receive
@@ -74,16 +74,11 @@ def store_poll(store_id: int) -> PollResult | None:
     except LeaseLost:
         return None
     except (errors.KwaiError, NotConnected, WindowRestless) as error:
-        _error_settle(lease, error)
+        lease.fail(due_in=_wait_seconds(error), reason=str(error))
     except Exception:
         lease.fail(due_in=RETRY_SECONDS, reason=INTERNAL)
         raise
     return poll.result
-
-
-def _error_settle(lease: CursorLease, error: errors.KwaiError | NotConnected | WindowRestless) -> None:
-    connection_judge(store_id=lease.store_id, error=error)
-    lease.fail(due_in=_wait_seconds(error), reason=str(error))
 
 
 def _wait_seconds(error: Exception) -> float:

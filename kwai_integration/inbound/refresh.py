@@ -13,7 +13,7 @@ from erp.sales.statuses import OrderStatus
 from kwai_integration.client import errors
 from kwai_integration.client.codes import status_label
 from kwai_integration.client.gateway import PAGE_SIZE
-from kwai_integration.connection import NotConnected, client_for, connection_judge
+from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.checks import NOT_RECEIVED, KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.details import Fetched, details_fetch
 from kwai_integration.inbound.orders import Rules, rules_read, situations_set
@@ -49,7 +49,6 @@ def _batch_refresh(store: Store, rows: list[KwaiOrder], actor: User | None) -> l
     try:
         fetched = details_fetch(client_for(store.pk), [row.external_id for row in rows])
     except (errors.KwaiError, NotConnected) as error:
-        connection_judge(store_id=store.pk, error=error)
         return [RowResult(row.pk, Outcome.REFUSED, str(error)) for row in rows]
     before = _situations([row.order_id for row in rows if row.order_id])
     staged = kwai_orders_stage(store=store, details=fetched.answers, fetch_started_at=fetched.started_at)

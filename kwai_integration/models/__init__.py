@@ -1,6 +1,13 @@
 """Rows that know the word Kwai."""
 
-from kwai_integration.models.account import CHANNEL_KEY, ConnectionHealth, ConsentRequest, KwaiAccount
+from kwai_integration.models.account import (
+    CHANNEL_KEY,
+    ConnectionHealth,
+    ConnectionWarning,
+    ConsentRequest,
+    KwaiAccount,
+    WarningKind,
+)
 from kwai_integration.models.binding import (
     KwaiOrder,
     KwaiOrderState,
@@ -16,6 +23,7 @@ __all__ = [
     "CHANNEL_KEY",
     "HISTORY_DAYS",
     "ConnectionHealth",
+    "ConnectionWarning",
     "ConsentRequest",
     "KwaiAccount",
     "KwaiOrder",
@@ -28,4 +36,5 @@ __all__ = [
     "StageKey",
     "StatusMapping",
     "SyncCursor",
+    "WarningKind",
 ]

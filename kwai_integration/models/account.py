@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from erp.accounts.models import Store, User
-from erp.encryption import decrypt, encrypt
+from erp.encryption import Secret
 
 # `Store.channel` of the stores that are ours.
 CHANNEL_KEY = "kwai"
@@ -26,6 +31,21 @@ class ConnectionHealth(models.TextChoices):
         return {"ok": "green", "disconnected": "secondary"}.get(self.value, "red")
 
 
+# Days before the end of a consent at which somebody is told (contract section 2).
+WARNING_DAYS = (30, 7, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLabel:
+    label: str
+    colour: str
+
+
+def in_days(days: int) -> str:
+    """`hoje`, `amanhã`, `em 7 dias`."""
+    return {0: "hoje", 1: "amanhã"}.get(days, f"em {days} dias")
+
+
 class KwaiAccount(models.Model):
     """The token pair and what it opens. Tokens are stored encrypted, see `erp.encryption`."""
 
@@ -41,8 +61,13 @@ class KwaiAccount(models.Model):
     )
     access_token_stored = models.TextField(blank=True)
     refresh_token_stored = models.TextField(blank=True)
+    access_token = Secret("access_token_stored", table="kwai_account")
+    refresh_token = Secret("refresh_token_stored", table="kwai_account")
     access_expires_at = models.DateTimeField(null=True)
+    # The end of the consent: past it only the merchant can connect again.
     refresh_expires_at = models.DateTimeField(null=True)
+    # When the planner renews the pair, well before its end; empty is now.
+    refresh_due_at = models.DateTimeField(null=True)
     # The refresh lease (design 3.2): whoever changes both in one conditional UPDATE refreshes.
     token_version = models.PositiveIntegerField(default=0)
     refresh_lease_until = models.DateTimeField(null=True)
@@ -60,28 +85,61 @@ class KwaiAccount(models.Model):
             ),
         ]
 
-    def _place(self, field: str) -> str:
-        return f"kwai_account:{self.pk}:{field}"
-
-    @property
-    def access_token(self) -> str:
-        return decrypt(self.access_token_stored, place=self._place("access_token"))
-
-    @access_token.setter
-    def access_token(self, value: str) -> None:
-        self.access_token_stored = encrypt(value, place=self._place("access_token"))
-
-    @property
-    def refresh_token(self) -> str:
-        return decrypt(self.refresh_token_stored, place=self._place("refresh_token"))
-
-    @refresh_token.setter
-    def refresh_token(self, value: str) -> None:
-        self.refresh_token_stored = encrypt(value, place=self._place("refresh_token"))
-
     @property
     def is_connected(self) -> bool:
         return self.health == ConnectionHealth.OK
+
+    @property
+    def consent_days_left(self) -> int | None:
+        """Whole days until the merchant must consent again; None while not connected."""
+        if not self.is_connected or self.refresh_expires_at is None:
+            return None
+        return max(0, (self.refresh_expires_at - timezone.now()) // timedelta(days=1))
+
+    @property
+    def connection(self) -> ConnectionLabel:
+        """What the card says of the connection, the countdown included."""
+        health = ConnectionHealth(self.health)
+        days = self.consent_days_left
+        if days is None or days > WARNING_DAYS[0]:
+            return ConnectionLabel(health.label, health.colour)
+        return ConnectionLabel(f"Expira {in_days(days)}", "yellow" if days > WARNING_DAYS[-1] else "red")
+
+
+class WarningKind(models.TextChoices):
+    """Before a consent ends, and when a connection has ended."""
+
+    DAYS_30 = "days_30", "Faltam 30 dias"
+    DAYS_7 = "days_7", "Faltam 7 dias"
+    DAYS_1 = "days_1", "Falta 1 dia"
+    ENDED = "ended", "Conexão encerrada"
+
+
+class ConnectionWarning(models.Model):
+    """An e-mail that is owed to the administrators: one row for each store, kind and consent.
+
+    `about` names the consent: its end for the days before, the version of the token pair for its end.
+    """
+
+    account = models.ForeignKey(KwaiAccount, on_delete=models.CASCADE, related_name="warnings")
+    kind = models.CharField(max_length=7, choices=WarningKind.choices)
+    about = models.CharField(max_length=40)
+    created_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now())
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    # Sent, or no longer true before it could be sent (then `recipients` is 0).
+    closed_at = models.DateTimeField(null=True)
+    recipients = models.PositiveSmallIntegerField(default=0)
+    last_error = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "kind", "about"], name="connection_warning_once"),
+            models.CheckConstraint(
+                condition=Q(kind__in=WarningKind.values), name="connection_warning_known_kind"
+            ),
+        ]
 
 
 class ConsentRequest(models.Model):
@@ -100,15 +158,5 @@ class ConsentRequest(models.Model):
     merchant_id = models.CharField(max_length=40, blank=True)
     shop_name = models.CharField(max_length=150, blank=True)
     offer_stored = models.TextField(blank=True)
-
-    def _place(self) -> str:
-        return f"consent_request:{self.pk}:offer"
-
-    @property
-    def offer(self) -> str:
-        """The pair that waits for the operator, as JSON text."""
-        return decrypt(self.offer_stored, place=self._place())
-
-    @offer.setter
-    def offer(self, value: str) -> None:
-        self.offer_stored = encrypt(value, place=self._place())
+    # The pair that waits for the operator, as JSON text.
+    offer = Secret("offer_stored", table="consent_request")

@@ -14,7 +14,7 @@ from erp.outbox.handlers import Turn
 from kwai_integration.client import errors
 from kwai_integration.client.gateway import KwaiClient
 from kwai_integration.client.types import Exchange
-from kwai_integration.connection import NotConnected, client_for, connection_judge
+from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.mapping.orders import MappedOrder, order_read
 from kwai_integration.outbound.failures import push_error
 
@@ -33,16 +33,10 @@ class _TurnRecorder:
 
 @contextmanager
 def calling(turn: Turn) -> Iterator[KwaiClient]:
-    """`with calling(turn) as client:` raises only `PushError`s.
-
-    What ends the authorisation also marks the connection, so that the integration's
-    card tells the truth at once.
-    """
-    store_id = turn.job.store_id
+    """`with calling(turn) as client:` raises only `PushError`s."""
     try:
-        yield client_for(store_id, share="push", recorder=_TurnRecorder(turn))
+        yield client_for(turn.job.store_id, share="push", recorder=_TurnRecorder(turn))
     except (errors.KwaiError, NotConnected) as error:
-        connection_judge(store_id=store_id, error=error)
         raise push_error(error) from None
 
 

@@ -10,16 +10,19 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
 from erp.accounts.models import Store, User
 from erp.accounts.services import audit_append
 from erp.outbox.services import lane_resume
+from erp.scheduling import ring
+from kwai_integration import tasks
 from kwai_integration.client import errors, gateway
 from kwai_integration.client.types import TokenPair
 from kwai_integration.connection import account_store_pair
-from kwai_integration.models import ConnectionHealth, ConsentRequest, KwaiAccount
+from kwai_integration.models import ConnectionHealth, ConsentRequest, KwaiAccount, SyncCursor
 
 REQUEST_MINUTES = 15
 
@@ -157,6 +160,9 @@ def _account_bind(*, store_id: int, pair: TokenPair, user: User) -> Store:
                 text=f"Loja {account.store.name} conectada à conta Kwai {account.shop_name}",
             )
             lane_resume(store_id=store_id)
+            # The watermark stays where it was: the gap is caught up from there, and at once.
+            SyncCursor.objects.filter(pk=store_id).update(due_at=Now())
+            ring(tasks.poll, store_id=store_id)
     except IntegrityError:
         raise ConsentRefused(_taken(pair, user)) from None
     return account.store

@@ -230,7 +230,7 @@ def test_a_revoked_consent_pauses_the_lane_and_reconnecting_resumes_it(desk: Des
     assert account().health == ConnectionHealth.REVOKED
     lane = Lane.objects.get()
     assert lane.paused_mode == PauseMode.CREDENTIAL
-    assert "Conecte" in lane.paused_reason
+    assert "conectar com Kwai" in lane.paused_reason
     waiting = PushJob.objects.filter(state=JobState.PENDING)
     assert waiting.count() == 2
     assert waiting.filter(waiting_for=WaitReason.LANE).exists()

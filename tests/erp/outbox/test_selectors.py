@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from erp.outbox import claim, drain, errors, limits, selectors
 from erp.outbox.clock import after
-from erp.outbox.models import Lane, PushJob
+from erp.outbox.models import Lane
 from erp.outbox.services import facts_request, jobs_cancel, lane_pause
 from erp.outbox.statuses import BreakerState, JobState, PauseMode, WaitReason
 
@@ -49,8 +49,6 @@ def test_a_marker_names_the_refused_step_that_holds_it_back(platform: Any, fact:
     assert (found["invoice"].text, found["invoice"].failure_mode) == ("NF-e inválida", "rejected")
     assert found["tracking"].held_back_by == "invoice"
     assert marks(store, "901")["tracking"].held_back_by == ""
-    waiting = PushJob.objects.get(subject="900", kind="tracking")
-    assert selectors.blocking_kinds(job=waiting) == ["Enviar invoice"]
 
 
 def test_markers_keep_stores_apart_and_cost_one_query(

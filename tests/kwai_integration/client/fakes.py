@@ -40,6 +40,7 @@ class MemoryTokens:
         stale.merchant_id, "AT_demo_0002"
     )
     renewals: int = 0
+    judged: list[tuple[Credentials, KwaiError]] = field(default_factory=list)
 
     def current(self) -> Credentials:
         return self.credentials
@@ -49,16 +50,23 @@ class MemoryTokens:
         self.credentials = self.refresh(stale)
         return self.credentials
 
+    def judge(self, used: Credentials, error: KwaiError) -> None:
+        self.judged.append((used, error))
+
 
 @dataclass
 class MemoryLimiter:
     refusal: KwaiError | None = None
     acquired: list[str] = field(default_factory=list)
+    spent_calls: list[str] = field(default_factory=list)
 
     def acquire(self, call: str) -> None:
         if self.refusal:
             raise self.refusal
         self.acquired.append(call)
+
+    def spent(self, call: str) -> None:
+        self.spent_calls.append(call)
 
 
 @dataclass
