@@ -1,6 +1,6 @@
 from django.urls import path
 
-from invoices.views import detail, notes, upload
+from invoices.views import detail, notes, printing, upload
 
 app_name = "invoices"
 urlpatterns = [
@@ -8,6 +8,7 @@ urlpatterns = [
     path("enviar/", upload.invoice_upload, name="upload"),
     path("<int:pk>/", detail.invoice_detail, name="detail"),
     path("<int:pk>/xml/", detail.invoice_xml, name="xml"),
+    path("<int:pk>/imprimir/<str:paper>/", printing.invoice_paper, name="paper"),
     path("<int:pk>/transporte/", detail.invoice_carrier, name="carrier"),
     path("<int:pk>/vincular/", detail.invoice_order_link, name="link"),
     path("<int:pk>/desvincular/", detail.invoice_order_unlink, name="unlink"),

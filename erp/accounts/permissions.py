@@ -71,6 +71,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "invoices:upload": Permission.OPERATE,
     "invoices:detail": Permission.VIEW,
     "invoices:xml": Permission.VIEW,
+    "invoices:paper": (Permission.VIEW, Permission.OPERATE),
     "invoices:carrier": Permission.OPERATE,
     "invoices:link": Permission.OPERATE,
     "invoices:unlink": Permission.OPERATE,

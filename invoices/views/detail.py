@@ -18,6 +18,7 @@ from erp.web.requests import id_of, user_of
 from invoices.forms import InvoiceCarrierForm
 from invoices.intake.gate import Verdict, judge
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
+from invoices.printing.services import print_problems
 from invoices.services import (
     DAMAGED,
     InvoiceRefused,
@@ -38,6 +39,7 @@ def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "status": InvoiceStatus(invoice.status),
         "verdict": _verdict(invoice),
         "badges": channels.badges([order.pk])[order.pk] if order else [],
+        "print_problem": print_problems([pk])[pk],
         "unlink_problem": unlink_problem(invoice, order) if order else "",
         "operates": may(user_of(request), "invoices:link", "POST"),
         "may_link": order is None and invoice.status in ISSUED,

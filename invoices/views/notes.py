@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from django.db.models import Q, QuerySet
+from django.http import HttpResponse
 from django.urls import reverse
 
 from erp import channels
@@ -14,8 +15,13 @@ from erp.sales.views.orders import shipping_methods_of, stores_of
 from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Filter, Link, ListPage, Tab
 from erp.web.requests import user_of
 from invoices.models import ISSUED, Invoice, InvoiceStatus
+from invoices.printing.paper import Paper
+from invoices.printing.services import PrintRefused, invoices_print, print_problems
 from invoices.search import invoice_condition
 from invoices.sending import invoices_send, send_problems
+from invoices.views.printing import pdf_response
+
+SEND = "send_invoice"
 
 
 class InvoiceList(ListPage[Invoice]):
@@ -49,7 +55,11 @@ class InvoiceList(ListPage[Invoice]):
         DateFilter("since", "Desde", "issued_at__date__gte"),
         DateFilter("until", "Até", "issued_at__date__lte"),
     )
-    actions = (Action("send_invoice", "enviar dados da NFe para e-commerce", "send"),)
+    actions = (
+        Action(Paper.DANFE, "imprimir DANFE", "printer", in_bar=True, download=True),
+        Action(Paper.LABEL, "imprimir etiqueta do DANFE (10x15)", "tag", download=True),
+        Action(SEND, "enviar dados da NFe para e-commerce", "send"),
+    )
     poll_seconds = 15
 
     @property
@@ -76,10 +86,16 @@ class InvoiceList(ListPage[Invoice]):
             invoice.channel_badges = found.get(invoice.order_id or 0, [])  # type: ignore[attr-defined]
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
-        return send_problems(ids)
+        return send_problems(ids) if action == SEND else print_problems(ids)
 
-    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
-        return invoices_send(ids=ids, user=user_of(self.request))
+    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult] | HttpResponse:
+        if action == SEND:
+            return invoices_send(ids=ids, user=user_of(self.request))
+        try:
+            content = invoices_print(ids=ids, paper=Paper(action), user=user_of(self.request))
+        except PrintRefused as refused:
+            return refused.results
+        return pdf_response(content, f"{action}-{len(ids)}-notas.pdf")
 
     def row_links(self, obj: Invoice) -> Sequence[Link]:
         return [Link("baixar XML", reverse("invoices:xml", args=[obj.pk]), "download")]

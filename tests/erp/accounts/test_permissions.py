@@ -17,7 +17,7 @@ from kwai_integration.setup.stores import store_install
 
 METHODS = ("GET", "POST")
 # A row nobody has: who may pass the table gets 404, who may not never learns that.
-ARGUMENTS = {"pk": 987654321, "token": "none", "part": "comprador"}
+ARGUMENTS = {"pk": 987654321, "token": "none", "part": "comprador", "paper": "danfe"}
 
 
 def routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:

@@ -1,0 +1,106 @@
+"""From the bytes of notes to one PDF. Needs the optional extra `danfe`, imported on first use.
+
+The library parses with a lenient reader, so it is fed only what passed the gate; callers see to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from io import BytesIO
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from lxml import etree
+
+from invoices.intake.parser import parse
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfDocument
+
+_merging = Lock()  # PDFium keeps state of the whole process
+
+
+class Paper(models.TextChoices):
+    """What can be printed of a note."""
+
+    DANFE = "danfe", "DANFE"
+    LABEL = "label", "etiqueta do DANFE (10x15)"
+
+    @property
+    def printed(self) -> str:
+        """For the timeline of an order."""
+        return {"danfe": "DANFE impresso", "label": "Etiqueta do DANFE impressa"}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class PrintableNote:
+    """The original file of a note that passed the gate, and whether paper must say it is cancelled."""
+
+    content: bytes
+    items: int
+    is_cancelled: bool
+
+
+class PrinterMissing(Exception):
+    """The optional extra `danfe` is not installed; the message (Portuguese) says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A impressão de DANFE não está instalada neste servidor. Peça a quem cuida dele que instale o "
+            "extra danfe (pip install brazilfiscalreport pypdfium2) e reinicie o ERP."
+        )
+
+
+def is_available() -> bool:
+    """True when the extra `danfe` is installed; imports nothing."""
+    return all(find_spec(name) is not None for name in ("brazilfiscalreport", "pypdfium2"))
+
+
+def notes_draw(*, notes: Sequence[PrintableNote], paper: Paper) -> bytes:
+    """One PDF with every note in order; about 70 ms a DANFE of few items, 15 ms a label.
+
+    Raises `PrinterMissing`.
+    """
+    if not is_available():
+        raise PrinterMissing
+    drawn = [_note_draw(note, paper) for note in notes]
+    return drawn[0] if len(drawn) == 1 else _merged(drawn)
+
+
+def _note_draw(note: PrintableNote, paper: Paper) -> bytes:
+    from brazilfiscalreport import danfe
+
+    text = _printable_text(note.content)
+    document: Any
+    if paper is Paper.LABEL:
+        label = danfe.DanfeEtiquetaConfig(watermark_cancelled=note.is_cancelled)
+        document = danfe.DanfeEtiqueta(xml=text, config=label)
+    else:
+        page = danfe.DanfeConfig(watermark_cancelled=note.is_cancelled)
+        document = danfe.Danfe(xml=text, config=page)
+    return bytes(document.output())
+
+
+def _printable_text(content: bytes) -> str:
+    """The note as text that the printer's fonts can draw: they know Windows-1252 alone and stop at
+    anything else, for example an emoji in a buyer's name."""
+    text = etree.tostring(parse(content), encoding="unicode")
+    return text.encode("cp1252", "replace").decode("cp1252")
+
+
+def _merged(documents: Sequence[bytes]) -> bytes:
+    import pypdfium2
+
+    with _merging:
+        target: PdfDocument = pypdfium2.PdfDocument.new()
+        for content in documents:
+            source = pypdfium2.PdfDocument(content)
+            target.import_pages(source)
+            source.close()
+        written = BytesIO()
+        target.save(written)
+        target.close()
+    return written.getvalue()

@@ -1,0 +1,118 @@
+"""Print notes and remember that they were printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Now
+
+from erp.accounts.models import User
+from erp.channels import Outcome, RowResult
+from erp.sales.services import EventDraft, order_events_append
+from invoices.intake.document_rules import CompanyFacts
+from invoices.intake.gate import judge
+from invoices.models import DocumentDamaged, Invoice, InvoiceStatus
+from invoices.printing.paper import Paper, PrintableNote, PrinterMissing, is_available, notes_draw
+
+LARGEST_PRINT = 100
+# The printer's time grows with the square of a note's items: 1 s for 100, 3 s for 200, a minute for 990.
+LARGEST_NOTE = 200
+LARGEST_SUM = 500
+NOT_PRINTABLE = (InvoiceStatus.PENDING, InvoiceStatus.REJECTED)
+DAMAGED = "O arquivo guardado desta nota está danificado. Restaure-o de uma cópia antes de imprimir."
+FAILED = "O arquivo guardado não passa mais na conferência. Abra a nota e veja as verificações."
+GONE = "A nota não existe mais. Atualize a página."
+TOO_LONG = f"A nota tem mais de {LARGEST_NOTE} itens. Imprima este DANFE no emissor que a gerou."
+TOO_MUCH = f"As notas marcadas somam mais de {LARGEST_SUM} itens. Imprima-as em partes."
+TOO_MANY = f"Marque até {LARGEST_PRINT} notas por impressão."
+NOT_ALONE = "Não impressa: outra nota marcada não pode ser impressa. Desmarque-a e imprima de novo."
+
+
+class PrintRefused(Exception):
+    """Nothing was printed; `results` holds one row per note and says why."""
+
+    def __init__(self, results: list[RowResult]) -> None:
+        super().__init__("print refused")
+        self.results = results
+
+
+def print_problems(ids: Sequence[int]) -> dict[int, str]:
+    """Why a note cannot be printed, per id; an empty text means it can. One query; files stay unread."""
+    if not is_available():
+        return dict.fromkeys(ids, str(PrinterMissing()))
+    found = dict(Invoice.objects.filter(pk__in=ids).values_list("pk", "status"))
+    return {pk: _status_problem(found.get(pk)) for pk in ids}
+
+
+def invoices_print(*, ids: Sequence[int], paper: Paper, user: User | None) -> bytes:
+    """Draw the notes in the order of `ids`, then record it: an authorised note becomes *Emitida DANFE*.
+
+    All or none, so that no parcel leaves without its paper because one file was skipped. Raises
+    `PrintRefused`.
+    """
+    content = notes_paper(ids=ids, paper=paper)
+    invoices_printed_record(ids=ids, paper=paper, user=user)
+    return content
+
+
+def notes_paper(*, ids: Sequence[int], paper: Paper) -> bytes:
+    """The same PDF without recording anything. Raises `PrintRefused`."""
+    problems = dict.fromkeys(ids, TOO_MANY) if len(ids) > LARGEST_PRINT else print_problems(ids)
+    notes: list[PrintableNote] = []
+    if not any(problems.values()):
+        rows = Invoice.objects.filter(pk__in=ids).select_related("document").in_bulk()
+        for pk in ids:
+            try:
+                notes.append(_printable(rows[pk], paper))
+            except _NotPrintable as problem:
+                problems[pk] = str(problem)
+        if paper is Paper.DANFE and sum(note.items for note in notes) > LARGEST_SUM:
+            problems = dict.fromkeys(ids, TOO_MUCH)
+    if any(problems.values()):
+        raise PrintRefused([RowResult(pk, Outcome.REFUSED, problems[pk] or NOT_ALONE) for pk in ids])
+    return notes_draw(notes=notes, paper=paper)
+
+
+@transaction.atomic
+def invoices_printed_record(*, ids: Sequence[int], paper: Paper, user: User | None) -> None:
+    """Remember the first print and tell the orders' timelines. Cancelled notes keep their situation."""
+    rows = list(Invoice.objects.filter(pk__in=ids).lock_for_update())
+    own = Invoice.objects.filter(pk__in=[row.pk for row in rows])
+    own.update(danfe_printed_at=Coalesce(F("danfe_printed_at"), Now()), updated_at=Now())
+    own.filter(status=InvoiceStatus.AUTHORISED).update(status=InvoiceStatus.DANFE_ISSUED)
+    drafts = [
+        EventDraft(row.order_id, "invoice_printed", f"{paper.printed}: {row}", row.get_absolute_url())
+        for row in rows
+        if row.order_id is not None
+    ]
+    order_events_append(drafts=drafts, actor=user)
+
+
+class _NotPrintable(Exception):
+    pass
+
+
+def _status_problem(status: str | None) -> str:
+    if status is None:
+        return GONE
+    if status in NOT_PRINTABLE:
+        return f"A nota está {InvoiceStatus(status).label.lower()}. Só notas autorizadas têm DANFE."
+    return ""
+
+
+def _printable(invoice: Invoice, paper: Paper) -> PrintableNote:
+    """The file judged once more for its own issuer and environment: the printer trusts what it reads."""
+    try:
+        content = invoice.document.read()
+    except (DocumentDamaged, Invoice.document.RelatedObjectDoesNotExist):
+        raise _NotPrintable(DAMAGED) from None
+    facts = CompanyFacts(frozenset({invoice.issuer_tax_id}), invoice.environment)
+    verdict = judge(content, company=facts)
+    if not verdict.accepted or verdict.reading is None:
+        raise _NotPrintable(FAILED)
+    items = len(verdict.reading.items)
+    if paper is Paper.DANFE and items > LARGEST_NOTE:
+        raise _NotPrintable(TOO_LONG)
+    return PrintableNote(content, items, is_cancelled=invoice.status == InvoiceStatus.CANCELLED)

@@ -1,0 +1,183 @@
+"""Printing: who may, what is recorded, and what never reaches the printer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from erp.accounts.models import Company, User
+from erp.sales.models import Order, OrderEvent
+from invoices.models import Invoice, InvoiceStatus
+from invoices.printing import paper as papers
+from invoices.printing import services
+from invoices.printing.paper import Paper
+from invoices.printing.services import (
+    LARGEST_PRINT,
+    PrintRefused,
+    invoices_print,
+    notes_paper,
+    print_problems,
+)
+from invoices.services import invoices_import
+from tests.invoices.conftest import FakeShop
+from tests.invoices.factory import access_key, nfe_xml
+from tests.invoices.printing.reading import codes, pages
+
+REFERENCE = "9007199254740993123"
+
+
+@pytest.fixture
+def notes(company: Company, admin: User, make_order: Callable[..., Order]) -> list[Invoice]:
+    """The first is linked to an order, the second waits for one."""
+    make_order()
+    files = [("a", nfe_xml(number=1, order_reference=REFERENCE)), ("b", nfe_xml(number=2))]
+    invoices_import(company=company, files=files, user=admin)
+    return list(Invoice.objects.order_by("number"))
+
+
+def ids(notes: list[Invoice]) -> list[int]:
+    return [note.pk for note in notes]
+
+
+def test_printing_is_recorded_once_and_told(notes: list[Invoice], operator: User) -> None:
+    pdf = invoices_print(ids=ids(notes), paper=Paper.LABEL, user=operator)
+    assert codes(pdf) == [access_key(number=1), access_key(number=2)]
+    rows = list(Invoice.objects.order_by("number"))
+    assert {row.status for row in rows} == {InvoiceStatus.DANFE_ISSUED}
+    first = rows[0].danfe_printed_at
+    assert first is not None
+    invoices_print(ids=ids(notes), paper=Paper.DANFE, user=operator)
+    assert Invoice.objects.get(number=1).danfe_printed_at == first
+    texts = OrderEvent.objects.filter(kind="invoice_printed").order_by("pk").values_list("text", "actor")
+    assert [text for text, _ in texts] == [
+        "Etiqueta do DANFE impressa: NF-e 1 série 1",
+        "DANFE impresso: NF-e 1 série 1",
+    ]
+    assert {actor for _, actor in texts} == {operator.pk}
+
+
+def test_looking_records_nothing(notes: list[Invoice]) -> None:
+    assert codes(notes_paper(ids=ids(notes), paper=Paper.DANFE)) == [access_key(number=n) for n in (1, 2)]
+    assert {row.status for row in Invoice.objects.all()} == {InvoiceStatus.AUTHORISED}
+
+
+def test_a_cancelled_note_prints_its_watermark_and_stays_cancelled(notes: list[Invoice]) -> None:
+    Invoice.objects.filter(number=1).update(status=InvoiceStatus.CANCELLED, cancelled_at=timezone.now())
+    pdf = invoices_print(ids=ids(notes), paper=Paper.DANFE, user=None)
+    assert ["CANCELADA" in text for text in pages(pdf)] == [True, False]
+    assert Invoice.objects.get(number=1).status == InvoiceStatus.CANCELLED
+
+
+@pytest.mark.parametrize("status", [InvoiceStatus.REJECTED, InvoiceStatus.PENDING])
+def test_all_or_none_with_a_reason_per_note(notes: list[Invoice], status: InvoiceStatus) -> None:
+    Invoice.objects.filter(number=2).update(status=status)
+    with pytest.raises(PrintRefused) as refused:
+        invoices_print(ids=ids(notes), paper=Paper.DANFE, user=None)
+    first, second = refused.value.results
+    assert "outra nota marcada" in first.text
+    assert status.label.lower() in second.text
+    assert not Invoice.objects.filter(danfe_printed_at__isnull=False).exists()
+
+
+def spoil(sql: str, *values: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE invoices_invoicedocument SET {sql}", values)
+
+
+def test_damaged_bytes_never_reach_the_printer(notes: list[Invoice], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(papers, "_note_draw", None)
+    spoil("sha256 = %s", "0" * 64)
+    with pytest.raises(PrintRefused) as refused:
+        notes_paper(ids=ids(notes)[:1], paper=Paper.DANFE)
+    assert "danificado" in refused.value.results[0].text
+
+
+def test_bytes_that_fail_the_gate_never_reach_the_printer(
+    notes: list[Invoice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A digest that fits proves the storage, not the note: a changed amount is found by the signature."""
+    import hashlib
+
+    monkeypatch.setattr(papers, "_note_draw", None)
+    changed = nfe_xml(number=1, document=lambda text: text.replace("170.00", "171.00"))
+    spoil("content = %s, size = %s, sha256 = %s", changed, len(changed), hashlib.sha256(changed).hexdigest())
+    with pytest.raises(PrintRefused) as refused:
+        notes_paper(ids=ids(notes)[:1], paper=Paper.DANFE)
+    assert "conferência" in refused.value.results[0].text
+
+
+def test_a_note_of_yesterdays_environment_still_prints(notes: list[Invoice], company: Company) -> None:
+    Company.objects.filter(pk=company.pk).update(fiscal_environment="production")
+    assert codes(notes_paper(ids=ids(notes)[:1], paper=Paper.DANFE))
+
+
+def test_a_batch_has_a_limit(notes: list[Invoice]) -> None:
+    with pytest.raises(PrintRefused) as refused:
+        notes_paper(ids=list(range(1, LARGEST_PRINT + 2)), paper=Paper.LABEL)
+    assert f"até {LARGEST_PRINT}" in refused.value.results[0].text
+
+
+def test_a_long_danfe_is_left_to_the_issuer(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes time with the square of the items; the label of the same note is quick."""
+    monkeypatch.setattr(services, "LARGEST_NOTE", 3)
+    monkeypatch.setattr(services, "LARGEST_SUM", 5)
+    invoices_import(company=company, files=[("a", nfe_xml(number=n, items=n)) for n in (2, 3, 4)], user=None)
+    long = Invoice.objects.get(number=4)
+    with pytest.raises(PrintRefused, match="print refused") as refused:
+        notes_paper(ids=[long.pk], paper=Paper.DANFE)
+    assert "no emissor" in refused.value.results[0].text
+    assert notes_paper(ids=[long.pk], paper=Paper.LABEL)
+    rest = ids(list(Invoice.objects.exclude(pk=long.pk)))
+    assert notes_paper(ids=rest, paper=Paper.DANFE)
+    monkeypatch.setattr(services, "LARGEST_SUM", 4)
+    with pytest.raises(PrintRefused) as refused:
+        notes_paper(ids=rest, paper=Paper.DANFE)
+    assert "em partes" in refused.value.results[0].text
+
+
+def test_without_the_extra_everything_is_greyed(
+    notes: list[Invoice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(papers, "find_spec", lambda name: None)
+    assert all("extra danfe" in text for text in print_problems(ids(notes)).values())
+
+
+def test_from_the_list(
+    notes: list[Invoice], operator: User, sign_in: Callable[[User], Client], shop: FakeShop
+) -> None:
+    client = sign_in(operator)
+    response = client.post(reverse("invoices:list"), {"action": "label", "ids": ids(notes)})
+    assert response["Content-Type"] == "application/pdf"
+    assert sorted(codes(response.content)) == sorted(note.access_key for note in notes)
+    Invoice.objects.filter(number=2).update(status=InvoiceStatus.REJECTED)
+    page = client.post(reverse("invoices:list"), {"action": "danfe", "ids": ids(notes)}).content.decode()
+    assert "Só notas autorizadas têm DANFE" in page
+
+
+def test_on_the_notes_page(
+    notes: list[Invoice],
+    operator: User,
+    viewer: User,
+    other_company: Company,
+    sign_in: Callable[[User], Client],
+    shop: FakeShop,
+) -> None:
+    url = reverse("invoices:paper", args=[notes[0].pk, "danfe"])
+    watching = sign_in(viewer)
+    assert watching.get(url)["Content-Type"] == "application/pdf"
+    assert watching.post(url).status_code == 403
+    assert "Ver DANFE" in watching.get(notes[0].get_absolute_url()).content.decode()
+    assert Invoice.objects.get(number=1).status == InvoiceStatus.AUTHORISED
+    working = sign_in(operator)
+    assert "ainda não impresso" in working.get(notes[0].get_absolute_url()).content.decode()
+    assert codes(working.post(url).content) == [access_key(number=1)]
+    assert "Emitida DANFE" in working.get(notes[0].get_absolute_url()).content.decode()
+    assert working.get(reverse("invoices:paper", args=[notes[0].pk, "boleto"])).status_code == 404
+    Invoice.objects.filter(number=1).update(company=other_company, order=None, store=None)
+    assert working.get(url).status_code == 404
