@@ -33,7 +33,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     _announce(sandbox, server.server_port)
-    sandbox.pushes.start()
+    sandbox.start()
     server.serve_forever(poll_interval=0.1)
     server.server_close()
     sandbox.close()

@@ -53,6 +53,7 @@ def decide() -> str | Response | AnyResponse:
             added["code"] = oauth.code_issue(sandbox.state, merchant_id=merchant_id, scopes=scopes)
     except ConsentError as error:
         return Response(render_template("consent_error.html", reason=str(error)), 400)
+    sandbox.erp_remember(_address(request.form["redirect_uri"]))
     return redirect(_with_query(_address(request.form["redirect_uri"]), added), 303)
 
 

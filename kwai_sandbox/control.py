@@ -414,11 +414,11 @@ def settings_put() -> Response:
 
 @blueprint.get("/ledger")
 def ledger_get() -> Response:
-    """Rows since a moment (ms) or after a row id, and the ids of the doubled ones among all rows."""
+    """Rows since a moment (ms) or after a row id; which of them are doubled is judged against all rows."""
     state = emulator().state
     since, after = request.args.get("since", 0, type=int), request.args.get("after", 0, type=int)
     rows = ledger_read(state, since=since, after=after)
-    return jsonify(rows=rows, doubled=ledger_doubled(rows))
+    return jsonify(rows=rows, doubled=ledger_doubled(state, since=since, after=after))
 
 
 @blueprint.get("/stats")

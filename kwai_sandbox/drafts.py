@@ -146,9 +146,16 @@ def _progress(
             "paidTime": None, "shipByTime": None, "canceledAt": paid_at, "updateTime": paid_at,
             "cancelReason": "Pagamento não confirmado",
         }  # fmt: skip
-    fields: dict[str, Any] = {"paidTime": paid_at, "shipByTime": paid_at + 2 * DAY, "updateTime": paid_at}
+    fields: dict[str, Any] = {
+        "paidTime": paid_at,
+        "shipByTime": paid_at + orders.HANDLING_MS,
+        "updateTime": paid_at,
+    }
     if shipping_type == orders.PLATFORM_LOGISTICS:
-        fields |= {"carrierCode": "KWAI_ENVIOS", "trackingNumber": f"KE{sequence:09d}BR"}
+        fields |= {
+            "carrierCode": orders.PLATFORM_LOGISTICS,
+            "trackingNumber": orders.platform_tracking(str(sequence)),
+        }
     if status in (orders.SHIPPED, orders.RECEIVED, orders.COMPLETED):
         fields |= _shipped(status, paid_at, shipping_type, sequence)
     return fields

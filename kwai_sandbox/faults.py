@@ -71,6 +71,12 @@ class Faults:
             self._on = []
             self._keep()
 
+    def remove(self, path: str | None, kind: str) -> None:
+        """Turn one switch off; nothing happens when it is not on."""
+        with self._lock:
+            self._on = [other for other in self._on if (other.path, other.kind) != (path, kind)]
+            self._keep()
+
     def as_json(self) -> list[dict[str, Any]]:
         """The switches that are on."""
         return [asdict(fault) for fault in self._on]

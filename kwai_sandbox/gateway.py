@@ -12,11 +12,13 @@ from typing import Any
 from flask import Blueprint, Request, Response, current_app, request
 
 from kwai_sandbox import logistics, oauth, product, trade
+from kwai_sandbox.activity import order_of, sentence
 from kwai_sandbox.clock import now_ms
 from kwai_sandbox.faults import Fault
 from kwai_sandbox.ledger import Identity, IdentityReader, ledger_add
 from kwai_sandbox.sandbox import Sandbox
 from kwai_sandbox.signing import signature_matches
+from kwai_sandbox.stats import Seen
 from kwai_sandbox.wire import (
     BAD_SIGNATURE,
     CONSENT_REVOKED,
@@ -99,6 +101,7 @@ class Outcome:
     response: Response
     label: str
     fault: str | None = None
+    message: str = ""
 
 
 def emulator() -> Sandbox:
@@ -117,8 +120,29 @@ def serve(name: str) -> Response:
         outcome = _answer(sandbox, name, rates)
     except Refusal as refusal:
         outcome = _told(sandbox, Envelope(refusal.result, refusal.message, refusal.data))
-    sandbox.stats.answered(path, merchant_id, outcome.label, outcome.fault, started)
+    fields = _fields(request)
+    sandbox.stats.answered(
+        Seen(
+            time=started,
+            path=path,
+            merchant_id=merchant_id,
+            result=outcome.label,
+            fault=outcome.fault,
+            milliseconds=now_ms() - started,
+            text=sentence(name, fields),
+            order_id=order_of(fields),
+            message=outcome.message,
+        )
+    )
     return outcome.response
+
+
+def _fields(incoming: Request) -> dict[str, Any]:
+    """What the call says, readable or not."""
+    if incoming.method == "GET":
+        return incoming.args.to_dict()
+    body = incoming.get_json(force=True, silent=True)
+    return body if isinstance(body, dict) else {}
 
 
 def _answer(sandbox: Sandbox, name: str, rates: tuple[int, int, int]) -> Outcome:
@@ -235,7 +259,8 @@ def _broken(sandbox: Sandbox, fault: Fault, envelope: Envelope) -> Response:
 
 def _told(sandbox: Sandbox, envelope: Envelope, fault: Fault | None = None) -> Outcome:
     response = Response(_written(sandbox, envelope), content_type="application/json")
-    return Outcome(response, str(envelope.result), fault.kind if fault else None)
+    message = "" if envelope.result == OK else envelope.message
+    return Outcome(response, str(envelope.result), fault.kind if fault else None, message)
 
 
 def _written(sandbox: Sandbox, envelope: Envelope) -> str:

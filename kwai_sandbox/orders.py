@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from kwai_sandbox.clock import now_ms
+from kwai_sandbox.clock import DAY, now_ms
 from kwai_sandbox.state import State
 
 AWAITING_PAYMENT, PAID, SHIPPED, RECEIVED, COMPLETED, CANCELLED = 10, 30, 40, 50, 70, 80
@@ -22,6 +22,7 @@ STATUS_NAMES = {
 REFUND_NONE, REFUND_ASKED, REFUND_DONE, REFUND_CLOSED = 0, 10, 60, 70
 INVOICE_NONE, INVOICE_RECEIVED, INVOICE_ACCEPTED, INVOICE_REFUSED = 0, 1, 2, 3
 PLATFORM_LOGISTICS, SELLER_LOGISTICS = "KWAI_ENVIOS", "SELLER"
+HANDLING_MS = 2 * DAY
 TIME_COLUMNS = {"UPDATE_TIME": "update_time", "CREATE_TIME": "create_time"}
 
 
@@ -96,12 +97,17 @@ def orders_of(state: State, merchant_id: str, order_ids: list[str]) -> list[Orde
     return [found[order_id] for order_id in dict.fromkeys(order_ids) if order_id in found]
 
 
-def orders_latest(state: State, merchant_id: str | None, limit: int) -> list[Order]:
-    """The newest orders, of one merchant or of all."""
+def orders_latest(
+    state: State, merchant_id: str | None, limit: int, *, status: int | None = None, sought: str = ""
+) -> list[Order]:
+    """The newest orders, of one merchant or of all; `sought` is in the number or the buyer's name."""
+    text = f"%{sought}%"
     rows = state.rows(
-        "SELECT * FROM orders WHERE ? IS NULL OR merchant_id = ?"
+        "SELECT * FROM orders WHERE (? IS NULL OR merchant_id = ?)"
+        " AND (? IS NULL OR json_extract(detail, '$.orderStatus') = ?)"
+        " AND (? = '%%' OR order_id LIKE ? OR json_extract(detail, '$.receiverAddressInfo.name') LIKE ?)"
         " ORDER BY create_time DESC, order_id DESC LIMIT ?",
-        merchant_id, merchant_id, limit,
+        merchant_id, merchant_id, status, status, text, text, text, limit,
     )  # fmt: skip
     return [_order(row) for row in rows]
 
@@ -133,6 +139,8 @@ def order_change(state: State, order: Order, changes: dict[str, Any]) -> None:
     status = changes.get("orderStatus")
     if isinstance(status, int) and status in moments and status != order.status:
         order.detail[moments[status]] = at
+    if status == PAID != order.status:
+        order.detail |= _on_payment(order, at)
     order.detail.update(changes)
     with state.transaction():
         order_save(state, order)
@@ -143,6 +151,19 @@ def order_change(state: State, order: Order, changes: dict[str, Any]) -> None:
             )
         if "refundStatus" in changes:
             refund_put(state, order)
+
+
+def _on_payment(order: Order, at: int) -> dict[str, Any]:
+    """What payment brings: a deadline, and for platform logistics carrier and tracking number."""
+    brought: dict[str, Any] = {"shipByTime": at + HANDLING_MS}
+    if order.detail.get("shippingType") == PLATFORM_LOGISTICS and not order.detail.get("trackingNumber"):
+        brought |= {"carrierCode": PLATFORM_LOGISTICS, "trackingNumber": platform_tracking(order.order_id)}
+    return brought
+
+
+def platform_tracking(order_id: str) -> str:
+    """The tracking number of Kwai Envios for an order."""
+    return f"KE{order_id[-9:]:0>9}BR"
 
 
 def refund_put(state: State, order: Order) -> None:

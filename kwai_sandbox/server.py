@@ -75,7 +75,7 @@ def running(
     server = build_server(emulator, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
-    emulator.pushes.start()
+    emulator.start()
     try:
         yield RunningSandbox(f"http://{ADDRESS}:{server.server_port}", emulator.credentials, emulator)
     finally:

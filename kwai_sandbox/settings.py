@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kwai_sandbox.clock import DAY, MINUTE
+from kwai_sandbox.clock import DAY, MINUTE, SECOND
 from kwai_sandbox.state import State
 
 DEFAULTS: dict[str, Any] = {
@@ -18,14 +18,19 @@ DEFAULTS: dict[str, Any] = {
     "refreshTokenSeconds": 31_536_000,
     "refreshAnswersMerchantId": "",
     "invoiceReview": "accept",
+    "invoiceReviewMs": 5 * SECOND,
+    "invoiceRefusalReason": "O destinatário não confere com o comprador.",
     "perStoreRate": 0,
     "perAppRate": 0,
     "dailyQuota": 0,
 }
+# accept, soon: taken at once or after `invoiceReviewMs`; wait: a person decides; refuse: 422 at once and
+# nothing is kept; refuse_later: received, then refused with the reason.
+INVOICE_REVIEWS = ("accept", "soon", "wait", "refuse", "refuse_later")
 CHOICES = {
     "detailShape": ("wrapped", "list"),
     "idsAs": ("number", "text"),
-    "invoiceReview": ("accept", "wait", "refuse"),
+    "invoiceReview": INVOICE_REVIEWS,
 }
 KEY = "settings"
 

@@ -48,10 +48,13 @@ CREATE TABLE IF NOT EXISTS last_applied (
 CREATE TABLE IF NOT EXISTS pushes (
     id INTEGER PRIMARY KEY AUTOINCREMENT, due_at INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     payload TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS reviews (
+    order_id TEXT PRIMARY KEY, due_at INTEGER NOT NULL, refusal TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS pushes_by_due ON pushes (due_at);
 """
 EMPTIED = (
     "merchants", "codes", "grants", "orders", "refunds", "items", "ledger", "last_applied", "pushes",
+    "reviews",
 )  # fmt: skip
 CREDENTIALS, INITIALISED = "credentials", "initialised"
 

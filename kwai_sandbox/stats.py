@@ -6,11 +6,28 @@ import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from kwai_sandbox.clock import DAY, SECOND, now_ms
 
-LAST_CALLS = 200
+LAST_CALLS = 2000
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One call as the seller centre shows it. `result` is the code, or the name of a fault without one;
+    `message` is what the platform said when it was not 200. Times in ms."""
+
+    time: int
+    path: str
+    merchant_id: str
+    result: str
+    fault: str | None
+    milliseconds: int
+    text: str
+    order_id: str
+    message: str
 
 
 class Rate:
@@ -47,7 +64,7 @@ class Stats:
             self._today = (0, 0)
             self._in_flight: Counter[tuple[str, str]] = Counter()
             self._in_flight_max: Counter[str] = Counter()
-            self.last_calls: deque[dict[str, Any]] = deque(maxlen=LAST_CALLS)
+            self.last_calls: deque[Seen] = deque(maxlen=LAST_CALLS)
 
     def arrived(self, path: str, merchant_id: str) -> tuple[int, int, int]:
         """Count a call; answers the last second's calls of the path and of the store, and today's."""
@@ -60,15 +77,16 @@ class Stats:
             of_store = self._store_rates[merchant_id].add(at)
             return self._path_rates[path].add(at), of_store, self._today[1]
 
-    def answered(self, path: str, merchant_id: str, result: str, fault: str | None, started: int) -> None:
-        """Count an answer; `result` is the code or the name of a fault without one."""
-        entry = {
-            "time": started, "path": path, "merchantId": merchant_id, "result": result,
-            "fault": fault, "milliseconds": now_ms() - started,
-        }  # fmt: skip
+    def answered(self, seen: Seen) -> None:
+        """Count an answer."""
         with self._lock:
-            self._results[path][result] += 1
-            self.last_calls.append(entry)
+            self._results[seen.path][seen.result] += 1
+            self.last_calls.append(seen)
+
+    def calls_since(self, moment: int) -> list[Seen]:
+        """The remembered calls that began at `moment` (ms) or later, oldest first."""
+        with self._lock:
+            return [seen for seen in self.last_calls if seen.time >= moment]
 
     @contextmanager
     def writing(self, call: str, subject: str) -> Iterator[None]:

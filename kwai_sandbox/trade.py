@@ -135,9 +135,15 @@ def _invoice_read(call: Call, key: str) -> dict[str, Any]:
 
 
 def _invoice_review(call: Call, order: Order) -> None:
-    review = call.sandbox.settings["invoiceReview"]
+    """What the platform says of a readable note: taken, refused, or received and decided later."""
+    switches = call.sandbox.settings
+    review, reason = switches["invoiceReview"], switches["invoiceRefusalReason"]
     if review == "refuse":
-        raise Refusal(REFUSED, "A NF-e foi recusada pela plataforma: o destinatário não confere.")
+        raise Refusal(REFUSED, f"A NF-e foi recusada pela plataforma: {reason}")
+    call.sandbox.reviews.forget(order.order_id)
+    if review in ("soon", "refuse_later"):
+        refusal = reason if review == "refuse_later" else ""
+        call.sandbox.reviews.plan(order.order_id, refusal, switches["invoiceReviewMs"])
     accepted = orders.INVOICE_ACCEPTED if review == "accept" else orders.INVOICE_RECEIVED
     order.detail |= {"invoiceStatus": accepted, "invoiceRefusalReason": ""}
     order.detail["invoice"] = {name: order.received["invoice"][name] for name in INVOICE_FIELDS}

@@ -12,7 +12,7 @@ import pytest
 
 from kwai_sandbox.server import RunningSandbox, running
 from tests.kwai_sandbox.conftest import MERCHANT, Caller, send
-from tests.kwai_sandbox.test_product import IDS
+from tests.kwai_sandbox.test_product import IDS, NEW
 
 JSON = {"Content-Type": "application/json"}
 
@@ -149,6 +149,14 @@ def test_the_ledger_is_read_since_a_moment_or_after_a_row(seller: Caller) -> Non
     later = seller.sandbox.control("GET", f"ledger?since={rows[1]['time'] + 1}")["rows"]
     after = seller.sandbox.control("GET", f"ledger?after={rows[0]['id']}")["rows"]
     assert (later, after) == ([], rows[1:])
+
+
+def test_a_second_listing_is_doubled_also_when_the_first_is_not_asked_for(seller: Caller) -> None:
+    seller.post("product/addItem", NEW)
+    first = seller.ledger()[-1]
+    seller.post("product/addItem", NEW)
+    answer = seller.sandbox.control("GET", f"ledger?after={first['id']}")
+    assert answer["doubled"] == [row["id"] for row in answer["rows"]]
 
 
 @pytest.mark.parametrize("status", [10, 30, 40, 50, 70, 80])

@@ -83,6 +83,20 @@ def test_the_buyer_is_masked_until_payment(seller: Caller) -> None:
     assert seller.detail(order_id)["paidTime"] > MOMENT
 
 
+def test_payment_brings_the_deadline_and_the_platforms_own_number(seller: Caller) -> None:
+    order_id = seller.order(status=10, shippingType="KWAI_ENVIOS")
+    assert (seller.detail(order_id)["trackingNumber"], seller.detail(order_id)["shipByTime"]) == ("", None)
+    seller.sandbox.control("PATCH", f"orders/{order_id}", {"status": 30})
+    detail = seller.detail(order_id)
+    assert detail["shipByTime"] > detail["paidTime"]
+    assert (detail["carrierCode"], detail["trackingNumber"]) == ("KWAI_ENVIOS", f"KE{order_id[-9:]}BR")
+    told = seller.order(status=10, shippingType="KWAI_ENVIOS")
+    seller.sandbox.control(
+        "PATCH", f"orders/{told}", {"status": 30, "trackingNumber": "KE1", "shipByTime": 5}
+    )
+    assert (seller.detail(told)["trackingNumber"], seller.detail(told)["shipByTime"]) == ("KE1", 5)
+
+
 def test_the_whole_way_is_kept_as_it_was_sent(seller: Caller) -> None:
     order_id = seller.order()
     sent = invoice(order_id)
@@ -234,8 +248,10 @@ def test_invoice_review_can_wait_or_refuse(seller: Caller) -> None:
     seller.sandbox.control("PUT", "settings", {"invoiceReview": "wait"})
     seller.post(UPLOAD, invoice(first))
     assert seller.detail(first)["invoiceStatus"] == 1
-    seller.sandbox.control("PUT", "settings", {"invoiceReview": "refuse"})
-    assert seller.post(UPLOAD, invoice(second)).result == 422
+    seller.sandbox.control("PUT", "settings", {"invoiceReview": "refuse", "invoiceRefusalReason": "Vencida."})
+    refused = seller.post(UPLOAD, invoice(second))
+    assert refused.result == 422
+    assert "Vencida." in refused.json["message"]
     assert seller.known(second)["invoice"] is None
 
 

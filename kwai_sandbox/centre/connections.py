@@ -1,0 +1,61 @@
+"""*Conexões*: which sellers authorised the ERP, and the notices it gets."""
+
+from __future__ import annotations
+
+from flask import render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from kwai_sandbox import control, oauth, settings
+from kwai_sandbox.centre.blueprint import blueprint, leads_to
+from kwai_sandbox.gateway import emulator
+
+CONTRACT_LIMITS = {"perAppRate": 100, "perStoreRate": 20, "dailyQuota": 1_000_000}
+
+
+@blueprint.get("/centre/connections")
+def connections() -> str:
+    """Sellers, consents, push address, limits."""
+    sandbox = emulator()
+    return render_template(
+        "connections.html",
+        grants=oauth.grants_list(sandbox.state),
+        pushes=sandbox.pushes.settings(),
+        switches=sandbox.settings,
+        limits=CONTRACT_LIMITS,
+    )
+
+
+@blueprint.post("/centre/pushes")
+def pushes_put() -> AnyResponse:
+    """Where and how pushes are delivered; shares are typed as per cent."""
+    emulator().pushes.configure(
+        {
+            "url": request.form.get("url", "").strip(),
+            "dropRate": request.form.get("dropRate", 0, type=int) / 100,
+            "duplicate": request.form.get("duplicate", 0, type=int) / 100,
+            "shuffle": "shuffle" in request.form,
+        }
+    )
+    return leads_to("centre.connections")
+
+
+@blueprint.post("/centre/pushes/heartbeat")
+def pushes_heartbeat() -> AnyResponse:
+    """Send the platform's test message."""
+    emulator().pushes.heartbeat()
+    return leads_to("centre.connections")
+
+
+@blueprint.post("/centre/limits")
+def limits_put() -> AnyResponse:
+    """Hold the ERP to the contract's limits, or to none."""
+    values = {name: request.form.get(name, 0, type=int) for name in CONTRACT_LIMITS}
+    settings.settings_change(emulator().state, values)
+    return leads_to("centre.connections")
+
+
+@blueprint.post("/centre/grants/<merchant_id>/revoke")
+def grant_revoke(merchant_id: str) -> AnyResponse:
+    """The seller takes the consent back."""
+    control.grant_end(emulator(), merchant_id)
+    return leads_to("centre.connections")
