@@ -9,10 +9,19 @@ from typing import Any
 
 from celery import Task
 from django.db import transaction
+from kombu.pools import producers
 
 logger = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 10.0
+# One try: kombu would wait two seconds and try again, and a Redis that accepts and never answers would hold
+# a page for the thirty seconds that suit a worker. The handshake reads twice.
+RING_OPTIONS = {
+    "max_retries": 0,
+    "interval_start": 0,
+    "socket_connect_timeout": 0.5,
+    "socket_timeout": 0.5,
+}
 _silent_until = 0.0
 
 
@@ -27,7 +36,9 @@ def _send(task: Task[Any, Any], kwargs: dict[str, Any]) -> None:
     if time.monotonic() < _silent_until:
         return
     try:
-        task.apply_async(kwargs=kwargs, retry=False, expires=60)
+        connection = task.app.connection_for_write(transport_options=RING_OPTIONS)
+        with producers[connection].acquire(block=True, timeout=1) as producer:
+            task.apply_async(kwargs=kwargs, producer=producer, retry=False, expires=60)
     except Exception as error:
         _silent_until = time.monotonic() + SILENCE_SECONDS
         logger.warning("Broker unreachable (%s); the sweep will find the work", type(error).__name__)

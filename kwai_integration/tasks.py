@@ -7,6 +7,7 @@ from celery import shared_task
 
 from erp import scheduling
 from kwai_integration import connection
+from kwai_integration.inbound import events as hints
 from kwai_integration.inbound import plan as planning
 
 # After a long downtime every pair is due: so many are renewed at a time.
@@ -15,8 +16,11 @@ REFRESHES_A_TICK = 5
 
 @shared_task(name="kwai_integration.tasks.plan", ignore_result=True)
 def plan() -> None:
-    """Ring for the stores whose poll is due, for those with stored orders to receive, and for token pairs
-    to renew."""
+    """Ring for the stores with hints to fetch, a poll that is due or stored orders to receive, and for token
+    pairs to renew."""
+    hints.events_reap()
+    for store_id in hints.stores_with_events():
+        scheduling.ring(events, store_id=store_id)
     for store_id in planning.stores_to_poll():
         scheduling.ring(poll, store_id=store_id)
     for store_id in planning.stores_to_receive():
@@ -47,3 +51,17 @@ def receive(store_id: int) -> None:
     """Receive one slice of the store's stored orders; rings again while there are more."""
     if planning.store_receive(store_id):
         scheduling.ring(receive, store_id=store_id)
+
+
+@shared_task(name="kwai_integration.tasks.events", ignore_result=True)
+def events(store_id: int) -> None:
+    """Fetch what push messages named; rings again while there is more."""
+    if hints.events_fetch(store_id):
+        scheduling.ring(events, store_id=store_id)
+
+
+@shared_task(name="kwai_integration.tasks.expire", ignore_result=True)
+def expire() -> None:
+    """Drop push messages nobody needs any more, in batches."""
+    while hints.events_expire() == hints.BATCH:
+        pass

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from kwai_integration.views import jobs, links, orders, stores
+from kwai_integration.views import jobs, links, orders, stores, webhook
 
 app_name = "kwai"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("integracoes/<int:pk>/ativar/", stores.store_switch, name="store_switch"),
     path("integracoes/<int:pk>/opcoes/", stores.store_settings, name="store_settings"),
     path("kwai/oauth/callback/", stores.oauth_callback, name="oauth_callback"),
+    path("kwai/webhook/", webhook.webhook, name="webhook"),
     path("pedidos-no-e-commerce/", orders.KwaiOrderList.as_view(), name="orders"),
     path("pedidos-no-e-commerce/<int:pk>/", orders.kwai_order_detail, name="order"),
     path("pedidos-no-e-commerce/itens/", links.ListingList.as_view(), name="links"),

@@ -20,7 +20,7 @@ def main() -> int:
     sandbox = Sandbox(options.state)
     _prepare(sandbox, reset=options.reset, seed=options.seed)
     if options.push_url:
-        sandbox.pushes.configure({"url": options.push_url})
+        sandbox.pushes.address_set(options.push_url)
     try:
         server = build_server(sandbox, options.port)
     except (OSError, SystemExit):

@@ -51,6 +51,7 @@ class Pushes:
         self._chance = chance
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        self._defaults = dict(DEFAULTS)
         self._settings: dict[str, Any] = DEFAULTS | state.meta(KEY, {})
         self._senders = [threading.Thread(target=self._send_loop, daemon=True) for _ in range(SENDERS)]
         self.delivered = 0
@@ -81,9 +82,14 @@ class Pushes:
         self._state.meta_set(KEY, settings)
         self._settings = settings
 
+    def address_set(self, url: str) -> None:
+        """Deliver to `url` from now on, after a reset too; how it is delivered stays as it was chosen."""
+        self._defaults["url"] = url
+        self.configure({"url": url})
+
     def forget_settings(self) -> None:
-        """Back to the defaults: no address, nothing is queued."""
-        self._settings = dict(DEFAULTS)
+        """Back to the defaults: without an address nothing is queued."""
+        self._settings = dict(self._defaults)
         self.delivered = self.failed = 0
 
     def emit(self, event: str, merchant_id: str, biz_id: str, info: dict[str, Any]) -> None:

@@ -45,6 +45,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "kwai:store_switch": Permission.MANAGE,
     "kwai:store_settings": Permission.MANAGE,
     "kwai:oauth_callback": Permission.MANAGE,
+    "kwai:webhook": Permission.PUBLIC,
     "kwai:orders": (Permission.VIEW, Permission.OPERATE),
     "kwai:order": Permission.VIEW,
     "kwai:links": Permission.VIEW,

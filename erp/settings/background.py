@@ -52,6 +52,7 @@ CELERY_TASK_ROUTES = {
     "kwai_integration.tasks.poll": {"queue": "inbound"},
     "kwai_integration.tasks.receive": {"queue": "inbound"},
     "kwai_integration.tasks.refresh_tokens": {"queue": "inbound"},
+    "kwai_integration.tasks.events": {"queue": "inbound"},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -79,6 +80,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "kwai_integration.tasks.plan",
         "schedule": schedule(PLAN_SECONDS),
         "options": {"queue": "maint", "expires": 10},
+    },
+    "kwai-retention": {
+        "task": "kwai_integration.tasks.expire",
+        "schedule": schedule(3600.0),
+        "options": {"queue": "maint", "expires": 3600},
     },
     "outbox-retention": {
         "task": "erp.outbox.tasks.expire",

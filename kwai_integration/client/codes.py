@@ -31,6 +31,30 @@ ROLE_LABELS: Mapping[Role, str] = {
 }
 
 
+class PushEvent(StrEnum):
+    """What push messages tell of (assumed); any other name is stored and has no effect."""
+
+    ORDER_CREATED = "order_created"
+    ORDER_PAID = "order_paid"
+    ORDER_UPDATED = "order_updated"
+    ORDER_CANCELLED = "order_cancelled"
+    REFUND_UPDATED = "refund_updated"
+    ITEM_UPDATED = "item_updated"
+    AUTHORIZATION_REVOKED = "authorization_revoked"
+
+
+# Those whose order is fetched.
+ORDER_EVENTS = frozenset(
+    {
+        PushEvent.ORDER_CREATED,
+        PushEvent.ORDER_PAID,
+        PushEvent.ORDER_UPDATED,
+        PushEvent.ORDER_CANCELLED,
+        PushEvent.REFUND_UPDATED,
+    }
+)
+
+
 @dataclass(frozen=True)
 class StatusCode:
     """One `orderStatus`; `label` is what screens show."""

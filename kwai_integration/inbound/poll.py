@@ -16,7 +16,7 @@ from kwai_integration.client.types import OrderPage
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.cursor import CursorLease, LeaseLost, is_pollable, lease_take
 from kwai_integration.inbound.details import Fetched, details_fetch
-from kwai_integration.inbound.receive import kwai_orders_receive
+from kwai_integration.inbound.receive import kwai_orders_follow
 from kwai_integration.inbound.stage import (
     DETAILS_FAILED,
     DETAILS_MISSING,
@@ -24,7 +24,7 @@ from kwai_integration.inbound.stage import (
     kwai_orders_stage,
 )
 from kwai_integration.inbound.window import WindowRestless, WindowTooLarge, window_read
-from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
+from kwai_integration.models import KwaiOrder, KwaiSettings
 
 LONGEST_SLICE = timedelta(days=1)
 SHORTEST_SLICE = timedelta(minutes=1)
@@ -146,19 +146,8 @@ class _Poll:
         )
         self.result.orders += len(staged.ids)
         self.result.changed += len(staged.created) + len(staged.changed)
-        self.receive(staged.pending)
+        self.result.received += kwai_orders_follow(pending=staged.pending, auto_receive=self.auto_receive)
         self.leftovers_note(fetched)
-
-    def receive(self, pending: tuple[int, ...]) -> None:
-        """Orders that came in once follow the platform by themselves: a hold or a cancellation must not
-        wait for a click. New ones do, unless the store receives by itself."""
-        if not pending:
-            return
-        rows = KwaiOrder.objects.filter(pk__in=pending)
-        if not self.auto_receive:
-            rows = rows.exclude(state=KwaiOrderState.STAGED)
-        ids = list(rows.order_by("pk").values_list("pk", flat=True))
-        self.result.received += len(kwai_orders_receive(ids=ids))
 
     def leftovers_note(self, fetched: Fetched) -> None:
         """Leave a row for every id without details. When nothing at all could be read it may as well be an

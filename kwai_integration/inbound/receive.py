@@ -45,6 +45,20 @@ def kwai_orders_receive(*, ids: Sequence[int], actor: User | None = None) -> lis
     return [results.get(id_) or RowResult(id_, Outcome.REFUSED, NOT_FOUND) for id_ in ids]
 
 
+def kwai_orders_follow(*, pending: Sequence[int], auto_receive: bool) -> int:
+    """Receive, of these newly staged ids, what needs no click; how many that were.
+
+    Orders that came in once follow the platform by themselves: a hold or a cancellation must not wait. New
+    ones do, unless the store receives by itself.
+    """
+    if not pending:
+        return 0
+    rows = KwaiOrder.objects.filter(pk__in=pending)
+    if not auto_receive:
+        rows = rows.exclude(state=KwaiOrderState.STAGED)
+    return len(kwai_orders_receive(ids=list(rows.order_by("pk").values_list("pk", flat=True))))
+
+
 def receive_refusal(row: KwaiOrder) -> str:
     """Why `row` cannot be received, or an empty text."""
     if row.state == KwaiOrderState.QUARANTINED:

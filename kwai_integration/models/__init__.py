@@ -16,15 +16,18 @@ from kwai_integration.models.binding import (
     ShippingMapping,
     StatusMapping,
 )
-from kwai_integration.models.inbound import SyncCursor
+from kwai_integration.models.inbound import SETTLED, EventState, InboundEvent, SyncCursor
 from kwai_integration.models.settings import HISTORY_DAYS, KwaiSettings, SetupStage, StageKey
 
 __all__ = [
     "CHANNEL_KEY",
     "HISTORY_DAYS",
+    "SETTLED",
     "ConnectionHealth",
     "ConnectionWarning",
     "ConsentRequest",
+    "EventState",
+    "InboundEvent",
     "KwaiAccount",
     "KwaiOrder",
     "KwaiOrderState",

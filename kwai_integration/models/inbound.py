@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from erp.accounts.models import Store
 
@@ -22,3 +24,85 @@ class SyncCursor(models.Model):
     last_success_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=300, blank=True)
     last_error_at = models.DateTimeField(null=True)
+
+
+class EventState(models.TextChoices):
+    """What became of a push message."""
+
+    PENDING = "pending", "Na fila"
+    CLAIMED = "claimed", "Em leitura"
+    DONE = "done", "Atendido"
+    IGNORED = "ignored", "Sem efeito"
+    FAILED = "failed", "Desistiu"
+
+
+SETTLED = (EventState.DONE, EventState.IGNORED, EventState.FAILED)
+
+
+class InboundEventQuerySet(models.QuerySet["InboundEvent"]):
+    def due(self) -> InboundEventQuerySet:
+        """Waiting for a fetch that may start now, by the database's clock."""
+        return self.filter(state=EventState.PENDING, not_before__lte=Now())
+
+
+class InboundEvent(models.Model):
+    """A push message as it arrived: a hint that `subject` is worth fetching, never the truth about it.
+
+    Stored before the platform gets its answer; one row per event id, however often it is delivered. Only the
+    holder of `lease_token` may settle a claimed row, and a lease that ran out sends it back to the queue.
+    """
+
+    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="inbound_events")
+    event_id = models.CharField(max_length=80)
+    event = models.CharField(max_length=40, blank=True)
+    # The order to fetch; empty for what concerns the connection.
+    subject = models.CharField(max_length=40, blank=True)
+    # The message as ASCII JSON: escapes keep what a database would refuse.
+    payload = models.TextField()
+    sent_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField(db_default=Now())
+    request_id = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=8, choices=EventState.choices, default=EventState.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(db_default=Now())
+    lease_until = models.DateTimeField(null=True)
+    lease_token = models.UUIDField(null=True)
+    settled_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=300, blank=True)
+
+    objects = InboundEventQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["store", "event_id"], name="inbound_event_unique_id"),
+            models.CheckConstraint(
+                condition=Q(state__in=EventState.values), name="inbound_event_known_state"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=EventState.CLAIMED, lease_until__isnull=False, lease_token__isnull=False)
+                | (Q(lease_until__isnull=True, lease_token__isnull=True) & ~Q(state=EventState.CLAIMED)),
+                name="inbound_event_lease_while_claimed",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=SETTLED, settled_at__isnull=False)
+                | (~Q(state__in=SETTLED) & Q(settled_at__isnull=True)),
+                name="inbound_event_settled_has_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["store", "not_before"],
+                condition=Q(state=EventState.PENDING),
+                name="inbound_event_due",
+            ),
+            models.Index(
+                fields=["store", "lease_token"],
+                condition=Q(state=EventState.CLAIMED),
+                name="inbound_event_leases",
+            ),
+            models.Index(fields=["received_at"], name="inbound_event_age"),
+            models.Index(fields=["store", "-received_at"], name="inbound_event_latest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.subject}"

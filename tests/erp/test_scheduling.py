@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from celery import Celery
 from django.db import transaction
 
 from erp import scheduling
@@ -13,11 +17,13 @@ from erp import scheduling
 class Bell:
     """A task whose broker may be dead."""
 
+    app = Celery("bell", broker="memory://", set_as_current=False)
+
     def __init__(self, dead: bool = False) -> None:
         self.dead = dead
         self.rung: list[dict[str, Any]] = []
 
-    def apply_async(self, *, kwargs: dict[str, Any], retry: bool, expires: int) -> None:
+    def apply_async(self, *, kwargs: dict[str, Any], producer: Any, retry: bool, expires: int) -> None:
         self.rung.append(kwargs)
         assert not retry
         if self.dead:
@@ -55,3 +61,54 @@ def test_a_dead_broker_is_tried_once_and_then_left_alone(
     now[0] += scheduling.SILENCE_SECONDS
     scheduling._send(bell, {"store_id": 1})  # type: ignore[arg-type]
     assert len(bell.rung) == 2
+
+
+@pytest.fixture
+def mute() -> Iterator[socket.socket]:
+    """A server that takes connections and never says a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(20)
+        yield listener
+
+
+def ring(port: int) -> None:
+    app = Celery("bell", broker=f"redis://127.0.0.1:{port}/0", set_as_current=False)
+    # What suits a worker, which waits for messages: a ring must not inherit it.
+    app.conf.broker_transport_options = {"socket_timeout": 600, "socket_connect_timeout": 600}
+
+    @app.task
+    def bell(store_id: int) -> None: ...
+
+    thread = threading.Thread(target=scheduling._send, args=(bell, {"store_id": 1}), daemon=True)
+    thread.start()
+    thread.join(60)
+    assert not thread.is_alive()
+
+
+def test_a_broker_that_never_answers_does_not_hang_a_page(
+    mute: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    ring(mute.getsockname()[1])
+    assert "Broker unreachable" in caplog.text
+    assert scheduling._silent_until > 0
+
+
+def test_a_broker_that_is_gone_is_asked_once(mute: socket.socket, caplog: pytest.LogCaptureFixture) -> None:
+    """One connection, one try: kombu's own second try comes after two seconds."""
+    port = mute.getsockname()[1]
+    callers: list[int] = []
+
+    def slam() -> None:
+        while True:
+            try:
+                connection, _ = mute.accept()
+            except OSError:
+                return
+            callers.append(1)
+            connection.close()
+
+    threading.Thread(target=slam, daemon=True).start()
+    ring(port)
+    assert callers == [1]
+    assert "Broker unreachable" in caplog.text

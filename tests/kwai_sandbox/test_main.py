@@ -96,6 +96,19 @@ def test_secrets_of_the_environment_win_and_seed_0_is_empty(start: Start) -> Non
     assert sandbox.control("GET", "merchants") == {"merchants": []}
 
 
+def test_the_address_of_pushes_outlives_a_reset_and_a_restart(start: Start) -> None:
+    url = "http://127.0.0.1:9/kwai/webhook/"
+    process, sandbox = start("--push-url", url)
+    sandbox.control("PUT", "pushes", {"dropRate": 1})
+    sandbox.control("POST", "reset")
+    found = sandbox.control("GET", "pushes")
+    assert (found["url"], found["dropRate"]) == (url, 0)
+    process.terminate()
+    process.wait(10)
+    _, sandbox = start("--push-url", url)
+    assert sandbox.control("GET", "pushes")["url"] == url
+
+
 def test_nothing_is_printed_after_the_start(start: Start) -> None:
     process, sandbox = start()
     Caller(sandbox, MERCHANT).connect().refresh()

@@ -129,6 +129,8 @@ def test_demonstration_comes_up_heals_stops_and_keeps_its_data(
     first.until("Próximo passo: entre no ERP")
     assert sign_in(address, user, password).status_code == 302
     assert requests.get(sandbox, timeout=20).status_code == 200
+    pushes = requests.get(f"{sandbox}pushes", timeout=20).json()
+    assert pushes["url"] == f"{address}kwai/webhook/"
 
     env = (folder / ".env").read_text()
     assert "ERP_DEMO=1\n" in env

@@ -73,6 +73,7 @@ class Command(BaseCommand):
         command = [
             *(sys.executable, "-m", "kwai_sandbox", "--port", str(self.sandbox_port)),
             *("--state", str(settings.VAR_DIR / "sandbox.sqlite3")),
+            *("--push-url", f"http://127.0.0.1:{self.web_port}/kwai/webhook/"),
         ]
         return [Program("kwai", command, self.sandbox_port)]
 

@@ -1,0 +1,40 @@
+"""Where Kwai delivers push messages (contract section 4)."""
+
+from __future__ import annotations
+
+import logging
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from kwai_integration.client.pushes import LARGEST_BODY
+from kwai_integration.inbound.webhook import Refused, event_accept
+
+logger = logging.getLogger(__name__)
+
+
+@csrf_exempt
+@login_not_required
+@require_POST
+def webhook(request: HttpRequest) -> HttpResponse:
+    """`{"result":1}` once the event is stored; anything refused gets one and the same answer."""
+    try:
+        event_accept(_body(request))
+    except Refused as refusal:
+        logger.warning("Push refused: %s", refusal)
+        return JsonResponse({"result": 0}, status=400)
+    return JsonResponse({"result": 1})
+
+
+def _body(request: HttpRequest) -> bytes:
+    """At most the agreed size; more is refused by its announced length, before a byte is read."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdigit()) or int(length) > LARGEST_BODY:
+        raise Refused("larger than a message may be")
+    try:
+        return request.read(LARGEST_BODY)
+    except UnreadablePostError:
+        raise Refused("the connection broke off") from None
