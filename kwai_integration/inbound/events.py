@@ -20,7 +20,7 @@ from erp.accounts.models import Store, StoreLifecycle
 from erp.outbox import clock
 from kwai_integration.client import errors
 from kwai_integration.client.gateway import PAGE_SIZE, KwaiClient
-from kwai_integration.connection import NotConnected, client_for, connection_judge
+from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.cursor import is_pollable
 from kwai_integration.inbound.details import Fetched, details_fetch
 from kwai_integration.inbound.receive import kwai_orders_follow
@@ -137,7 +137,6 @@ def _serve(claim: Claim) -> None:
         if claim.orders:
             _orders_fetch(claim, client)
     except (errors.KwaiError, NotConnected) as error:
-        connection_judge(store_id=claim.store_id, error=error)
         _give_back(claim, error)
     except Exception:
         _retry_later(claim, claim.subjects, GAVE_UP)
@@ -145,12 +144,12 @@ def _serve(claim: Claim) -> None:
 
 
 def _connection_check(claim: Claim, client: KwaiClient) -> None:
-    """A message that says the consent ended is believed only when a real call is refused."""
+    """A message that says the consent ended is believed only when a real call is refused; the client then
+    judges the connection by that call."""
     now = timezone.now()
     try:
         client.list_orders(time_from=now - timedelta(minutes=1), time_to=now, page=1, size=1)
-    except NOT_ITS_FAULT as error:
-        connection_judge(store_id=claim.store_id, error=error)
+    except NOT_ITS_FAULT:
         _done(claim, [""], REVOCATION_TRUE)
         raise
     _done(claim, [""], REVOCATION_FALSE)
