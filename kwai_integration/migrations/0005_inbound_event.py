@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0001_initial"),
-        ("kwai_integration", "0001_initial"),
+        ("kwai_integration", "0004_token_care"),
     ]
 
     operations = [
