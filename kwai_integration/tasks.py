@@ -6,7 +6,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from erp import scheduling
-from kwai_integration import connection
+from kwai_integration import connection, consent_warnings
 from kwai_integration.inbound import events as hints
 from kwai_integration.inbound import plan as planning
 
@@ -16,8 +16,8 @@ REFRESHES_A_TICK = 5
 
 @shared_task(name="kwai_integration.tasks.plan", ignore_result=True)
 def plan() -> None:
-    """Ring for the stores with hints to fetch, a poll that is due or stored orders to receive, and for token
-    pairs to renew."""
+    """Ring for the stores with hints to fetch, a poll that is due or stored orders to receive, for token
+    pairs to renew and for warnings to send."""
     hints.events_reap()
     for store_id in hints.stores_with_events():
         scheduling.ring(events, store_id=store_id)
@@ -28,12 +28,20 @@ def plan() -> None:
     for store_id in connection.accounts_to_refresh().values_list("pk", flat=True)[:REFRESHES_A_TICK]:
         scheduling.ring(refresh_tokens, store_id=store_id)
     connection.lanes_heal()
+    if consent_warnings.warnings_plan():
+        scheduling.ring(warn)
 
 
 @shared_task(name="kwai_integration.tasks.refresh_tokens", ignore_result=True)
 def refresh_tokens(store_id: int) -> None:
     """Renew one store's token pair ahead of its end."""
     connection.account_refresh(store_id=store_id)
+
+
+@shared_task(name="kwai_integration.tasks.warn", ignore_result=True)
+def warn() -> None:
+    """Send the warnings that wait."""
+    consent_warnings.warnings_send()
 
 
 @shared_task(name="kwai_integration.tasks.poll", ignore_result=True)

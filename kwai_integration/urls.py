@@ -1,6 +1,6 @@
 from django.urls import path
 
-from kwai_integration.views import jobs, links, orders, stores, webhook
+from kwai_integration.views import jobs, links, orders, reauthorise, stores, webhook
 
 app_name = "kwai"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("integracoes/<int:pk>/conexao/", stores.store_connection, name="store_connection"),
     path("integracoes/<int:pk>/conectar/", stores.store_connect, name="store_connect"),
     path("integracoes/<int:pk>/conta/", stores.store_account, name="store_account"),
+    path("integracoes/<int:pk>/autorizar/", reauthorise.reauthorise, name="reauthorise"),
     path("integracoes/<int:pk>/ativar/", stores.store_switch, name="store_switch"),
     path("integracoes/<int:pk>/opcoes/", stores.store_settings, name="store_settings"),
     path("kwai/oauth/callback/", stores.oauth_callback, name="oauth_callback"),

@@ -42,6 +42,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "kwai:store_connection": Permission.VIEW,
     "kwai:store_connect": Permission.MANAGE,
     "kwai:store_account": Permission.MANAGE,
+    "kwai:reauthorise": Permission.MANAGE,
     "kwai:store_switch": Permission.MANAGE,
     "kwai:store_settings": Permission.MANAGE,
     "kwai:oauth_callback": Permission.MANAGE,

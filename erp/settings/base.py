@@ -204,5 +204,6 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 from erp.settings.background import *  # noqa: F403
+from erp.settings.email import *  # noqa: F403
 from erp.settings.kwai import *  # noqa: F403
 from erp.settings.logs import *  # noqa: F403

@@ -1,4 +1,5 @@
-"""What other apps add to the shell from `AppConfig.ready()`: sidebar entries, home cards, search sources.
+"""What other apps add to the shell from `AppConfig.ready()`: sidebar entries, home cards, search sources,
+notices above every page.
 
 Everything names a URL and is shown only to those whose role may open it (`erp.accounts.permissions`).
 """
@@ -69,6 +70,29 @@ class SearchSource:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something that stops work until this user acts: shown above every page, with one button."""
+
+    text: str
+    label: str
+    url: str
+    tone: str = "warning"
+    new_tab: bool = False
+
+    @property
+    def icon(self) -> str:
+        return "alert-circle" if self.tone == "danger" else "alert-triangle"
+
+
+@dataclass(frozen=True)
+class NoticeSource:
+    """Who knows of notices; `url_name` says whose permission they take. Asked on every page: one query."""
+
+    url_name: str
+    notices: Callable[[HttpRequest], Iterable[Notice]]
+
+
+@dataclass(frozen=True)
 class SidebarLink:
     label: str
     url: str
@@ -80,6 +104,7 @@ class SidebarLink:
 _sidebar: dict[str, SidebarEntry] = {}
 _cards: dict[str, HomeCard] = {}
 _sources: dict[str, SearchSource] = {}
+_notices: dict[str, NoticeSource] = {}
 
 
 def sidebar_register(
@@ -122,6 +147,18 @@ def search_source_register(
 ) -> None:
     """Let the search box find one more kind of thing; `url_name` says whose permission it takes."""
     _sources[label] = SearchSource(label, url_name, icon, search, order)
+
+
+def notice_source_register(*, url_name: str, notices: Callable[[HttpRequest], Iterable[Notice]]) -> None:
+    """Let an app say what stops work; shown to those who may open `url_name`, where they can act."""
+    _notices[url_name] = NoticeSource(url_name, notices)
+
+
+def notices_for(request: HttpRequest) -> list[Notice]:
+    """What this user must act on, the worst first."""
+    sources = (source for source in _notices.values() if _opens(request, source.url_name))
+    found = [notice for source in sources for notice in source.notices(request)]
+    return sorted(found, key=lambda notice: notice.tone != "danger")
 
 
 def sidebar_for(request: HttpRequest) -> list[tuple[str, list[SidebarLink]]]:

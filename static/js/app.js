@@ -190,6 +190,9 @@
     document.querySelector('[data-hotkey="/"]')?.focus();
   });
 
+  /* A page that only leads on: its form sends itself, once */
+  document.querySelector("form[data-autosubmit]")?.requestSubmit();
+
   refreshBars();
   startToasts();
 })();

@@ -13,7 +13,7 @@ from erp.web import registry
 
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_sidebar", "_cards", "_sources"):
+    for name in ("_sidebar", "_cards", "_sources", "_notices"):
         monkeypatch.setattr(registry, name, {})
 
 
@@ -102,3 +102,11 @@ def test_search_of_one_letter_asks_nobody(viewer: User, sign_in: Callable[[User]
     registry.search_source_register(label="x", url_name="sales:orders", icon="box", search=ask)
     assert "ao menos duas letras" in sign_in(viewer).get("/busca/?q=a").content.decode()
     assert asked == []
+
+
+def test_notices_show_to_those_who_may_act_the_worst_first(admin: User, viewer: User) -> None:
+    mild = registry.Notice("termina em 7 dias", "conectar", "/a/")
+    bad = registry.Notice("revogado", "conectar", "/b/", tone="danger")
+    registry.notice_source_register(url_name="catalog:product_create", notices=lambda request: [mild, bad])
+    assert registry.notices_for(request_of(admin)) == [bad, mild]
+    assert registry.notices_for(request_of(viewer)) == []

@@ -1,0 +1,293 @@
+"""Who is told that a consent ends, when, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core import mail
+from django.core.mail import EmailMessage
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from erp.accounts.models import Company, Role, Store, StoreLifecycle, User
+from erp.web import registry
+from kwai_integration import tasks
+from kwai_integration.connection import account_health_set
+from kwai_integration.consent_warnings import _claims, notices, warnings_plan, warnings_send
+from kwai_integration.models import ConnectionHealth, ConnectionWarning, KwaiAccount, WarningKind
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = "dona@loja.example"
+
+
+@pytest.fixture(autouse=True)
+def _mail(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.EMAIL_ENABLED = True
+    monkeypatch.setattr("erp.scheduling._send", lambda task, kwargs: None)
+
+
+@pytest.fixture
+def account(store: Store, admin: User) -> KwaiAccount:
+    """Connected, its consent ends in 200 days; one administrator has an address."""
+    User.objects.filter(pk=admin.pk).update(email=ADDRESS)
+    return connected(store, "1")
+
+
+def connected(store: Store, merchant_id: str, days: int = 200) -> KwaiAccount:
+    row = KwaiAccount(store=store, merchant_id=merchant_id, health=ConnectionHealth.OK, shop_name="Loja")
+    row.access_token = row.refresh_token = "SEGREDO"
+    row.refresh_expires_at = timezone.now() + timedelta(days=days, hours=1)
+    row.refresh_due_at = timezone.now() + timedelta(days=3)
+    row.save()
+    return row
+
+
+def ends_in(account: KwaiAccount, days: int) -> None:
+    KwaiAccount.objects.filter(pk=account.pk).update(
+        refresh_expires_at=timezone.now() + timedelta(days=days, hours=1)
+    )
+
+
+def work() -> None:
+    """What tick and task do."""
+    if warnings_plan():
+        warnings_send()
+
+
+def due() -> None:
+    ConnectionWarning.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_each_threshold_is_told_once(account: KwaiAccount) -> None:
+    start: datetime = timezone.now()
+    told = []
+    for day in range(168, 200):
+        with time_machine.travel(start + timedelta(days=day), tick=False):
+            # Rows are stamped by the database's clock, which does not travel.
+            work()
+            work()
+            told += [(200 - day, message.subject) for message in mail.outbox]
+            mail.outbox.clear()
+    assert [days for days, _ in told] == [30, 7, 1]
+    assert "termina em 30 dias" in told[0][1]
+    assert "termina amanhã" in told[2][1]
+    assert ConnectionWarning.objects.count() == 3
+
+
+def test_whoever_starts_late_is_told_once_not_three_times(account: KwaiAccount) -> None:
+    ends_in(account, 0)
+    work()
+    assert [row.kind for row in ConnectionWarning.objects.all()] == [WarningKind.DAYS_1]
+    assert len(mail.outbox) == 1
+
+
+@pytest.mark.parametrize("health", [ConnectionHealth.REVOKED, ConnectionHealth.EXPIRED])
+def test_the_end_is_told_at_once_and_once(account: KwaiAccount, health: ConnectionHealth) -> None:
+    account_health_set(store_id=account.pk, health=health)
+    work()
+    work()
+    (message,) = mail.outbox
+    assert message.to == [ADDRESS]
+    assert "desconectada" in message.subject
+    assert "conectar com Kwai" in message.body
+    assert reverse("kwai:store", args=[account.pk]) in message.body
+    assert "SEGREDO" not in str(message.message())
+    # Connected again and ended again is another end.
+    KwaiAccount.objects.update(health=ConnectionHealth.OK, token_version=5)
+    work()
+    account_health_set(store_id=account.pk, health=health)
+    work()
+    assert len(mail.outbox) == 2
+
+
+def test_a_row_is_one_for_store_kind_and_consent(account: KwaiAccount) -> None:
+    ConnectionWarning.objects.create(account=account, kind=WarningKind.ENDED, about="pair 0")
+    with pytest.raises(IntegrityError, match=r"connection_warning_once|UNIQUE"), transaction.atomic():
+        ConnectionWarning.objects.create(account=account, kind=WarningKind.ENDED, about="pair 0")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ConnectionWarning.objects.create(account=account, kind="other", about="pair 0")
+
+
+def test_two_workers_send_one_message(account: KwaiAccount) -> None:
+    ends_in(account, 7)
+    warnings_plan()
+    first, second = _claims(), _claims()
+    assert [row.kind for row in first] == [WarningKind.DAYS_7]
+    assert list(second) == []
+
+
+def test_a_worker_killed_before_sending_leaves_a_row_that_is_taken_up(
+    account: KwaiAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends_in(account, 7)
+    warnings_plan()
+
+    class Killed(BaseException):
+        pass
+
+    def die(self: EmailMessage, fail_silently: bool = False) -> int:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmailMessage, "send", die)
+        with pytest.raises(Killed):
+            warnings_send()
+    work()
+    assert mail.outbox == []
+    ConnectionWarning.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    work()
+    work()
+    assert len(mail.outbox) == 1
+
+
+def test_a_message_sent_again_has_the_same_id(account: KwaiAccount) -> None:
+    ends_in(account, 7)
+    work()
+    ConnectionWarning.objects.update(closed_at=None, lease_until=timezone.now() - timedelta(seconds=1))
+    work()
+    first, second = (message.message()["Message-ID"] for message in mail.outbox)
+    assert first == second
+
+
+def test_a_failure_is_tried_again_and_names_no_address(
+    account: KwaiAccount, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ends_in(account, 7)
+
+    def refuse(self: EmailMessage, fail_silently: bool = False) -> int:
+        raise ConnectionRefusedError(f"no route for {ADDRESS}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmailMessage, "send", refuse)
+        work()
+    row = ConnectionWarning.objects.get()
+    assert (row.attempts, row.closed_at, row.last_error) == (1, None, "ConnectionRefusedError")
+    assert row.due_at > timezone.now()
+    assert ADDRESS not in caplog.text
+    work()
+    assert mail.outbox == []
+    due()
+    work()
+    assert len(mail.outbox) == 1
+
+
+def test_what_is_no_longer_true_is_not_sent(account: KwaiAccount) -> None:
+    account_health_set(store_id=account.pk, health=ConnectionHealth.REVOKED)
+    assert warnings_plan()
+    KwaiAccount.objects.update(health=ConnectionHealth.OK)
+    assert warnings_send() == 0
+    assert ConnectionWarning.objects.get().closed_at is not None
+
+
+def test_administrators_of_the_company_with_an_address_are_told(
+    account: KwaiAccount, make_user: Callable[..., User], other_company: Company
+) -> None:
+    make_user(Role.ADMIN, username="sem-endereco")
+    for name, role, company, active in (
+        ("gerente", Role.ADMIN, account.store.company, True),
+        ("operador", Role.OPERATOR, account.store.company, True),
+        ("antigo", Role.ADMIN, account.store.company, False),
+        ("alheio", Role.ADMIN, other_company, True),
+    ):
+        User.objects.create_user(
+            username=name, email=f"{name}@x.example", role=role, company=company, is_active=active
+        )
+    ends_in(account, 1)
+    work()
+    assert mail.outbox[0].to == [ADDRESS, "gerente@x.example"]
+
+
+def test_nobody_with_an_address_and_no_mail_server_fail_nothing(account: KwaiAccount, settings: Any) -> None:
+    ends_in(account, 7)
+    settings.EMAIL_ENABLED = False
+    assert warnings_plan() is False
+    settings.EMAIL_ENABLED = True
+    User.objects.update(email="")
+    work()
+    row = ConnectionWarning.objects.get()
+    assert (row.recipients, mail.outbox) == (0, [])
+    assert row.closed_at is not None
+
+
+def test_stores_that_are_not_active_warn_nobody(account: KwaiAccount, admin: User) -> None:
+    ends_in(account, 1)
+    Store.objects.update(lifecycle=StoreLifecycle.INACTIVE)
+    work()
+    assert not ConnectionWarning.objects.exists()
+    assert shown(admin) == []
+
+
+def test_the_tick_rings_for_a_warning(account: KwaiAccount, django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks() as bells:
+        tasks.plan()
+    assert bells == []
+    ends_in(account, 7)
+    with django_capture_on_commit_callbacks() as bells:
+        tasks.plan()
+    assert len(bells) == 1
+    tasks.warn()
+    assert len(mail.outbox) == 1
+
+
+def shown(user: User) -> list[str]:
+    request: Any = type("Request", (), {"user": user})()
+    return [notice.text for notice in registry.notices_for(request)]
+
+
+def test_every_page_of_an_administrator_shows_the_notice(
+    account: KwaiAccount, admin: User, operator: User, sign_in: Callable[[User], Client]
+) -> None:
+    link = reverse("kwai:reauthorise", args=[account.pk])
+    for days, expected in ((200, ""), (12, "termina em 12 dias"), (0, "termina hoje")):
+        ends_in(account, days)
+        html = sign_in(admin).get("/").content.decode()
+        assert (link in html) is bool(expected)
+        assert expected in html
+    account_health_set(store_id=account.pk, health=ConnectionHealth.REVOKED)
+    html = sign_in(admin).get(reverse("sales:orders")).content.decode()
+    assert "foi revogado" in html
+    assert "shell-notice-danger" in html
+    assert link not in sign_in(operator).get("/").content.decode()
+
+
+def test_notices_cost_one_statement_however_many_stores(
+    account: KwaiAccount, admin: User, company: Company
+) -> None:
+    for number in range(5):
+        store = Store.objects.create(
+            company=company, name=f"K{number}", channel="kwai", lifecycle=StoreLifecycle.ACTIVE
+        )
+        connected(store, f"9{number}", days=3)
+    request: Any = type("Request", (), {"user": admin})()
+    with CaptureQueriesContext(connection) as queries:
+        assert len(list(notices(request))) == 5
+    assert len(queries) == 1
+
+
+def test_the_notice_of_another_company_stays_there(
+    account: KwaiAccount, other_company: Company, admin: User
+) -> None:
+    ends_in(account, 3)
+    stranger = User.objects.create_user(username="alheio", company=other_company, role=Role.ADMIN)
+    assert shown(stranger) == []
+    assert len(shown(admin)) == 1
+
+
+def test_its_button_opens_a_page_that_leads_to_kwai(
+    account: KwaiAccount, admin: User, sign_in: Callable[[User], Client], settings: Any
+) -> None:
+    settings.PUBLIC_URL = "http://testserver"
+    answer = sign_in(admin).get(reverse("kwai:reauthorise", args=[account.pk]))
+    html = answer.content.decode()
+    assert answer.status_code == 200
+    assert f'action="{reverse("kwai:store_connect", args=[account.pk])}"' in html
+    assert "data-autosubmit" in html
+    assert "https://shop.kwai.com" in answer["Content-Security-Policy"]
