@@ -9,25 +9,7 @@ from django import forms
 from erp.accounts.models import Company
 from erp.catalog.models import Sku
 from erp.web.forms import MoneyField
-from kwai_integration.models import KwaiSettings, Listing
-
-
-class InstallForm(forms.Form):
-    name = forms.CharField(
-        label="Nome da integração no ERP", max_length=80, help_text="Aparece nos filtros e nos pedidos."
-    )
-
-
-class SettingsForm(forms.ModelForm[KwaiSettings]):
-    class Meta:
-        model = KwaiSettings
-        fields = [
-            "auto_receive",
-            "allow_backwards",
-            "auto_send_invoice",
-            "auto_send_tracking",
-            "auto_confirm_delivery",
-        ]
+from kwai_integration.models import Listing
 
 
 class LinkForm(forms.Form):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from kwai_integration.views import jobs, links, orders, reauthorise, stores, webhook
+from kwai_integration.views import jobs, links, orders, reauthorise, stages, stores, webhook
 
 app_name = "kwai"
 urlpatterns = [
@@ -12,7 +12,10 @@ urlpatterns = [
     path("integracoes/<int:pk>/conta/", stores.store_account, name="store_account"),
     path("integracoes/<int:pk>/autorizar/", reauthorise.reauthorise, name="reauthorise"),
     path("integracoes/<int:pk>/ativar/", stores.store_switch, name="store_switch"),
-    path("integracoes/<int:pk>/opcoes/", stores.store_settings, name="store_settings"),
+    path("integracoes/<int:pk>/desconectar/", stores.store_disconnected, name="store_disconnect"),
+    path("integracoes/<int:pk>/dia-a-dia/", stores.store_guide, name="store_guide"),
+    path("integracoes/<int:pk>/verificacao/", stages.store_live, name="store_live"),
+    path("integracoes/<int:pk>/etapa/<slug:stage>/", stages.store_stage, name="store_stage"),
     path("kwai/oauth/callback/", stores.oauth_callback, name="oauth_callback"),
     path("kwai/webhook/", webhook.webhook, name="webhook"),
     path("pedidos-no-e-commerce/", orders.KwaiOrderList.as_view(), name="orders"),

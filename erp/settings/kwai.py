@@ -39,5 +39,3 @@ KWAI_DAILY_CALLS = env.int("KWAI_DAILY_CALLS", 1_000_000)
 # Seconds between two polls of one store, and how far a poll reaches back behind the last one.
 KWAI_POLL_SECONDS = env.int("KWAI_POLL_SECONDS", 15)
 KWAI_POLL_OVERLAP_SECONDS = env.int("KWAI_POLL_OVERLAP_SECONDS", 300)
-# How far back the first import of a store reaches.
-KWAI_HISTORY_DAYS = env.int("KWAI_HISTORY_DAYS", 30)

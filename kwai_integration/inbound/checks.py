@@ -22,7 +22,7 @@ NO_ACCOUNT = "A loja não está conectada ao Kwai. Abra Integrações e use cone
 
 def kwai_orders_check(action: KwaiOrderAction, ids: Sequence[int]) -> dict[int, str]:
     """Per `KwaiOrder` id an empty text, or the reason why `action` cannot be done. One query."""
-    rows = KwaiOrder.objects.filter(pk__in=ids).select_related("store__kwai_account")
+    rows = KwaiOrder.objects.filter(pk__in=ids).select_related("store__kwai_account", "store__kwai_settings")
     check = refresh_refusal if action == KwaiOrderAction.REFRESH else receive_refusal
     found = {row.pk: check(row) for row in rows.defer("payload", "payload_bytes")}
     return {id_: found.get(id_, NOT_FOUND) for id_ in ids}

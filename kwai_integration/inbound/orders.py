@@ -19,7 +19,6 @@ from erp.sales.models import (
     Order,
     OrderEvent,
     OrderLine,
-    ShippingKind,
     ShippingMethod,
 )
 from erp.sales.ownership import ADDRESS_FIELDS, BUYER_FIELDS
@@ -27,9 +26,10 @@ from erp.sales.services import EventDraft, order_events_append, orders_status_se
 from erp.sales.statuses import OrderStatus
 from expedition.models import Package, Shipment
 from invoices.models import ISSUED, Invoice
-from kwai_integration.client.codes import Role, ShippingType, status_label
+from kwai_integration.client.codes import Role, status_label
 from kwai_integration.mapping.orders import MappedLine, MappedOrder
-from kwai_integration.models import KwaiOrder, KwaiSettings, StatusMapping
+from kwai_integration.mapping.people import name_format
+from kwai_integration.models import KwaiOrder, KwaiSettings, PaymentMapping, ShippingMapping, StatusMapping
 
 UNMAPPED = "unmapped"
 LINES_KEPT = "lines_kept"
@@ -44,6 +44,9 @@ FOLLOWED = {
     "refund_open": "reembolso",
     "buyer_note": "observação do comprador",
 }
+# Chosen by a mapping while nobody has chosen yet.
+CHOSEN = ("shipping_method", "carrier", "payment_method")
+NAMES = ("name", "recipient")
 AMOUNTS = ("items_total", "freight_total", "seller_discount", "platform_discount", "total")
 LINE_FIELDS = ("title", "specification", "quantity", "unit_price")
 
@@ -69,34 +72,73 @@ class Rules:
     """What the stores of a batch have decided, read once."""
 
     situations: Mapping[tuple[int, str], OrderStatus]
-    going_back: Collection[int]
+    shippings: Mapping[tuple[int, str], ShippingMethod]
+    payments: Mapping[tuple[int, str], int]
+    options: Mapping[int, KwaiSettings]
 
     def situation(self, store_id: int, remote_status: str) -> OrderStatus | None:
         """The ERP situation for a remote code, None when it is *não mapeada*."""
         return self.situations.get((store_id, remote_status))
 
+    def shipping(self, store_id: int, mapped: MappedOrder) -> ShippingMethod | None:
+        """The *forma de envio* of the closest code that is mapped."""
+        found = (self.shippings.get((store_id, code)) for code in mapped.shipping_codes)
+        return next((method for method in found if method), None)
+
+    def payment_id(self, store_id: int, mapped: MappedOrder) -> int | None:
+        """The *forma de recebimento* of the order's main payment."""
+        return self.payments.get((store_id, mapped.payment_code))
+
+    def is_on(self, option: str, store_id: int, *, default: bool = False) -> bool:
+        """An option of `KwaiSettings` by name."""
+        options = self.options.get(store_id)
+        return default if options is None else bool(getattr(options, option))
+
+    def amounts(self, entry: Incoming) -> dict[str, int]:
+        """Amounts of the sales order. Without *importar valor do frete* the freight, which the platform
+        keeps, counts neither by itself nor in the total."""
+        mapped = entry.mapped
+        with_freight = self.is_on("import_freight", entry.row.store_id, default=True)
+        return {
+            "items_total": mapped.items_total,
+            "freight_total": mapped.freight if with_freight else 0,
+            "seller_discount": mapped.seller_discount,
+            "platform_discount": mapped.platform_discount,
+            "total": mapped.total if with_freight else max(mapped.total - mapped.freight, 0),
+        }
+
+    def shown(self, store_id: int, values: Mapping[str, str]) -> dict[str, str]:
+        """Values of a buyer or address as the store wants names written."""
+        if not self.is_on("format_names", store_id):
+            return dict(values)
+        return {name: name_format(value) if name in NAMES else value for name, value in values.items()}
+
 
 def rules_read(store_ids: Collection[int]) -> Rules:
     mappings = StatusMapping.objects.filter(store_id__in=store_ids)
-    back = KwaiSettings.objects.filter(store_id__in=store_ids, allow_backwards=True)
+    shippings = ShippingMapping.objects.filter(store_id__in=store_ids).select_related("shipping_method")
+    payments = PaymentMapping.objects.filter(store_id__in=store_ids)
     return Rules(
         situations={(row.store_id, row.remote_code): OrderStatus(row.status) for row in mappings},
-        going_back=set(back.values_list("pk", flat=True)),
+        shippings={(row.store_id, row.remote_code): row.shipping_method for row in shippings},
+        payments={(row.store_id, row.remote_code): row.payment_method_id for row in payments},
+        options=KwaiSettings.objects.in_bulk(list(store_ids)),
     )
 
 
 def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None) -> list[Order]:
     """Create one order for each of `incoming`, in their order; every line has its SKU."""
-    methods = _kwai_methods({entry.store.company_id for entry in incoming})
     numbers = _numbers_take(incoming)
     orders = Order.objects.bulk_create(
-        [_order_new(entry, rules, methods, next(numbers[entry.store.company_id])) for entry in incoming]
+        [_order_new(entry, rules, next(numbers[entry.store.company_id])) for entry in incoming]
     )
     pairs = list(zip(orders, incoming, strict=True))
     OrderLine.objects.bulk_create([line for order, entry in pairs for line in _lines_new(order, entry)])
-    Buyer.objects.bulk_create([_part_new(Buyer, order, buyer_values(entry.mapped)) for order, entry in pairs])
+    Buyer.objects.bulk_create(
+        [_part_new(Buyer, order, buyer_values(entry.mapped), rules) for order, entry in pairs]
+    )
     DeliveryAddress.objects.bulk_create(
-        [_part_new(DeliveryAddress, order, address_values(entry.mapped)) for order, entry in pairs]
+        [_part_new(DeliveryAddress, order, address_values(entry.mapped), rules) for order, entry in pairs]
     )
     order_events_append(drafts=[_event_new(order, entry, rules) for order, entry in pairs], actor=actor)
     channels.order_status_changed(order.pk for order in orders)
@@ -116,8 +158,8 @@ def orders_follow(incoming: Sequence[Incoming], rules: Rules, actor: User | None
     batch.lines_read()
     for entry in incoming:
         batch.follow(orders[entry.row.order_id or 0], entry, rules)
-    batch.parts_follow(Buyer, incoming, buyer_values, "comprador")
-    batch.parts_follow(DeliveryAddress, incoming, address_values, "endereço de entrega")
+    batch.parts_follow(Buyer, incoming, buyer_values, "comprador", rules)
+    batch.parts_follow(DeliveryAddress, incoming, address_values, "endereço de entrega", rules)
     batch.shipped_elsewhere(incoming)
     batch.write(actor)
     moved = situations_apply(incoming, rules, actor)
@@ -143,7 +185,7 @@ def situations_set(told: Iterable[tuple[int, int, str]], rules: Rules, actor: Us
     for order_id, store_id, remote_status in told:
         status = rules.situation(store_id, remote_status)
         if status is not None:
-            wanted[store_id in rules.going_back][order_id] = status
+            wanted[rules.is_on("allow_backwards", store_id)][order_id] = status
     moved: set[int] = set()
     for backwards, targets in wanted.items():
         if targets:
@@ -162,10 +204,10 @@ def address_values(mapped: MappedOrder) -> dict[str, str]:
     return {**stated, "problem": mapped.address.incomplete_reason[:200]}
 
 
-def _order_new(entry: Incoming, rules: Rules, methods: Mapping[int, ShippingMethod], number: int) -> Order:
+def _order_new(entry: Incoming, rules: Rules, number: int) -> Order:
     mapped, store = entry.mapped, entry.store
     status = rules.situation(store.pk, mapped.remote_status) or OrderStatus.OPEN
-    method = methods.get(store.company_id) if mapped.shipping_type == ShippingType.KWAI_ENVIOS else None
+    method = rules.shipping(store.pk, mapped)
     return Order(
         company_id=store.company_id,
         store=store,
@@ -176,23 +218,14 @@ def _order_new(entry: Incoming, rules: Rules, methods: Mapping[int, ShippingMeth
         cancelled_at=_cancelled_at(mapped) if status == OrderStatus.CANCELLED else None,
         shipping_method=method,
         carrier_id=method.carrier_id if method else None,
+        payment_method_id=rules.payment_id(store.pk, mapped),
         **_followed(mapped),
-        **_amounts(mapped),
+        **rules.amounts(entry),
     )
 
 
 def _followed(mapped: MappedOrder) -> dict[str, Any]:
     return {name: getattr(mapped, name) for name in FOLLOWED}
-
-
-def _amounts(mapped: MappedOrder) -> dict[str, int]:
-    return {
-        "items_total": mapped.items_total,
-        "freight_total": mapped.freight,
-        "seller_discount": mapped.seller_discount,
-        "platform_discount": mapped.platform_discount,
-        "total": mapped.total,
-    }
 
 
 def _cancelled_at(mapped: MappedOrder) -> Any:
@@ -229,8 +262,8 @@ def _line_new(order: Order, position: int, line: MappedLine, sku_id: int) -> Ord
     )
 
 
-def _part_new(model: type[Any], order: Order, values: dict[str, str]) -> Any:
-    return model(order=order, platform_values=values, **values)
+def _part_new(model: type[Any], order: Order, values: dict[str, str], rules: Rules) -> Any:
+    return model(order=order, platform_values=values, **rules.shown(order.store_id, values))
 
 
 def _event_new(order: Order, entry: Incoming, rules: Rules) -> EventDraft:
@@ -250,17 +283,6 @@ def _unmapped_event(order_id: int, remote: str, before: str = "") -> EventDraft:
         "Escolha a correspondência nas configurações da loja."
     )
     return EventDraft(order_id, UNMAPPED, text, data={"remote_status": remote})
-
-
-def _kwai_methods(company_ids: Collection[int]) -> dict[int, ShippingMethod]:
-    """Company id -> its *forma de envio* of Kwai Envios, where there is exactly one active."""
-    found: dict[int, list[ShippingMethod]] = defaultdict(list)
-    methods = ShippingMethod.objects.filter(
-        company_id__in=company_ids, kind=ShippingKind.KWAI, is_active=True
-    )
-    for method in methods:
-        found[method.company_id].append(method)
-    return {company_id: methods[0] for company_id, methods in found.items() if len(methods) == 1}
 
 
 def _numbers_take(incoming: Sequence[Incoming]) -> dict[int, Any]:
@@ -309,18 +331,30 @@ class _Following:
         self.drafts += _hold_events(order, told)
         if "remote_status" in told and rules.situation(order.store_id, order.remote_status) is None:
             self.drafts.append(_unmapped_event(order.pk, order.remote_status))
+        self.choose(order, entry, rules)
         if entry.sku_ids is not None:
-            self.content_follow(order, entry)
+            self.content_follow(order, entry, rules)
 
-    def content_follow(self, order: Order, entry: Incoming) -> None:
+    def choose(self, order: Order, entry: Incoming, rules: Rules) -> None:
+        """Ways of shipping and of payment that a mapping knows by now, where nobody has chosen any."""
+        method = rules.shipping(order.store_id, entry.mapped)
+        payment_id = rules.payment_id(order.store_id, entry.mapped)
+        if method and order.shipping_method_id is None and order.carrier_id is None:
+            order.shipping_method, order.carrier_id = method, method.carrier_id
+            self.changes[order.pk].append("forma de envio (mapeamento)")
+        if payment_id and order.payment_method_id is None:
+            order.payment_method_id = payment_id
+            self.changes[order.pk].append("forma de recebimento (mapeamento)")
+
+    def content_follow(self, order: Order, entry: Incoming, rules: Rules) -> None:
         """Lines and amounts follow together, or not at all: a note has been issued for both."""
         plan = _LinePlan(self.lines[order.pk], entry)
-        amounts = _amounts(entry.mapped)
+        amounts = rules.amounts(entry)
         amounts_differ = any(getattr(order, name) != value for name, value in amounts.items())
         if not plan.differs and not amounts_differ:
             return
         if order.pk in self.invoiced:
-            self.remarks.append(_kept_remark(order.pk, entry.mapped))
+            self.remarks.append(_kept_remark(order.pk, entry.mapped, amounts))
             return
         for name, value in amounts.items():
             setattr(order, name, value)
@@ -332,7 +366,7 @@ class _Following:
         self.lines_gone += plan.gone
 
     def parts_follow(
-        self, model: type[Any], incoming: Sequence[Incoming], values_of: Any, label: str
+        self, model: type[Any], incoming: Sequence[Incoming], values_of: Any, label: str, rules: Rules
     ) -> None:
         parts = {part.order_id: part for part in model.objects.filter(order_id__in=self.orders)}
         changed = self.parts_changed.setdefault(model, [])
@@ -341,7 +375,7 @@ class _Following:
             hidden = _tells_nothing(_part_source(model, entry.mapped), values)
             if part.platform_values == values or (hidden and any(part.platform_values.values())):
                 continue
-            _part_take(part, values)
+            _part_take(part, values, rules.shown(entry.row.store_id, values))
             changed.append(part)
             self.changes[part.order_id].append(f"{label} (aguarda sua decisão)" if part.proposal else label)
 
@@ -364,7 +398,7 @@ class _Following:
         if touched:
             for order in touched:
                 order.updated_at = timezone.now()
-            Order.objects.bulk_update(touched, [*FOLLOWED, *AMOUNTS, "updated_at"])
+            Order.objects.bulk_update(touched, [*FOLLOWED, *AMOUNTS, *CHOSEN, "updated_at"])
         self.lines_write()
         for model, parts in self.parts_changed.items():
             if parts:
@@ -427,14 +461,15 @@ def _tells_nothing(source: Any, values: Mapping[str, str]) -> bool:
     return source.masked or not any(stated)
 
 
-def _part_take(part: Any, values: dict[str, str]) -> None:
+def _part_take(part: Any, values: dict[str, str], shown: dict[str, str]) -> None:
+    """Compared by what the platform said, written as the store wants names."""
     part.platform_values = values
     if part.edited_at is None:
-        for name, value in values.items():
+        for name, value in shown.items():
             setattr(part, name, value)
         return
-    differs = any(getattr(part, name) != value for name, value in values.items())
-    part.proposal = values if differs else None
+    differs = any(getattr(part, name) != value for name, value in shown.items())
+    part.proposal = shown if differs else None
 
 
 def _hold_events(order: Order, told: Sequence[str]) -> list[EventDraft]:
@@ -464,10 +499,8 @@ def _changed_events(changes: Mapping[int, Sequence[str]]) -> list[EventDraft]:
     ]
 
 
-def _kept_remark(order_id: int, mapped: MappedOrder) -> EventDraft:
-    content = json.dumps(
-        [_amounts(mapped), [[getattr(line, name) for name in LINE_FIELDS] for line in mapped.lines]]
-    )
+def _kept_remark(order_id: int, mapped: MappedOrder, amounts: Mapping[str, int]) -> EventDraft:
+    content = json.dumps([amounts, [[getattr(line, name) for name in LINE_FIELDS] for line in mapped.lines]])
     return EventDraft(
         order_id,
         LINES_KEPT,

@@ -6,6 +6,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from erp.accounts.models import StoreLifecycle
+from kwai_integration.inbound.gate import outside_gate
 from kwai_integration.inbound.receive import SLICE, kwai_orders_receive
 from kwai_integration.models import ConnectionHealth, KwaiOrder, KwaiOrderState, Listing, SyncCursor
 
@@ -35,11 +36,13 @@ def store_receive(store_id: int) -> int:
 
 
 def orders_to_receive() -> QuerySet[KwaiOrder]:
-    """Staged ones where the store receives by itself, and waiting ones whose last link was made.
+    """Staged ones where the store receives by itself, waiting ones whose last link was made, and received
+    ones whose codes were mapped anew. What the import gate keeps outside is not among them.
 
-    Both leave this set when they are received, linked or not.
+    All leave this set when they are received, linked or not.
     """
     loose = Listing.objects.filter(waiting_orders=OuterRef("pk"), sku__isnull=True)
     staged = Q(state=KwaiOrderState.STAGED, store__kwai_settings__auto_receive=True)
     linked = Q(state=KwaiOrderState.UNLINKED) & ~Exists(loose)
-    return KwaiOrder.objects.filter(staged | linked)
+    again = Q(state=KwaiOrderState.RECEIVED, received_digest="")
+    return KwaiOrder.objects.filter(staged | linked | again).exclude(outside_gate())

@@ -10,6 +10,7 @@ from django.utils import timezone
 from erp.accounts.models import User
 from erp.channels import Outcome, RowResult
 from erp.sales.models import Order
+from kwai_integration.inbound.gate import gate_refusal, outside_gate
 from kwai_integration.inbound.halving import batch_halved
 from kwai_integration.inbound.listings import ListingKey, listing_key, listings_resolve
 from kwai_integration.inbound.orders import Incoming, orders_create, orders_follow, rules_read
@@ -49,11 +50,11 @@ def kwai_orders_follow(*, pending: Sequence[int], auto_receive: bool) -> int:
     """Receive, of these newly staged ids, what needs no click; how many that were.
 
     Orders that came in once follow the platform by themselves: a hold or a cancellation must not wait. New
-    ones do, unless the store receives by itself.
+    ones do, unless the store receives by itself and its import gate lets them in.
     """
     if not pending:
         return 0
-    rows = KwaiOrder.objects.filter(pk__in=pending)
+    rows = KwaiOrder.objects.filter(pk__in=pending).exclude(outside_gate())
     if not auto_receive:
         rows = rows.exclude(state=KwaiOrderState.STAGED)
     return len(kwai_orders_receive(ids=list(rows.order_by("pk").values_list("pk", flat=True))))
@@ -65,14 +66,14 @@ def receive_refusal(row: KwaiOrder) -> str:
         return f"Com problema: {row.problem}"
     if row.state == KwaiOrderState.RECEIVED and row.received_digest == row.digest:
         return ALREADY_RECEIVED
-    return ""
+    return gate_refusal(row)
 
 
 def _batch_receive(ids: Sequence[int], actor: User | None) -> list[RowResult]:
     rows = list(
         KwaiOrder.objects.select_for_update(of=("self",))
         .filter(pk__in=ids)
-        .select_related("store")
+        .select_related("store__kwai_settings")
         .order_by("pk")
     )
     refused = {row.pk: _refusal_result(row) for row in rows if receive_refusal(row)}

@@ -36,6 +36,7 @@ STAGED_FIELDS = [
     "remote_carrier_code",
     "remote_tracking_code",
     "shipping_type",
+    "payment_code",
     "payload",
     "payload_bytes",
     "payload_truncated",
@@ -260,6 +261,7 @@ def _mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
     row.remote_carrier_code = mapped.carrier_code
     row.remote_tracking_code = mapped.tracking_code
     row.shipping_type = mapped.shipping_type
+    row.payment_code = mapped.payment_code
 
 
 @transaction.atomic

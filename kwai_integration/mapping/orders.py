@@ -103,6 +103,19 @@ class MappedOrder:
     def items_total(self) -> int:
         return sum(line.quantity * line.unit_price for line in self.lines)
 
+    @property
+    def payment_code(self) -> str:
+        """The method that carries most of the total, or an empty text."""
+        named = [payment for payment in self.payments if payment.method]
+        return max(named, key=lambda payment: payment.amount or 0).method if named else ""
+
+    @property
+    def shipping_codes(self) -> tuple[str, ...]:
+        """What names the way of shipping, the closest first. The carrier of a parcel that the seller ships
+        himself is our own code coming back, and names nothing new."""
+        own = self.shipping_type == ShippingType.SELLER
+        return tuple(code for code in ("" if own else self.carrier_code, self.shipping_type) if code)
+
 
 def order_read(
     raw: object, fetched_at: datetime, roles: Mapping[str, Role] = DEFAULT_STATUS_ROLES

@@ -18,6 +18,8 @@ from kwai_integration.mapping import fields
 from kwai_integration.mapping.warnings import Warn
 
 Notice = Callable[[Warn], None]
+# Stay small within a name.
+PARTICLES = frozenset({"da", "das", "de", "do", "dos", "e"})
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,18 @@ def address_read(receiver: Mapping[str, Any], warn: Notice) -> MappedAddress:
     elif missing:
         warn(Warn.ADDRESS_INCOMPLETE)
     return MappedAddress(**parts, masked=masked, incomplete_reason=_reason(masked, missing))
+
+
+def name_format(name: str) -> str:
+    """`ANA DE SOUZA` as `Ana de Souza`: capitals are put in order, a name in mixed case stays as it is."""
+    if is_masked(name) or not (name.isupper() or name.islower()):
+        return name
+    words = [word if word in PARTICLES else _capital(word) for word in name.lower().split(" ")]
+    return " ".join([_capital(words[0]), *words[1:]])
+
+
+def _capital(word: str) -> str:
+    return "-".join(part[:1].upper() + part[1:] for part in word.split("-"))
 
 
 def _reason(masked: bool, missing: list[str]) -> str:

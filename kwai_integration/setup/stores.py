@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from erp.accounts.models import Company, Store, StoreLifecycle, StoreMembership, User
 from erp.accounts.services import audit_append
-from erp.sales.statuses import OrderStatus
+from erp.outbox.services import lane_pause
+from erp.outbox.statuses import PauseMode
+from erp.sales.models import ShippingKind, ShippingMethod
 from erp.scheduling import ring
 from kwai_integration import tasks
-from kwai_integration.client.codes import DEFAULT_STATUS_ROLES, Role
-from kwai_integration.models import CHANNEL_KEY, KwaiAccount, KwaiSettings, StatusMapping, SyncCursor
+from kwai_integration.client.codes import ShippingType
+from kwai_integration.models import (
+    CHANNEL_KEY,
+    ConnectionHealth,
+    KwaiAccount,
+    KwaiOrder,
+    KwaiSettings,
+    ShippingMapping,
+    StatusMapping,
+    SyncCursor,
+)
+from kwai_integration.setup.stage_mappings import default_situations
 
-DEFAULT_SITUATIONS = {
-    Role.AWAITING_PAYMENT: OrderStatus.OPEN,
-    Role.PAYABLE: OrderStatus.APPROVED,
-    Role.SHIPPED: OrderStatus.SHIPPED,
-    Role.DELIVERED: OrderStatus.DELIVERED,
-    Role.CANCELLED: OrderStatus.CANCELLED,
-}
+FIRST_NAME = "Kwai Shop"
 
 
 class StoreRefused(Exception):
@@ -30,23 +35,45 @@ class StoreRefused(Exception):
 
 
 @transaction.atomic
-def store_install(*, company: Company, name: str, user: User) -> Store:
-    """Create a Kwai store in DRAFT with default settings and the default situation mapping.
+def store_install(*, company: Company, user: User, name: str = "") -> Store:
+    """Create a Kwai store in DRAFT with default settings and the default mappings; without a name it gets
+    the next free one.
 
     Raises StoreRefused when the company already has a store of that name.
     """
-    if Store.objects.filter(company=company, name=name).exists():
+    # One installer at a time per company, so that two clicks find two names.
+    Company.objects.select_for_update(no_key=True).get(pk=company.pk)
+    taken = set(Store.objects.filter(company=company).values_list("name", flat=True))
+    if name in taken:
         raise StoreRefused(f"Já existe uma integração chamada {name}. Escolha outro nome.")
+    name = name or _name_free(taken)
     store = Store.objects.create(company=company, name=name, channel=CHANNEL_KEY)
     StoreMembership.objects.create(store=store, user=user)
     KwaiAccount.objects.create(store=store)
     KwaiSettings.objects.create(store=store)
     StatusMapping.objects.bulk_create(
-        StatusMapping(store=store, remote_code=code, status=DEFAULT_SITUATIONS[role])
-        for code, role in DEFAULT_STATUS_ROLES.items()
+        StatusMapping(store=store, remote_code=code, status=status)
+        for code, status in default_situations().items()
     )
+    _kwai_shipping_map(store)
     _audit(store, user, "installed", f"Integração {name} instalada")
     return store
+
+
+def _name_free(taken: set[str]) -> str:
+    numbered = (f"{FIRST_NAME} {number}" for number in range(2, len(taken) + 3))
+    return FIRST_NAME if FIRST_NAME not in taken else next(name for name in numbered if name not in taken)
+
+
+def _kwai_shipping_map(store: Store) -> None:
+    """Kwai Envios means the company's method of that kind, where there is exactly one."""
+    methods = ShippingMethod.objects.filter(
+        company_id=store.company_id, kind=ShippingKind.KWAI, is_active=True
+    )
+    if len(methods) == 1:
+        ShippingMapping.objects.create(
+            store=store, remote_code=ShippingType.KWAI_ENVIOS, shipping_method=methods[0]
+        )
 
 
 @transaction.atomic
@@ -64,7 +91,7 @@ def store_activate(*, store: Store, user: User) -> Store:
     store.activated_at = timezone.now()
     store.save(update_fields=["lifecycle", "activated_at"])
     now = timezone.now()
-    history = now - timedelta(days=settings.KWAI_HISTORY_DAYS)
+    history = now - timedelta(days=store.kwai_settings.history_days)
     cursor, created = SyncCursor.objects.get_or_create(
         store=store, defaults={"watermark": history, "due_at": now}
     )
@@ -88,25 +115,30 @@ def store_deactivate(*, store: Store, user: User) -> Store:
 
 
 @transaction.atomic
-def store_settings_set(*, store: Store, changes: dict[str, bool], user: User) -> None:
-    """Change options of `KwaiSettings`; `changes` maps field to value."""
-    options = KwaiSettings.objects.select_for_update().get(pk=store.pk)
-    before = {name: getattr(options, name) for name in changes}
-    for name, value in changes.items():
-        setattr(options, name, value)
-    options.save(update_fields=list(changes))
-    if before != changes:
-        _audit(store, user, "settings", f"Opções de {store.name} alteradas", {"from": before, "to": changes})
+def store_disconnect(*, store: Store, user: User) -> None:
+    """*Desconectar*: forget the tokens. Settings, mappings, orders and waiting jobs stay; *conectar com Kwai*
+    brings the same account back. An account that never brought an order is let go, so that another may come.
+    """
+    account = KwaiAccount.objects.select_for_update().get(pk=store.pk)
+    if account.health == ConnectionHealth.DISCONNECTED:
+        return
+    account.access_token_stored = account.refresh_token_stored = ""
+    account.access_expires_at = account.refresh_expires_at = account.refresh_lease_until = None
+    account.health = ConnectionHealth.DISCONNECTED
+    account.token_version += 1
+    if not KwaiOrder.objects.filter(store=store).exists():
+        account.merchant_id = account.shop_name = ""
+    account.save()
+    reason = f"{user} desconectou a loja. Use conectar com Kwai para voltar a enviar."
+    lane_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason=reason)
+    _audit(store, user, "disconnected", f"Integração {store.name} desconectada do Kwai")
 
 
-def _audit(
-    store: Store, user: User, action: str, text: str, data: dict[str, dict[str, bool]] | None = None
-) -> None:
+def _audit(store: Store, user: User, action: str, text: str) -> None:
     audit_append(
         company_id=store.company_id,
         actor=user,
         action=f"store.{action}",
         subject=f"store:{store.pk}",
         text=text,
-        data=data,
     )

@@ -1,24 +1,19 @@
-"""*Integrações*: install Kwai, connect in a new tab, activate, options."""
+"""*Integrações*: install Kwai, connect in a new tab, activate, switch off."""
 
 from __future__ import annotations
 
 from typing import cast
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from erp.accounts.models import Company, Store, StoreLifecycle
-from erp.outbox.models import PushJob
-from erp.outbox.statuses import JobState
+from erp.accounts.models import Company
 from erp.web.requests import user_of
-from kwai_integration.forms import InstallForm, SettingsForm
-from kwai_integration.models import ConnectionHealth, SyncCursor
+from kwai_integration.setup.activation import activation_try
 from kwai_integration.setup.consent import (
     ConsentRefused,
     consent_confirm,
@@ -29,75 +24,64 @@ from kwai_integration.setup.consent import (
 )
 from kwai_integration.setup.stores import (
     StoreRefused,
-    store_activate,
     store_deactivate,
+    store_disconnect,
     store_install,
-    store_settings_set,
 )
-from kwai_integration.views.scope import at_public_address, kwai_stores
+from kwai_integration.setup.wizard import STAGES, stage_current
+from kwai_integration.views.cards import connection_facts, store_cards
+from kwai_integration.views.scope import kwai_stores
 
 # What the integration offers, in the words of the help article.
 RESOURCES = (
     ("Receber pedidos", True),
     ("Sincronizar situações dos pedidos da plataforma no ERP", True),
+    ("OMS: pedidos entram sozinhos", True),
     ("Enviar dados das NF-es", True),
     ("Enviar rastreamentos", True),
     ("Enviar situação de entregue para os pedidos", True),
     ("Efetuar cotações de fretes", False),
 )
+CHANNEL_NAMES = "kwai shop"
 
 
 @require_safe
 def store_list(request: HttpRequest) -> HttpResponse:
     """One card per Kwai store, with its lifecycle and, apart from it, its connection."""
-    stores = list(kwai_stores(request))
-    cursors = SyncCursor.objects.in_bulk([store.pk for store in stores])
-    counts = _job_counts(stores)
-    cards = [
-        {"store": store, "cursor": cursors.get(store.pk), "jobs": counts.get(store.pk, {}), **_labels(store)}
-        for store in stores
-    ]
-    return render(request, "kwai/stores.html", {"cards": cards})
+    return render(request, "kwai/stores.html", {"cards": store_cards(list(kwai_stores(request)))})
 
 
 def store_add(request: HttpRequest) -> HttpResponse:
     """*adicionar integração*: search, what Kwai offers, *instalar*."""
     user = user_of(request)
-    form = InstallForm(request.POST or None, initial={"name": "Kwai Shop"})
-    if request.method == "POST" and form.is_valid():
-        company = cast(Company, user.company)
-        try:
-            store = store_install(company=company, name=form.cleaned_data["name"], user=user)
-        except StoreRefused as error:
-            form.add_error("name", str(error))
-        else:
-            messages.success(request, "Kwai instalado. Agora conecte a conta da loja.")
-            return redirect("kwai:store", pk=store.pk)
+    if request.method == "POST":
+        store = store_install(company=cast(Company, user.company), user=user)
+        messages.success(request, "Kwai instalado. Agora conecte a conta da loja.")
+        return redirect("kwai:store", pk=store.pk)
     text = request.GET.get("q", "").strip()
-    found = not text or text.lower() in "kwai shop"
-    return render(
-        request, "kwai/store_add.html", {"form": form, "q": text, "found": found, "resources": RESOURCES}
-    )
+    context = {
+        "q": text,
+        "found": text.lower() in CHANNEL_NAMES,
+        "resources": RESOURCES,
+        "installed": list(kwai_stores(request)),
+        "stage_count": len(STAGES),
+    }
+    return render(request, "kwai/store_add.html", context)
 
 
 @require_safe
-@at_public_address
 def store_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Where the wizard was left, or the first tab."""
     store = get_object_or_404(kwai_stores(request), pk=pk)
-    context = {
-        "store": store,
-        "cursor": SyncCursor.objects.filter(pk=pk).first(),
-        "jobs": _job_counts([store]).get(pk, {}),
-        "form": SettingsForm(instance=store.kwai_settings),
-        "mappings": store.status_mappings.order_by("remote_code"),
-        "unlinked": store.listings.filter(sku__isnull=True).count(),
-        **_labels(store),
-    }
-    response = render(request, "kwai/store.html", context)
-    # The connect form answers with a redirect to Kwai, and browsers hold redirects against form-action.
-    consent = urlsplit(settings.KWAI_CONSENT_URL)
-    response._csp_update = {"form-action": [f"{consent.scheme}://{consent.netloc}"]}  # type: ignore[attr-defined]
-    return response
+    stage = STAGES[0] if store.activated_at else stage_current(store)
+    return redirect("kwai:store_stage", pk=pk, stage=stage.slug)
+
+
+@require_safe
+def store_guide(request: HttpRequest, pk: int) -> HttpResponse:
+    """*Como usar no dia a dia*."""
+    store = get_object_or_404(kwai_stores(request), pk=pk)
+    return render(request, "kwai/store_guide.html", {"store": store})
 
 
 @require_safe
@@ -105,10 +89,8 @@ def store_connection(request: HttpRequest, pk: int) -> HttpResponse:
     """The connection card alone: the waiting tab asks for it until the account is connected."""
     store = get_object_or_404(kwai_stores(request), pk=pk)
     offer = consent_offer(store=store, user=user_of(request))
-    response = render(request, "kwai/connection.html", {"store": store, "offer": offer, **_labels(store)})
-    if store.kwai_account.is_connected:
-        response["HX-Refresh"] = "true"
-    return response
+    context = {"store": store, "offer": offer, "may_manage": True, **connection_facts(store)}
+    return render(request, "kwai/connection.html", context)
 
 
 @require_POST
@@ -167,53 +149,33 @@ def store_account(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+def store_disconnected(request: HttpRequest, pk: int) -> HttpResponse:
+    """*desconectar*: nothing but the tokens goes."""
+    store = get_object_or_404(kwai_stores(request), pk=pk)
+    store_disconnect(store=store, user=user_of(request))
+    messages.success(
+        request, "Loja desconectada. Configurações e envios em espera ficam guardados até conectar de novo."
+    )
+    return redirect("kwai:store_stage", pk=pk, stage=STAGES[0].slug)
+
+
+@require_POST
 def store_switch(request: HttpRequest, pk: int) -> HttpResponse:
     """*ativar* and *desativar*."""
     store = get_object_or_404(kwai_stores(request), pk=pk)
     user = user_of(request)
+    if request.POST.get("to") == "inactive":
+        store_deactivate(store=store, user=user)
+        messages.success(request, "Integração desativada. Configurações e envios em espera ficam guardados.")
+        return redirect("kwai:store", pk=pk)
     try:
-        if request.POST.get("to") == "inactive":
-            store_deactivate(store=store, user=user)
-            messages.success(
-                request, "Integração desativada. Configurações e envios em espera ficam guardados."
-            )
-        else:
-            store_activate(store=store, user=user)
-            messages.success(
-                request, "Integração ativa. Os pedidos chegam em instantes a Pedidos no e-commerce."
-            )
+        refused = activation_try(store=store, user=user)
     except StoreRefused as error:
         messages.error(request, str(error))
-    return redirect("kwai:store", pk=pk)
-
-
-@require_POST
-def store_settings(request: HttpRequest, pk: int) -> HttpResponse:
-    store = get_object_or_404(kwai_stores(request), pk=pk)
-    form = SettingsForm(request.POST, instance=store.kwai_settings)
-    if form.is_valid():
-        store_settings_set(store=store, changes=form.cleaned_data, user=user_of(request))
-        messages.success(request, "Opções salvas.")
-    return redirect("kwai:store", pk=pk)
-
-
-def _labels(store: Store) -> dict[str, object]:
-    account = store.kwai_account
-    days = (account.refresh_expires_at - timezone.now()).days if account.refresh_expires_at else None
-    return {
-        "lifecycle": StoreLifecycle(store.lifecycle),
-        "health": ConnectionHealth(account.health),
-        "expires_in_days": days if account.is_connected else None,
-    }
-
-
-def _job_counts(stores: list[Store]) -> dict[int, dict[str, int]]:
-    rows = (
-        PushJob.objects.filter(store__in=stores)
-        .values("store_id")
-        .annotate(
-            waiting=Count("pk", filter=Q(state__in=[JobState.PENDING, JobState.CLAIMED])),
-            blocked=Count("pk", filter=Q(state=JobState.BLOCKED)),
-        )
-    )
-    return {row["store_id"]: {"waiting": row["waiting"], "blocked": row["blocked"]} for row in rows}
+        return redirect("kwai:store", pk=pk)
+    if refused:
+        reasons = " ".join(f"{check.title}: {check.text}" for check in refused)
+        messages.error(request, f"A integração não foi ativada. {reasons}")
+        return redirect(reverse("kwai:store_stage", args=[pk, "revisao"]) + "?verificar=1")
+    messages.success(request, "Integração ativa. Os pedidos chegam em instantes a Pedidos no e-commerce.")
+    return redirect("kwai:store_guide", pk=pk)

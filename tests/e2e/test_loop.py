@@ -142,8 +142,12 @@ def connect(operator: Operator, context: BrowserContext) -> None:
     consent.get_by_role("button", name="usar esta conta").click()
     expect(consent.get_by_role("heading", name="Conexão feita")).to_be_visible()
     consent.close()
+    expect(page.get_by_role("button", name="desconectar")).to_be_visible()
+    for step in ("Produtos", "Pedidos", "Mapeamentos", "Revisão e ativação"):
+        operator.click("salvar e avançar")
+        expect(page.locator("[aria-current=step]")).to_contain_text(step)
     operator.click("ativar")
-    expect(page.get_by_text("A integração está ativa")).to_be_visible()
+    expect(operator.heading()).to_have_text("Como usar no dia a dia")
 
 
 def receive(operator: Operator, work: Callable[[], None], remote_id: str) -> None:

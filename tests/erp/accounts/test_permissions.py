@@ -17,7 +17,13 @@ from kwai_integration.setup.stores import store_install
 
 METHODS = ("GET", "POST")
 # A row nobody has: who may pass the table gets 404, who may not never learns that.
-ARGUMENTS = {"pk": 987654321, "token": "none", "part": "comprador", "paper": "danfe"}
+ARGUMENTS = {
+    "pk": 987654321,
+    "token": "none",
+    "part": "comprador",
+    "paper": "danfe",
+    "stage": "conexao",
+}
 
 
 def routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -100,7 +106,7 @@ def test_rows_of_another_company_do_not_exist(
     company_defaults_create(company)
     store = store_install(company=company, name="Kwai Shop", user=admin)
     rows = {
-        "kwai:store": store,
+        "kwai:store_guide": store,
         "kwai:store_connection": store,
         "catalog:product": Product.objects.create(company=company, name="Caneca"),
         "sales:carrier": Carrier.objects.filter(company=company)[0],

@@ -18,7 +18,7 @@ from kwai_integration.client.codes import DEFAULT_STATUS_ROLES
 from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.poll import PollResult, store_poll
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings, StatusMapping, SyncCursor
-from kwai_integration.setup.stores import DEFAULT_SITUATIONS
+from kwai_integration.setup.stage_mappings import DEFAULT_SITUATIONS
 from kwai_sandbox.server import RunningSandbox, running
 
 FETCHED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

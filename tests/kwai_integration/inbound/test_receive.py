@@ -15,13 +15,20 @@ from django.utils import timezone
 from erp.accounts.models import AuditEntry, Company, Store, User
 from erp.catalog.models import Sku
 from erp.channels import Outcome
-from erp.sales.models import Buyer, DeliveryAddress, Order, OrderEvent, OrderLine
+from erp.sales.models import Buyer, DeliveryAddress, Order, OrderEvent, OrderLine, ShippingMethod
 from erp.sales.ownership import address_edit, buyer_edit
 from erp.sales.services import orders_status_set
 from erp.sales.statuses import OrderStatus
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.stage import kwai_orders_stage
-from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings, Listing, StatusMapping
+from kwai_integration.models import (
+    KwaiOrder,
+    KwaiOrderState,
+    KwaiSettings,
+    Listing,
+    ShippingMapping,
+    StatusMapping,
+)
 from tests.kwai_integration.inbound.conftest import FETCHED, FIRST_ID, UPDATED_MS, detail, line, sku_make
 
 pytestmark = pytest.mark.django_db
@@ -353,10 +360,12 @@ def test_a_foreign_tracking_number_is_noted_once(kwai_store: Store, sku: Sku) ->
     assert event.text == "Já despachado fora do ERP com o código AA1BR."
 
 
-def test_kwai_envios_takes_the_companys_one_method(kwai_store: Store, sku: Sku, company: Company) -> None:
+def test_kwai_envios_takes_the_mapped_method(kwai_store: Store, sku: Sku, company: Company) -> None:
     from erp.sales.defaults import company_defaults_create
 
     company_defaults_create(company)
+    method = ShippingMethod.objects.get(company=company, kind="kwai")
+    ShippingMapping.objects.create(store=kwai_store, remote_code="KWAI_ENVIOS", shipping_method=method)
     take_in(kwai_store, detail(shippingType="KWAI_ENVIOS"), detail(1))
     ours, sellers = Order.objects.order_by("number")
     assert ours.shipping_method is not None

@@ -9,13 +9,12 @@ from django.utils import timezone
 
 from erp.accounts.models import AuditEntry, Company, Store, StoreLifecycle, User
 from kwai_integration.client.codes import DEFAULT_STATUS_ROLES
-from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings, SyncCursor
+from kwai_integration.models import ConnectionHealth, KwaiAccount, SyncCursor
 from kwai_integration.setup.stores import (
     StoreRefused,
     store_activate,
     store_deactivate,
     store_install,
-    store_settings_set,
 )
 
 pytestmark = pytest.mark.django_db
@@ -78,11 +77,3 @@ def test_a_store_that_comes_back_catches_up_from_where_it_stopped(installed: Sto
     assert AuditEntry.objects.filter(action="store.deactivated").count() == 1
     store_activate(store=store, user=admin)
     assert SyncCursor.objects.get().watermark == stopped
-
-
-def test_changed_options_are_audited_with_both_values(installed: Store, admin: User) -> None:
-    store_settings_set(store=installed, changes={"auto_receive": True}, user=admin)
-    store_settings_set(store=installed, changes={"auto_receive": True}, user=admin)
-    assert KwaiSettings.objects.get().auto_receive is True
-    entry = AuditEntry.objects.get(action="store.settings")
-    assert entry.data == {"from": {"auto_receive": False}, "to": {"auto_receive": True}}

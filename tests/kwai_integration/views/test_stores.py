@@ -21,6 +21,6 @@ def test_a_store_that_was_never_active_shows(
     """It has no cursor yet: nothing was ever read."""
     store = store_install(company=company, name="Kwai Novo", user=admin)
     url = reverse(name, args=[store.pk] if name == "kwai:store" else [])
-    answer = sign_in(admin).get(url, headers={"Host": "127.0.0.1:8000"})
+    answer = sign_in(admin).get(url, headers={"Host": "127.0.0.1:8000"}, follow=True)
     assert answer.status_code == 200
     assert "Kwai Novo" in answer.text

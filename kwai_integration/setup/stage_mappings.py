@@ -1,0 +1,301 @@
+"""*Mapeamentos*: what a code of the platform means here: situation, way of shipping, way of payment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.db.models import Model, Q, QuerySet
+from django.forms.boundfield import BoundField
+
+from erp.accounts.models import Store
+from erp.sales.models import PaymentMethod, ShippingMethod
+from erp.sales.statuses import OrderStatus
+from kwai_integration.client.codes import (
+    SHIPPING_TYPE_LABELS,
+    Role,
+    ShippingType,
+    status_label,
+    status_roles,
+)
+from kwai_integration.client.text import clean_text
+from kwai_integration.inbound.reprocess import orders_reprocess
+from kwai_integration.models import PaymentMapping, ShippingMapping, StageKey, StatusMapping
+from kwai_integration.setup.seen import payments_seen, shippings_seen, statuses_seen
+from kwai_integration.setup.stage import Check, Level, Stage, StageForm
+
+DEFAULT_SITUATIONS = {
+    Role.AWAITING_PAYMENT: OrderStatus.OPEN,
+    Role.PAYABLE: OrderStatus.APPROVED,
+    Role.SHIPPED: OrderStatus.SHIPPED,
+    Role.DELIVERED: OrderStatus.DELIVERED,
+    Role.CANCELLED: OrderStatus.CANCELLED,
+}
+# More codes than any platform has; a form that sends more is not ours.
+MOST_CODES = 200
+
+
+def default_situations() -> dict[str, OrderStatus]:
+    """Remote code -> ERP situation, for every code whose role is known."""
+    roles = status_roles(settings.KWAI_STATUS_ROLES)
+    return {code: DEFAULT_SITUATIONS[role] for code, role in roles.items()}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of the three mappings. `target` is the model field that holds our side."""
+
+    name: str
+    label: str
+    ours: str
+    model: type[StatusMapping] | type[ShippingMapping] | type[PaymentMapping]
+    target: str
+    code_length: int
+
+    def field_name(self, code: str) -> str:
+        return f"{self.name}:{code}"
+
+    @property
+    def new_code(self) -> str:
+        return f"new_{self.name}_code"
+
+    @property
+    def new_target(self) -> str:
+        return f"new_{self.name}_target"
+
+
+SITUATIONS = Table("situation", "Situações de pedidos", "Situação no ERP", StatusMapping, "status", 20)
+SHIPPING = Table("shipping", "Formas de envio", "Forma de envio", ShippingMapping, "shipping_method_id", 40)
+PAYMENTS = Table(
+    "payment", "Formas de recebimento", "Forma de recebimento", PaymentMapping, "payment_method_id", 60
+)
+TABLES = (SITUATIONS, SHIPPING, PAYMENTS)
+
+
+@dataclass
+class Row:
+    """One code on the page; `orders` carry it, and it is `is_new` while nobody said what it means."""
+
+    code: str
+    label: str
+    orders: int
+    is_new: bool
+    control: BoundField
+
+
+@dataclass
+class Codes:
+    """The codes of one table on one page, with how many orders carry each."""
+
+    table: Table
+    stored: dict[str, Any]
+    seen: dict[str, int]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    posted: list[str] = field(default_factory=list)
+
+    def all(self) -> list[str]:
+        return sorted(
+            {*self.stored, *self.seen, *self.labels, *self.posted}, key=lambda code: (len(code), code)
+        )
+
+
+class MappingsForm(StageForm):
+    """A choice for every code that is known, seen or stored, and a line a table for a code typed by hand."""
+
+    allow_backwards = forms.BooleanField(
+        label="Permite retroceder situação dos pedidos",
+        required=False,
+        help_text="Ligada, o Kwai pode levar um pedido de volta a uma situação anterior.",
+    )
+
+    def __init__(self, data: Any = None, *, store: Store) -> None:
+        self.codes = [_codes(store, table, data or {}) for table in TABLES]
+        super().__init__(data, store=store)
+        for codes in self.codes:
+            for code in codes.all():
+                self.fields[codes.table.field_name(code)] = self._choice(codes.table, code)
+            self.fields[codes.table.new_code] = forms.CharField(
+                label="Outro código do Kwai", required=False, max_length=codes.table.code_length
+            )
+            self.fields[codes.table.new_target] = self._choice(codes.table, "")
+
+    def _choice(self, table: Table, code: str) -> forms.Field:
+        label = f"{table.ours} para {code}" if code else table.ours
+        if table is SITUATIONS:
+            choices = [("", "não mapeada"), *OrderStatus.choices]
+            return forms.ChoiceField(label=label, choices=choices, required=False)
+        rows = _own(ShippingMethod if table is SHIPPING else PaymentMethod, self.store)
+        return forms.ModelChoiceField(rows, label=label, required=False, empty_label="não mapeada")
+
+    def current(self) -> dict[str, Any]:
+        stored = {
+            codes.table.field_name(code): value
+            for codes in self.codes
+            for code, value in codes.stored.items()
+        }
+        return {"allow_backwards": self.store.kwai_settings.allow_backwards, **stored}
+
+    def audited(self) -> dict[str, Any]:
+        names = {
+            table.field_name(mapping.remote_code): str(_target_label(mapping))
+            for table in TABLES
+            for mapping in _mappings(table, self.store)
+        }
+        return {"allow_backwards": self.store.kwai_settings.allow_backwards, **names}
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        for table in TABLES:
+            code, target = data.get(table.new_code), data.get(table.new_target)
+            if code and not target:
+                self.add_error(table.new_target, f"Escolha o que {code} significa no ERP.")
+            if target and not code:
+                self.add_error(table.new_code, "Digite o código como o Kwai o envia.")
+        return data
+
+    def save(self) -> str:
+        options = self.store.kwai_settings
+        options.allow_backwards = self.cleaned_data["allow_backwards"]
+        options.save(update_fields=["allow_backwards"])
+        changed = {codes.table.name: self._table_save(codes) for codes in self.codes}
+        count = orders_reprocess(
+            store_id=self.store.pk,
+            situations=changed["situation"],
+            shippings=changed["shipping"],
+            payments=changed["payment"],
+        )
+        return f"{count} pedido(s) com os códigos alterados são reprocessados agora." if count else ""
+
+    def _table_save(self, codes: Codes) -> list[str]:
+        """Write one table and answer the codes that now mean something else."""
+        table = codes.table
+        wanted = {code: self.cleaned_data.get(table.field_name(code)) for code in codes.all()}
+        typed = clean_text(self.cleaned_data[table.new_code], table.code_length)
+        if typed:
+            wanted[typed] = self.cleaned_data[table.new_target]
+        targets = {
+            code: value.pk if isinstance(value, Model) else value for code, value in wanted.items() if value
+        }
+        told = {code: targets.get(code) for code in wanted if targets.get(code) != codes.stored.get(code)}
+        rows = table.model.objects.filter(store=self.store)
+        rows.filter(remote_code__in=[code for code, target in told.items() if not target]).delete()
+        for code, target in told.items():
+            if target:
+                rows.update_or_create(store=self.store, remote_code=code, defaults={table.target: target})
+        return list(told)
+
+    def tables(self) -> Iterable[tuple[Table, list[Row], BoundField, BoundField]]:
+        """For the template: table, its lines, and the two fields of a code typed by hand."""
+        for codes in self.codes:
+            rows = [self._row(codes, code) for code in codes.all()]
+            yield codes.table, rows, self[codes.table.new_code], self[codes.table.new_target]
+
+    def _row(self, codes: Codes, code: str) -> Row:
+        return Row(
+            code=code,
+            label=codes.labels.get(code, ""),
+            orders=codes.seen.get(code, 0),
+            is_new=code in codes.seen and code not in codes.stored,
+            control=self[codes.table.field_name(code)],
+        )
+
+
+class MappingsStage(Stage):
+    key = StageKey.MAPPINGS
+    form_class = MappingsForm
+    template = "kwai/stage_mappings.html"
+
+    def prepared(self, store: Store, data: Mapping[str, Any], do: str) -> Any:
+        """*adicionar situações padrão*: fill in what is empty, change nothing that was chosen."""
+        if do != "defaults":
+            return data
+        filled = data.copy()  # type: ignore[attr-defined]
+        for code, status in default_situations().items():
+            if not filled.get(SITUATIONS.field_name(code)):
+                filled[SITUATIONS.field_name(code)] = status.value
+        return filled
+
+    def checks(self, store: Store) -> list[Check]:
+        return [_situation_check(store), _shipping_check(store), _payment_check(store)]
+
+
+def _situation_check(store: Store) -> Check:
+    title, anchor = "Situações de pedidos", "situation"
+    mapped = set(store.status_mappings.values_list("remote_code", flat=True))
+    roles = status_roles(settings.KWAI_STATUS_ROLES)
+    missing = [code for code in roles if code not in mapped]
+    if any(roles[code] is Role.PAYABLE for code in missing):
+        text = "Pedidos pagos não têm situação no ERP. Use adicionar situações padrão."
+        return Check(Level.BLOCKING, title, text, StageKey.MAPPINGS, anchor)
+    unknown = {code: count for code, count in statuses_seen(store).items() if code not in mapped}
+    if missing or unknown:
+        labels = ", ".join(status_label(code) for code in dict.fromkeys([*missing, *unknown]))
+        text = f"Sem correspondência: {labels}. Pedidos nessas situações não mudam no ERP."
+        return Check(Level.WARNING, title, text, StageKey.MAPPINGS, anchor)
+    return Check(
+        Level.OK, title, "Toda situação conhecida do Kwai tem uma no ERP.", StageKey.MAPPINGS, anchor
+    )
+
+
+def _shipping_check(store: Store) -> Check:
+    title, anchor = "Formas de envio", "shipping"
+    mapped = set(store.shipping_mappings.values_list("remote_code", flat=True))
+    wanted = {ShippingType.KWAI_ENVIOS.value, *shippings_seen(store)} - {ShippingType.SELLER.value}
+    missing = sorted(wanted - mapped)
+    if missing:
+        text = (
+            f"Sem forma de envio: {', '.join(missing)}. Esses pedidos chegam sem forma de envio e não podem "
+            "ser agrupados até alguém escolher uma."
+        )
+        return Check(Level.WARNING, title, text, StageKey.MAPPINGS, anchor)
+    return Check(Level.OK, title, "Os envios do Kwai têm forma de envio.", StageKey.MAPPINGS, anchor)
+
+
+def _payment_check(store: Store) -> Check:
+    title, anchor = "Formas de recebimento", "payment"
+    mapped = set(store.payment_mappings.values_list("remote_code", flat=True))
+    missing = sorted(set(payments_seen(store)) - mapped)
+    if missing:
+        text = f"Sem forma de recebimento: {', '.join(missing)}. Esses pedidos chegam sem ela."
+        return Check(Level.WARNING, title, text, StageKey.MAPPINGS, anchor)
+    text = "Nenhum código de pagamento espera por uma forma de recebimento."
+    return Check(Level.OK, title, text, StageKey.MAPPINGS, anchor)
+
+
+def _codes(store: Store, table: Table, data: Any) -> Codes:
+    stored = {mapping.remote_code: getattr(mapping, table.target) for mapping in _mappings(table, store)}
+    posted = [
+        name.partition(":")[2] for name in list(data)[: 10 * MOST_CODES] if name.startswith(f"{table.name}:")
+    ]
+    usable = [code for code in posted if code and code == clean_text(code, table.code_length)]
+    seen = {SITUATIONS: statuses_seen, SHIPPING: shippings_seen, PAYMENTS: payments_seen}[table](store)
+    labels = {SITUATIONS: _situation_labels, SHIPPING: _shipping_labels}.get(table, dict)()
+    return Codes(table, stored, seen, labels, usable[:MOST_CODES])
+
+
+def _situation_labels() -> dict[str, str]:
+    return {code: status_label(code) for code in default_situations()}
+
+
+def _shipping_labels() -> dict[str, str]:
+    return dict(SHIPPING_TYPE_LABELS)
+
+
+def _mappings(table: Table, store: Store) -> QuerySet[Any]:
+    return table.model.objects.filter(store=store).order_by("remote_code")
+
+
+def _target_label(mapping: Any) -> str:
+    if isinstance(mapping, StatusMapping):
+        return OrderStatus(mapping.status).label
+    return str(mapping.shipping_method if isinstance(mapping, ShippingMapping) else mapping.payment_method)
+
+
+def _own(model: type[ShippingMethod] | type[PaymentMethod], store: Store) -> QuerySet[Any]:
+    """Active rows of the company, and those already chosen."""
+    chosen = Q(shippingmapping__store=store) if model is ShippingMethod else Q(paymentmapping__store=store)
+    rows = model.objects.filter(Q(is_active=True) | chosen, company_id=store.company_id)
+    return rows.distinct().order_by("name")

@@ -1,0 +1,91 @@
+"""*Revisão e ativação*: what only a real call can tell, and what the first import would bring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.utils import timezone
+
+from erp.accounts.models import Store
+from kwai_integration.client import errors
+from kwai_integration.client.gateway import LONGEST_WINDOW, KwaiClient
+from kwai_integration.connection import NotConnected, client_for
+from kwai_integration.models import StageKey, SyncCursor
+from kwai_integration.setup.stage import Check, Level, Stage
+from kwai_integration.setup.stage_orders import history_label
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+# With no history wanted the call still has to be a real one.
+SHORTEST_LOOK = timedelta(hours=1)
+
+
+class ReviewStage(Stage):
+    key = StageKey.REVIEW
+    template = "kwai/stage_review.html"
+
+    def checks(self, store: Store) -> list[Check]:
+        return [webhook_check()]
+
+
+def webhook_check() -> Check:
+    """Can Kwai reach us to tell of changes at once? Without it the poll still finds everything."""
+    title, later = (
+        "Avisos do Kwai (webhook)",
+        f"Sem avisos, o ERP lê o Kwai a cada {settings.KWAI_POLL_SECONDS} s.",
+    )
+    public, platform = urlsplit(settings.PUBLIC_URL), urlsplit(settings.KWAI_API_URL)
+    if not settings.KWAI_MESSAGE_KEY:
+        return Check(Level.WARNING, title, f"Falta KWAI_MESSAGE_KEY no arquivo .env. {later}")
+    if public.hostname in LOOPBACK:
+        if platform.hostname in LOOPBACK:
+            return Check(Level.OK, title, "O Kwai simulado alcança este endereço.")
+        text = f"PUBLIC_URL é {settings.PUBLIC_URL}, que o Kwai não alcança. {later}"
+        return Check(Level.WARNING, title, text)
+    if public.scheme != "https":
+        return Check(Level.WARNING, title, f"PUBLIC_URL não usa https. {later}")
+    return Check(Level.OK, title, f"O Kwai avisa em {settings.PUBLIC_URL}/kwai/webhook/.")
+
+
+def live_checks(store: Store) -> list[Check]:
+    """Ask Kwai for the orders the first import would bring: proves token, signature and permission, and
+    writes nothing. Runs outside any transaction (it calls the platform)."""
+    title = "Chamada ao Kwai"
+    try:
+        count = _orders_count(client_for(store.pk, share="import"), store)
+    except (errors.KwaiError, NotConnected) as error:
+        return [
+            Check(Level.BLOCKING, title, f"{error} Verifique de novo.", StageKey.CONNECTION, "connection")
+        ]
+    return [
+        Check(Level.OK, title, "O Kwai respondeu e aceitou as credenciais."),
+        Check(Level.OK, "Primeira leitura", _import_text(store, count), StageKey.ORDERS, "id_history_days"),
+    ]
+
+
+def _orders_count(client: KwaiClient, store: Store) -> int:
+    windows = list(_windows(timezone.now(), timedelta(days=store.kwai_settings.history_days)))
+    return sum(
+        client.list_orders(time_from=begin, time_to=end, page=1, size=1).total for begin, end in windows
+    )
+
+
+def _windows(now: datetime, history: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    """`history` up to now in parts the platform answers (contract section 3)."""
+    begin = now - max(history, SHORTEST_LOOK)
+    while begin < now:
+        end = min(begin + LONGEST_WINDOW, now)
+        yield begin, end
+        begin = end
+
+
+def _import_text(store: Store, count: int) -> str:
+    days = store.kwai_settings.history_days
+    if SyncCursor.objects.filter(pk=store.pk).exists():
+        return "Já aconteceu. Ao ativar, o ERP busca o que mudou desde a última leitura."
+    if not days:
+        return "Nenhum pedido anterior é importado; os novos chegam sozinhos."
+    noun = "pedido" if count == 1 else "pedidos"
+    return f"{count} {noun} {history_label(days)}, contados no Kwai agora. Nada foi gravado."

@@ -1,0 +1,69 @@
+"""What a card of *Integrações* says: lifecycle, connection, last import, waiting and failed work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Count, Q
+
+from erp.accounts.models import Store, StoreLifecycle
+from erp.channels import Badge
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import JobState
+from kwai_integration.models import ConnectionHealth, KwaiOrder, KwaiOrderState, SyncCursor
+from kwai_integration.setup.wizard import STAGES, stage_number
+
+OPEN_STATES = (KwaiOrderState.QUARANTINED, KwaiOrderState.UNLINKED)
+
+
+def store_cards(stores: Sequence[Store]) -> list[dict[str, Any]]:
+    """One context per store, in a constant number of statements."""
+    cursors = SyncCursor.objects.in_bulk([store.pk for store in stores])
+    jobs, orders = _job_counts(stores), _order_counts(stores)
+    return [
+        {
+            "store": store,
+            "lifecycle": lifecycle_badge(store),
+            "cursor": cursors.get(store.pk),
+            "jobs": jobs.get(store.pk, {}),
+            "open_orders": orders.get(store.pk, 0),
+            "is_draft": store.lifecycle == StoreLifecycle.DRAFT,
+            **connection_facts(store),
+        }
+        for store in stores
+    ]
+
+
+def lifecycle_badge(store: Store) -> Badge:
+    """*Em configuração (etapa n de m)*, *Ativa*, *Inativa*; *Não conectada* when somebody disconnected it."""
+    lifecycle = StoreLifecycle(store.lifecycle)
+    if lifecycle is StoreLifecycle.DRAFT:
+        number = stage_number(store.kwai_settings.setup_stage)
+        return Badge(f"{lifecycle.label} (etapa {number} de {len(STAGES)})", lifecycle.colour)
+    if store.kwai_account.health == ConnectionHealth.DISCONNECTED:
+        return Badge("Não conectada", "secondary")
+    return Badge(lifecycle.label, lifecycle.colour)
+
+
+def connection_facts(store: Store) -> dict[str, Any]:
+    """`health` with the countdown of the consent, and `expires_in_days` while connected."""
+    account = store.kwai_account
+    return {"health": account.connection, "expires_in_days": account.consent_days_left}
+
+
+def _job_counts(stores: Sequence[Store]) -> dict[int, dict[str, int]]:
+    rows = (
+        PushJob.objects.filter(store__in=stores)
+        .values("store_id")
+        .annotate(
+            waiting=Count("pk", filter=Q(state__in=[JobState.PENDING, JobState.CLAIMED])),
+            blocked=Count("pk", filter=Q(state=JobState.BLOCKED)),
+        )
+    )
+    return {row["store_id"]: {"waiting": row["waiting"], "blocked": row["blocked"]} for row in rows}
+
+
+def _order_counts(stores: Sequence[Store]) -> dict[int, int]:
+    rows = KwaiOrder.objects.filter(store__in=stores, state__in=OPEN_STATES).values_list("store_id")
+    return dict(rows.annotate(count=Count("pk")).order_by())
