@@ -11,10 +11,12 @@ from erp.web.requests import user_of
 from kwai_integration import consent_warnings
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.tour import tour_panel
 from kwai_integration.views.scope import kwai_stores
 
 
 def register() -> None:
+    registry.home_panel_register(template="kwai/tour.html", url_name="kwai:tour", context=tour_panel)
     registry.sidebar_register(
         section="início", label="Integrações", url_name="kwai:stores", icon="plug", order=10
     )

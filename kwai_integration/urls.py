@@ -1,6 +1,6 @@
 from django.urls import path
 
-from kwai_integration.views import jobs, links, orders, reauthorise, stages, stores, webhook
+from kwai_integration.views import jobs, links, orders, reauthorise, stages, stores, tour, webhook
 
 app_name = "kwai"
 urlpatterns = [
@@ -22,6 +22,8 @@ urlpatterns = [
     path("pedidos-no-e-commerce/<int:pk>/", orders.kwai_order_detail, name="order"),
     path("pedidos-no-e-commerce/itens/", links.ListingList.as_view(), name="links"),
     path("pedidos-no-e-commerce/itens/<int:pk>/", links.listing_edit, name="link"),
+    path("passeio/", tour.tour, name="tour"),
+    path("passeio/recolher/", tour.tour_fold, name="tour_fold"),
     path("envios-ao-kwai/", jobs.JobList.as_view(), name="jobs"),
     path("envios-ao-kwai/<int:pk>/", jobs.job_detail, name="job"),
 ]

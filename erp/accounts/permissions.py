@@ -56,6 +56,8 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "kwai:link": Permission.OPERATE,
     "kwai:jobs": (Permission.VIEW, Permission.OPERATE),
     "kwai:job": Permission.VIEW,
+    "kwai:tour": Permission.VIEW,
+    "kwai:tour_fold": Permission.VIEW,
     "sales:orders": Permission.VIEW,
     "sales:order": Permission.VIEW,
     "sales:orders_shipping": Permission.OPERATE,

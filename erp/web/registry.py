@@ -1,5 +1,5 @@
-"""What other apps add to the shell from `AppConfig.ready()`: sidebar entries, home cards, search sources,
-notices above every page.
+"""What other apps add to the shell from `AppConfig.ready()`: sidebar entries, home cards and panels,
+search sources, notices above every page.
 
 Everything names a URL and is shown only to those whose role may open it (`erp.accounts.permissions`).
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -49,6 +50,15 @@ class HomeCard:
     icon: str
     content: Callable[[HttpRequest], CardContent | None]
     order: int = 50
+
+
+@dataclass(frozen=True)
+class HomePanel:
+    """Something as wide as the home page, above its cards. `context` answers None to show nothing."""
+
+    template: str
+    url_name: str
+    context: Callable[[HttpRequest], dict[str, Any] | None]
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,7 @@ class SidebarLink:
 
 _sidebar: dict[str, SidebarEntry] = {}
 _cards: dict[str, HomeCard] = {}
+_panels: dict[str, HomePanel] = {}
 _sources: dict[str, SearchSource] = {}
 _notices: dict[str, NoticeSource] = {}
 
@@ -135,6 +146,13 @@ def home_card_register(
 ) -> None:
     """Add a card to the home page; one per label. The card leads to `url_name`."""
     _cards[label] = HomeCard(label, url_name, icon, content, order)
+
+
+def home_panel_register(
+    *, template: str, url_name: str, context: Callable[[HttpRequest], dict[str, Any] | None]
+) -> None:
+    """Put a template of your own on top of the home page, for those who may open `url_name`."""
+    _panels[template] = HomePanel(template, url_name, context)
 
 
 def search_source_register(
@@ -179,6 +197,16 @@ def home_cards_for(request: HttpRequest) -> list[tuple[HomeCard, CardContent]]:
     cards = sorted(_cards.values(), key=lambda card: (card.order, card.label))
     contents = ((card, card.content(request)) for card in cards if _opens(request, card.url_name))
     return [(card, content) for card, content in contents if content is not None]
+
+
+def home_panels_for(request: HttpRequest) -> list[tuple[str, dict[str, Any]]]:
+    """Templates with their context, in the order they were registered."""
+    found = (
+        (panel.template, panel.context(request))
+        for panel in _panels.values()
+        if _opens(request, panel.url_name)
+    )
+    return [(template, context) for template, context in found if context is not None]
 
 
 def search_for(request: HttpRequest, text: str) -> list[tuple[SearchSource, list[SearchHit]]]:

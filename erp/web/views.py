@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from erp.web import registry
@@ -14,7 +15,8 @@ SHORTEST_SEARCH = 2
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """*início*: one card per thing that needs somebody, each with its next step."""
-    return render(request, "web/home.html", {"cards": registry.home_cards_for(request)})
+    panels = [render_to_string(name, context, request) for name, context in registry.home_panels_for(request)]
+    return render(request, "web/home.html", {"panels": panels, "cards": registry.home_cards_for(request)})
 
 
 @require_safe

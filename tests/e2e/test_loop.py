@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -28,6 +29,7 @@ ISSUED_AT = datetime(2026, 11, 20, 10, 31, 7, tzinfo=timezone(timedelta(hours=-3
 SEND_TRACKING = "enviar código de rastreio para o e-commerce"
 SEND_KEY = "enviar chave de acesso para o e-commerce"
 SEND_INVOICE = "enviar dados da NFe para e-commerce"
+LOST_ANSWER = {"kind": "bad_gateway", "path": "confirmDelivery", "count": 1, "effect": "before"}
 MARK_DELIVERED = "marcar pedidos como entregue"
 
 
@@ -103,18 +105,40 @@ def test_whole_loop(
     work: Callable[[], None],
 ) -> None:
     operator_page.sign_in()
+    tour_expect(operator_page, 0, "Instalar a integração")
     connect(operator_page, context)
+    tour_expect(operator_page, 3, "Criar um pedido no Kwai simulado")
     remote_id = order_place(kwai)
+    tour_order_appears(operator_page, work)
     receive(operator_page, work, remote_id)
     xml = invoice_attach(operator_page, remote_id)
     shipping_choose(operator_page, remote_id)
+    tour_expect(operator_page, 7, "Concluir a expedição")
     group_conclude(operator_page, remote_id)
     tracking_send(operator_page, work, remote_id)
     invoice_send(operator_page)
+    tour_expect(operator_page, 9, "Marcar como entregue")
+    kwai.control("PUT", "faults", LOST_ANSWER)
     deliver(operator_page, work, remote_id)
+    tour_expect(operator_page, 12, "Você deu a volta inteira.")
     platform_check(kwai.control("GET", f"orders/{remote_id}"), xml)
     assert kwai.control("GET", "ledger")["doubled"] == []
     assert problems == []
+
+
+def tour_expect(operator: Operator, done: int, then: str) -> None:
+    """What the guided tour on the home page has ticked, and what it points to."""
+    operator.page.goto(operator.home)
+    tour = operator.page.locator("#tour")
+    expect(tour.locator(".is-done")).to_have_count(done)
+    expect(tour.locator(".tour-next strong")).to_have_text(then)
+
+
+def tour_order_appears(operator: Operator, work: Callable[[], None]) -> None:
+    """The open home page ticks the order by itself, without a reload."""
+    expect(operator.page.locator("#tour .is-done")).to_have_count(3)
+    work()
+    expect(operator.page.locator("#tour .is-done")).to_have_count(4)
 
 
 def order_place(kwai: RunningSandbox) -> str:
@@ -251,6 +275,10 @@ def deliver(operator: Operator, work: Callable[[], None], remote_id: str) -> Non
     operator.choose(MARK_DELIVERED)
     operator.confirm()
     expect(operator.results()).to_contain_text("na fila")
+    work()
+    # The answer was lost; once the wait is over Kwai is read first, and the delivery is not sent again.
+    waiting = PushJob.objects.filter(state=JobState.PENDING, needs_verification=True)
+    assert waiting.update(not_before=Now()) == 1
     work()
     operator.page.reload()
     expect(operator.row(remote_id)).to_contain_text("entregue e sincronizado")

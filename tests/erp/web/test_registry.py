@@ -13,7 +13,7 @@ from erp.web import registry
 
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_sidebar", "_cards", "_sources", "_notices"):
+    for name in ("_sidebar", "_cards", "_panels", "_sources", "_notices"):
         monkeypatch.setattr(registry, name, {})
 
 
@@ -110,3 +110,12 @@ def test_notices_show_to_those_who_may_act_the_worst_first(admin: User, viewer: 
     registry.notice_source_register(url_name="catalog:product_create", notices=lambda request: [mild, bad])
     assert registry.notices_for(request_of(admin)) == [bad, mild]
     assert registry.notices_for(request_of(viewer)) == []
+
+
+def test_panels_follow_the_role_and_may_stay_silent(admin: User, viewer: User) -> None:
+    registry.home_panel_register(
+        template="a.html", url_name="catalog:product_create", context=lambda request: {"a": 1}
+    )
+    registry.home_panel_register(template="b.html", url_name="web:home", context=lambda request: None)
+    assert registry.home_panels_for(request_of(admin)) == [("a.html", {"a": 1})]
+    assert registry.home_panels_for(request_of(viewer)) == []

@@ -1,0 +1,286 @@
+"""The guided tour of the demonstration: the loop in steps, each ticked off by what really happened.
+
+Nothing of it is stored: a tick is read from the rows the step leaves behind, so it cannot lie.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, When
+from django.http import HttpRequest
+from django.urls import reverse
+
+from erp.accounts.models import Store, StoreLifecycle, User
+from erp.accounts.permissions import may
+from erp.outbox.models import PushAttempt, PushJob
+from erp.outbox.statuses import AttemptOutcome, JobState
+from erp.sales.models import Order
+from erp.sales.shell import TO_SHIP
+from erp.web.requests import user_of
+from expedition.models import Shipment
+from invoices.models import ISSUED, Invoice
+from kwai_integration.models import CHANNEL_KEY, KwaiOrder
+from kwai_integration.outbound.kinds import Kind
+
+FOLDED = "tour_folded"
+# The order the tour follows is looked for among the newest, so that a full shop costs no more.
+LOOKED_AT = 200
+TROUBLE = (
+    AttemptOutcome.NOT_SENT,
+    AttemptOutcome.UNKNOWN,
+    AttemptOutcome.LIMITED,
+    AttemptOutcome.CREDENTIAL,
+    AttemptOutcome.LOST,
+)
+
+
+TEXTS = {
+    "install": (
+        "Instalar a integração",
+        "Em Integrações, adicione a Kwai Shop e clique em instalar.",
+        "Adicionar integração",
+    ),
+    "connect": (
+        "Conectar a loja",
+        "Clique em conectar com Kwai: uma aba do Kwai simulado abre. Escolha a Loja Aurora, leia os termos e"
+        " autorize.",
+        "Abrir a integração",
+    ),
+    "activate": (
+        "Ativar",
+        "Com a loja conectada, ative a integração: os pedidos começam a chegar.",
+        "Abrir a integração",
+    ),
+    "buy": (
+        "Criar um pedido no Kwai simulado",
+        "Faça o papel do comprador: na central do vendedor, clique em criar um pedido pago. Em segundos ele"
+        " aparece no ERP.",
+        "Abrir o Kwai simulado",
+    ),
+    "receive": (
+        "Receber o pedido",
+        "Em Pedidos no e-commerce, marque o pedido e use receber pedidos: ele vira um pedido de venda.",
+        "Ver pedidos no e-commerce",
+    ),
+    "invoice": (
+        "Gerar a nota fiscal",
+        "Na página do pedido, gere a NF-e de demonstração, ou envie em Notas Fiscais o XML de uma nota"
+        " autorizada.",
+        "Abrir o pedido",
+    ),
+    "method": (
+        "Escolher a forma de envio",
+        "Diga por onde o pedido vai, por exemplo Correios PAC.",
+        "Editar o envio",
+    ),
+    "pack": (
+        "Concluir a expedição",
+        "Inclua o pedido em uma expedição, digite o código de rastreio e conclua a PLP.",
+        "Incluir expedição",
+    ),
+    "track": (
+        "Enviar o rastreio ao Kwai",
+        "No menu (...) da expedição, use enviar código de rastreio para o e-commerce: a nota vai junto e o"
+        " pedido fica Enviado.",
+        "Abrir a expedição",
+    ),
+    "deliver": (
+        "Marcar como entregue",
+        "Quando o pacote chegar, use marcar pedidos como entregue no menu (...) da expedição.",
+        "Abrir a expedição",
+    ),
+    "break": (
+        "Quebrar algo",
+        "No Kwai simulado ligue uma falha, por exemplo “O Kwai grava e a resposta se perde”, e leve outro"
+        " pedido até o rastreio.",
+        "Escolher uma falha",
+    ),
+    "safe": (
+        "Ver que nada se perdeu",
+        "Em Envios ao Kwai veja a tentativa que falhou e a que concluiu; no Kwai simulado, em Gravações, nada"
+        " em dobro.",
+        "Ver os envios",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a step is done: a page of the ERP, or one of the simulated Kwai (`sandbox_path`)."""
+
+    url_name: str = ""
+    pk: int | None = None
+    sandbox_path: str = ""
+
+    def address(self, user: User) -> str:
+        """The finished address; empty for a role that may not go there."""
+        if self.sandbox_path:
+            return f"{settings.KWAI_API_URL}/{self.sandbox_path}"
+        if not may(user, self.url_name):
+            return ""
+        return reverse(self.url_name, args=[self.pk] if self.pk else [])
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do, and whether it has happened."""
+
+    title: str
+    text: str
+    button: str
+    url: str
+    is_outside: bool
+    is_done: bool
+    is_next: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tour:
+    """`steps` in order; `next` is None once all are done."""
+
+    steps: tuple[Step, ...]
+    sandbox_url: str = ""
+    folded: bool = False
+    next: Step | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "next", next((step for step in self.steps if step.is_next), None))
+
+    @property
+    def done(self) -> int:
+        return sum(step.is_done for step in self.steps)
+
+    @property
+    def state(self) -> str:
+        """Changes whenever the card does: the page sends back the one it shows."""
+        ticks = "".join("x" if step.is_done else "-" for step in self.steps)
+        return (
+            f"{ticks}.{self.steps.index(self.next) if self.next else ''}.{self.next.url if self.next else ''}"
+        )
+
+
+def tour_of(request: HttpRequest) -> Tour | None:
+    """The tour as this user's rows have it; None outside the demonstration. Five queries at most."""
+    if not settings.ERP_DEMO:
+        return None
+    user = user_of(request)
+    seen = _Seen.by(user)
+    steps = [
+        Step(*TEXTS[key], place.address(user), bool(place.sandbox_path), done)
+        for key, (done, place) in _progress_of(seen).items()
+    ]
+    first = next((position for position, step in enumerate(steps) if not step.is_done), None)
+    if first is not None:
+        steps[first] = replace(steps[first], is_next=True)
+    folded = bool(request.session.get(FOLDED))
+    return Tour(tuple(steps), sandbox_url=f"{settings.KWAI_API_URL}/_sandbox/", folded=folded)
+
+
+def tour_panel(request: HttpRequest) -> dict[str, Any] | None:
+    """The home page's panel, for `erp.web.registry`."""
+    tour = tour_of(request)
+    return {"tour": tour} if tour else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the tables say, read once."""
+
+    store: Store | None = None
+    connected_at: datetime | None = None
+    bought: bool = False
+    order: Any = None
+    troubled: frozenset[str] = frozenset()
+
+    @classmethod
+    def by(cls, user: User) -> _Seen:
+        store = _furthest(Store.objects.visible_to(user).filter(channel=CHANNEL_KEY))
+        if store is None:
+            return cls()
+        connected_at = store.kwai_account.connected_at
+        return cls(
+            store=store,
+            connected_at=connected_at,
+            bought=connected_at is not None
+            and KwaiOrder.objects.visible_to(user).filter(placed_at__gte=connected_at).exists(),
+            order=_followed(user),
+            troubled=_troubled(user),
+        )
+
+
+def _furthest(stores: Any) -> Store | None:
+    """The store that has come furthest; the newest of several."""
+    rows = stores.filter(kwai_account__isnull=False).select_related("kwai_account")
+    return max(
+        rows,
+        key=lambda store: (store.is_active, store.kwai_account.connected_at is not None, store.pk),
+        default=None,
+    )
+
+
+def _followed(user: User) -> Any:
+    """The order that has come furthest on the way, the newest of several, with its ticks; or None."""
+    newest = Order.objects.visible_to(user).filter(store__channel=CHANNEL_KEY).order_by("-placed_at", "-pk")
+    pushes = PushJob.objects.filter(
+        store=OuterRef("store"), subject=OuterRef("external_id"), state=JobState.DONE
+    )
+    concluded = Shipment.objects.active().filter(order=OuterRef("pk"), concluded_at__isnull=False)
+    return (
+        Order.objects.filter(pk__in=newest.values("pk")[:LOOKED_AT])
+        .annotate(
+            is_invoiced=Exists(Invoice.objects.filter(order=OuterRef("pk"), status__in=ISSUED)),
+            is_packed=Exists(concluded),
+            is_tracked=Exists(pushes.filter(kind=Kind.SEND_TRACKING)),
+            is_delivered=Exists(pushes.filter(kind=Kind.CONFIRM_DELIVERY)),
+        )
+        .annotate(progress=_rank())
+        .order_by("-progress", "-placed_at", "-pk")
+        .first()
+    )
+
+
+def _rank() -> Case:
+    """How far an order is; one that nobody has begun counts more when it is ready to be shipped."""
+    conditions = (
+        Q(status__in=TO_SHIP),
+        Q(is_invoiced=True),
+        Q(is_invoiced=True, shipping_method__isnull=False),
+        Q(is_packed=True),
+        Q(is_tracked=True),
+        Q(is_delivered=True),
+    )
+    ranked = [When(condition, then=Value(rank)) for rank, condition in enumerate(conditions, 1)]
+    return Case(*reversed(ranked), default=Value(0), output_field=IntegerField())
+
+
+def _troubled(user: User) -> frozenset[str]:
+    """States of the pushes that met with trouble on their way."""
+    rows = PushAttempt.objects.filter(job__in=PushJob.objects.visible_to(user), outcome__in=TROUBLE)
+    return frozenset(rows.values_list("job__state", flat=True).distinct())
+
+
+def _progress_of(seen: _Seen) -> dict[str, tuple[bool, Place]]:
+    """Per step, in order, whether it has happened and where it is done."""
+    store, order = seen.store, seen.order
+    at_store = Place("kwai:store", store.pk) if store else Place("kwai:stores")
+    at_order = Place("sales:order", order.pk) if order else Place("kwai:orders")
+    at_shipping = Place("sales:order_shipping", order.pk) if order else Place("kwai:orders")
+    at_shipments = Place("expedition:list")
+    return {
+        "install": (store is not None, at_store if store else Place("kwai:store_add")),
+        "connect": (seen.connected_at is not None, at_store),
+        "activate": (store is not None and store.lifecycle == StoreLifecycle.ACTIVE, at_store),
+        "buy": (seen.bought, Place(sandbox_path="_sandbox/")),
+        "receive": (order is not None, Place("kwai:orders")),
+        "invoice": (bool(order and order.is_invoiced), at_order),
+        "method": (bool(order and (order.shipping_method_id or order.is_packed)), at_shipping),
+        "pack": (bool(order and order.is_packed), Place("expedition:include")),
+        "track": (bool(order and order.is_tracked), at_shipments),
+        "deliver": (bool(order and order.is_delivered), at_shipments),
+        "break": (bool(seen.troubled), Place(sandbox_path="_sandbox/centre/faults")),
+        "safe": (JobState.DONE in seen.troubled, Place("kwai:jobs")),
+    }
