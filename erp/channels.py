@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from django.db.models import Q
+
 if TYPE_CHECKING:
     from erp.accounts.models import User
 
@@ -85,6 +87,48 @@ class Panel:
     link: str = ""
 
 
+class InvoiceStage(StrEnum):
+    """How far a note has come at its channel. Sent is not accepted: the platform may still refuse it."""
+
+    NOT_SENT = "not_sent"
+    QUEUED = "queued"
+    FAILED = "failed"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+    @property
+    def label(self) -> str:
+        return _STAGES[self][0]
+
+    @property
+    def colour(self) -> str:
+        return _STAGES[self][1]
+
+
+_STAGES = {
+    InvoiceStage.NOT_SENT: ("não enviada", "secondary"),
+    InvoiceStage.QUEUED: ("aguardando envio", "blue"),
+    InvoiceStage.FAILED: ("envio parado", "red"),
+    InvoiceStage.SENT: ("enviada, em análise", "purple"),
+    InvoiceStage.ACCEPTED: ("aceita", "green"),
+    InvoiceStage.REFUSED: ("recusada", "red"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceState:
+    """What a channel knows of one note. `reason` is the platform's or the queue's own text, unchanged;
+    `is_refused` says that the platform refused the note itself, at the upload or after it: then another
+    note, or the same one after a correction there, is what helps."""
+
+    stage: InvoiceStage
+    badges: Sequence[Badge] = ()
+    reason: str = ""
+    is_refused: bool = False
+    channel: str = ""
+
+
 class Facts:
     """Told in the caller's transaction; implementations may only write rows. Batch-shaped."""
 
@@ -113,6 +157,14 @@ class SalesChannel(Protocol):
 
     def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         """Markers per order, in a constant number of queries."""
+        ...
+
+    def invoice_states(self, ids: Sequence[int]) -> dict[int, InvoiceState]:
+        """Per own linked note, in a constant number of queries."""
+        ...
+
+    def invoices_in(self, stage: InvoiceStage) -> Q:
+        """The condition that keeps, of rows of `Invoice`, the own ones at `stage`."""
         ...
 
     def panel(self, order_id: int) -> Panel | None:
@@ -186,6 +238,22 @@ def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         for order_id, own in channel.badges(order_ids).items():
             found[order_id].extend(own)
     return found
+
+
+def invoice_states(ids: Sequence[int]) -> dict[int, InvoiceState]:
+    """Notes of no channel, or without an order, are missing."""
+    found: dict[int, InvoiceState] = {}
+    for channel in _channels.values():
+        found.update(channel.invoice_states(ids))
+    return found
+
+
+def invoices_in(stage: InvoiceStage) -> Q:
+    """The notes at `stage`, of every channel; none without a channel."""
+    condition = Q(pk__in=())
+    for channel in _channels.values():
+        condition |= channel.invoices_in(stage)
+    return condition
 
 
 def panel(order_id: int) -> Panel | None:

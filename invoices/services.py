@@ -69,6 +69,7 @@ class _Upload:
     order: Order | None
     name: str
     content: bytes
+    replaces: Invoice | None = None
 
     def result(
         self,
@@ -105,6 +106,16 @@ def invoices_import(
     return [
         _import(_Upload(company, user, order, _clean_name(name), content), facts) for name, content in files
     ]
+
+
+def invoice_replace(*, invoice: Invoice, name: str, content: bytes, user: User | None) -> ImportResult:
+    """Put a corrected note in the place of `invoice` at its order, both or neither.
+
+    The platform takes another key until the order is shipped (contract section 4, uploadInvoice). The older
+    note stays stored and says what replaced it; cancelling it is done where it was issued.
+    """
+    upload = _Upload(invoice.company, user, invoice.order, _clean_name(name), content, replaces=invoice)
+    return _import(upload, company_facts(invoice.company))
 
 
 @transaction.atomic
@@ -196,6 +207,15 @@ def unlink_problem(invoice: Invoice, order: Order) -> str:
     return ""
 
 
+def replace_problem(invoice: Invoice, order: Order) -> str:
+    """Why no other note can take the place of this one, or an empty text."""
+    if invoice.order_id != order.pk or invoice.status in OUT_OF_FORCE:
+        return "A nota não está mais em vigor neste pedido. Envie a nota que vale em Notas Fiscais."
+    if OrderStatus(order.status).rank >= OrderStatus.SHIPPED.rank:
+        return "O pedido já foi enviado ou encerrado: o e-commerce não aceita mais outra nota."
+    return ""
+
+
 def invoice_reading(invoice: Invoice) -> NfeReading:
     """What the stored file of `invoice` says. Raises `DocumentDamaged`."""
     return read(parse(InvoiceDocument.objects.get(invoice=invoice).read()))
@@ -234,6 +254,8 @@ def _store(upload: _Upload, reading: NfeReading) -> ImportResult:
         known_only_here = [_order_check(wanted.text)] if wanted.text else []
         return upload.refused(*known_only_here, *checks)
     invoice = known or _create(upload, reading)
+    if upload.replaces is not None:
+        _release(upload.replaces, invoice, wanted.order, upload.user)
     _link(invoice, wanted.order, upload.user)
     warnings = messages(checks, Severity.WARN)
     return upload.result(ImportOutcome.LINKED, *warnings, invoice=invoice, order=wanted.order)
@@ -265,16 +287,19 @@ def _wanted_order(upload: _Upload, reading: NfeReading) -> Match:
             return match_
         found = match_.order
     order = Order.objects.filter(pk=found.pk).lock_for_update().get()
-    problem = _order_problem(order)
+    problem = _order_problem(order, upload.replaces)
     if problem and upload.order is None:
         return Match(None, problem)
     return Match(order, problem)
 
 
-def _order_problem(order: Order) -> str:
+def _order_problem(order: Order, replaces: Invoice | None = None) -> str:
     if order.status == OrderStatus.CANCELLED:
         return f"O pedido {_label(order)} está cancelado."
-    other = Invoice.objects.filter(order=order).exclude(status__in=OUT_OF_FORCE).first()
+    in_force = Invoice.objects.filter(order=order).exclude(status__in=OUT_OF_FORCE)
+    if replaces is not None:
+        in_force = in_force.exclude(pk=replaces.pk)
+    other = in_force.first()
     if other is not None:
         return f"O pedido {_label(order)} já tem a {other}. Cancele-a ou desvincule-a antes."
     return ""
@@ -338,7 +363,11 @@ def _link(invoice: Invoice, order: Order, user: User | None) -> None:
     method_id = invoice.shipping_method_id or order.shipping_method_id
     # Conditional, because the note itself may have been looked at before the order was locked.
     changed = Invoice.objects.filter(pk=invoice.pk, order__isnull=True).update(
-        order=order, store_id=order.store_id, shipping_method_id=method_id, updated_at=timezone.now()
+        order=order,
+        store_id=order.store_id,
+        shipping_method_id=method_id,
+        replaced_by=None,
+        updated_at=timezone.now(),
     )
     if not changed:
         raise InvoiceRefused("A nota acabou de ser vinculada a outro pedido. Atualize a página e confira.")
@@ -353,6 +382,18 @@ def _link(invoice: Invoice, order: Order, user: User | None) -> None:
     order_events_append(drafts=[draft], actor=user)
     orders_status_set(wanted={order.pk: OrderStatus.INVOICED}, actor=user, reason="NF-e autorizada")
     channels.invoice_authorised([invoice.pk])
+
+
+def _release(older: Invoice, newer: Invoice, order: Order, user: User | None) -> None:
+    """Take `older` off the locked order for `newer`, which has been judged and stored."""
+    held = Invoice.objects.filter(pk=older.pk).lock_for_update().get()
+    problem = replace_problem(held, order)
+    if problem:
+        raise InvoiceRefused(problem)
+    Invoice.objects.filter(pk=held.pk).update(order=None, replaced_by=newer, updated_at=timezone.now())
+    text = f"{held} substituída pela {newer}"
+    draft = EventDraft(order.pk, "invoice_replaced", text, held.get_absolute_url())
+    order_events_append(drafts=[draft], actor=user)
 
 
 def _own(rows: models.QuerySet[RowT], pk: int | None, invoice: Invoice, name: str) -> RowT | None:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from invoices.views import detail, notes, printing, upload
+from invoices.views import correcting, detail, notes, printing, upload
 
 app_name = "invoices"
 urlpatterns = [
@@ -9,6 +9,7 @@ urlpatterns = [
     path("<int:pk>/", detail.invoice_detail, name="detail"),
     path("<int:pk>/xml/", detail.invoice_xml, name="xml"),
     path("<int:pk>/imprimir/<str:paper>/", printing.invoice_paper, name="paper"),
+    path("<int:pk>/corrigir/", correcting.invoice_correct, name="correct"),
     path("<int:pk>/transporte/", detail.invoice_carrier, name="carrier"),
     path("<int:pk>/vincular/", detail.invoice_order_link, name="link"),
     path("<int:pk>/desvincular/", detail.invoice_order_unlink, name="unlink"),

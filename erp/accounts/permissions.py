@@ -79,6 +79,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "invoices:detail": Permission.VIEW,
     "invoices:xml": Permission.VIEW,
     "invoices:paper": (Permission.VIEW, Permission.OPERATE),
+    "invoices:correct": Permission.OPERATE,
     "invoices:carrier": Permission.OPERATE,
     "invoices:link": Permission.OPERATE,
     "invoices:unlink": Permission.OPERATE,

@@ -46,8 +46,9 @@ def facts_request(
 
     Design 3.2, table of classes: equal content that is waiting stays (*já na fila*); BLOCKED, CANCELLED
     or SUPERSEDED is reopened; DONE answers *já enviado* unless other content reached the platform after
-    it. The newest wish of a kind and subject always wins: waiting or blocked rivals are superseded in the
-    same transaction, a CLAIMED one ends first (one claim per subject). Raises `handlers.UnknownKind`.
+    it or the wish says `again`. The newest wish of a kind and subject always wins: waiting or blocked
+    rivals are superseded in the same transaction, a CLAIMED one ends first (one claim per subject).
+    Raises `handlers.UnknownKind`.
     """
     if not wishes:
         return []
@@ -95,7 +96,7 @@ class _Plan:
             return RequestOutcome.QUEUED, self._create(wish)
         if same.state in (JobState.PENDING, JobState.CLAIMED):
             return RequestOutcome.ALREADY_QUEUED, same
-        if same.state == JobState.DONE and not _overtaken(same, rivals):
+        if same.state == JobState.DONE and not wish.again and not _overtaken(same, rivals):
             return RequestOutcome.ALREADY_DONE, same
         return RequestOutcome.REOPENED, self._reopen(same, wish)
 

@@ -31,7 +31,8 @@ class RequestOutcome(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactWish:
     """`content` tells equal from corrected (access key; carrier + tracking number; `delivered`; `cancel`).
-    `payload` names ids and a digest only. `deadline` ends a wait for the platform (`NotYet`)."""
+    `payload` names ids and a digest only. `deadline` ends a wait for the platform (`NotYet`). `again`: the
+    platform has refused since what it had confirmed, so a DONE push is opened once more (ADR 0005)."""
 
     store_id: int
     kind: str
@@ -39,6 +40,7 @@ class FactWish:
     content: str
     payload: Mapping[str, Any] = field(default_factory=dict)
     deadline: datetime | None = None
+    again: bool = False
 
     @property
     def key(self) -> str:

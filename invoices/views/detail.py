@@ -26,6 +26,7 @@ from invoices.services import (
     invoice_carrier_set,
     invoice_link,
     invoice_unlink,
+    replace_problem,
     unlink_problem,
 )
 
@@ -38,11 +39,12 @@ def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "invoice": invoice,
         "status": InvoiceStatus(invoice.status),
         "verdict": _verdict(invoice),
-        "badges": channels.badges([order.pk])[order.pk] if order else [],
+        "state": channels.invoice_states([pk]).get(pk),
+        "replace_problem": replace_problem(invoice, order) if order else "",
         "print_problem": print_problems([pk])[pk],
         "unlink_problem": unlink_problem(invoice, order) if order else "",
         "operates": may(user_of(request), "invoices:link", "POST"),
-        "may_link": order is None and invoice.status in ISSUED,
+        "may_link": order is None and invoice.replaced_by is None and invoice.status in ISSUED,
     }
     return render(request, "invoices/detail.html", context)
 
@@ -120,7 +122,7 @@ def invoice_order_unlink(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _invoice(request: HttpRequest, pk: int) -> Invoice:
     rows = Invoice.objects.visible_to(user_of(request)).select_related(
-        "company", "order", "store", "carrier", "shipping_method", "created_by"
+        "company", "order", "store", "carrier", "shipping_method", "created_by", "replaced_by"
     )
     return get_object_or_404(rows, pk=pk)
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from erp import channels
 from erp.accounts.permissions import may
-from erp.channels import RowResult
+from erp.channels import InvoiceStage, InvoiceState, RowResult
 from erp.sales.views.orders import shipping_methods_of, stores_of
 from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Filter, Link, ListPage, Tab
 from erp.web.requests import user_of
@@ -22,6 +22,12 @@ from invoices.sending import invoices_send, send_problems
 from invoices.views.printing import pdf_response
 
 SEND = "send_invoice"
+STAGES = [(stage.value, stage.label) for stage in InvoiceStage]
+ENVIRONMENTS = [("production", "produção"), ("homologation", "homologação")]
+
+
+def _at_stage(stage: str) -> Q:
+    return channels.invoices_in(InvoiceStage(stage))
 
 
 class InvoiceList(ListPage[Invoice]):
@@ -51,6 +57,8 @@ class InvoiceList(ListPage[Invoice]):
     filters = (
         ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
         ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
+        ChoiceFilter("sent", "No e-commerce", _at_stage, choices=STAGES),
+        ChoiceFilter("environment", "Ambiente", "environment", choices=ENVIRONMENTS, all_label="todos"),
         Filter("kwai", "Nº do pedido Kwai", "order__external_id__startswith"),
         DateFilter("since", "Desde", "issued_at__date__gte"),
         DateFilter("until", "Até", "issued_at__date__lte"),
@@ -81,9 +89,9 @@ class InvoiceList(ListPage[Invoice]):
         return [self._upload()] if may(user_of(self.request), "invoices:upload", "POST") else []
 
     def decorate(self, objects: list[Invoice]) -> None:
-        found = channels.badges([invoice.order_id for invoice in objects if invoice.order_id is not None])
+        found = channels.invoice_states([invoice.pk for invoice in objects])
         for invoice in objects:
-            invoice.channel_badges = found.get(invoice.order_id or 0, [])  # type: ignore[attr-defined]
+            invoice.channel_state = found.get(invoice.pk)  # type: ignore[attr-defined]
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
         return send_problems(ids) if action == SEND else print_problems(ids)
@@ -98,7 +106,11 @@ class InvoiceList(ListPage[Invoice]):
         return pdf_response(content, f"{action}-{len(ids)}-notas.pdf")
 
     def row_links(self, obj: Invoice) -> Sequence[Link]:
-        return [Link("baixar XML", reverse("invoices:xml", args=[obj.pk]), "download")]
+        links = [Link("baixar XML", reverse("invoices:xml", args=[obj.pk]), "download")]
+        state: InvoiceState | None = getattr(obj, "channel_state", None)
+        if state is not None and state.is_refused and may(user_of(self.request), "invoices:correct", "POST"):
+            links.insert(0, Link("corrigir e reenviar", reverse("invoices:correct", args=[obj.pk]), "tool"))
+        return links
 
     def row_url(self, obj: Invoice) -> str:
         return obj.get_absolute_url()

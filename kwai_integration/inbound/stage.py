@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import transaction
 
 from erp.accounts.models import Store
-from kwai_integration.client.codes import status_roles
+from erp.sales.services import EventDraft, order_events_append
+from kwai_integration.client.codes import InvoiceStatus, status_roles
 from kwai_integration.inbound.halving import batch_halved
 from kwai_integration.inbound.payload import payload_keep
 from kwai_integration.mapping import fields
@@ -165,10 +166,12 @@ def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: dat
     news = [answer for answer in answers if not _is_equal(answer, known.get(answer.external_id))]
     older = [known[a.external_id] for a in news if _loses(a, known.get(a.external_id), fetch_started_at)]
     losers = {row.external_id for row in older}
+    verdicts = {row.pk: row.invoice_status for row in known.values()}
     fresh = [_filled(known, store, a, fetch_started_at) for a in news if a.external_id not in losers]
     created = KwaiOrder.objects.bulk_create([row for row in fresh if row.pk is None])
     changed = [row for row in fresh if row.external_id in known]
     KwaiOrder.objects.bulk_update(changed, STAGED_FIELDS)
+    _verdicts_tell([row for row in changed if row.invoice_status != verdicts[row.pk]])
     return StageResult(
         created=_pks(created),
         changed=_pks(changed),
@@ -192,6 +195,20 @@ def _known_rows(store: Store, external_ids: list[str]) -> dict[str, KwaiOrder]:
 
 def _pks(rows: Iterable[KwaiOrder]) -> tuple[int, ...]:
     return tuple(row.pk for row in rows)
+
+
+def _verdicts_tell(rows: Iterable[KwaiOrder]) -> None:
+    """Kwai's verdict on a note belongs to the order's history: later answers overwrite the column."""
+    drafts = []
+    for row in rows:
+        if row.order_id is not None and row.invoice_status == InvoiceStatus.ACCEPTED:
+            drafts.append(EventDraft(row.order_id, "kwai.invoice_accepted", "Kwai aceitou a NF-e"))
+        if row.order_id is not None and row.invoice_status == InvoiceStatus.REFUSED:
+            reason = row.invoice_refusal_reason or "sem dizer o motivo"
+            text = f"Kwai recusou a NF-e: {reason}"
+            drafts.append(EventDraft(row.order_id, "kwai.invoice_refused", text))
+    if drafts:
+        order_events_append(drafts=drafts)
 
 
 def _is_equal(answer: _Answer, row: KwaiOrder | None) -> bool:

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.db.models import Q
+
 from erp.accounts.models import Store, User
-from erp.channels import Action, Badge, Facts, Outcome, Panel, RowResult
+from erp.channels import (
+    Action,
+    Badge,
+    Facts,
+    InvoiceStage,
+    InvoiceState,
+    Outcome,
+    Panel,
+    RowResult,
+)
 from erp.outbox.statuses import Origin
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
-from kwai_integration.outbound import badges, wishes
+from kwai_integration.outbound import badges, invoices, wishes
 
 Rows = Callable[[Sequence[int]], list[Any]]
 
@@ -48,7 +59,7 @@ class KwaiChannel(Facts):
     def run(self, action: Action, ids: Sequence[int], *, user: User | None) -> dict[int, RowResult]:
         match action:
             case Action.SEND_INVOICE:
-                return wishes.invoices_request(wishes.own_invoices(ids), user=user, origin=Origin.BUTTON)
+                return _send_invoices(ids, user)
             case Action.SEND_TRACKING:
                 return wishes.trackings_request(wishes.own_shipments(ids), user=user, origin=Origin.BUTTON)
             case Action.CONFIRM_DELIVERY:
@@ -58,6 +69,12 @@ class KwaiChannel(Facts):
 
     def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         return badges.badges(order_ids)
+
+    def invoice_states(self, ids: Sequence[int]) -> dict[int, InvoiceState]:
+        return invoices.invoice_states(ids)
+
+    def invoices_in(self, stage: InvoiceStage) -> Q:
+        return invoices.invoices_in(stage)
 
     def panel(self, order_id: int) -> Panel | None:
         return badges.panel(order_id)
@@ -74,6 +91,13 @@ def _stores_with(option: str) -> set[int]:
     """Stores whose settings ask for a sending by itself."""
     chosen = Store.objects.active().filter(channel=CHANNEL_KEY, **{f"kwai_settings__{option}": True})
     return set(chosen.values_list("pk", flat=True))
+
+
+def _send_invoices(ids: Sequence[int], user: User | None) -> dict[int, RowResult]:
+    """*Enviar dados da NFe*: a person may send again what Kwai received and then refused (ADR 0005)."""
+    rows = wishes.own_invoices(ids)
+    refused = invoices.refused_orders([row.order_id for row in rows if row.order_id is not None])
+    return wishes.invoices_request(rows, user=user, origin=Origin.BUTTON, refused=refused)
 
 
 def _kwai_orders(order_ids: Sequence[int]) -> dict[int, int]:

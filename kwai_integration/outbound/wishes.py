@@ -5,7 +5,7 @@ Content is what tells equal from corrected: access key, carrier + code, `deliver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TypeVar
 
 from erp.accounts.models import Store, User
@@ -73,13 +73,14 @@ def delivery_problem(shipment: Shipment) -> str:
     return ""
 
 
-def invoice_wish(invoice: Invoice, order: Order) -> FactWish:
+def invoice_wish(invoice: Invoice, order: Order, *, again: bool = False) -> FactWish:
     return FactWish(
         store_id=order.store_id,
         kind=Kind.SEND_INVOICE,
         subject=order.external_id,
         content=invoice.access_key,
         payload={"invoice_id": invoice.pk, "order_id": order.pk},
+        again=again,
     )
 
 
@@ -105,10 +106,15 @@ def delivery_wish(shipment: Shipment) -> FactWish:
 
 
 def invoices_request(
-    invoices: Iterable[Invoice], *, user: User | None, origin: Origin
+    invoices: Iterable[Invoice], *, user: User | None, origin: Origin, refused: Collection[int] = ()
 ) -> dict[int, RowResult]:
-    """*Enviar dados da NFe*, per invoice id."""
-    return _request(invoices, invoice_problem, _linked_invoice_wish, user, origin)
+    """*Enviar dados da NFe*, per invoice id; notes of the orders in `refused` go again although Kwai
+    confirmed them once."""
+
+    def wish(invoice: Invoice) -> FactWish:
+        return _linked_invoice_wish(invoice, again=invoice.order_id in refused)
+
+    return _request(invoices, invoice_problem, wish, user, origin)
 
 
 def trackings_request(
@@ -148,10 +154,10 @@ def _request(
     return results
 
 
-def _linked_invoice_wish(invoice: Invoice) -> FactWish:
+def _linked_invoice_wish(invoice: Invoice, *, again: bool) -> FactWish:
     if invoice.order is None:
         raise ValueError("only a linked note can be sent")
-    return invoice_wish(invoice, invoice.order)
+    return invoice_wish(invoice, invoice.order, again=again)
 
 
 def _order_problem(order: Order, store: Store | None) -> str:

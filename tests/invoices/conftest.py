@@ -7,10 +7,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.db.models import Q
 
 from erp import channels
 from erp.accounts.models import Company, Counter, Store
-from erp.channels import Action, Badge, Facts, Outcome, Panel, RowResult
+from erp.channels import (
+    Action,
+    Badge,
+    Facts,
+    InvoiceStage,
+    InvoiceState,
+    Outcome,
+    Panel,
+    RowResult,
+)
 from erp.sales.models import Buyer, Order, OrderStatus
 from tests.invoices.factory import BUYER_TAX_ID
 
@@ -31,6 +41,7 @@ class FakeShop:
 
     def __init__(self) -> None:
         self.refused: dict[int, str] = {}
+        self.states: dict[int, InvoiceState] = {}
         self.asked: list[tuple[Action, list[int]]] = []
 
     def check(self, action: Action, ids: Sequence[int]) -> dict[int, str]:
@@ -42,6 +53,12 @@ class FakeShop:
 
     def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         return {pk: [Badge("marcador da loja", "green")] for pk in order_ids}
+
+    def invoice_states(self, ids: Sequence[int]) -> dict[int, InvoiceState]:
+        return {pk: self.states[pk] for pk in ids if pk in self.states}
+
+    def invoices_in(self, stage: InvoiceStage) -> Q:
+        return Q(pk__in=[pk for pk, state in self.states.items() if state.stage is stage])
 
     def panel(self, order_id: int) -> Panel | None:
         return None

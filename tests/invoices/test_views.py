@@ -12,14 +12,21 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from erp.accounts.models import Company, Role, User
-from erp.channels import Action
-from erp.sales.models import Order, ShippingKind, ShippingMethod
+from erp.channels import Action, Badge, InvoiceStage, InvoiceState
+from erp.sales.models import Order, OrderStatus, ShippingKind, ShippingMethod
 from invoices.models import Invoice, InvoiceStatus
 from invoices.services import invoices_import
 from tests.invoices.conftest import FakeShop
 from tests.invoices.factory import access_key, nfe_xml
 
 REFERENCE = "9007199254740993123"
+REFUSED = InvoiceState(
+    InvoiceStage.REFUSED,
+    [Badge("enviada", "purple"), Badge("recusada", "red")],
+    "CPF <b>divergente</b>",
+    is_refused=True,
+    channel="Loja de teste",
+)
 MakeOrder = Callable[..., Order]
 
 
@@ -85,17 +92,23 @@ def test_upload_for_an_order_out_of_reach(client: Client, text: str) -> None:
 
 
 def test_list_tabs_and_filters(client: Client, invoice: Invoice, waiting: Invoice, shop: FakeShop) -> None:
+    shop.states = {invoice.pk: REFUSED}
     url = reverse("invoices:list")
     everything = client.get(url).content.decode()
     assert f"Marcar {invoice}" in everything
     assert f"Marcar {waiting}" in everything
-    assert "marcador da loja" in everything
     assert "sem pedido" in everything
     for query, shown in (
         ({"tab": "issued"}, {invoice, waiting}),
         ({"tab": "pending"}, set()),
         ({"kwai": REFERENCE[:8]}, {invoice}),
         ({"store": invoice.store_id}, {invoice}),
+        ({"sent": "refused"}, {invoice}),
+        ({"sent": "accepted"}, set()),
+        ({"environment": "homologation"}, {invoice, waiting}),
+        ({"environment": "production"}, set()),
+        ({"since": "2026-11-20", "until": "2026-11-20"}, {invoice, waiting}),
+        ({"since": "2026-11-21"}, set()),
         ({"q": "900"}, {waiting}),
         ({"q": " ".join(access_key()[n : n + 4] for n in range(0, 44, 4))}, {invoice}),
         ({"q": REFERENCE}, {invoice}),
@@ -219,7 +232,7 @@ def test_other_peoples_notes_do_not_exist(
     invoice: Invoice, make_user: Callable[..., User], sign_in: Callable[[User], Client]
 ) -> None:
     outsider = sign_in(make_user(Role.OPERATOR, username="fora", stores=[]))
-    for name in ("detail", "xml", "carrier"):
+    for name in ("detail", "xml", "carrier", "correct"):
         assert outsider.get(reverse(f"invoices:{name}", args=[invoice.pk])).status_code == 404
     for name in ("link", "unlink"):
         assert outsider.post(reverse(f"invoices:{name}", args=[invoice.pk])).status_code == 404
@@ -235,3 +248,78 @@ def test_a_viewer_reads_and_changes_nothing(
     sending = {"action": "send_invoice", "ids": [invoice.pk]}
     assert client.post(reverse("invoices:list"), sending).status_code == 403
     assert client.post(reverse("invoices:unlink", args=[invoice.pk])).status_code == 403
+
+
+def test_sent_and_refused_are_two_markers_with_the_reason(
+    client: Client, invoice: Invoice, shop: FakeShop
+) -> None:
+    shop.states = {invoice.pk: REFUSED}
+    for url in (reverse("invoices:list"), invoice.get_absolute_url()):
+        page = client.get(url).content.decode()
+        assert "enviada" in page
+        assert "recusada" in page
+        assert "CPF &lt;b&gt;divergente" in page
+        assert reverse("invoices:correct", args=[invoice.pk]) in page
+
+
+def test_correcting_replaces_the_note_and_sends_the_new_one(
+    client: Client, invoice: Invoice, shop: FakeShop
+) -> None:
+    shop.states = {invoice.pk: REFUSED}
+    order, url = invoice.order, reverse("invoices:correct", args=[invoice.pk])
+    assert order is not None
+    assert "O motivo, com as palavras de lá" in client.get(url).content.decode()
+    corrected = SimpleUploadedFile("b.xml", nfe_xml(number=124), "text/xml")
+    page = client.post(url, {"file": corrected}, follow=True).content.decode()
+    newer = Invoice.objects.get(number=124)
+    assert f"{newer} tomou o lugar da {invoice}" in page
+    assert shop.asked == [(Action.SEND_INVOICE, [newer.pk])]
+    assert newer.order == order
+    old = client.get(invoice.get_absolute_url()).content.decode()
+    assert "tomou o lugar desta nota" in old
+    assert "substituída" in client.get(reverse("invoices:list")).content.decode()
+    assert order.events.filter(kind="invoice_replaced").count() == 1
+
+
+def test_correcting_by_sending_the_same_note_again(client: Client, invoice: Invoice, shop: FakeShop) -> None:
+    url = reverse("invoices:correct", args=[invoice.pk])
+    page = client.post(url, {"again": "1"}, follow=True).content.decode()
+    assert shop.asked == [(Action.SEND_INVOICE, [invoice.pk])]
+    assert "na fila" in page
+    shop.refused = {invoice.pk: "A loja está desconectada."}
+    assert "A loja está desconectada." in client.get(url).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"texto", "XML"),
+        (nfe_xml(order_reference=REFERENCE), "mesma nota"),
+        (nfe_xml(number=125, recipient_tax_id="11144477735"), "destinatário"),
+        (None, "Escolha o XML"),
+    ],
+)
+def test_correcting_with_a_wrong_file_changes_nothing(
+    client: Client, invoice: Invoice, shop: FakeShop, content: bytes | None, said: str
+) -> None:
+    url = reverse("invoices:correct", args=[invoice.pk])
+    data = {"file": SimpleUploadedFile("b.xml", content, "text/xml")} if content else {}
+    page = client.post(url, data, follow=True).content.decode()
+    assert said in page
+    assert shop.asked == []
+    assert Invoice.objects.get().order == invoice.order
+
+
+def test_a_shipped_order_takes_no_other_note(client: Client, invoice: Invoice, shop: FakeShop) -> None:
+    Order.objects.update(status=OrderStatus.SHIPPED)
+    url = reverse("invoices:correct", args=[invoice.pk])
+    page = client.post(url, {"file": SimpleUploadedFile("b.xml", nfe_xml(number=124), "text/xml")})
+    assert "não aceita mais outra nota" in page.content.decode()
+    assert Invoice.objects.get().order == invoice.order
+
+
+def test_a_note_without_order_has_nothing_to_correct(
+    client: Client, waiting: Invoice, shop: FakeShop
+) -> None:
+    page = client.get(reverse("invoices:correct", args=[waiting.pk]), follow=True).content.decode()
+    assert "não está vinculada" in page

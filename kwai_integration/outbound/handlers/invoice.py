@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import F
+
 from erp.outbox.errors import Refused
 from erp.outbox.handlers import Handler, Nature, Sent, Turn
 from erp.outbox.models import PushJob
@@ -12,6 +14,7 @@ from erp.sales.services import EventDraft, order_events_append
 from invoices.models import ISSUED, Invoice
 from kwai_integration.client.codes import InvoiceStatus
 from kwai_integration.client.types import InvoiceUpload
+from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.remote import calling, remote_order
 
@@ -66,8 +69,19 @@ def send(loaded: Loaded, turn: Turn) -> Sent:
 
 
 def record(job: PushJob, loaded: Loaded, sent: Sent) -> None:
+    if not sent.verified and not sent.already:
+        _received(job)
     text = f"Kwai recebeu os dados e o XML da NF-e {loaded.invoice.number}"
     order_events_append(drafts=[EventDraft(loaded.order_id, "kwai.invoice", text)])
+
+
+def _received(job: PushJob) -> None:
+    """Kwai's verdict on an earlier note is not one on this: until the order is read again, it has received
+    it. Without digests, that next answer counts as new even if the order's details came out the same."""
+    own = KwaiOrder.objects.filter(store_id=job.store_id, external_id=job.subject)
+    own.exclude(received_digest=F("digest")).update(digest="")
+    own.filter(received_digest=F("digest")).update(digest="", received_digest="")
+    own.update(invoice_status=InvoiceStatus.RECEIVED, invoice_refusal_reason="")
 
 
 HANDLER = Handler(

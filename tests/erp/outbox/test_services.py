@@ -77,6 +77,20 @@ def test_equal_content_done_is_already_done(platform: Any, fact: Any, store: Any
     assert platform.sent == [("tracking", "A")]
 
 
+def test_what_the_platform_took_back_is_asked_again_on_the_same_row(
+    platform: Any, fact: Any, store: Any
+) -> None:
+    """`again` opens a done fact, looks before it writes, and changes nothing for one under way."""
+    ask(fact())
+    run(store)
+    assert ask(fact(again=True)) == [RequestOutcome.REOPENED]
+    assert ask(fact(again=True)) == [RequestOutcome.ALREADY_QUEUED]
+    job = PushJob.objects.get()
+    assert (job.state, job.needs_verification) == (JobState.PENDING, True)
+    run(store)
+    assert PushJob.objects.get().state == JobState.DONE
+
+
 @pytest.mark.parametrize("how", ["blocked", "cancelled", "superseded"])
 def test_stopped_fact_is_reopened_on_the_same_row(platform: Any, fact: Any, store: Any, how: str) -> None:
     first = facts_request(wishes=[fact()])[0].job_id

@@ -1,0 +1,124 @@
+"""What Kwai has made of each note: sent, accepted and refused are three different things.
+
+Sent is ours to know: the push is done. Accepted and refused come with the order's details and speak of the
+note Kwai holds, which is the one sent last.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from django.db.models import CharField, Exists, OuterRef, Q, Value
+from django.db.models.functions import Cast, Concat
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from erp.channels import Badge, InvoiceStage, InvoiceState
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import FailureMode, JobState
+from erp.outbox.wishes import Topic
+from invoices.models import ISSUED, Invoice
+from kwai_integration.client.codes import InvoiceStatus
+from kwai_integration.models import CHANNEL_KEY, KwaiOrder
+from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.wishes import invoice_wish, own_invoices
+
+OPEN = (JobState.PENDING, JobState.CLAIMED)
+LIVE = (*OPEN, JobState.BLOCKED, JobState.DONE)
+LABEL = "Kwai"
+
+
+def invoice_states(ids: Sequence[int]) -> dict[int, InvoiceState]:
+    """Three queries whatever the number of notes."""
+    notes = [note for note in own_invoices(ids) if note.order is not None and note.order.external_id]
+    orders = [note.order_id for note in notes if note.order_id is not None]
+    answers = {
+        order_id: (status, reason)
+        for order_id, status, reason in KwaiOrder.objects.filter(order_id__in=orders).values_list(
+            "order_id", "invoice_status", "invoice_refusal_reason"
+        )
+    }
+    jobs = _jobs_by_topic(notes)
+    return {note.pk: _state(note, jobs, answers.get(note.order_id or 0, ("", ""))) for note in notes}
+
+
+def refused_orders(order_ids: Sequence[int]) -> set[int]:
+    """Orders whose note Kwai has refused after receiving it."""
+    rows = KwaiOrder.objects.filter(order_id__in=order_ids, invoice_status=InvoiceStatus.REFUSED)
+    return {order_id for order_id in rows.values_list("order_id", flat=True) if order_id is not None}
+
+
+def invoices_in(stage: InvoiceStage) -> Q:
+    """The same stages as a condition on `Invoice`, for the list's filter."""
+    own = Q(store__channel=CHANNEL_KEY, order__isnull=False)
+    if stage is InvoiceStage.NOT_SENT:
+        return own & Q(status__in=ISSUED) & ~_has_job(LIVE)
+    if stage is InvoiceStage.QUEUED:
+        return own & _has_job(OPEN)
+    if stage is InvoiceStage.FAILED:
+        return own & _has_job((JobState.BLOCKED,))
+    verdicts = {InvoiceStage.ACCEPTED: InvoiceStatus.ACCEPTED, InvoiceStage.REFUSED: InvoiceStatus.REFUSED}
+    sent = own & _has_job((JobState.DONE,))
+    if stage in verdicts:
+        return sent & Q(order__kwai_order__invoice_status=verdicts[stage])
+    return sent & ~Q(order__kwai_order__invoice_status__in=list(verdicts.values()))
+
+
+def _has_job(states: Sequence[JobState]) -> Q:
+    store = Cast(OuterRef("store_id"), CharField())
+    order, note = OuterRef("order__external_id"), OuterRef("access_key")
+    key = Concat(store, Value(f":{Kind.SEND_INVOICE}:"), order, Value(":"), note, output_field=CharField())
+    return Q(Exists(PushJob.objects.filter(idempotency_key=key, state__in=states)))
+
+
+def _jobs_by_topic(notes: Sequence[Invoice]) -> dict[Topic, list[PushJob]]:
+    topics: dict[Topic, list[PushJob]] = defaultdict(list)
+    rows = PushJob.objects.facts().filter(
+        kind=Kind.SEND_INVOICE,
+        store_id__in={note.store_id for note in notes},
+        subject__in={note.order.external_id for note in notes if note.order is not None},
+    )
+    for job in rows.order_by("finished_at", "pk"):
+        topics[(job.store_id, job.kind, job.subject)].append(job)
+    return topics
+
+
+def _state(note: Invoice, jobs: Mapping[Topic, Sequence[PushJob]], answer: tuple[str, str]) -> InvoiceState:
+    if note.order is None:
+        raise ValueError("only a linked note has a state at Kwai")
+    wish = invoice_wish(note, note.order)
+    rivals = jobs.get(wish.topic, ())
+    job = next((job for job in rivals if job.idempotency_key == wish.key), None)
+    if job is None or job.state not in LIVE:
+        return InvoiceState(InvoiceStage.NOT_SENT, channel=LABEL)
+    if job.state == JobState.DONE:
+        return _sent_state(job, [rival for rival in rivals if rival.state == JobState.DONE], answer)
+    link = reverse("kwai:job", args=[job.pk])
+    if job.state in OPEN:
+        badge = Badge("aguardando envio", "blue", "clock", job.last_error or "Na fila de envio", link)
+        return InvoiceState(InvoiceStage.QUEUED, [badge], job.last_error, channel=LABEL)
+    refused = job.failure_mode == FailureMode.REJECTED
+    label = "recusada no envio" if refused else "envio parado"
+    badge = Badge(label, "red", "alert-circle", job.last_error, link)
+    return InvoiceState(InvoiceStage.FAILED, [badge], job.last_error, refused, LABEL)
+
+
+def _sent_state(job: PushJob, done: Sequence[PushJob], answer: tuple[str, str]) -> InvoiceState:
+    link = reverse("kwai:job", args=[job.pk])
+    if done[-1] != job:
+        replaced = Badge("substituída", "secondary", "refresh", "O Kwai recebeu outra nota depois", link)
+        return InvoiceState(InvoiceStage.NOT_SENT, [replaced], channel=LABEL)
+    status, reason = answer
+    at = timezone.localtime(job.finished_at) if job.finished_at else None
+    when = f"O Kwai recebeu a nota em {date_format(at, 'd/m/Y H:i')}" if at else "O Kwai recebeu a nota"
+    sent = Badge("enviada", "purple", "send", when, link)
+    if status == InvoiceStatus.ACCEPTED:
+        accepted = Badge("aceita", "green", "check", "O Kwai aceitou a nota")
+        return InvoiceState(InvoiceStage.ACCEPTED, [sent, accepted], channel=LABEL)
+    if status == InvoiceStatus.REFUSED:
+        words = reason or "O Kwai não disse o motivo"
+        refused = Badge("recusada", "red", "alert-circle", words)
+        return InvoiceState(InvoiceStage.REFUSED, [sent, refused], words, True, LABEL)
+    return InvoiceState(InvoiceStage.SENT, [sent], channel=LABEL)
