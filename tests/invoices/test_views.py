@@ -298,6 +298,7 @@ def test_correcting_by_sending_the_same_note_again(client: Client, invoice: Invo
         (nfe_xml(number=125, recipient_tax_id="11144477735"), "destinatário"),
         (None, "Escolha o XML"),
     ],
+    ids=["no note", "the same note", "of somebody else", "no file"],
 )
 def test_correcting_with_a_wrong_file_changes_nothing(
     client: Client, invoice: Invoice, shop: FakeShop, content: bytes | None, said: str
