@@ -201,6 +201,11 @@ class AccessKey:
         return " ".join(self.value[start : start + 4] for start in range(0, 44, 4))
 
 
+def access_key_complete(body: str) -> str:
+    """The 44 characters of a key from its first 43."""
+    return body + _check_digit(body)
+
+
 def s10_parse(text: str) -> str:
     """A Correios tracking code (UPU S10): two letters, nine digits, two letters, upper case."""
     value = _compact(text).upper()

@@ -6,8 +6,14 @@ class InvoicesConfig(AppConfig):
     verbose_name = "Notas fiscais"
 
     def ready(self) -> None:
-        from erp.accounts.issuers import issuer_choice_register
-        from invoices import shell
+        from django.conf import settings
 
-        issuer_choice_register("imported", "Importar XML autorizado, emitido em outro sistema")
+        from invoices import shell
+        from invoices.issuing.issuers import ImportedIssuer, issuer_register
+
         shell.register()
+        issuer_register(ImportedIssuer())
+        if settings.ERP_DEMO:
+            from invoices.issuing.demonstration.issuer import DemonstrationIssuer
+
+            issuer_register(DemonstrationIssuer())

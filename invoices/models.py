@@ -21,6 +21,8 @@ from erp.accounts.models import (
 )
 from erp.documents import tax_id_format, tax_id_mask
 from erp.sales.models import Carrier, Order, ShippingMethod
+from invoices.issuing.models import InvoiceIssue as InvoiceIssue
+from invoices.issuing.models import InvoiceNumberGap as InvoiceNumberGap
 
 
 class DocumentDamaged(Exception):

@@ -51,6 +51,7 @@ CELERY_TASK_ROUTES = {
     "erp.outbox.tasks.drain": {"queue": "push"},
     "kwai_integration.tasks.poll": {"queue": "inbound"},
     "kwai_integration.tasks.receive": {"queue": "inbound"},
+    "invoices.tasks.*": {"queue": "invoices"},
     "kwai_integration.tasks.refresh_tokens": {"queue": "inbound"},
     "kwai_integration.tasks.events": {"queue": "inbound"},
 }
@@ -85,6 +86,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "kwai_integration.tasks.expire",
         "schedule": schedule(3600.0),
         "options": {"queue": "maint", "expires": 3600},
+    },
+    "invoices-issues": {
+        "task": "invoices.tasks.issues_sweep",
+        "schedule": schedule(10.0),
+        "options": {"queue": "invoices", "expires": 20},
     },
     "outbox-retention": {
         "task": "erp.outbox.tasks.expire",

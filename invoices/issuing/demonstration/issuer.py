@@ -1,0 +1,111 @@
+"""An issuer that plays both sides: it signs with a throwaway certificate and invents the authorisation.
+
+The same note always gets the same answer, byte for byte, so an attempt that is repeated after a crash ends
+where the first would have.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+from lxml import etree
+
+from erp.documents import access_key_complete
+from invoices.intake.parser import parse
+from invoices.issuing.demonstration.certificate import signer_for
+from invoices.issuing.demonstration.layout import (
+    BRASILIA,
+    ICMS_GROUPS,
+    NFE,
+    NSMAP,
+    VERSION,
+    moment,
+    note_build,
+    state_number,
+)
+from invoices.issuing.demonstration.signing import sign
+from invoices.issuing.draft import Draft
+from invoices.issuing.issuers import Answer, Authorised, Numbering, Refused, SignedNote
+from invoices.issuing.requirements import Lack, Where
+
+SAID: Final = "Autorizado na demonstracao, sem valor fiscal: nenhuma SEFAZ foi consultada"
+APPLICATION: Final = "DEMONSTRACAO"
+
+
+class DemonstrationIssuer:
+    key = "demonstration"
+    label = "Demonstração (notas inventadas, sem valor fiscal)"
+    action_label = "gerar NF-e de demonstração"
+    answers_at_once = True
+
+    def lacks(self, draft: Draft) -> tuple[Lack, ...]:
+        found = []
+        if draft.emitter.environment != "homologation":
+            text = "A demonstração só gera notas em homologação: mude o ambiente em Empresa."
+            found.append(Lack(Where.COMPANY, 0, "fiscal_environment", text))
+        for item in draft.items:
+            if item.icms_code and item.icms_code not in ICMS_GROUPS:
+                text = f"{item.code}: a demonstração não calcula ICMS. Use {', '.join(ICMS_GROUPS)}."
+                found.append(Lack(Where.PRODUCT, item.product_id, "icms_code", text))
+        return tuple(found)
+
+    def build(self, draft: Draft, numbering: Numbering) -> SignedNote:
+        key = _access_key(draft, numbering)
+        note = note_build(draft, access_key=key, issued_at=numbering.issued_at)
+        signer = signer_for(
+            Path(settings.VAR_DIR) / "certificates", name=draft.emitter.name, tax_id=draft.emitter.tax_id
+        )
+        sign(note, note[0], signer)
+        return SignedNote(key, etree.tostring(note, encoding="UTF-8", xml_declaration=False))
+
+    def send(self, note: SignedNote) -> Answer:
+        return Authorised(_with_protocol(note))
+
+    def find(self, note: SignedNote, receipt: str) -> Answer | None:
+        return None  # nobody was asked; sending again gives the same bytes
+
+    def cancel(self, document: bytes, reason: str) -> Answer:
+        return Refused("", "A demonstração ainda não cancela notas.")
+
+
+def _access_key(draft: Draft, numbering: Numbering) -> str:
+    at = numbering.issued_at.astimezone(BRASILIA)
+    body = (
+        f"{state_number(draft.emitter.place.state_code)}{at:%y%m}{draft.emitter.tax_id}55"
+        f"{numbering.series:03d}{numbering.number:09d}1{_random_code(numbering.number)}"
+    )
+    return access_key_complete(body)
+
+
+def _random_code(number: int) -> str:
+    """`cNF`: eight digits that SEFAZ refuses when they are the number or all alike."""
+    while True:
+        code = f"{secrets.randbelow(10**8):08d}"
+        if code != f"{number % 10**8:08d}" and len(set(code)) > 1:
+            return code
+
+
+def _with_protocol(note: SignedNote) -> bytes:
+    """`nfeProc` around the signed bytes as they are: writing them anew could change what was signed."""
+    root = parse(note.content)
+    issued_at = datetime.fromisoformat(root.findtext(f".//{{{NFE}}}dhEmi", ""))
+    answer = etree.Element(f"{{{NFE}}}protNFe", versao=VERSION, nsmap=NSMAP)
+    told = etree.SubElement(answer, f"{{{NFE}}}infProt")
+    fields = {
+        "tpAmb": "2",
+        "verAplic": APPLICATION,
+        "chNFe": note.access_key,
+        "dhRecbto": moment(issued_at + timedelta(seconds=1)),
+        "nProt": f"999999{note.access_key[25:34]}",  # no state has a 99: nobody gave this number
+        "digVal": root.findtext(".//{http://www.w3.org/2000/09/xmldsig#}DigestValue", ""),
+        "cStat": "100",
+        "xMotivo": SAID,
+    }
+    for tag, value in fields.items():
+        etree.SubElement(told, f"{{{NFE}}}{tag}").text = value
+    opening = f'<?xml version="1.0" encoding="UTF-8"?><nfeProc xmlns="{NFE}" versao="{VERSION}">'.encode()
+    return opening + note.content + etree.tostring(answer, encoding="UTF-8") + b"</nfeProc>"

@@ -1,0 +1,120 @@
+"""Reading drafts of notes from the database, a page of orders in a constant number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from erp.accounts.models import Company
+from erp.catalog.models import Sku
+from erp.municipalities import city_code_find
+from erp.sales.models import Order, OrderLine, ShippingKind
+from erp.sales.statuses import OrderStatus
+from invoices.issuing.draft import Draft, Emitter, Item, Place, Recipient
+from invoices.models import Invoice, InvoiceStatus
+
+OUT_OF_FORCE = (InvoiceStatus.CANCELLED, InvoiceStatus.REJECTED)
+
+
+def drafts_read(order_ids: Sequence[int]) -> dict[int, Draft]:
+    """The note each order would get, by order id; the caller has checked who may see them."""
+    orders = (
+        Order.objects.filter(pk__in=order_ids)
+        .select_related("company", "store", "buyer", "address", "shipping_method", "carrier")
+        .prefetch_related("lines__sku")
+    )
+    notes = Invoice.objects.filter(order__in=order_ids).exclude(status__in=OUT_OF_FORCE)
+    in_force = {note.order_id: str(note) for note in notes.only("order_id", "number", "series")}
+    return {order.pk: _draft(order, in_force.get(order.pk, "")) for order in orders}
+
+
+def _draft(order: Order, invoice: str) -> Draft:
+    emitter, recipient = emitter_of(order.company), _recipient(order)
+    interstate = emitter.place.state_code != recipient.place.state_code
+    return Draft(
+        order_id=order.pk,
+        number=order.number,
+        external_id=order.external_id,
+        store=order.store.name if order.store.channel else "",
+        approved=OrderStatus(order.status).rank >= OrderStatus.APPROVED.rank,
+        frozen_reason=order.frozen_reason,
+        invoice=invoice,
+        emitter=emitter,
+        recipient=recipient,
+        items=tuple(_items(order.lines.all(), order.company, interstate)),
+        freight=order.freight_total,
+        discount=order.seller_discount + order.platform_discount,
+        total=order.total,
+        by_platform=order.shipping_method is not None and order.shipping_method.kind == ShippingKind.KWAI,
+        carrier_name=order.carrier.name if order.carrier else "",
+        carrier_tax_id=order.carrier.tax_id if order.carrier else "",
+    )
+
+
+def emitter_of(company: Company) -> Emitter:
+    place = Place(
+        street=company.street,
+        number=company.number,
+        complement=company.complement,
+        district=company.district,
+        city=company.city,
+        city_code=company.city_code or city_code_find(company.city, company.state_code),
+        state_code=company.state_code,
+        postal_code=company.postal_code,
+    )
+    return Emitter(
+        name=company.name,
+        trade_name=company.trade_name,
+        tax_id=company.tax_id,
+        state_registration=company.state_registration,
+        tax_regime=company.tax_regime,
+        environment=company.fiscal_environment,
+        place=place,
+        intermediary_tax_id=company.intermediary_tax_id,
+    )
+
+
+def _recipient(order: Order) -> Recipient:
+    buyer, address = getattr(order, "buyer", None), getattr(order, "address", None)
+    place = Place()
+    if address is not None:
+        place = Place(
+            street=address.street,
+            number=address.number,
+            complement=address.complement,
+            district=address.district,
+            city=address.city,
+            city_code=address.city_code or city_code_find(address.city, address.state_code),
+            state_code=address.state_code,
+            postal_code=address.postal_code,
+        )
+    return Recipient(
+        name=buyer.name if buyer else "",
+        tax_id=buyer.tax_id if buyer else "",
+        place=place,
+        problem=address.problem if address else "Falta o endereço de entrega.",
+    )
+
+
+def _items(lines: Iterable[OrderLine], company: Company, interstate: bool) -> Iterable[Item]:
+    for line in lines:
+        sku: Sku = line.sku
+        own, default = (
+            (sku.cfop_interstate, company.default_cfop_interstate)
+            if interstate
+            else (sku.cfop, company.default_cfop)
+        )
+        yield Item(
+            product_id=sku.product_id,
+            sku_id=sku.pk,
+            code=sku.code,
+            title=line.title,
+            unit=sku.unit,
+            gtin=sku.gtin,
+            ncm=sku.ncm,
+            cest=sku.cest,
+            origin=sku.origin or company.default_origin,
+            icms_code=sku.icms_code or company.default_icms_code,
+            cfop=own or default,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+        )
