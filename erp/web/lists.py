@@ -31,6 +31,8 @@ M = TypeVar("M", bound=Model)
 Choices = Iterable[tuple[Any, Any]]
 
 LIST_ID = "list"
+# How often a list of what arrives by itself looks again: an order is to be on the screen within 5 s.
+LIVE_SECONDS = 2
 SWAPPED = (LIST_ID, "list-rows")  # all of it after a click, its rows alone when it refreshes by itself
 GONE = "Este item não está mais ao seu alcance. Atualize a lista."
 NOTHING_CHOSEN = "Nenhuma linha marcada. Marque as linhas desejadas e repita a ação."

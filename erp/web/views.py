@@ -8,6 +8,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from erp.web import registry
+from erp.web.lists import LIVE_SECONDS
 
 SHORTEST_SEARCH = 2
 
@@ -16,7 +17,8 @@ SHORTEST_SEARCH = 2
 def home(request: HttpRequest) -> HttpResponse:
     """*início*: one card per thing that needs somebody, each with its next step."""
     panels = [render_to_string(name, context, request) for name, context in registry.home_panels_for(request)]
-    return render(request, "web/home.html", {"panels": panels, "cards": registry.home_cards_for(request)})
+    cards = registry.home_cards_for(request)
+    return render(request, "web/home.html", {"panels": panels, "cards": cards, "live_seconds": LIVE_SECONDS})
 
 
 @require_safe

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from erp.channels import RowResult
-from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Link, ListPage, Tab
+from erp.web.lists import LIVE_SECONDS, Action, ChoiceFilter, Column, DateFilter, Empty, Link, ListPage, Tab
 from erp.web.requests import user_of
 from kwai_integration.client.codes import ORDER_STATUSES, status_label
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
@@ -61,7 +61,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         Action("receive", "receber pedidos", "download", in_bar=True),
         Action("refresh", "sincronizar situação", "refresh", in_bar=True),
     )
-    poll_seconds = 5
+    poll_seconds = LIVE_SECONDS
 
     @property
     def empty(self) -> Empty:  # type: ignore[override]

@@ -19,6 +19,7 @@ from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, propo
 from erp.sales.services import orders_shipping_set
 from erp.sales.statuses import OrderStatus
 from erp.web.lists import (
+    LIVE_SECONDS,
     Action,
     ChoiceFilter,
     Column,
@@ -76,7 +77,7 @@ class OrderList(ListPage[Order]):
     actions = (
         Action("shipping", "definir forma de envio", "truck-delivery", leads_to="sales:orders_shipping"),
     )
-    poll_seconds = 15
+    poll_seconds = LIVE_SECONDS
 
     @property
     def empty(self) -> Empty:  # type: ignore[override]
