@@ -6,6 +6,7 @@ urlpatterns = [
     path("", include("erp.web.urls")),
     path("", include("erp.accounts.urls")),
     path("produtos/", include("erp.catalog.urls")),
+    path("", include("erp.stock.urls")),
     path("", include("erp.sales.urls")),
     path("notas/", include("invoices.urls")),
     path("expedicao/", include("expedition.urls")),

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from erp.accounts.models import Company, User
+from erp.catalog.balances import balances_read
 from erp.catalog.forms import FISCAL_FIELDS, ProductForm, SkuFormSet
 from erp.catalog.models import Product, Sku
 from erp.catalog.services import SkuCodeTaken, SkuDraft, product_save
@@ -25,8 +26,11 @@ class SkuList(ListPage[Sku]):
         Column("Código (SKU)"),
         Column("Produto"),
         Column("Variação", css="d-none d-md-table-cell"),
-        Column("GTIN", css="d-none d-lg-table-cell"),
+        Column("GTIN", css="d-none d-xl-table-cell"),
         Column("Preço", numeric=True),
+        Column("Físico", numeric=True, css="d-none d-md-table-cell"),
+        Column("Reservado", numeric=True, css="d-none d-md-table-cell"),
+        Column("Disponível", numeric=True),
     )
     row_template = "catalog/sku_row.html"
     order_by = ("product__name", "code", "pk")
@@ -48,6 +52,14 @@ class SkuList(ListPage[Sku]):
     def queryset(self) -> QuerySet[Sku]:
         user = user_of(self.request)
         return Sku.objects.filter(company=user.company).select_related("product")
+
+    def decorate(self, objects: list[Sku]) -> None:
+        found = balances_read([sku.pk for sku in objects])
+        for sku in objects:
+            sku.balance = found[sku.pk]  # type: ignore[attr-defined]
+
+    def row_links(self, obj: Sku) -> list[Link]:
+        return [Link("ver estoque", reverse("stock:sku", args=[obj.pk]), "stack-2")]
 
     def page_links(self) -> list[Link]:
         return [Link("Incluir produto", reverse("catalog:product_create"), "plus", primary=True)]
@@ -86,6 +98,9 @@ def _product_form(request: HttpRequest, product: Product | None) -> HttpResponse
         else:
             messages.success(request, f"Produto {saved.name} salvo.")
             return redirect("catalog:products")
+    balances = balances_read([row.instance.pk for row in skus.forms if row.instance.pk])
+    for row in skus.forms:
+        row.balance = balances.get(row.instance.pk)  # type: ignore[attr-defined]
     context = {"form": form, "skus": skus, "title": product.name if product else "Incluir produto"}
     context["fiscal_open"] = "fiscal" in request.GET or any(
         name in row.errors for row in skus for name in FISCAL_FIELDS

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import User
-from erp.sales.models import Order, OrderEvent
+from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus, may_follow
+from erp.sales.stock import orders_stock_follow
+from erp.sales.timeline import EventDraft, order_events_append
 
-
-@dataclass(frozen=True, slots=True)
-class EventDraft:
-    """A timeline line to be; `text` is Portuguese, without buyer data or secrets."""
-
-    order_id: int
-    kind: str
-    text: str
-    link: str = ""
-    data: dict[str, Any] = field(default_factory=dict)
-
-
-def order_events_append(*, drafts: Iterable[EventDraft], actor: User | None = None) -> None:
-    """Append timeline lines in one statement."""
-    OrderEvent.objects.bulk_create(
-        OrderEvent(
-            order_id=draft.order_id,
-            actor=actor,
-            kind=draft.kind,
-            text=draft.text[:500],
-            link=draft.link,
-            data=draft.data,
-        )
-        for draft in drafts
-    )
+__all__ = ["EventDraft", "order_events_append", "orders_shipping_set", "orders_status_set"]
 
 
 @transaction.atomic
@@ -54,7 +30,7 @@ def orders_status_set(
     `wanted` maps order id to situation. An order that may not move there (see `may_follow`) stays
     as it is, without an error: the platform repeats itself and late news are normal.
     """
-    orders = Order.objects.filter(pk__in=wanted).lock_for_update()
+    orders = Order.objects.filter(pk__in=wanted).select_related("store").lock_for_update()
     moving = [
         (order, OrderStatus(order.status), wanted[order.pk])
         for order in orders
@@ -66,6 +42,7 @@ def orders_status_set(
         order.updated_at = timezone.now()
     Order.objects.bulk_update([order for order, _, _ in moving], ["status", "cancelled_at", "updated_at"])
     order_events_append(drafts=[_status_event(*change, reason) for change in moving], actor=actor)
+    orders_stock_follow(before={order: before for order, before, _ in moving}, actor=actor)
     moved = [order.pk for order, _, _ in moving]
     channels.order_status_changed(moved)
     return set(moved)

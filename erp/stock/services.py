@@ -1,11 +1,293 @@
-"""Writes on warehouses and balances."""
+"""Writes on warehouses, balances and reservations. Orders are named by the ids of their lines."""
 
 from __future__ import annotations
 
-from erp.accounts.models import Company
-from erp.stock.models import DEFAULT_WAREHOUSE, Warehouse
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from erp.accounts.models import Company, User
+from erp.accounts.services import audit_append
+from erp.catalog.models import Sku
+from erp.stock.ledger import Balances, Released, warehouses_lock
+from erp.stock.models import (
+    DEFAULT_WAREHOUSE,
+    MovementKind,
+    StockItem,
+    StockMovement,
+    StockReservation,
+    Warehouse,
+)
+
+
+class StockRefused(Exception):
+    """The change cannot be made; the text tells the operator what to do instead."""
+
+
+class AlreadyMoved(Exception):
+    """The same form was sent before: its movement is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an order line wants kept: `wanted` units of a SKU, in that warehouse or the company's default."""
+
+    company_id: int
+    order_line_id: int
+    sku_id: int
+    wanted: int
+    warehouse_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A movement, and the reservations that lost their goods by it, newest first."""
+
+    movement: StockMovement
+    released: Sequence[Released] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """What left for an order line; `missing` units were sent although no balance knew of them."""
+
+    movement: StockMovement
+    missing: int
 
 
 def warehouse_default_create(company: Company) -> None:
     """The *depósito* every new company starts with."""
     Warehouse.objects.create(company=company, name=DEFAULT_WAREHOUSE, is_default=True)
+
+
+@transaction.atomic
+def warehouse_save(
+    *,
+    company: Company,
+    name: str,
+    is_default: bool,
+    is_active: bool,
+    warehouse: Warehouse | None = None,
+    actor: User | None = None,
+) -> Warehouse:
+    """Create or change a *depósito*; a new default takes the place of the old one.
+
+    Raises StockRefused: the default stays the default until another one is, and a warehouse with
+    balance or reservations stays active.
+    """
+    depots = warehouses_lock([company.pk])
+    row = depots.rows[warehouse.pk] if warehouse else Warehouse(company=company)
+    if row.is_default and not is_default:
+        raise StockRefused("Este é o depósito padrão. Para trocar, marque outro como padrão.")
+    if is_default and not is_active:
+        raise StockRefused("O depósito padrão precisa estar ativo.")
+    if not is_active and row.pk and _is_used(row):
+        raise StockRefused(f"O depósito {row} ainda tem saldo ou reservas. Zere-os antes de desativar.")
+    if is_default and not row.is_default:
+        Warehouse.objects.filter(company=company, is_default=True).update(is_default=False)
+    row.name, row.is_default, row.is_active = name, is_default, is_active
+    row.save()
+    audit_append(
+        company_id=company.pk,
+        actor=actor,
+        action="warehouse.saved",
+        subject=f"warehouse:{row.pk}",
+        text=f"Depósito {name} salvo",
+        data={"is_default": is_default, "is_active": is_active},
+    )
+    return row
+
+
+def _is_used(warehouse: Warehouse) -> bool:
+    return (
+        StockItem.objects.filter(warehouse=warehouse, on_hand__gt=0).exists()
+        or StockReservation.objects.filter(warehouse=warehouse).exists()
+    )
+
+
+@transaction.atomic
+def stock_move(
+    *,
+    kind: MovementKind,
+    sku: Sku,
+    warehouse: Warehouse,
+    quantity: int,
+    text: str,
+    actor: User | None = None,
+    request_key: str | None = None,
+) -> Moved:
+    """*Entrada*, *saída* or *balanço* of one SKU by hand; `quantity` is what came, what went, or what was
+    counted.
+
+    Raises StockRefused when it cannot be, AlreadyMoved when `request_key` is known.
+    """
+    row = warehouses_lock([sku.company_id]).rows.get(warehouse.pk)
+    if row is None or not row.is_active:
+        raise StockRefused("Este depósito não está ativo. Escolha outro.")
+    if request_key and StockMovement.objects.filter(request_key=request_key).exists():
+        raise AlreadyMoved
+    place = (sku.pk, row.pk)
+    balances = Balances([place])
+    change = _change(kind, quantity, balances.on_hand(place), row)
+    movement = balances.move(place, kind, change, text, actor=actor, request_key=request_key)
+    return Moved(movement, balances.settle())
+
+
+def _change(kind: MovementKind, quantity: int, on_hand: int, warehouse: Warehouse) -> int:
+    """The signed change that `kind` makes of `quantity`."""
+    if quantity < 0 or (quantity == 0 and kind != MovementKind.COUNT):
+        raise StockRefused("Informe uma quantidade maior que zero.")
+    if kind == MovementKind.EXIT and quantity > on_hand:
+        raise StockRefused(
+            f"Há só {on_hand} no depósito {warehouse}. Confira a quantidade; se o saldo está errado, "
+            "faça um balanço."
+        )
+    return {
+        MovementKind.ENTRY: quantity,
+        MovementKind.EXIT: -quantity,
+        MovementKind.COUNT: quantity - on_hand,
+    }[kind]
+
+
+@transaction.atomic
+def reservations_set(
+    *, wishes: Sequence[Wish], gone_line_ids: Collection[int] = ()
+) -> list[StockReservation]:
+    """Reserve for order lines, or change how much they want; returns those that did not get all of it.
+
+    A line that has a reservation keeps its warehouse; those of `gone_line_ids` (lines of the same
+    companies that exist no longer) are given back first. Nothing is taken below an available of zero:
+    the rest waits and is served when goods come in. A constant number of statements.
+    """
+    if not wishes:
+        reservations_release(order_line_ids=gone_line_ids)
+        return []
+    depots = warehouses_lock({wish.company_id for wish in wishes})
+    gone = list(StockReservation.objects.of_lines(gone_line_ids))
+    StockReservation.objects.filter(pk__in=[row.pk for row in gone]).delete()
+    line_ids = [wish.order_line_id for wish in wishes]
+    known = {(row.order_line_id, row.sku_id): row for row in StockReservation.objects.of_lines(line_ids)}
+    added = [
+        StockReservation(
+            order_line_id=wish.order_line_id,
+            sku_id=wish.sku_id,
+            warehouse_id=depots.chosen(wish.company_id, wish.warehouse_id),
+            wanted=wish.wanted,
+        )
+        for wish in wishes
+        if (wish.order_line_id, wish.sku_id) not in known
+    ]
+    changed = [
+        known[key]
+        for wish in wishes
+        if (key := (wish.order_line_id, wish.sku_id)) in known and _wants(known[key], wish)
+    ]
+    StockReservation.objects.bulk_update(changed, ["wanted", "held"])
+    StockReservation.objects.bulk_create(added)
+    _places_settle([*gone, *added, *changed])
+    return list(
+        StockReservation.objects.of_lines(line_ids)
+        .waiting()
+        .select_related("sku", "warehouse")
+        .order_by("pk")
+    )
+
+
+def _wants(row: StockReservation, wish: Wish) -> bool:
+    """Let `row` want what `wish` says; False when it does already."""
+    if row.wanted == wish.wanted:
+        return False
+    row.wanted, row.held = wish.wanted, min(row.held, wish.wanted)
+    return True
+
+
+@transaction.atomic
+def reservations_release(*, order_line_ids: Collection[int]) -> set[int]:
+    """Give back what these lines keep; the ids of those that had a reservation. The goods go to whoever
+    waits longest."""
+    rows = _reservations_lock(order_line_ids)
+    if rows:
+        StockReservation.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        _places_settle(rows)
+    return {row.order_line_id for row in rows}
+
+
+@transaction.atomic
+def lines_leave(*, texts: Mapping[int, str], actor: User | None = None) -> list[Departure]:
+    """Physical exit of order lines: their reservations become movements. `texts` is the movement's text by
+    order line id.
+
+    Only a reservation lets a line leave, and it is gone afterwards, so repeating this changes nothing.
+    What was sent without being there takes from the newest holds of others; beyond the balance it is
+    only noted, because no balance goes below zero.
+    """
+    rows = _reservations_lock(texts)
+    balances = Balances((row.sku_id, row.warehouse_id) for row in rows)
+    departures = []
+    # Whoever has its goods kept takes them before those who do not.
+    for row in sorted(rows, key=lambda row: (row.missing > 0, row.pk)):
+        place = (row.sku_id, row.warehouse_id)
+        taken = min(row.wanted, balances.on_hand(place))
+        missing = row.wanted - taken
+        text = texts[row.order_line_id] + (f" (sem saldo para {missing} de {row.wanted})" if missing else "")
+        movement = balances.move(
+            place, MovementKind.SALE, -taken, text, order_line_id=row.order_line_id, actor=actor
+        )
+        movement.sku, movement.warehouse = row.sku, row.warehouse
+        departures.append(Departure(movement, missing))
+    if rows:
+        StockReservation.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        balances.settle()
+    return departures
+
+
+@transaction.atomic
+def lines_return(*, texts: Mapping[int, str], actor: User | None = None) -> list[StockMovement]:
+    """Take back what these order lines had let leave; each comes back once."""
+    gone = StockMovement.objects.filter(order_line_id__in=texts)
+    companies = set(gone.values_list("sku__company_id", flat=True))
+    if not companies:
+        return []
+    warehouses_lock(companies)
+    rows = list(gone.select_related("sku", "warehouse").order_by("pk"))
+    back = {(row.order_line_id, row.sku_id) for row in rows if row.kind == MovementKind.RETURN}
+    sales = [row for row in rows if row.kind == MovementKind.SALE and row.quantity]
+    coming = [row for row in sales if (row.order_line_id, row.sku_id) not in back]
+    balances = Balances((row.sku_id, row.warehouse_id) for row in coming)
+    movements = []
+    for row in coming:
+        movement = balances.move(
+            (row.sku_id, row.warehouse_id),
+            MovementKind.RETURN,
+            -row.quantity,
+            texts[row.order_line_id or 0],
+            order_line_id=row.order_line_id,
+            actor=actor,
+        )
+        movement.sku, movement.warehouse = row.sku, row.warehouse
+        movements.append(movement)
+    balances.settle()
+    return movements
+
+
+def lines_left(order_line_ids: Iterable[int]) -> set[int]:
+    """Those of these lines whose goods have left a warehouse, even if they came back."""
+    gone = StockMovement.objects.filter(order_line_id__in=list(order_line_ids), kind=MovementKind.SALE)
+    return {line_id for line_id in gone.values_list("order_line_id", flat=True) if line_id is not None}
+
+
+def _reservations_lock(order_line_ids: Iterable[int]) -> list[StockReservation]:
+    """The reservations of these lines, read after their warehouses are locked."""
+    own = StockReservation.objects.of_lines(order_line_ids)
+    companies = set(own.order_by().values_list("warehouse__company_id", flat=True))
+    if not companies:
+        return []
+    warehouses_lock(companies)
+    return list(own.select_related("sku", "warehouse").order_by("pk"))
+
+
+def _places_settle(rows: Iterable[StockReservation]) -> None:
+    places = {(row.sku_id, row.warehouse_id) for row in rows}
+    if places:
+        Balances(places).settle()

@@ -24,6 +24,9 @@ from erp.sales.models import (
 from erp.sales.ownership import ADDRESS_FIELDS, BUYER_FIELDS
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from erp.sales.statuses import OrderStatus
+from erp.sales.stock import orders_stock_reserve
+from erp.stock.ledger import warehouses_lock
+from erp.stock.services import lines_left
 from expedition.models import Package, Shipment
 from invoices.models import ISSUED, Invoice
 from kwai_integration.client.codes import Role, status_label
@@ -89,6 +92,11 @@ class Rules:
         """The *forma de recebimento* of the order's main payment."""
         return self.payments.get((store_id, mapped.payment_code))
 
+    @property
+    def warehouses(self) -> dict[int, int | None]:
+        """Where the orders of each store reserve; None for the company's default."""
+        return {store_id: options.warehouse_id for store_id, options in self.options.items()}
+
     def is_on(self, option: str, store_id: int, *, default: bool = False) -> bool:
         """An option of `KwaiSettings` by name."""
         options = self.options.get(store_id)
@@ -128,6 +136,8 @@ def rules_read(store_ids: Collection[int]) -> Rules:
 
 def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None) -> list[Order]:
     """Create one order for each of `incoming`, in their order; every line has its SKU."""
+    # Before the counter: who follows orders and creates others takes the two locks in this order too.
+    warehouses_lock({entry.store.company_id for entry in incoming})
     numbers = _numbers_take(incoming)
     orders = Order.objects.bulk_create(
         [_order_new(entry, rules, next(numbers[entry.store.company_id])) for entry in incoming]
@@ -141,6 +151,7 @@ def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None
         [_part_new(DeliveryAddress, order, address_values(entry.mapped), rules) for order, entry in pairs]
     )
     order_events_append(drafts=[_event_new(order, entry, rules) for order, entry in pairs], actor=actor)
+    orders_stock_reserve(order_ids=[order.pk for order in orders], warehouses=rules.warehouses, actor=actor)
     channels.order_status_changed(order.pk for order in orders)
     return orders
 
@@ -162,6 +173,12 @@ def orders_follow(incoming: Sequence[Incoming], rules: Rules, actor: User | None
     batch.parts_follow(DeliveryAddress, incoming, address_values, "endereço de entrega", rules)
     batch.shipped_elsewhere(incoming)
     batch.write(actor)
+    orders_stock_reserve(
+        order_ids=batch.lines_touched,
+        warehouses=rules.warehouses,
+        gone_line_ids=batch.gone_ids,
+        actor=actor,
+    )
     moved = situations_apply(incoming, rules, actor)
     return {order_id: bool(batch.changes[order_id]) or order_id in moved for order_id in orders}
 
@@ -192,6 +209,9 @@ def situations_set(told: Iterable[tuple[int, int, str]], rules: Rules, actor: Us
             moved |= orders_status_set(
                 wanted=targets, actor=actor, reason="informada pelo Kwai", backwards=backwards
             )
+    # Back from a cancellation, an order wants its goods again.
+    back = moved & wanted[True].keys()
+    orders_stock_reserve(order_ids=back, warehouses=rules.warehouses, actor=actor)
     return moved
 
 
@@ -307,12 +327,14 @@ class _Following:
 
     def __init__(self, orders: Mapping[int, Order], invoiced: Collection[int]) -> None:
         self.orders = orders
-        self.invoiced = invoiced
+        # Orders whose lines stay as they are: a note names them, or their goods have left.
+        self.fixed = set(invoiced)
         self.changes: dict[int, list[str]] = {order_id: [] for order_id in orders}
         self.lines: dict[int, list[OrderLine]] = {order_id: [] for order_id in orders}
         self.lines_changed: list[OrderLine] = []
         self.lines_added: list[OrderLine] = []
-        self.lines_gone: list[OrderLine] = []
+        self.gone_ids: list[int] = []
+        self.lines_touched: set[int] = set()
         self.parts_changed: dict[type[Any], list[Any]] = {}
         self.drafts: list[EventDraft] = []
         # Said once for the same content, however often the answer changes in other ways.
@@ -321,6 +343,8 @@ class _Following:
     def lines_read(self) -> None:
         for line in OrderLine.objects.filter(order_id__in=self.orders).order_by("order_id", "position"):
             self.lines[line.order_id].append(line)
+        lines = {line.pk: order_id for order_id, own in self.lines.items() for line in own}
+        self.fixed |= {lines[line_id] for line_id in lines_left(lines)}
 
     def follow(self, order: Order, entry: Incoming, rules: Rules) -> None:
         news = _followed(entry.mapped)
@@ -347,13 +371,13 @@ class _Following:
             self.changes[order.pk].append("forma de recebimento (mapeamento)")
 
     def content_follow(self, order: Order, entry: Incoming, rules: Rules) -> None:
-        """Lines and amounts follow together, or not at all: a note has been issued for both."""
+        """Lines and amounts follow together, or not at all: a note or the stock has settled both."""
         plan = _LinePlan(self.lines[order.pk], entry)
         amounts = rules.amounts(entry)
         amounts_differ = any(getattr(order, name) != value for name, value in amounts.items())
         if not plan.differs and not amounts_differ:
             return
-        if order.pk in self.invoiced:
+        if order.pk in self.fixed:
             self.remarks.append(_kept_remark(order.pk, entry.mapped, amounts))
             return
         for name, value in amounts.items():
@@ -363,7 +387,9 @@ class _Following:
         self.lines_added += [
             _line_new(order, position, line, sku_id) for position, line, sku_id in plan.added
         ]
-        self.lines_gone += plan.gone
+        self.gone_ids += [line.pk for line in plan.gone]
+        if plan.differs:
+            self.lines_touched.add(order.pk)
 
     def parts_follow(
         self, model: type[Any], incoming: Sequence[Incoming], values_of: Any, label: str, rules: Rules
@@ -409,8 +435,8 @@ class _Following:
             order_events_append(drafts=drafts, actor=actor)
 
     def lines_write(self) -> None:
-        if self.lines_gone:
-            OrderLine.objects.filter(pk__in=[line.pk for line in self.lines_gone]).delete()
+        if self.gone_ids:
+            OrderLine.objects.filter(pk__in=self.gone_ids).delete()
         if self.lines_changed:
             OrderLine.objects.bulk_update(self.lines_changed, LINE_FIELDS)
         OrderLine.objects.bulk_create(self.lines_added)
@@ -504,8 +530,8 @@ def _kept_remark(order_id: int, mapped: MappedOrder, amounts: Mapping[str, int])
     return EventDraft(
         order_id,
         LINES_KEPT,
-        "O Kwai mudou itens ou valores depois da nota fiscal; os daqui foram mantidos. "
-        "Confira o pedido no Kwai antes de enviar.",
+        "O Kwai mudou itens ou valores depois da nota fiscal ou da saída do estoque; os daqui foram "
+        "mantidos. Confira o pedido no Kwai antes de enviar.",
         data={"content": hashlib.sha256(content.encode()).hexdigest()},
     )
 

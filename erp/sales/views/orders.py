@@ -18,6 +18,7 @@ from erp.sales.models import Buyer, DeliveryAddress, Order, ShippingMethod
 from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
 from erp.sales.services import orders_shipping_set
 from erp.sales.statuses import OrderStatus
+from erp.sales.stock import lines_stock_read, orders_lacking_stock
 from erp.web.lists import (
     LIVE_SECONDS,
     Action,
@@ -47,6 +48,14 @@ def shipping_methods_of(request: HttpRequest) -> list[tuple[int, str]]:
     return list(own.order_by("name").values_list("pk", "name"))
 
 
+STOCK_STATES = (("short", "sem estoque"), ("covered", "sem falta"))
+
+
+def _stock_condition(state: str) -> Q:
+    lacking = Q(pk__in=orders_lacking_stock())
+    return lacking if state == "short" else ~lacking
+
+
 class OrderList(ListPage[Order]):
     title = "Pedidos de venda"
     pretitle = "Vendas"
@@ -71,6 +80,7 @@ class OrderList(ListPage[Order]):
     filters = (
         ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
         ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
+        ChoiceFilter("stock", "Estoque", _stock_condition, choices=STOCK_STATES, all_label="todos"),
         DateFilter("since", "Desde", "placed_at__date__gte"),
         DateFilter("until", "Até", "placed_at__date__lte"),
     )
@@ -93,7 +103,9 @@ class OrderList(ListPage[Order]):
 
     def decorate(self, objects: list[Order]) -> None:
         found = channels.badges([order.pk for order in objects])
+        short = set(orders_lacking_stock().filter(order__in=objects))
         for order in objects:
+            order.lacks_stock = order.pk in short  # type: ignore[attr-defined]
             order.channel_badges = found[order.pk]  # type: ignore[attr-defined]
 
     def row_label(self, obj: Order) -> str:
@@ -109,9 +121,14 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
     events, older = older_page(
         order.events.select_related("actor"), request.GET.get("before"), EVENTS_PER_PAGE
     )
+    lines = list(order.lines.select_related("sku"))
+    stock = lines_stock_read(lines)
+    for line in lines:
+        line.stock = stock[line.pk]  # type: ignore[attr-defined]
     context = {
         "order": order,
-        "lines": order.lines.select_related("sku"),
+        "lines": lines,
+        "stock_missing": sum(each.missing for each in stock.values()),
         "events": events,
         "older": older,
         "channel_panel": channels.panel(order.pk),

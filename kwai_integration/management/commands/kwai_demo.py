@@ -16,6 +16,8 @@ from erp import demo
 from erp.accounts.models import Company, FiscalEnvironment, Role, User
 from erp.accounts.services import company_create
 from erp.catalog.models import Product, Sku
+from erp.stock.models import MovementKind, StockMovement
+from erp.stock.services import stock_move
 
 TAX_ID = "11222333000181"
 USERNAME = "demo"
@@ -34,6 +36,7 @@ class Command(BaseCommand):
             company = Company.objects.filter(tax_id=TAX_ID).first() or _company()
             _user(company, options["password"] or demo.secrets_read(settings.VAR_DIR)["password"])
             _products(company)
+            _balances(company)
         return USERNAME
 
 
@@ -77,4 +80,20 @@ def _products(company: Company) -> None:
                 price=sku["salePrice"],
             )
             for sku in missing
+        )
+
+
+def _balances(company: Company) -> None:
+    """What the catalogue says is there, as the first count of every SKU."""
+    catalogue = json.loads((settings.BASE_DIR / "kwai_sandbox" / "seed_data.json").read_text())
+    counted = {sku["number"]: sku["stock"] for entry in catalogue["products"] for sku in entry["skus"]}
+    moved = StockMovement.objects.filter(sku__company=company).values("sku_id")
+    warehouse = company.warehouses.get(is_default=True)
+    for sku in Sku.objects.filter(company=company, code__in=counted).exclude(pk__in=moved).order_by("pk"):
+        stock_move(
+            kind=MovementKind.COUNT,
+            sku=sku,
+            warehouse=warehouse,
+            quantity=counted[sku.code],
+            text="Saldo inicial da demonstração",
         )

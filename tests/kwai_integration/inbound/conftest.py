@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from erp.accounts.models import Company, Store
 from erp.catalog.models import Product, Sku
+from erp.stock.models import MovementKind, Warehouse
+from erp.stock.services import stock_move
 from kwai_integration.client import gateway
 from kwai_integration.client.codes import DEFAULT_STATUS_ROLES
 from kwai_integration.connection import account_store_pair
@@ -95,7 +97,11 @@ def kwai_store(store: Store) -> Store:
 
 @pytest.fixture
 def sku(company: Company) -> Sku:
-    return sku_make(company, "SKU-1")
+    """With enough on the shelf for every order of a test."""
+    made = sku_make(company, "SKU-1")
+    warehouse = Warehouse.objects.create(company=company, name="Geral", is_default=True)
+    stock_move(kind=MovementKind.COUNT, sku=made, warehouse=warehouse, quantity=10_000, text="Contagem")
+    return made
 
 
 MERCHANT = "700000000000000001"

@@ -1,0 +1,220 @@
+"""What orders ask of the stock: kept on arrival, given back on cancellation, out at the store's moment.
+
+The only place that turns lines of orders into units of SKUs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from erp.accounts.models import User
+from erp.channels import Badge
+from erp.sales.models import Order, OrderLine
+from erp.sales.statuses import OrderStatus
+from erp.sales.timeline import EventDraft, order_events_append
+from erp.stock.causes import Cause
+from erp.stock.models import MovementKind, StockMovement, StockReservation
+from erp.stock.services import (
+    Departure,
+    Wish,
+    lines_leave,
+    lines_left,
+    lines_return,
+    reservations_release,
+    reservations_set,
+)
+
+SHORT = "stock_short"
+STOCK = "stock"
+LEFT_ALREADY = "A mercadoria já saiu do estoque: quando ela voltar, registre a entrada em Estoque."
+
+
+def orders_stock_reserve(
+    *,
+    order_ids: Collection[int],
+    warehouses: Mapping[int, int | None],
+    gone_line_ids: Collection[int] = (),
+    actor: User | None = None,
+) -> None:
+    """Keep goods for the lines of orders that arrived or whose lines changed; call in their transaction.
+
+    `warehouses` maps store id to the warehouse its orders reserve in, None for the company's default;
+    `gone_line_ids` are lines that were taken away. An order that arrives beyond its store's exit lets its
+    goods leave at once. One from before the store was activated that arrives shipped is history: its
+    goods left before anybody counted. A constant number of statements.
+    """
+    orders = {
+        order.pk: order
+        for order in Order.objects.filter(pk__in=order_ids).select_related("store")
+        if order.status != OrderStatus.CANCELLED and not _is_history(order)
+    }
+    lines = {line.pk: line for line in OrderLine.objects.filter(order_id__in=orders)}
+    left = lines_left(lines)
+    waiting = reservations_set(
+        wishes=[
+            Wish(
+                company_id=orders[line.order_id].company_id,
+                order_line_id=line.pk,
+                sku_id=sku_id,
+                wanted=quantity,
+                warehouse_id=warehouses.get(orders[line.order_id].store_id),
+            )
+            for line in lines.values()
+            if line.pk not in left
+            for sku_id, quantity in _units(line)
+        ],
+        gone_line_ids=gone_line_ids,
+    )
+    leaving = {order.pk for order in orders.values() if _leaves(order)}
+    short = [row for row in waiting if lines[row.order_line_id].order_id not in leaving]
+    order_events_append(drafts=[_short_event(lines[row.order_line_id], row) for row in short], actor=actor)
+    _leave([orders[pk] for pk in leaving], actor)
+
+
+def orders_stock_follow(*, before: Mapping[Order, OrderStatus], actor: User | None = None) -> None:
+    """Let the stock follow orders that changed their situation; `before` maps each (with its store, and the
+    new situation) to the one it had. Call in the transaction that moved them."""
+    cancelled = {order: was for order, was in before.items() if order.status == OrderStatus.CANCELLED}
+    if cancelled:
+        _cancel(cancelled, actor)
+    _leave([order for order in before if _leaves(order)], actor)
+
+
+def orders_lacking_stock() -> QuerySet[OrderLine, int]:
+    """Ids of orders that are *sem estoque*: a line got less than it wants. For use inside a query."""
+    waiting = StockReservation.objects.waiting().values("order_line_id")
+    return OrderLine.objects.filter(pk__in=waiting).order_by().values_list("order_id", flat=True)
+
+
+@dataclass(frozen=True, slots=True)
+class LineStock:
+    """Where one order line stands with the stock, for a page."""
+
+    wanted: int = 0
+    held: int = 0
+    moves: frozenset[str] = frozenset()
+
+    @property
+    def missing(self) -> int:
+        return self.wanted - self.held
+
+    @property
+    def badge(self) -> Badge:
+        if MovementKind.RETURN in self.moves:
+            return Badge("devolvido ao estoque", "teal")
+        if MovementKind.SALE in self.moves:
+            return Badge("saiu do estoque", "purple")
+        if self.missing:
+            return Badge("sem estoque", "red", title=f"{self.held} de {self.wanted} reservados")
+        return Badge("reservado", "green") if self.wanted else Badge("não reservado", "secondary")
+
+
+def lines_stock_read(lines: Iterable[OrderLine]) -> dict[int, LineStock]:
+    """Per line of an order, in two statements."""
+    ids = [line.pk for line in lines]
+    wanted: dict[int, int] = defaultdict(int)
+    held: dict[int, int] = defaultdict(int)
+    moves: dict[int, set[str]] = defaultdict(set)
+    for row in StockReservation.objects.of_lines(ids):
+        wanted[row.order_line_id] += row.wanted
+        held[row.order_line_id] += row.held
+    movements = StockMovement.objects.filter(order_line_id__in=ids)
+    for line_id, kind in movements.values_list("order_line_id", "kind"):
+        moves[line_id].add(kind)
+    return {pk: LineStock(wanted[pk], held[pk], frozenset(moves[pk])) for pk in ids}
+
+
+def order_lines_describe(user: User, order_line_ids: Collection[int]) -> dict[int, Cause]:
+    """What the pages of stock call these lines; those of stores out of the user's reach are left out."""
+    orders = Order.objects.visible_to(user)
+    lines = OrderLine.objects.filter(pk__in=order_line_ids, order__in=orders).order_by()
+    return {
+        line_id: Cause(f"Pedido {number}", reverse("sales:order", args=[order_id]))
+        for line_id, order_id, number in lines.values_list("pk", "order_id", "order__number")
+    }
+
+
+def _units(line: OrderLine) -> list[tuple[int, int]]:
+    """SKU id and units that a line takes from the shelf; a kit would name its components here."""
+    return [(line.sku_id, line.quantity)]
+
+
+def _is_history(order: Order) -> bool:
+    activated_at = order.store.activated_at
+    shipped = OrderStatus(order.status).rank >= OrderStatus.SHIPPED.rank
+    return shipped and activated_at is not None and order.placed_at < activated_at
+
+
+def _leaves(order: Order) -> bool:
+    """Has the order come to the moment at which its store takes goods off the balance?"""
+    status = OrderStatus(order.status)
+    return status != OrderStatus.CANCELLED and status.rank >= OrderStatus(order.store.stock_exit_at).rank
+
+
+def _lines(orders: Iterable[Order]) -> dict[int, Order]:
+    """The order of each line of these orders, by the line's id."""
+    by_id = {order.pk: order for order in orders}
+    lines = OrderLine.objects.filter(order_id__in=by_id).order_by().values_list("pk", "order_id")
+    return {line_id: by_id[order_id] for line_id, order_id in lines}
+
+
+def _leave(orders: Collection[Order], actor: User | None) -> None:
+    if not orders:
+        return
+    lines = _lines(orders)
+    departures: dict[int, list[Departure]] = defaultdict(list)
+    texts = {line_id: f"Pedido {order.number}" for line_id, order in lines.items()}
+    for departure in lines_leave(texts=texts, actor=actor):
+        departures[lines[departure.movement.order_line_id or 0].pk].append(departure)
+    order_events_append(
+        drafts=[_left_event(order_id, gone) for order_id, gone in departures.items()], actor=actor
+    )
+
+
+def _cancel(before: Mapping[Order, OrderStatus], actor: User | None) -> None:
+    """Give back what was kept. Goods that left come back by themselves while the parcel was still in the
+    house; after that somebody has to see them arrive."""
+    lines = _lines(before)
+    kept = reservations_release(order_line_ids=lines)
+    at_home = {
+        line_id: f"Cancelamento do pedido {order.number}"
+        for line_id, order in lines.items()
+        if before[order].rank < OrderStatus.SHIPPED.rank
+    }
+    back: dict[int, list[StockMovement]] = defaultdict(list)
+    for movement in lines_return(texts=at_home, actor=actor):
+        back[lines[movement.order_line_id or 0].pk].append(movement)
+    away = lines_left(set(lines) - set(at_home))
+    texts = [(pk, "Reserva de estoque liberada") for pk in _order_ids(lines, kept)]
+    texts += [(pk, f"Estoque devolvido: {_units_text(movements)}") for pk, movements in back.items()]
+    texts += [(pk, LEFT_ALREADY) for pk in _order_ids(lines, away)]
+    order_events_append(drafts=[EventDraft(pk, STOCK, text) for pk, text in texts], actor=actor)
+
+
+def _order_ids(lines: Mapping[int, Order], line_ids: Collection[int]) -> list[int]:
+    return sorted({lines[line_id].pk for line_id in line_ids})
+
+
+def _short_event(line: OrderLine, row: StockReservation) -> EventDraft:
+    text = (
+        f"Sem estoque: falta {row.missing} de {row.wanted} × {row.sku.code} no depósito {row.warehouse}. "
+        "A reserva se completa sozinha quando houver entrada."
+    )
+    return EventDraft(line.order_id, SHORT, text, link=reverse("stock:sku", args=[row.sku_id]))
+
+
+def _left_event(order_id: int, gone: Sequence[Departure]) -> EventDraft:
+    text = f"Estoque baixado: {_units_text(departure.movement for departure in gone)}"
+    if missing := [departure for departure in gone if departure.missing]:
+        codes = ", ".join(f"{each.missing} × {each.movement.sku.code}" for each in missing)
+        text += f". Saiu sem saldo: {codes}; confira com um balanço"
+    return EventDraft(order_id, STOCK, text)
+
+
+def _units_text(movements: Iterable[StockMovement]) -> str:
+    return ", ".join(f"{abs(each.quantity)} × {each.sku.code} ({each.warehouse})" for each in movements)

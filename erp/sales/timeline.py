@@ -1,0 +1,36 @@
+"""Lines of the timeline of orders, written by whichever room acted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from erp.accounts.models import User
+from erp.sales.models import OrderEvent
+
+
+@dataclass(frozen=True, slots=True)
+class EventDraft:
+    """A timeline line to be; `text` is Portuguese, without buyer data or secrets."""
+
+    order_id: int
+    kind: str
+    text: str
+    link: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def order_events_append(*, drafts: Iterable[EventDraft], actor: User | None = None) -> None:
+    """Append timeline lines in one statement."""
+    OrderEvent.objects.bulk_create(
+        OrderEvent(
+            order_id=draft.order_id,
+            actor=actor,
+            kind=draft.kind,
+            text=draft.text[:500],
+            link=draft.link,
+            data=draft.data,
+        )
+        for draft in drafts
+    )

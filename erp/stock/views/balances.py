@@ -1,0 +1,215 @@
+"""*Estoque*: the balances, and one SKU with everything that explains its balance."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, cast
+
+from django.contrib import messages
+from django.db.models import F, Q, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from erp.accounts.models import Company
+from erp.accounts.permissions import may
+from erp.catalog.models import Sku
+from erp.stock.causes import causes_read
+from erp.stock.forms import MoveForm
+from erp.stock.models import MovementKind, StockItem, StockMovement, StockReservation, Warehouse
+from erp.stock.selectors import skus_with_balance
+from erp.stock.services import AlreadyMoved, Moved, StockRefused, stock_move
+from erp.web.lists import ChoiceFilter, Column, Empty, Link, ListPage, Tab
+from erp.web.paging import older_page
+from erp.web.requests import id_of, user_of
+
+MOVEMENTS_PER_PAGE = 50
+RESERVATIONS_SHOWN = 100
+NAMED_ORDERS = 8
+
+MOVES = (
+    (MovementKind.ENTRY, "stock:entry", "package-import"),
+    (MovementKind.EXIT, "stock:exit", "package-export"),
+    (MovementKind.COUNT, "stock:count", "clipboard-check"),
+)
+
+
+def warehouses_of(request: HttpRequest) -> list[tuple[int, str]]:
+    """Choices of the filter *depósito*."""
+    own = Warehouse.objects.filter(company=user_of(request).company)
+    return list(own.order_by("-is_default", "name").values_list("pk", "name"))
+
+
+def move_links(request: HttpRequest, sku_id: int) -> list[Link]:
+    """*entrada*, *saída* and *balanço* of one SKU, for those who may."""
+    return [
+        Link(kind.label.lower(), reverse(name, args=[sku_id]), icon)
+        for kind, name, icon in MOVES
+        if may(user_of(request), name)
+    ]
+
+
+class BalanceList(ListPage[Sku]):
+    title = "Estoque"
+    pretitle = "Cadastros"
+    columns = (
+        Column("Código (SKU)"),
+        Column("Produto"),
+        Column("Por depósito", css="d-none d-xl-table-cell"),
+        Column("Físico", numeric=True, css="d-none d-md-table-cell"),
+        Column("Reservado", numeric=True, css="d-none d-md-table-cell"),
+        Column("Disponível", numeric=True),
+        Column("Situação"),
+    )
+    row_template = "stock/balance_row.html"
+    order_by = ("product__name", "code", "pk")
+    search_fields = ("code", "product__name", "specification", "gtin")
+    search_label = "código, nome, variação ou GTIN"
+    tabs = (
+        Tab("all", "todos"),
+        Tab("in", "com saldo", Q(available__gt=0)),
+        Tab("out", "sem saldo", Q(available__lte=0)),
+        Tab("waiting", "pedidos esperando", Q(waiting__gt=0)),
+    )
+    # The figures themselves follow the choice, see `queryset`.
+    filters = (
+        ChoiceFilter("warehouse", "Depósito", lambda pk: Q(), choices=warehouses_of, all_label="todos"),
+    )
+
+    @property
+    def empty(self) -> Empty:  # type: ignore[override]
+        return Empty(
+            "Nenhum SKU aqui",
+            "Cadastre produtos em Produtos; depois registre aqui o saldo de cada um com balanço ou entrada.",
+            Link("Abrir Produtos", reverse("catalog:products"), "box"),
+        )
+
+    def queryset(self) -> QuerySet[Sku]:
+        own = Sku.objects.filter(company=user_of(self.request).company, product__is_active=True)
+        warehouse_id = id_of(self.request.GET.get("warehouse"))
+        known = warehouse_id if warehouse_id in dict(warehouses_of(self.request)) else None
+        return skus_with_balance(own.select_related("product"), known)
+
+    def decorate(self, objects: list[Sku]) -> None:
+        places: dict[int, list[StockItem]] = defaultdict(list)
+        rows = StockItem.objects.filter(sku__in=objects).exclude(on_hand=0)
+        for item in rows.select_related("warehouse").order_by("-warehouse__is_default", "warehouse__name"):
+            places[item.sku_id].append(item)
+        for sku in objects:
+            sku.places = places[sku.pk]  # type: ignore[attr-defined]
+
+    def row_label(self, obj: Sku) -> str:
+        return obj.code
+
+    def row_url(self, obj: Sku) -> str:
+        return reverse("stock:sku", args=[obj.pk])
+
+    def row_links(self, obj: Sku) -> Sequence[Link]:
+        return move_links(self.request, obj.pk)
+
+
+@require_safe
+def sku_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Balances by warehouse, every movement, and the orders that hold or wait."""
+    sku = _sku(request, pk)
+    history = StockMovement.objects.filter(sku=sku).select_related("warehouse", "actor")
+    movements, older = older_page(history, request.GET.get("before"), MOVEMENTS_PER_PAGE)
+    reservations = StockReservation.objects.filter(sku=sku).select_related("warehouse").order_by("pk")
+    shown = list(reservations[: RESERVATIONS_SHOWN + 1])
+    places = _places(sku)
+    _causes_put(request, [*movements, *shown])
+    context = {
+        "sku": sku,
+        "places": places,
+        "totals": {
+            name: sum(place[name] for place in places)
+            for name in ("on_hand", "reserved", "available", "waiting")
+        },
+        "movements": movements,
+        "older": older,
+        "reservations": shown[:RESERVATIONS_SHOWN],
+        "more_reservations": len(shown) > RESERVATIONS_SHOWN,
+        "move_links": move_links(request, sku.pk),
+    }
+    return render(request, "stock/sku.html", context)
+
+
+def sku_move(request: HttpRequest, pk: int, kind: MovementKind) -> HttpResponse:
+    """The form of *entrada*, *saída* or *balanço*."""
+    sku = _sku(request, pk)
+    user = user_of(request)
+    form = MoveForm(request.POST or None, company=cast(Company, user.company), kind=kind)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data | {"request_key": str(form.cleaned_data["request_key"])}
+        try:
+            moved = stock_move(kind=kind, sku=sku, actor=user, **data)
+        except AlreadyMoved:
+            messages.info(request, "Este lançamento já estava registrado; nada foi lançado de novo.")
+            return redirect("stock:sku", pk=sku.pk)
+        except StockRefused as error:
+            form.add_error("quantity", str(error))
+        else:
+            _say(request, moved)
+            return redirect("stock:sku", pk=sku.pk)
+    context = {
+        "form": form,
+        "title": f"{kind.label} de {sku.code}",
+        "pretitle": "Cadastros · Estoque",
+        "submit_label": f"Registrar {kind.label.lower()}",
+        "cancel_url": reverse("stock:sku", args=[sku.pk]),
+        "sku": sku,
+        "places": _places(sku),
+        "kind": kind,
+    }
+    return render(request, "stock/move.html", context)
+
+
+def _sku(request: HttpRequest, pk: int) -> Sku:
+    own = Sku.objects.filter(company=user_of(request).company)
+    return get_object_or_404(own.select_related("product"), pk=pk)
+
+
+def _places(sku: Sku) -> list[dict[str, Any]]:
+    """Balance and waiting units in each warehouse of the company."""
+    items = {item.warehouse_id: item for item in StockItem.objects.filter(sku=sku)}
+    waiting = StockReservation.objects.waiting().filter(sku=sku).order_by().values_list("warehouse_id")
+    missing = dict(waiting.annotate(total=Sum(F("wanted") - F("held"))))
+    warehouses = Warehouse.objects.filter(company_id=sku.company_id).order_by("-is_default", "name")
+    empty = StockItem(sku=sku)
+    return [
+        {
+            "warehouse": warehouse,
+            "on_hand": item.on_hand,
+            "reserved": item.reserved,
+            "available": item.available,
+            "waiting": missing.get(warehouse.pk, 0),
+        }
+        for warehouse in warehouses
+        for item in [items.get(warehouse.pk, empty)]
+        if warehouse.is_active or warehouse.pk in items
+    ]
+
+
+def _causes_put(request: HttpRequest, rows: Sequence[Any]) -> None:
+    line_ids = {row.order_line_id for row in rows if row.order_line_id}
+    causes = causes_read(user_of(request), line_ids)
+    for row in rows:
+        row.cause = causes.get(row.order_line_id)
+
+
+def _say(request: HttpRequest, moved: Moved) -> None:
+    """What was done, and who lost goods by it."""
+    movement = moved.movement
+    messages.success(request, f"{movement.get_kind_display()} registrada: saldo de {movement.balance}.")
+    if not moved.released:
+        return
+    causes = causes_read(user_of(request), {each.order_line_id for each in moved.released})
+    named = [f"{causes[each.order_line_id].label} ({each.quantity})" for each in moved.released]
+    rest = f" e mais {len(named) - NAMED_ORDERS}" if len(named) > NAMED_ORDERS else ""
+    messages.warning(
+        request,
+        "O saldo não cobre mais estas reservas, das mais novas: "
+        f"{', '.join(named[:NAMED_ORDERS])}{rest}. Estão sem estoque até haver entrada.",
+    )
