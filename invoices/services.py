@@ -19,7 +19,7 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Buyer, Carrier, Order, OrderStatus, ShippingMethod
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
-from invoices.intake.document_rules import CompanyFacts
+from invoices.intake.files import CompanyFacts
 from invoices.intake.gate import judge, match
 from invoices.intake.order_rules import OrderFacts
 from invoices.intake.parser import parse

@@ -6,26 +6,40 @@ A new rule is one function and one line in `DOCUMENT_RULES`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Final
 
+from cryptography import x509
 from lxml import etree
 
 from erp.documents import AccessKey, DocumentInvalid
-from invoices.intake import signature
-from invoices.intake.parser import XmlRefused, parse
+from invoices.intake import schema, signature
+from invoices.intake.files import (
+    MARKUP_RULE,
+    PARSING_RULES,
+    FileCase,
+    environment_finding,
+)
 from invoices.intake.reading import NFE, NfeReading, UnreadableNote, read
-from invoices.intake.rules import Finding, Rule, refuse
+from invoices.intake.rules import Finding, Rule, refuse, warn
 
 VERSION: Final = "4.00"
 MODEL: Final = "55"
 AUTHORISED: Final = ("100", "150")
 CANCELLED: Final = ("101", "151", "155")
 DENIED: Final = ("110", "205", "301", "302", "303")
-ENVIRONMENT_NAMES: Final = {"production": "produção", "homologation": "homologação"}
+SERIES_SIGNED_BY_SEFAZ: Final = range(890, 900)
+CNPJ_LENGTH: Final = 14
+ROOT_LENGTH: Final = 8
+OTHER_CERTIFICATE: Final = (
+    "O arquivo foi assinado com o certificado de outra empresa ({owner}), não do emitente ({issuer}). "
+    "Confira com quem emitiu a nota antes de seguir."
+)
+CLOCK_TOLERANCE: Final = timedelta(minutes=10)
 HOMOLOGATION_RECIPIENT: Final = "NF-E EMITIDA EM AMBIENTE DE HOMOLOGACAO"
+
+_PREFIXED: Final = etree.XPath("boolean(//*[contains(name(), ':')])")
 
 ROOT_REFUSALS: Final = {
     "NFe": "O XML é da nota sem protocolo da SEFAZ. Envie o arquivo da nota autorizada (nfeProc).",
@@ -36,7 +50,9 @@ ROOT_REFUSALS: Final = {
     "resNFe": "O XML é só o resumo da nota. Baixe o XML completo e envie-o.",
     "inutNFe": "O XML é de inutilização de numeração, não de uma nota.",
     "procInutNFe": "O XML é de inutilização de numeração, não de uma nota.",
-    "procEventoNFe": "O XML é de um evento (cancelamento ou carta de correção), não de uma nota.",
+    "evento": "O XML é do pedido de um evento, sem o registro da SEFAZ. Envie o procEventoNFe.",
+    "envEvento": "O XML é do pedido de um evento, sem o registro da SEFAZ. Envie o procEventoNFe.",
+    "retEnvEvento": "O XML é só a resposta da SEFAZ a um evento. Envie o procEventoNFe.",
     "cteProc": "O XML é de um CT-e (transporte). Envie a NF-e da venda.",
     "CTe": "O XML é de um CT-e (transporte). Envie a NF-e da venda.",
     "mdfeProc": "O XML é de um MDF-e (manifesto). Envie a NF-e da venda.",
@@ -45,34 +61,8 @@ ROOT_REFUSALS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CompanyFacts:
-    """The company as the gate needs it: tax ids of itself and its branches; `production|homologation`."""
-
-    tax_ids: frozenset[str]
-    environment: str
-
-
-class Case:
-    """One file before the rules: parsed and read at most once, on first use."""
-
-    def __init__(self, content: bytes, company: CompanyFacts) -> None:
-        self.content = content
-        self.company = company
-
-    @cached_property
-    def parsed(self) -> etree._Element | XmlRefused:
-        try:
-            return parse(self.content)
-        except XmlRefused as refused:
-            return refused
-
-    @property
-    def root(self) -> etree._Element:
-        """The document. Only rules after `doctype` may ask: before, there may be none."""
-        if isinstance(self.parsed, XmlRefused):
-            raise self.parsed
-        return self.parsed
+class Case(FileCase):
+    """A file that should hold one authorised note; read at most once, on first use."""
 
     @property
     def note(self) -> etree._Element:
@@ -81,6 +71,10 @@ class Case:
     @property
     def signature(self) -> etree._Element:
         return _only(self.root, f"{{{NFE}}}NFe/{{{signature.DSIG}}}Signature")
+
+    @cached_property
+    def certificate(self) -> x509.Certificate:
+        return signature.certificate_of(self.signature)
 
     @cached_property
     def reading(self) -> NfeReading:
@@ -94,29 +88,12 @@ def _only(parent: etree._Element, path: str) -> etree._Element:
     return found
 
 
-def _parses(rule: str) -> Callable[[Case], Finding | None]:
-    """The parser names the rule it refused by; each of its rules answers for its own part."""
-
-    def check(case: Case) -> Finding | None:
-        refused = case.parsed
-        return refuse(refused.message) if isinstance(refused, XmlRefused) and refused.rule == rule else None
-
-    return check
-
-
 def _root(case: Case) -> Finding | None:
     name = etree.QName(case.root)
     if name.localname == "nfeProc" and name.namespace == NFE:
         return None
     other = "O XML não é de uma NF-e autorizada. Envie o arquivo da nota autorizada (nfeProc)."
     return refuse(ROOT_REFUSALS.get(name.localname, other))
-
-
-def _markup(case: Case) -> Finding | None:
-    # A comment inside a value keeps the digest valid while readers see only the text before it.
-    if any(True for _ in case.root.iter(etree.Comment, etree.ProcessingInstruction, etree.Entity)):
-        return refuse("O XML traz comentários ou instruções dentro da nota. Peça o arquivo original.")
-    return None
 
 
 def _single(case: Case) -> Finding | None:
@@ -215,16 +192,10 @@ def _status(case: Case) -> Finding | None:
 
 
 def _environment(case: Case) -> Finding | None:
-    note, expected = case.reading, case.company.environment
+    note = case.reading
     test_recipient = note.recipient.name.upper().startswith(HOMOLOGATION_RECIPIENT)
     found = {note.environment, note.protocol.environment} | ({"homologation"} if test_recipient else set())
-    if found == {expected}:
-        return None
-    names = " e ".join(sorted(ENVIRONMENT_NAMES[name] for name in found))
-    return refuse(
-        f"A nota é do ambiente de {names} e a empresa está em {ENVIRONMENT_NAMES[expected]}. Envie a nota do "
-        "ambiente certo ou corrija o ambiente no cadastro da empresa."
-    )
+    return environment_finding(found, case.company, "A nota")
 
 
 def _digest(case: Case) -> Finding | None:
@@ -241,10 +212,25 @@ def _digest(case: Case) -> Finding | None:
 def _signature(case: Case) -> Finding | None:
     try:
         signature.check_shape(case.note, case.signature)
-        signature.check_value(case.signature)
+        signature.check_value(case.signature, case.certificate)
     except signature.SignatureRefused as refused:
         return refuse(f"A assinatura da nota não confere: {refused}. Peça o arquivo original ao emissor.")
     return None
+
+
+def _certificate(case: Case) -> Finding | None:
+    issuer = case.reading.issuer.tax_id
+    # SEFAZ itself signs the notes of these series (nota avulsa); a person's certificate has no CNPJ.
+    if case.reading.series in SERIES_SIGNED_BY_SEFAZ or len(issuer) != CNPJ_LENGTH:
+        return None
+    try:
+        owner = signature.owner_tax_id(case.certificate)
+    except signature.SignatureRefused:
+        return None  # the rule before has said so
+    if owner[:ROOT_LENGTH] == issuer[:ROOT_LENGTH]:
+        return None
+    finding = refuse if case.company.refuse_other_certificate else warn
+    return finding(OTHER_CERTIFICATE.format(owner=owner or "sem CNPJ", issuer=issuer))
 
 
 def _issuer(case: Case) -> Finding | None:
@@ -265,13 +251,39 @@ def _purpose(case: Case) -> Finding | None:
     return None
 
 
+def _encoding(case: Case) -> Finding | None:
+    encoding = (case.root.getroottree().docinfo.encoding or "UTF-8").upper()
+    if encoding == "UTF-8" and not _PREFIXED(case.root):
+        return None
+    return warn(
+        "O XML não está em UTF-8 ou usa prefixos nos nomes, o que a SEFAZ não admite: pode ter sido "
+        "regravado. Peça o arquivo original; se for este mesmo, siga."
+    )
+
+
+def _future(case: Case) -> Finding | None:
+    now, issued = case.company.now, case.reading.issued_at
+    if now is None or issued <= now + CLOCK_TOLERANCE:
+        return None
+    return warn("A emissão da nota está no futuro. Confira a data no emissor e o relógio deste servidor.")
+
+
+def _schema(case: Case) -> Finding | None:
+    found = schema.problems(case.root)
+    if not found:
+        return None
+    return warn(
+        f"O XML foge do leiaute nacional {schema.PACKAGE}, o que é normal em notas de versões anteriores: "
+        f"{'; '.join(found)}. Confira no emissor; se a SEFAZ autorizou a nota assim, siga."
+    )
+
+
 DOCUMENT_RULES: Final[tuple[Rule[Case], ...]] = (
-    Rule("size", "Tamanho e tipo do arquivo", _parses("size"), stops=True),
-    Rule("xml", "XML íntegro", _parses("xml"), stops=True),
-    Rule("doctype", "Sem DOCTYPE", _parses("doctype"), stops=True),
+    *PARSING_RULES,
     Rule("root", "Nota com protocolo (nfeProc)", _root, stops=True),
-    Rule("markup", "Sem comentários dentro da nota", _markup, stops=True),
+    MARKUP_RULE,
     Rule("single", "Uma nota e um protocolo", _single, stops=True),
+    Rule("encoding", "UTF-8, sem prefixos", _encoding),
     Rule("version", "Leiaute 4.00", _version, stops=True),
     Rule("model", "Modelo 55", _model, stops=True),
     Rule("fields", "Campos obrigatórios", _fields, stops=True),
@@ -280,6 +292,9 @@ DOCUMENT_RULES: Final[tuple[Rule[Case], ...]] = (
     Rule("environment", "Ambiente da empresa", _environment),
     Rule("digest", "Conteúdo igual ao assinado", _digest),
     Rule("signature", "Assinatura", _signature),
+    Rule("certificate", "Certificado do emitente", _certificate),
     Rule("issuer", "Emitente é a empresa", _issuer),
     Rule("purpose", "Venda normal", _purpose),
+    Rule("future", "Data de emissão", _future),
+    Rule("schema", "Leiaute nacional (XSD)", _schema),
 )

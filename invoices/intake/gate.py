@@ -1,21 +1,27 @@
-"""The gate: what an authorised NF-e passes before anything is stored or sent. Pure: no database, no clock."""
+"""The gate: what a file passes before anything of it is stored or sent. Pure: no database, no clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from invoices.intake.document_rules import DOCUMENT_RULES, Case, CompanyFacts
+from invoices.intake.document_rules import DOCUMENT_RULES, Case
+from invoices.intake.event_rules import EVENT_RULES, EventCase
+from invoices.intake.files import CompanyFacts, FileCase
 from invoices.intake.order_rules import ORDER_RULES, OrderCase, OrderFacts
-from invoices.intake.reading import NfeReading
+from invoices.intake.reading import EventReading, NfeReading
 from invoices.intake.rules import Check, Severity, evaluate, messages
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Every rule evaluated, in order; `reading` is there when the file could be read to the end."""
+    """Every rule evaluated, in order.
+
+    `reading` is there when a note, `event` when an event could be read to the end; at most one of them.
+    """
 
     checks: tuple[Check, ...]
-    reading: NfeReading | None
+    reading: NfeReading | None = None
+    event: EventReading | None = None
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -27,16 +33,26 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
+        """The file is a note without a refusal; it may carry warnings."""
         return self.reading is not None and not self.refusals
 
 
 def judge(content: bytes, *, company: CompanyFacts) -> Verdict:
-    """Judge one file for one company. Never raises for its content."""
-    case = Case(content, company)
-    checks = evaluate(DOCUMENT_RULES, case)
-    return Verdict(checks, case.reading if len(checks) == len(DOCUMENT_RULES) else None)
+    """Judge one file, a note or an event, for one company. Never raises for its content."""
+    opened = FileCase(content, company)
+    return _event(EventCase.of(opened)) if opened.is_event else _note(Case.of(opened))
 
 
 def match(reading: NfeReading, *, order: OrderFacts) -> tuple[Check, ...]:
     """Judge a note that passed `judge` beside its order."""
     return evaluate(ORDER_RULES, OrderCase(reading, order))
+
+
+def _note(case: Case) -> Verdict:
+    checks = evaluate(DOCUMENT_RULES, case)
+    return Verdict(checks, reading=case.reading if len(checks) == len(DOCUMENT_RULES) else None)
+
+
+def _event(case: EventCase) -> Verdict:
+    checks = evaluate(EVENT_RULES, case)
+    return Verdict(checks, event=case.reading if len(checks) == len(EVENT_RULES) else None)

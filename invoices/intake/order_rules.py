@@ -1,28 +1,57 @@
-"""Rules about a note that passed, beside the order it would be linked to."""
+"""Rules about a note that passed, beside the order it would be linked to and what is known of both."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from erp.money import money_format
 from invoices.intake.reading import NfeReading
 from invoices.intake.rules import Finding, Rule, refuse, warn
 
+ROUNDING: Final = 1
+"""Centavos that differ between emitters and platforms without anybody being wrong."""
+
+EARLIEST: Final = timedelta(days=1)
+"""How long before its order a note may be dated: clocks and time zones differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """The order as the gate needs it. `buyer_tax_id` may be empty or masked with `*`; centavos."""
+    """The order as the gate needs it. `buyer_tax_id` may be empty or masked with `*`; centavos; aware.
+
+    `cancelled`: a cancellation is stored for the note's key. `linked_to`: label of another order that has the
+    note already.
+    """
 
     label: str
     buyer_tax_id: str
     total: int
+    placed_at: datetime | None = None
+    cancelled: bool = False
+    linked_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderCase:
     reading: NfeReading
     order: OrderFacts
+
+
+def _cancellation(case: OrderCase) -> Finding | None:
+    if not case.order.cancelled:
+        return None
+    return refuse("Há um cancelamento registrado para esta nota. Emita outra nota para o pedido e envie-a.")
+
+
+def _linked(case: OrderCase) -> Finding | None:
+    if not case.order.linked_to:
+        return None
+    return refuse(
+        f"A nota já está vinculada a outro pedido ({case.order.linked_to}). Desvincule-a antes, na página da "
+        "nota."
+    )
 
 
 def _recipient(case: OrderCase) -> Finding | None:
@@ -43,8 +72,7 @@ def _same_person(known: str, found: str) -> bool:
 
 def _total(case: OrderCase) -> Finding | None:
     note, order = case.reading.total, case.order.total
-    # One centavo of rounding is normal between emitters and the platform.
-    if abs(note - order) <= 1:
+    if abs(note - order) <= ROUNDING:
         return None
     return warn(
         f"O total da nota ({money_format(note)}) difere do total do pedido {case.order.label} "
@@ -52,7 +80,19 @@ def _total(case: OrderCase) -> Finding | None:
     )
 
 
+def _date(case: OrderCase) -> Finding | None:
+    placed = case.order.placed_at
+    if placed is None or case.reading.issued_at >= placed - EARLIEST:
+        return None
+    return warn(
+        f"A nota foi emitida antes do pedido {case.order.label} ser feito. Confira se a nota é deste pedido."
+    )
+
+
 ORDER_RULES: Final[tuple[Rule[OrderCase], ...]] = (
+    Rule("cancellation", "Sem cancelamento registrado", _cancellation),
+    Rule("linked", "Livre de outro pedido", _linked),
     Rule("recipient", "Destinatário é o comprador", _recipient),
     Rule("total", "Total do pedido", _total),
+    Rule("date", "Emitida depois do pedido", _date),
 )

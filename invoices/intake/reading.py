@@ -158,6 +158,55 @@ def read(root: etree._Element) -> NfeReading:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class EventReading:
+    """A registered event (`procEventoNFe`) as read. `kind` is `tpEvento`, `text` what the issuer wrote.
+
+    What the request and SEFAZ's answer both say stands once here, and in `answered` as the answer says it.
+    """
+
+    identifier: str
+    access_key: str
+    kind: str
+    sequence: int
+    author_tax_id: str
+    environment: str
+    text: str
+    status: str
+    reason: str
+    protocol: str
+    registered_at: datetime
+    answered: tuple[str, str, int, str]
+
+    @property
+    def asked(self) -> tuple[str, str, int, str]:
+        return self.access_key, self.kind, self.sequence, self.environment
+
+
+def read_event(root: etree._Element) -> EventReading:
+    """Read a `procEventoNFe` whose structure has been checked. Raises `UnreadableNote`."""
+    asked, answer = _one(root, "n:evento/n:infEvento"), _one(root, "n:retEvento/n:infEvento")
+    return EventReading(
+        identifier=asked.get("Id", ""),
+        access_key=_field(asked, "n:chNFe", ".{1,60}"),
+        kind=_field(asked, "n:tpEvento", "[0-9]{6}"),
+        sequence=int(_field(asked, "n:nSeqEvento", "[0-9]{1,2}")),
+        author_tax_id=_tax_id(asked),
+        environment=ENVIRONMENTS[_field(asked, "n:tpAmb", "[12]")],
+        text=_free(asked, "n:detEvento/n:xJust", 1000) or _free(asked, "n:detEvento/n:xCorrecao", 1000),
+        status=_field(answer, "n:cStat", ".{1,20}"),
+        reason=_free(answer, "n:xMotivo", 120),
+        protocol=_lenient(answer, "n:nProt", "[0-9]{15}|[0-9]{17}"),
+        registered_at=_moment(_field(answer, "n:dhRegEvento", _MOMENT), "infEvento/dhRegEvento"),
+        answered=(
+            _field(answer, "n:chNFe", ".{1,60}"),
+            _field(answer, "n:tpEvento", "[0-9]{6}"),
+            int(_field(answer, "n:nSeqEvento", "[0-9]{1,2}")),
+            ENVIRONMENTS[_field(answer, "n:tpAmb", "[12]")],
+        ),
+    )
+
+
 def _key_parts(ide: etree._Element) -> KeyParts:
     return KeyParts(
         state_number=_field(ide, "n:cUF", "[0-9]{2}"),

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 CaseT = TypeVar("CaseT")
+RuledT_contra = TypeVar("RuledT_contra", contravariant=True)
 
 
 class Severity(StrEnum):
@@ -28,10 +29,10 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule(Generic[CaseT]):
+class Rule(Generic[RuledT_contra]):
     code: str
     label: str
-    check: Callable[[CaseT], Finding | None]
+    check: Callable[[RuledT_contra], Finding | None]
     stops: bool = False
 
 
@@ -46,6 +47,10 @@ class Check:
     @property
     def refuses(self) -> bool:
         return self.finding is not None and self.finding.severity is Severity.REFUSE
+
+    @property
+    def warns(self) -> bool:
+        return self.finding is not None and self.finding.severity is Severity.WARN
 
 
 def refuse(message: str) -> Finding:

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Now
 from erp.accounts.models import User
 from erp.channels import Outcome, RowResult
 from erp.sales.services import EventDraft, order_events_append
-from invoices.intake.document_rules import CompanyFacts
+from invoices.intake.files import CompanyFacts
 from invoices.intake.gate import judge
 from invoices.models import DocumentDamaged, Invoice, InvoiceStatus
 from invoices.printing.paper import Paper, PrintableNote, PrinterMissing, is_available, notes_draw

@@ -29,6 +29,14 @@ STATE_NUMBERS = {"SP": "35", "RJ": "33", "MG": "31", "PR": "41", "RS": "43", "SC
 COMPANY_TAX_ID = "11222333000181"
 BUYER_TAX_ID = "52998224725"
 
+CORRECTION_TERMS = (
+    "A Carta de Correcao e disciplinada pelo paragrafo 1o-A do art. 7o do Convenio S/N, de 15 de dezembro de 1970 e "
+    "pode ser utilizada para regularizacao de erro ocorrido na emissao de documento fiscal, desde que o erro nao "
+    "esteja relacionado com: I - as variaveis que determinam o valor do imposto tais como: base de calculo, "
+    "aliquota, diferenca de preco, quantidade, valor da operacao ou da prestacao; II - a correcao de dados "
+    "cadastrais que implique mudanca do remetente ou do destinatario; III - a data de emissao ou de saida."
+)
+
 Change = Callable[[str], str]
 
 
@@ -59,8 +67,12 @@ def nfe_xml(
     content: Change | None = None,
     signed_info: Change | None = None,
     document: Change | None = None,
+    certificate_tax_id: str = "",
 ) -> bytes:
-    """An `nfeProc` in UTF-8. `total` in centavos, `gross_weight` in grams; `protocol` overrides `infProt` fields."""
+    """An `nfeProc` in UTF-8. `total` in centavos, `gross_weight` in grams; `protocol` overrides `infProt` fields.
+
+    `certificate_tax_id`: who signs, when it is not the issuer.
+    """
     key = access_key(
         company_tax_id=company_tax_id,
         state_code=state_code,
@@ -102,10 +114,73 @@ def nfe_xml(
     text = (
         '<?xml version="1.0" encoding="UTF-8"?>'
         f'<nfeProc xmlns="{NFE}" versao="4.00"><NFe xmlns="{NFE}">{note}'
-        f"{_signature(key, digest, company_name, company_tax_id, signed_info)}</NFe>"
+        f"{_signature(f'NFe{key}', digest, company_name, certificate_tax_id or company_tax_id, signed_info)}</NFe>"
         f'<protNFe versao="4.00"><infProt>{_fields(answer)}</infProt></protNFe></nfeProc>'
     )
     return (document(text) if document is not None else text).encode()
+
+
+def event_xml(
+    *,
+    key: str = "",
+    kind: str = "110111",
+    sequence: int = 1,
+    company_tax_id: str = COMPANY_TAX_ID,
+    environment: str = "homologation",
+    text: str = "Comprador desistiu da compra",
+    registered_at: datetime = datetime(2026, 11, 21, 9, 0, 0, tzinfo=BRASILIA),
+    answer: Mapping[str, str] | None = None,
+    content: Change | None = None,
+    document: Change | None = None,
+    certificate_tax_id: str = "",
+) -> bytes:
+    """A `procEventoNFe` in UTF-8: a cancellation (110111) or correction letter (110110) of `key`.
+
+    `answer` overrides fields of `retEvento`; `content` and `document` change it as in `nfe_xml`.
+    """
+    key = key or access_key(company_tax_id=company_tax_id)
+    part_id = f"ID{kind}{key}{sequence:02d}"
+    ambient = "2" if environment == "homologation" else "1"
+    cancels = kind == "110111"
+    details = {"descEvento": "Cancelamento", "nProt": "135200000000123", "xJust": text}
+    if not cancels:
+        details = {"descEvento": "Carta de Correcao", "xCorrecao": text, "xCondUso": CORRECTION_TERMS}
+    request = {
+        "cOrgao": key[:2],
+        "tpAmb": ambient,
+        "CNPJ": company_tax_id,
+        "chNFe": key,
+        "dhEvento": registered_at.isoformat(timespec="seconds"),
+        "tpEvento": kind,
+        "nSeqEvento": str(sequence),
+        "verEvento": "1.00",
+    }
+    part = f'<infEvento Id="{part_id}">{_fields(request)}<detEvento versao="1.00">{_fields(details)}</detEvento></infEvento>'
+    if content is not None:
+        part = content(part)
+    canonical = part.replace("<infEvento ", f'<infEvento xmlns="{NFE}" ', 1)
+    digest = base64.b64encode(hashlib.sha1(canonical.encode()).digest()).decode()
+    answered = {
+        "tpAmb": ambient,
+        "verAplic": "SP_EVENTOS_PL_100",
+        "cOrgao": key[:2],
+        "cStat": "135",
+        "xMotivo": "Evento registrado e vinculado a NF-e",
+        "chNFe": key,
+        "tpEvento": kind,
+        "xEvento": "Cancelamento registrado" if cancels else "Carta de Correcao registrada",
+        "nSeqEvento": str(sequence),
+        "dhRegEvento": registered_at.isoformat(timespec="seconds"),
+        "nProt": "135200000000999",
+        **(answer or {}),
+    }
+    sealed = _signature(part_id, digest, "Loja Exemplo Ltda", certificate_tax_id or company_tax_id, None)
+    event = (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        f'<procEventoNFe xmlns="{NFE}" versao="1.00"><evento versao="1.00">{part}{sealed}</evento>'
+        f'<retEvento versao="1.00"><infEvento>{_fields(answered)}</infEvento></retEvento></procEventoNFe>'
+    )
+    return (document(event) if document is not None else event).encode()
 
 
 def access_key(
@@ -205,11 +280,11 @@ def _transport(carrier_tax_id: str, carrier_name: str, volumes: int | None, gros
     return f"<transp><modFrete>0</modFrete>{carrier}{parcel}</transp>"
 
 
-def _signature(key: str, digest: str, name: str, tax_id: str, change: Change | None) -> str:
+def _signature(part_id: str, digest: str, name: str, tax_id: str, change: Change | None) -> str:
     private_key, certificate = throwaway_certificate(name, tax_id)
     info = (
         f'<SignedInfo xmlns="{DSIG}"><CanonicalizationMethod Algorithm="{C14N}"></CanonicalizationMethod>'
-        f'<SignatureMethod Algorithm="{DSIG}rsa-sha1"></SignatureMethod><Reference URI="#NFe{key}"><Transforms>'
+        f'<SignatureMethod Algorithm="{DSIG}rsa-sha1"></SignatureMethod><Reference URI="#{part_id}"><Transforms>'
         f'<Transform Algorithm="{DSIG}enveloped-signature"></Transform><Transform Algorithm="{C14N}"></Transform>'
         f'</Transforms><DigestMethod Algorithm="{DSIG}sha1"></DigestMethod><DigestValue>{digest}</DigestValue>'
         "</Reference></SignedInfo>"

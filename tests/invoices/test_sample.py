@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from erp.accounts.models import FiscalEnvironment
-from invoices.intake.document_rules import CompanyFacts
+from invoices.intake.files import CompanyFacts
 from invoices.intake.gate import judge
 from tests.invoices.sample import DEMO_TAX_ID, main
 
