@@ -56,10 +56,10 @@ def canonical_forms(element: etree._Element) -> tuple[bytes, ...]:
     prefixes = [prefix for prefix in element.nsmap if prefix is not None]
     if len(prefixes) > MAX_PREFIXES or _DECLARES(element, around=float(len(element.nsmap) + 1)):
         raise SignatureRefused(DECLARATIONS)
-    plain = _exclusive(element)
+    plain = canonical(element)
     if not prefixes:
         return (plain,)
-    full = _exclusive(element, prefixes)
+    full = canonical(element, prefixes)
     # A prefix declared again inside, with another name, shows only where prefixes are written out.
     if full.partition(b">")[2] != plain.partition(b">")[2]:
         raise SignatureRefused(DECLARATIONS)
@@ -68,7 +68,9 @@ def canonical_forms(element: etree._Element) -> tuple[bytes, ...]:
     return (full,) if any(prefix is not None for prefix, _ in declared) else (plain, full)
 
 
-def _exclusive(element: etree._Element, prefixes: list[str] | None = None) -> bytes:
+def canonical(element: etree._Element, prefixes: list[str] | None = None) -> bytes:
+    """Exclusive C14N, with the declarations of `prefixes` as the inclusive form has them. This is the form
+    to sign in. Raises `SignatureRefused`."""
     try:
         return etree.tostring(
             element,
@@ -80,6 +82,11 @@ def _exclusive(element: etree._Element, prefixes: list[str] | None = None) -> by
         )
     except etree.LxmlError:
         raise SignatureRefused(DECLARATIONS) from None
+
+
+def digest(element: etree._Element) -> bytes:
+    """SHA-1 of the form to sign in: the `DigestValue`."""
+    return hashlib.sha1(canonical(element), usedforsecurity=False).digest()
 
 
 def decoded(text: str | None) -> bytes:
