@@ -46,13 +46,13 @@ TEXTS = {
     ),
     "connect": (
         "Conectar a loja",
-        "Clique em conectar com Kwai: uma aba do Kwai simulado abre. Escolha a Loja Aurora, leia os termos e"
-        " autorize.",
+        "Clique em conectar com Kwai: uma aba do Kwai simulado abre. Escolha a Loja Aurora, leia os termos,"
+        " autorize e confirme a conta.",
         "Abrir a integração",
     ),
     "activate": (
         "Ativar",
-        "Com a loja conectada, ative a integração: os pedidos começam a chegar.",
+        "Passe pelas etapas com salvar e avançar e, na revisão, ative: os pedidos começam a chegar.",
         "Abrir a integração",
     ),
     "buy": (

@@ -16,7 +16,7 @@ def _word(value: Any) -> str:
 def _details(fields: Fields) -> str:
     asked = fields.get("orderList")
     count = len(asked) if isinstance(asked, list) else 0
-    return f"leu {_word(asked[0])}" if count == 1 and asked else f"leu {count} pedidos"
+    return "leu o pedido" if count == 1 else f"leu {count} pedidos"
 
 
 def _page(what: str, name: str) -> Callable[[Fields], str]:

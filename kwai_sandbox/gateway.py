@@ -38,6 +38,7 @@ from kwai_sandbox.wire import (
 
 ROOT = "/rest/open/api"
 COMMON_PARAMETERS = ("appKey", "merchantId", "ts", "version", "accessToken", "sign")
+LONGEST_MESSAGE = 200
 LARGEST_BODY = 8 * 1024 * 1024
 Handler = Callable[[Call], Reply]
 OAuthHandler = Callable[[Sandbox, dict[str, str]], Envelope]
@@ -259,7 +260,7 @@ def _broken(sandbox: Sandbox, fault: Fault, envelope: Envelope) -> Response:
 
 def _told(sandbox: Sandbox, envelope: Envelope, fault: Fault | None = None) -> Outcome:
     response = Response(_written(sandbox, envelope), content_type="application/json")
-    message = "" if envelope.result == OK else envelope.message
+    message = "" if envelope.result == OK else envelope.message[:LONGEST_MESSAGE]
     return Outcome(response, str(envelope.result), fault.kind if fault else None, message)
 
 

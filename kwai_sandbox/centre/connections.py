@@ -9,6 +9,7 @@ from kwai_sandbox import control, oauth, settings
 from kwai_sandbox.centre.blueprint import blueprint, leads_to
 from kwai_sandbox.gateway import emulator
 
+FIRST_MERCHANT_ID = 300_000_000_000_000_000
 CONTRACT_LIMITS = {"perAppRate": 100, "perStoreRate": 20, "dailyQuota": 1_000_000}
 
 
@@ -51,6 +52,18 @@ def limits_put() -> AnyResponse:
     """Hold the ERP to the contract's limits, or to none."""
     values = {name: request.form.get(name, 0, type=int) for name in CONTRACT_LIMITS}
     settings.settings_change(emulator().state, values)
+    return leads_to("centre.connections")
+
+
+@blueprint.post("/centre/merchants")
+def merchant_create() -> AnyResponse:
+    """Another seller account, with a number of its own."""
+    name = request.form.get("shopName", "").strip()[:60]
+    if not name:
+        raise ValueError("Informe o nome da loja.")
+    state = emulator().state
+    merchant_id = str(FIRST_MERCHANT_ID + state.next_ids("merchant")[0])
+    oauth.merchant_put(state, merchant_id=merchant_id, shop_name=name)
     return leads_to("centre.connections")
 
 

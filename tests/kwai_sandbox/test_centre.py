@@ -188,6 +188,18 @@ def test_single_faults_expired_access_limits_and_notices(seller: Caller) -> None
     assert (pushes["dropRate"], pushes["duplicate"], pushes["shuffle"]) == (0.3, 0.1, True)
 
 
+def test_another_seller_account(seller: Caller) -> None:
+    press(seller, "merchants", shopName="Terceira Loja")
+    press(seller, "merchants", shopName="Terceira Loja")
+    made = [
+        entry["merchantId"]
+        for entry in seller.sandbox.control("GET", "merchants")["merchants"]
+        if entry["shopName"] == "Terceira Loja"
+    ]
+    assert len(set(made)) == 2
+    assert press(seller, "merchants", shopName=" ").status == 400
+
+
 def test_a_person_decides_about_a_note(seller: Caller) -> None:
     press(seller, "review", invoiceReview="wait")
     order_id = seller.order()
