@@ -57,10 +57,10 @@ class Turn(Protocol):
 class Handler:
     """Four functions and what the engine must know of a kind.
 
-    - `load(job)` reads our rows; may answer `Obsolete` or raise `Refused` (a frozen order).
+    - `load(job)` reads our rows; may answer `Obsolete` or raise `Refused`.
     - `is_satisfied(loaded, turn)` reads the platform after an unknown outcome; None for kinds that simply
       send the present value again.
-    - `send(loaded, turn)` makes the call; runs with no transaction open.
+    - `send(loaded, turn)` makes the call, unless the order is frozen; runs with no transaction open.
     - `record(job, loaded, sent)` writes what follows, in the transaction that marks the job done.
 
     `call` names the call whose limit the kind waits for; `refresh(store_id)` renews the access after

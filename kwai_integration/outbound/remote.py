@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from erp.outbox.errors import Refused
 from erp.outbox.handlers import Turn
+from erp.sales.models import Order
+from expedition.models import Shipment
 from kwai_integration.client import errors
 from kwai_integration.client.gateway import KwaiClient
 from kwai_integration.client.types import Exchange
@@ -38,6 +40,16 @@ def calling(turn: Turn) -> Iterator[KwaiClient]:
         yield client_for(turn.job.store_id, share="push", recorder=_TurnRecorder(turn))
     except (errors.KwaiError, NotConnected) as error:
         raise push_error(error) from None
+
+
+def frozen_check(row: Order | Shipment) -> None:
+    """Raises Refused while the order must not move on (design 3.1, rule 9).
+
+    Asked right before a write and never before reading back: what Kwai may already hold is found out
+    although the order froze meanwhile.
+    """
+    if reason := row.frozen_reason:
+        raise Refused(reason)
 
 
 def remote_order(client: KwaiClient, external_id: str) -> MappedOrder:

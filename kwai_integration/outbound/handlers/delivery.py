@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from erp.outbox.errors import Refused
 from erp.outbox.handlers import Handler, Nature, Sent, Turn
 from erp.outbox.models import PushJob
+from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
 from expedition.models import Shipment
 from expedition.services.shipments import shipments_mark_delivered
 from kwai_integration.client.codes import Role
 from kwai_integration.client.types import DeliveryNotice
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.remote import calling, remote_order
+from kwai_integration.outbound.remote import calling, frozen_check, remote_order
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,6 @@ class Loaded:
 
 def load(job: PushJob) -> Loaded:
     shipment = Shipment.objects.select_related("order").get(pk=job.payload["shipment_id"])
-    if shipment.order.frozen_reason:
-        raise Refused(shipment.order.frozen_reason)
     delivered_at = shipment.delivered_at or timezone.now()
     return Loaded(shipment.pk, shipment.order_id, DeliveryNotice(job.subject, delivered_at))
 
@@ -40,6 +38,7 @@ def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
 
 
 def send(loaded: Loaded, turn: Turn) -> Sent:
+    frozen_check(Order.objects.get(pk=loaded.order_id))
     with calling(turn) as client:
         client.confirm_delivery(loaded.notice)
     return Sent()

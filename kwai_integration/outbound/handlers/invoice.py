@@ -10,13 +10,14 @@ from erp.outbox.errors import Refused
 from erp.outbox.handlers import Handler, Nature, Sent, Turn
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
+from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
 from invoices.models import ISSUED, Invoice
 from kwai_integration.client.codes import InvoiceStatus
 from kwai_integration.client.types import InvoiceUpload
 from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.remote import calling, remote_order
+from kwai_integration.outbound.remote import calling, frozen_check, remote_order
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,6 @@ def load(job: PushJob) -> Loaded:
         raise Refused(f"A NF-e {invoice.number} não está mais autorizada. Vincule a nota que vale.")
     if invoice.order is None or invoice.order.external_id != job.subject:
         raise Refused(f"A NF-e {invoice.number} não está mais vinculada a este pedido.")
-    if invoice.order.frozen_reason:
-        raise Refused(invoice.order.frozen_reason)
     earlier = PushJob.objects.filter(
         store_id=job.store_id, kind=job.kind, subject=job.subject, state=JobState.DONE
     ).exclude(pk=job.pk)
@@ -52,6 +51,7 @@ def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
 
 
 def send(loaded: Loaded, turn: Turn) -> Sent:
+    frozen_check(Order.objects.get(pk=loaded.order_id))
     invoice = loaded.invoice
     with calling(turn) as client:
         client.upload_invoice(

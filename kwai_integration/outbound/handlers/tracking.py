@@ -15,21 +15,20 @@ from kwai_integration.client.codes import Role, ShippingType
 from kwai_integration.client.types import InvoiceReference, ShipmentNotice
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.remote import calling, remote_order
+from kwai_integration.outbound.remote import calling, frozen_check, remote_order
 
 ON_THE_WAY = (Role.SHIPPED, Role.DELIVERED)
 
 
 @dataclass(frozen=True)
 class Loaded:
+    shipment_id: int
     order_id: int
     notice: ShipmentNotice
 
 
 def load(job: PushJob) -> Loaded:
     shipment = Shipment.objects.for_screens().get(pk=job.payload["shipment_id"])
-    if shipment.frozen_reason:
-        raise Refused(shipment.frozen_reason)
     invoice, carrier = shipment.invoice, shipment.chosen_carrier
     if invoice is None or carrier is None or not shipment.tracking_code or shipment.concluded_at is None:
         raise Refused(
@@ -38,6 +37,7 @@ def load(job: PushJob) -> Loaded:
         )
     code = shipment.tracking_code
     return Loaded(
+        shipment_id=shipment.pk,
         order_id=shipment.order_id,
         notice=ShipmentNotice(
             order_id=job.subject,
@@ -66,6 +66,7 @@ def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
 def send(loaded: Loaded, turn: Turn) -> Sent:
     """Reads the order right before the write: shipping while a hold, a refund or a cancellation is open
     is what bites integrators (contract section 5)."""
+    frozen_check(Shipment.objects.for_screens().get(pk=loaded.shipment_id))
     with calling(turn) as client:
         order = remote_order(client, loaded.notice.order_id)
         notice = _notice_for(order, loaded.notice)

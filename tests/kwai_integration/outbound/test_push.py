@@ -14,6 +14,7 @@ from erp import channels
 from erp.accounts.models import Store, StoreLifecycle
 from erp.channels import Action, Outcome
 from erp.outbox.models import PushJob
+from erp.outbox.services import jobs_retry
 from erp.outbox.statuses import FailureMode, JobState
 from erp.sales.models import Order, OrderEvent
 from erp.sales.statuses import OrderStatus
@@ -139,7 +140,7 @@ def test_a_note_kwai_refuses_shows_its_words(desk: Desk) -> None:
     desk.push()
     job = job_of(Kind.SEND_INVOICE, order)
     assert (job.state, job.failure_mode) == (JobState.BLOCKED, FailureMode.REJECTED)
-    assert "o destinatário não confere" in job.last_error
+    assert "destinatário não confere" in job.last_error
     desk.kwai.sandbox.control("PUT", "settings", {"invoiceReview": "accept"})
     assert desk.ask(Action.SEND_INVOICE, invoice.pk)[0].outcome == Outcome.QUEUED
     desk.push()
@@ -341,3 +342,44 @@ def test_statements_do_not_grow_with_the_orders(desk: Desk) -> None:
                 read(part)
             counts.append(len(queries))
         assert counts[0] == counts[1], index
+
+
+@pytest.mark.parametrize(("change", "reason"), OWN_STOPS[:2])
+@pytest.mark.parametrize("call", ["uploadInvoice", "shipOrder", "confirmDelivery"])
+@pytest.mark.parametrize("applied", [True, False])
+def test_a_lost_answer_of_an_order_that_froze_meanwhile_is_cleared_up(
+    desk: Desk, call: str, applied: bool, change: dict[str, Any], reason: str
+) -> None:
+    """Reading Kwai is allowed while frozen: what it already holds is done, what it lacks waits for the release."""
+    if call == "confirmDelivery":
+        order, shipment = shipped(desk)
+        action = Action.CONFIRM_DELIVERY
+    else:
+        (order,) = desk.orders()
+        (shipment,) = desk.shipped([order])
+        action = Action.SEND_TRACKING
+    desk.fault(call, "timeout" if applied else "server_error", "before" if applied else "after")
+    desk.ask(action, shipment.pk)
+    desk.push()
+    assert PushJob.objects.filter(needs_verification=True).count() == 1
+    Order.objects.filter(pk=order.pk).update(**change)
+    lost = PushJob.objects.get(needs_verification=True)
+    writes = len(desk.remote(order)["writes"])
+    desk.push_later()
+    lost.refresh_from_db()
+    assert lost.needs_verification is False
+    assert len(desk.remote(order)["writes"]) == writes
+    if applied:
+        assert lost.state == JobState.DONE
+    else:
+        assert lost.state == JobState.BLOCKED
+        assert reason in lost.last_error
+    Order.objects.filter(pk=order.pk).update(hold_reason="", refund_open=False)
+    stopped = PushJob.objects.filter(state=JobState.BLOCKED).values_list("pk", flat=True)
+    jobs_retry(job_ids=list(stopped))
+    desk.push_later()
+    assert set(PushJob.objects.values_list("state", flat=True)) == {JobState.DONE}
+    assert desk.doubled() == []
+    assert sum(row["applied"] for row in desk.remote(order)["writes"]) == (
+        3 if call == "confirmDelivery" else 2
+    )
