@@ -4,6 +4,8 @@ because a sweep every few seconds finds what waits (design 3.2)."""
 from __future__ import annotations
 
 import logging
+import os
+import threading
 import time
 from typing import Any
 
@@ -29,6 +31,38 @@ def ring(task: Task[Any, Any], **kwargs: Any) -> None:
     """Send `task` once the current transaction has committed; a dead broker costs one second at
     most and then silence for ten, so that no page hangs on it."""
     transaction.on_commit(lambda: _send(task, kwargs), robust=True)
+
+
+def ring_later(task: Task[Any, Any], *, seconds: float, **kwargs: Any) -> None:
+    """Like `ring`, for rows that become due `seconds` after the commit.
+
+    One timer of this process waits for each doorbell; whoever answers it looks at the rows and rings for
+    what is due later still. A process that ends before loses nothing: the sweep finds the work.
+    """
+    transaction.on_commit(lambda: _arm(task, seconds, kwargs), robust=True)
+
+
+_armed: set[tuple[object, ...]] = set()
+_arming = threading.Lock()
+# A child has none of its parent's timers.
+os.register_at_fork(after_in_child=_armed.clear)
+
+
+def _arm(task: Task[Any, Any], seconds: float, kwargs: dict[str, Any]) -> None:
+    key = (task.name, *sorted(kwargs.items()))
+    with _arming:
+        if key in _armed:
+            return
+        _armed.add(key)
+    timer = threading.Timer(seconds, _fire, (task, kwargs, key))
+    timer.daemon = True
+    timer.start()
+
+
+def _fire(task: Task[Any, Any], kwargs: dict[str, Any], key: tuple[object, ...]) -> None:
+    with _arming:
+        _armed.discard(key)
+    _send(task, kwargs)
 
 
 def _send(task: Task[Any, Any], kwargs: dict[str, Any]) -> None:

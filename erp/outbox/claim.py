@@ -14,6 +14,9 @@ from erp.outbox import clock, handlers, limits
 from erp.outbox.models import Lane, PushJob, PushJobQuerySet
 from erp.outbox.statuses import BreakerState, JobState, WaitReason
 
+# Changes of many products end one after the other: a bell for each would ring without a pause.
+SHORTEST_WAIT = 0.25
+
 
 def claim_next(*, first_store_id: int | None = None) -> PushJob | None:
     """The next push of the store that waited longest for its turn (`first_store_id` goes before), or None.
@@ -50,6 +53,15 @@ def more_waits(*, store_id: int) -> bool:
     """True when another worker would find work in this store."""
     lane = Lane.objects.open().filter(store_id=store_id).first()
     return lane is not None and _has_room(lane) and _due(store_id).first() is not None
+
+
+def window_ends_in(*, store_id: int) -> float | None:
+    """Seconds until the store's next gathering of changes ends, None when none is open."""
+    gathering = PushJob.objects.filter(
+        store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.WINDOW, not_before__gt=Now()
+    )
+    row = gathering.order_by("not_before").values_list("not_before", Now()).first()
+    return None if row is None else max((row[0] - row[1]).total_seconds(), SHORTEST_WAIT)
 
 
 def lease() -> timedelta:

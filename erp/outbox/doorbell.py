@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from erp import scheduling
 
 
-def ring_stores(store_ids: Iterable[int]) -> None:
-    """One doorbell per store once the current transaction commits."""
+def ring_stores(store_ids: Iterable[int], *, seconds: float = 0.0) -> None:
+    """One doorbell per store once the current transaction commits, or `seconds` later: when a window ends."""
     from erp.outbox.tasks import drain
 
     for store_id in sorted(store_ids):
-        scheduling.ring(drain, store_id=store_id)
+        if seconds > 0:
+            scheduling.ring_later(drain, seconds=seconds, store_id=store_id)
+        else:
+            scheduling.ring(drain, store_id=store_id)

@@ -202,7 +202,7 @@ def states_request(
             unique_fields=["coalesce_key"],
             update_fields=["payload", "requested_by", "requested_at", "origin", "request_id", "updated_at"],
         )
-    doorbell.ring_stores({wish.store_id for wish in wishes})
+    doorbell.ring_stores({wish.store_id for wish in wishes}, seconds=settings.OUTBOX_COALESCE_SECONDS)
     return len(jobs)
 
 

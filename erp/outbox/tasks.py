@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 
 from erp import scheduling
+from erp.outbox import claim, doorbell, retention
 from erp.outbox import drain as engine
-from erp.outbox import retention
 from erp.outbox.models import Lane
 from erp.outbox.reap import reap
 
@@ -15,6 +15,9 @@ from erp.outbox.reap import reap
 def drain(store_id: int) -> None:
     """Push what waits, beginning with this store."""
     engine.drain(store_id=store_id, ring=_ring)
+    seconds = claim.window_ends_in(store_id=store_id)
+    if seconds is not None:
+        doorbell.ring_stores([store_id], seconds=seconds)
 
 
 @shared_task(name="erp.outbox.tasks.sweep", ignore_result=True)

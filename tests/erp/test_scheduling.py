@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ class Bell:
     """A task whose broker may be dead."""
 
     app = Celery("bell", broker="memory://", set_as_current=False)
+
+    name = "tests.bell"
 
     def __init__(self, dead: bool = False) -> None:
         self.dead = dead
@@ -112,3 +115,24 @@ def test_a_broker_that_is_gone_is_asked_once(mute: socket.socket, caplog: pytest
     ring(port)
     assert callers == [1]
     assert "Broker unreachable" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_later_bell_waits_for_the_commit_and_rings_once() -> None:
+    bell = Bell()
+    with transaction.atomic():
+        scheduling.ring_later(bell, seconds=0.1, store_id=1)  # type: ignore[arg-type]
+        scheduling.ring_later(bell, seconds=0.1, store_id=1)  # type: ignore[arg-type]
+        scheduling.ring_later(bell, seconds=0.1, store_id=2)  # type: ignore[arg-type]
+        assert scheduling._armed == set()
+    wait_until(lambda: len(bell.rung) == 2)
+    assert sorted(one["store_id"] for one in bell.rung) == [1, 2]
+    scheduling.ring_later(bell, seconds=0.1, store_id=1)  # type: ignore[arg-type]
+    wait_until(lambda: len(bell.rung) == 3)
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 30
+    while not reached() and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert reached()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -8,10 +9,11 @@ from django.conf import settings
 
 from erp.celery import app
 from erp.outbox import tasks
+from erp.outbox.claim import window_ends_in
 from erp.outbox.clock import after
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.services import facts_request, lane_pause, states_request
-from erp.outbox.statuses import JobState, PauseMode
+from erp.outbox.statuses import JobState, PauseMode, WaitReason
 
 pytestmark = pytest.mark.django_db
 
@@ -66,3 +68,35 @@ def test_tasks_are_registered_under_the_names_the_settings_use() -> None:
     }
     assert settings.CELERY_TASK_ROUTES[tasks.drain.name] == {"queue": "push"}
     assert (tasks.drain.soft_time_limit, tasks.drain.time_limit) == (50, 55)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_state_rings_when_its_window_ends_and_the_drain_for_what_ends_later(
+    platform: Any, state: Any, store: Any, rings: Any, settings: Any
+) -> None:
+    settings.OUTBOX_COALESCE_SECONDS = 0.3
+    states_request(wishes=[state()])
+    states_request(wishes=[state(subject="L2")])
+    assert rings == []
+    heard(rings, 1)
+    PushJob.objects.filter(subject="L1").update(not_before=after(timedelta(seconds=-1)))
+    PushJob.objects.filter(subject="L2").update(not_before=after(timedelta(seconds=600)))
+    assert 590 < (window_ends_in(store_id=store.pk) or 0) <= 600
+    PushJob.objects.filter(subject="L2").update(waiting_for=WaitReason.RETRY)
+    assert window_ends_in(store_id=store.pk) is None
+    PushJob.objects.filter(subject="L2").update(
+        waiting_for=WaitReason.WINDOW, not_before=after(timedelta(seconds=3))
+    )
+    rings.clear()
+    tasks.drain(store_id=store.pk)
+    assert len(platform.sent) == 1
+    heard(rings, 1)
+    assert rings == [{"store_id": store.pk}]
+
+
+def heard(rings: list[dict[str, Any]], count: int) -> None:
+    """Wait for so many bells."""
+    ends = time.monotonic() + 30
+    while len(rings) < count and time.monotonic() < ends:
+        time.sleep(0.02)
+    assert len(rings) == count
