@@ -18,6 +18,8 @@ REFRESHES_A_TICK = 5
 def plan() -> None:
     """Ring for the stores with hints to fetch, a poll that is due or stored orders to receive, for token
     pairs to renew and for warnings to send."""
+    from kwai_integration.setup.consent import requests_forget
+
     hints.events_reap()
     for store_id in hints.stores_with_events():
         scheduling.ring(events, store_id=store_id)
@@ -28,6 +30,7 @@ def plan() -> None:
     for store_id in connection.accounts_to_refresh().values_list("pk", flat=True)[:REFRESHES_A_TICK]:
         scheduling.ring(refresh_tokens, store_id=store_id)
     connection.lanes_heal()
+    requests_forget()
     if consent_warnings.warnings_plan():
         scheduling.ring(warn)
 

@@ -103,6 +103,12 @@ def offers_drop(*, store: Store) -> None:
     ConsentRequest.objects.filter(store=store).exclude(offer_stored="").update(offer_stored="")
 
 
+def requests_forget() -> int:
+    """Delete requests whose time is over, and with them pairs nobody said yes to; returns how many."""
+    over = ConsentRequest.objects.filter(expires_at__lt=Now())
+    return over.delete()[0] if over.exists() else 0
+
+
 def _offer_keep(request: ConsentRequest, pair: TokenPair) -> None:
     request.merchant_id, request.shop_name = pair.merchant_id, pair.shop_name
     request.offer = json.dumps(asdict(pair), default=datetime.isoformat)

@@ -22,6 +22,7 @@ from kwai_integration.connection import (
     LEASE_SECONDS,
     NotConnected,
     StoreTokens,
+    account_refresh,
     account_store_pair,
     client_for,
 )
@@ -105,16 +106,21 @@ def test_while_another_worker_refreshes_the_job_waits_two_seconds(kwai: Kwai) ->
     assert kwai.calls("refreshToken") == 0
 
 
-@pytest.mark.services
 @pytest.mark.django_db(transaction=True)
-def test_eight_workers_refresh_once(kwai: Kwai) -> None:
+@pytest.mark.parametrize("planned", [False, True])
+def test_eight_workers_refresh_once(kwai: Kwai, planned: bool) -> None:
+    """They all meet an expired token; with `planned` the scheduler's renewal falls into the same moment."""
     kwai.sandbox.control("PATCH", f"grants/{MERCHANT}", {"expired": "access"})
+    if planned:
+        KwaiAccount.objects.update(refresh_due_at=timezone.now() - timedelta(seconds=1))
     together = threading.Barrier(THREADS)
 
-    def work(_: int) -> str:
+    def work(number: int) -> str:
         try:
-            together.wait(timeout=10)
-            ends = time.monotonic() + 20
+            together.wait(timeout=30)
+            if planned and number % 2:
+                account_refresh(store_id=kwai.store.pk)
+            ends = time.monotonic() + 60
             while time.monotonic() < ends:
                 try:
                     client_for(kwai.store.pk).list_items(page=1)
