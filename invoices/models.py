@@ -51,6 +51,7 @@ class InvoiceStatus(models.TextChoices):
 
 
 ISSUED = (InvoiceStatus.AUTHORISED, InvoiceStatus.DANFE_ISSUED)
+OUT_OF_FORCE = (InvoiceStatus.CANCELLED, InvoiceStatus.REJECTED)
 _COLOURS = {
     "pending": "yellow",
     "authorised": "green",

@@ -6,7 +6,7 @@ Locks are taken in one order: the order, then the note.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Company, User
+from erp.channels import Outcome, RowResult
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Buyer, Carrier, Order, OrderStatus, ShippingMethod
@@ -26,14 +27,13 @@ from invoices.intake.parser import parse
 from invoices.intake.reading import NfeReading, read
 from invoices.intake.rules import Check, Severity, messages, refuse
 from invoices.matching import Match, order_find
-from invoices.models import DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
+from invoices.models import OUT_OF_FORCE, DocumentDamaged, Invoice, InvoiceDocument
 from invoices.refusals import refused_file_forget, refused_file_keep
 
 RowT = TypeVar("RowT", Carrier, ShippingMethod)
 FOREIGN_ORDER = "O pedido escolhido não é desta empresa. Escolha outro pedido."
 DAMAGED = "O arquivo guardado desta nota está danificado. Restaure-o de uma cópia."
 OUT_OF_REACH = "A nota é de um pedido de outra loja, à qual você não tem acesso. Fale com um administrador."
-OUT_OF_FORCE = (InvoiceStatus.CANCELLED, InvoiceStatus.REJECTED)
 
 
 class InvoiceRefused(Exception):
@@ -144,6 +144,11 @@ def invoice_link(*, invoice_id: int, order_id: int, user: User | None) -> tuple[
     return warnings
 
 
+def invoices_link(*, orders: Mapping[int, int], user: User | None) -> list[RowResult]:
+    """Link many notes, invoice id to order id, each in its own transaction; one result per note, in order."""
+    return [_link_result(invoice_id, order_id, user) for invoice_id, order_id in orders.items()]
+
+
 @transaction.atomic
 def invoice_unlink(*, invoice_id: int, user: User | None) -> None:
     """Take a note off its order while nothing of it has left. Raises `InvoiceRefused`.
@@ -219,6 +224,15 @@ def replace_problem(invoice: Invoice, order: Order) -> str:
 def invoice_reading(invoice: Invoice) -> NfeReading:
     """What the stored file of `invoice` says. Raises `DocumentDamaged`."""
     return read(parse(InvoiceDocument.objects.get(invoice=invoice).read()))
+
+
+def _link_result(invoice_id: int, order_id: int, user: User | None) -> RowResult:
+    try:
+        warnings = invoice_link(invoice_id=invoice_id, order_id=order_id, user=user)
+    except InvoiceRefused as refused:
+        return RowResult(invoice_id, Outcome.REFUSED, str(refused))
+    order = Order.objects.only("number").get(pk=order_id)
+    return RowResult(invoice_id, Outcome.DONE, " ".join((f"Vinculada ao pedido {order.number}.", *warnings)))
 
 
 def _import(upload: _Upload, facts: CompanyFacts) -> ImportResult:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from erp.web import registry
 from erp.web.requests import user_of
-from invoices.models import ISSUED, Invoice
+from invoices.models import Invoice
 from invoices.search import invoice_condition
 
 
@@ -17,7 +17,11 @@ def register() -> None:
         section="vendas", label="Notas Fiscais", url_name="invoices:list", icon="file-invoice", order=30
     )
     registry.home_card_register(
-        label="Notas sem pedido", url_name="invoices:list", icon="file-invoice", content=_unlinked, order=30
+        label="Notas sem pedido",
+        url_name="invoices:unlinked",
+        icon="file-invoice",
+        content=_unlinked,
+        order=30,
     )
     registry.search_source_register(
         label="Notas fiscais", url_name="invoices:list", icon="file-invoice", search=_search
@@ -26,7 +30,7 @@ def register() -> None:
 
 def _unlinked(request: HttpRequest) -> registry.CardContent | None:
     own = Invoice.objects.visible_to(user_of(request))
-    count = own.filter(order__isnull=True, status__in=ISSUED).count()
+    count = own.without_order().count()
     if not count:
         return None
     text = "notas autorizadas esperam ser vinculadas" if count > 1 else "nota autorizada espera ser vinculada"

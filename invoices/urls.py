@@ -1,11 +1,12 @@
 from django.urls import path
 
-from invoices.views import correcting, detail, notes, printing, upload
+from invoices.views import correcting, detail, notes, printing, unlinked, upload
 
 app_name = "invoices"
 urlpatterns = [
     path("", notes.InvoiceList.as_view(), name="list"),
     path("enviar/", upload.invoice_upload, name="upload"),
+    path("sem-pedido/", unlinked.UnlinkedList.as_view(), name="unlinked"),
     path("<int:pk>/", detail.invoice_detail, name="detail"),
     path("<int:pk>/xml/", detail.invoice_xml, name="xml"),
     path("<int:pk>/imprimir/<str:paper>/", printing.invoice_paper, name="paper"),

@@ -83,6 +83,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "sales:payment_method_create": Permission.MANAGE,
     "sales:payment_method": (Permission.VIEW, Permission.MANAGE),
     "invoices:list": (Permission.VIEW, Permission.OPERATE),
+    "invoices:unlinked": (Permission.VIEW, Permission.OPERATE),
     "invoices:upload": Permission.OPERATE,
     "invoices:detail": Permission.VIEW,
     "invoices:xml": Permission.VIEW,

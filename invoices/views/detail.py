@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 
 from django.contrib import messages
@@ -11,12 +10,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from erp import channels
-from erp.accounts.models import Company, User
+from erp.accounts.models import Company
 from erp.accounts.permissions import may
-from erp.sales.models import Order
-from erp.web.requests import id_of, user_of
+from erp.web.requests import user_of
 from invoices.forms import InvoiceCarrierForm
 from invoices.intake.gate import Verdict, judge
+from invoices.matching import order_not_found, orders_named
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
 from invoices.printing.services import print_problems
 from invoices.services import (
@@ -94,9 +93,9 @@ def invoice_carrier(request: HttpRequest, pk: int) -> HttpResponse:
 def invoice_order_link(request: HttpRequest, pk: int) -> HttpResponse:
     invoice = _invoice(request, pk)
     typed = request.POST.get("order", "").replace("\x00", "").strip()[:40]
-    orders = _orders_named(user_of(request), typed)
+    orders = orders_named(user_of(request), typed)
     if len(orders) != 1:
-        messages.error(request, _order_not_found(typed, orders))
+        messages.error(request, order_not_found(typed, orders))
         return redirect(invoice)
     try:
         warnings = invoice_link(invoice_id=pk, order_id=orders[0].pk, user=user_of(request))
@@ -134,24 +133,6 @@ def _verdict(invoice: Invoice) -> Verdict | None:
     except (InvoiceDocument.DoesNotExist, DocumentDamaged):
         return None
     return judge(content, company=company_facts(invoice.company))
-
-
-def _orders_named(user: User, typed: str) -> list[Order]:
-    """By the platform's number first; ours only when no order has that number there."""
-    orders = Order.objects.visible_to(user)
-    if not typed:
-        return []
-    found = list(orders.filter(external_id=typed)[:2])
-    number = id_of(typed)
-    if not found and number is not None:
-        found = list(orders.filter(number=number)[:2])
-    return found
-
-
-def _order_not_found(typed: str, orders: Sequence[Order]) -> str:
-    if orders:
-        return f"Há mais de um pedido com o número {typed}. Use o número do outro sistema."
-    return "Pedido não encontrado. Digite o número do pedido, daqui ou do e-commerce."
 
 
 def _carrier_save(request: HttpRequest, pk: int, form: InvoiceCarrierForm) -> None:

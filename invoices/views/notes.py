@@ -86,7 +86,12 @@ class InvoiceList(ListPage[Invoice]):
         return invoice_condition(text)
 
     def page_links(self) -> Sequence[Link]:
-        return [self._upload()] if may(user_of(self.request), "invoices:upload", "POST") else []
+        unlinked = Link("Notas sem pedido", reverse("invoices:unlinked"), "unlink")
+        return (
+            [unlinked, self._upload()]
+            if may(user_of(self.request), "invoices:upload", "POST")
+            else [unlinked]
+        )
 
     def decorate(self, objects: list[Invoice]) -> None:
         found = channels.invoice_states([invoice.pk for invoice in objects])

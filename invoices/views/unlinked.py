@@ -1,0 +1,92 @@
+"""*Notas sem pedido*: each with its suggestion, to be accepted many at once or chosen by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+
+from erp.accounts.models import Company
+from erp.channels import Outcome, RowResult
+from erp.web.lists import Action, Column, DateFilter, Empty, Link, ListPage
+from erp.web.requests import id_of, user_of
+from invoices.matching import Suggestion, order_not_found, orders_named, orders_suggest
+from invoices.models import Invoice
+from invoices.search import invoice_condition
+from invoices.services import invoices_link
+
+
+class UnlinkedList(ListPage[Invoice]):
+    title = "Notas sem pedido"
+    pretitle = "Vendas · Notas Fiscais"
+    columns = (
+        Column("Nota"),
+        Column("Emissão", css="d-none d-md-table-cell"),
+        Column("Destinatário", css="d-none d-md-table-cell"),
+        Column("Total", numeric=True),
+        Column("Sugestão"),
+        Column("Outro pedido"),
+    )
+    row_template = "invoices/unlinked_row.html"
+    order_by = ("issued_at", "pk")
+    search_fields = ("number",)
+    search_label = "número, chave ou destinatário"
+    filters = (
+        DateFilter("since", "Desde", "issued_at__date__gte"),
+        DateFilter("until", "Até", "issued_at__date__lte"),
+    )
+    actions = (Action("link", "vincular sugeridas", "link", in_bar=True),)
+
+    @property
+    def empty(self) -> Empty:  # type: ignore[override]
+        link = Link("Notas Fiscais", reverse("invoices:list"))
+        return Empty("Nenhuma nota sem pedido", "Toda nota autorizada está vinculada ao seu pedido.", link)
+
+    def queryset(self) -> QuerySet[Invoice]:
+        return Invoice.objects.visible_to(user_of(self.request)).without_order()
+
+    def search_condition(self, text: str) -> Q:
+        return invoice_condition(text)
+
+    def page_links(self) -> Sequence[Link]:
+        return [Link("Notas Fiscais", reverse("invoices:list"), "arrow-left")]
+
+    def decorate(self, objects: list[Invoice]) -> None:
+        found = self._suggestions(objects)
+        for invoice in objects:
+            invoice.suggestion = found[invoice.pk]  # type: ignore[attr-defined]
+
+    def row_url(self, obj: Invoice) -> str:
+        return obj.get_absolute_url()
+
+    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
+        """A typed number wins; else the suggestion the operator saw, should it still be the same."""
+        now = self._suggestions(list(self.queryset().filter(pk__in=ids)))
+        chosen: dict[int, int] = {}
+        refused: list[RowResult] = []
+        for pk in ids:
+            order_id, problem = self._chosen(pk, now.get(pk))
+            if order_id is None:
+                refused.append(RowResult(pk, Outcome.REFUSED, problem))
+            else:
+                chosen[pk] = order_id
+        return [*refused, *invoices_link(orders=chosen, user=user_of(self.request))]
+
+    def _chosen(self, pk: int, now: Suggestion | None) -> tuple[int | None, str]:
+        """The order's id, or None and why there is none."""
+        typed = self.request.POST.get(f"order-{pk}", "").replace("\x00", "").strip()[:40]
+        if typed:
+            orders = orders_named(user_of(self.request), typed)
+            return (orders[0].pk, "") if len(orders) == 1 else (None, order_not_found(typed, orders))
+        shown = id_of(self.request.POST.get(f"suggested-{pk}"))
+        if shown is None:
+            return None, "Não há sugestão para esta nota. Digite o número do pedido na linha dela."
+        if now is None or now.order is None or now.order.pk != shown:
+            return None, "A sugestão mudou enquanto a página estava aberta. Confira-a e vincule de novo."
+        return shown, ""
+
+    def _suggestions(self, invoices: Sequence[Invoice]) -> dict[int, Suggestion]:
+        user = user_of(self.request)
+        return orders_suggest(invoices=invoices, company=cast(Company, user.company), user=user)
