@@ -1,4 +1,4 @@
-"""How the pages of products learn what is in stock, a room catalog may not import (ADR 0005)."""
+"""How the pages of products learn what is in stock, a room catalog may not import (ADR 0007)."""
 
 from __future__ import annotations
 

@@ -53,7 +53,12 @@ def orders_stock_reserve(
         for order in Order.objects.filter(pk__in=order_ids).select_related("store")
         if order.status != OrderStatus.CANCELLED and not _is_history(order)
     }
-    lines = {line.pk: line for line in OrderLine.objects.filter(order_id__in=orders)}
+    found = OrderLine.objects.filter(order_id__in=orders)
+    # Who ordered first is served first, also within one page.
+    lines = {
+        line.pk: line
+        for line in sorted(found, key=lambda line: (orders[line.order_id].placed_at, line.order_id, line.pk))
+    }
     left = lines_left(lines)
     waiting = reservations_set(
         wishes=[

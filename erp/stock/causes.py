@@ -1,4 +1,4 @@
-"""How the pages of stock name an order line, which stands in a room stock may not import (ADR 0005)."""
+"""How the pages of stock name an order line, which stands in a room stock may not import (ADR 0007)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The one place that writes balances, reservations' holds and movements (design 3.3).
 
 Every writer first locks the warehouses of its companies, in one order and after any order it locks, so
-that two of them can neither read a balance at once nor wait for each other (ADR 0005).
+that two of them can neither read a balance at once nor wait for each other (ADR 0007).
 """
 
 from __future__ import annotations

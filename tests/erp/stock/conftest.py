@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from django.db import connection
 
 from erp.accounts.models import Company
 from erp.catalog.models import Product, Sku
@@ -24,3 +29,26 @@ def warehouse(company: Company) -> Warehouse:
 @pytest.fixture
 def sku(company: Company) -> Sku:
     return sku_make(company, "SKU-1")
+
+
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """Run these in threads that start together; what they answered, errors included."""
+    start = threading.Barrier(len(works))
+    answers: list[Any] = []
+
+    def run(work: Callable[[], Any]) -> None:
+        start.wait(30)
+        try:
+            answers.append(work())
+        except Exception as error:
+            answers.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert len(answers) == len(works)
+    return answers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,7 +30,7 @@ from erp.stock.services import (
     warehouse_default_create,
     warehouse_save,
 )
-from tests.erp.stock.conftest import sku_make
+from tests.erp.stock.conftest import at_once, sku_make
 
 pytestmark = pytest.mark.django_db
 
@@ -319,29 +318,6 @@ def test_warehouse_rules(company: Company, warehouse: Warehouse, sku: Sku, admin
     move(MovementKind.EXIT, sku, 1, warehouse=warehouse)
     assert not save(warehouse, name="Geral", is_active=False).is_active
     assert AuditEntry.objects.filter(action="warehouse.saved", actor=admin).count() == 2
-
-
-def at_once(*works: Callable[[], Any]) -> list[Any]:
-    """Run these in threads that start together; what they answered, errors included."""
-    start = threading.Barrier(len(works))
-    answers: list[Any] = []
-
-    def run(work: Callable[[], Any]) -> None:
-        start.wait(30)
-        try:
-            answers.append(work())
-        except Exception as error:
-            answers.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert len(answers) == len(works)
-    return answers
 
 
 @pytest.mark.django_db(transaction=True)
