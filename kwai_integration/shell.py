@@ -9,6 +9,7 @@ from erp.outbox.statuses import JobState
 from erp.web import registry
 from erp.web.requests import user_of
 from kwai_integration import consent_warnings
+from kwai_integration.inbound.gate import outside_gate
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.tour import tour_panel
@@ -41,8 +42,10 @@ def register() -> None:
 
 
 def _open_orders(request: HttpRequest) -> int:
+    """Orders somebody can do something about; what the import gate keeps outside moves by itself."""
     waiting = (KwaiOrderState.STAGED, KwaiOrderState.UNLINKED, KwaiOrderState.QUARANTINED)
-    return KwaiOrder.objects.visible_to(user_of(request)).filter(state__in=waiting).count()
+    rows = KwaiOrder.objects.visible_to(user_of(request)).filter(state__in=waiting)
+    return rows.exclude(outside_gate()).count()
 
 
 def _to_receive(request: HttpRequest) -> int | None:

@@ -118,7 +118,10 @@ class MappingsForm(StageForm):
             for code in codes.all():
                 self.fields[codes.table.field_name(code)] = self._choice(codes.table, code)
             self.fields[codes.table.new_code] = forms.CharField(
-                label="Outro código do Kwai", required=False, max_length=codes.table.code_length
+                label="Outro código do Kwai",
+                required=False,
+                max_length=codes.table.code_length,
+                widget=forms.TextInput(attrs={"placeholder": "outro código"}),
             )
             self.fields[codes.table.new_target] = self._choice(codes.table, "")
 
@@ -172,7 +175,9 @@ class MappingsForm(StageForm):
     def _table_save(self, codes: Codes) -> list[str]:
         """Write one table and answer the codes that now mean something else."""
         table = codes.table
-        wanted = {code: self.cleaned_data.get(table.field_name(code)) for code in codes.all()}
+        # A code that came up after the page was opened is not on it, and stays as it is.
+        sent = [code for code in codes.all() if table.field_name(code) in self.data]
+        wanted = {code: self.cleaned_data.get(table.field_name(code)) for code in sent}
         typed = clean_text(self.cleaned_data[table.new_code], table.code_length)
         if typed:
             wanted[typed] = self.cleaned_data[table.new_target]

@@ -16,6 +16,7 @@ from erp.web.lists import LIVE_SECONDS, Action, ChoiceFilter, Column, DateFilter
 from erp.web.requests import user_of
 from kwai_integration.client.codes import ORDER_STATUSES, status_label
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
+from kwai_integration.inbound.gate import gate_refusal
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
@@ -73,7 +74,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
 
     def queryset(self) -> QuerySet[KwaiOrder]:
         rows = KwaiOrder.objects.visible_to(user_of(self.request))
-        return rows.select_related("store", "order").defer("payload", "payload_bytes")
+        return rows.select_related("store__kwai_settings", "order").defer("payload", "payload_bytes")
 
     def page_links(self) -> list[Link]:
         return [Link("Vincular itens", reverse("kwai:links"), "link")]
@@ -89,7 +90,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         for row in objects:
             row.status_text = status_label(row.remote_status)  # type: ignore[attr-defined]
             row.shown_state = KwaiOrderState(row.state)  # type: ignore[attr-defined]
-            row.notices = [warning_text(code) for code in row.warnings]  # type: ignore[attr-defined]
+            row.notices = _notices(row)  # type: ignore[attr-defined]
 
     def row_label(self, obj: KwaiOrder) -> str:
         return obj.external_id
@@ -101,7 +102,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
 @require_safe
 def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """What Kwai answered, and why the order is where it is."""
-    rows = KwaiOrder.objects.visible_to(user_of(request)).select_related("store", "order")
+    rows = KwaiOrder.objects.visible_to(user_of(request)).select_related("store__kwai_settings", "order")
     row = get_object_or_404(rows, pk=pk)
     try:
         payload = json.dumps(payload_read(row), ensure_ascii=False, indent=2)
@@ -112,7 +113,12 @@ def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "state": KwaiOrderState(row.state),
         "status_text": status_label(row.remote_status),
         "payload": payload,
-        "notices": [warning_text(code) for code in row.warnings],
+        "notices": _notices(row),
         "waiting_for": row.waiting_for.filter(sku__isnull=True),
     }
     return render(request, "kwai/order.html", context)
+
+
+def _notices(row: KwaiOrder) -> list[str]:
+    outside = gate_refusal(row)
+    return [*([outside] if outside else []), *(warning_text(code) for code in row.warnings)]

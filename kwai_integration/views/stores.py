@@ -56,7 +56,6 @@ def store_add(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     if request.method == "POST":
         store = store_install(company=cast(Company, user.company), user=user)
-        messages.success(request, "Kwai instalado. Agora conecte a conta da loja.")
         return redirect("kwai:store", pk=store.pk)
     text = request.GET.get("q", "").strip()
     context = {

@@ -151,7 +151,7 @@ def order_place(kwai: RunningSandbox) -> str:
 
 
 def connect(operator: Operator, context: BrowserContext) -> None:
-    """Install, connect in a new tab, and activate in the first one, which has noticed by itself."""
+    """The whole wizard, with one *continuar depois*; the first tab notices the consent by itself."""
     page = operator.page
     operator.open("Integrações")
     operator.follow("adicionar integração")
@@ -167,11 +167,23 @@ def connect(operator: Operator, context: BrowserContext) -> None:
     expect(consent.get_by_role("heading", name="Conexão feita")).to_be_visible()
     consent.close()
     expect(page.get_by_role("button", name="desconectar")).to_be_visible()
-    for step in ("Produtos", "Pedidos", "Mapeamentos", "Revisão e ativação"):
-        operator.click("salvar e avançar")
-        expect(page.locator("[aria-current=step]")).to_contain_text(step)
+    advance(operator, "Produtos")
+    advance(operator, "Pedidos")
+    page.get_by_label("Pedidos anteriores à ativação").select_option("dos últimos 7 dias")
+    operator.click("continuar depois")
+    expect(page.get_by_text("Em configuração (etapa 3 de 5)")).to_be_visible()
+    operator.follow("continuar configuração")
+    expect(page.get_by_label("Pedidos anteriores à ativação")).to_have_value("7")
+    advance(operator, "Mapeamentos")
+    advance(operator, "Revisão e ativação")
+    expect(page.get_by_text("pedidos dos últimos 7 dias, contados no Kwai agora")).to_be_visible()
     operator.click("ativar")
     expect(operator.heading()).to_have_text("Como usar no dia a dia")
+
+
+def advance(operator: Operator, step: str) -> None:
+    operator.click("salvar e avançar")
+    expect(operator.page.locator("[aria-current=step]")).to_contain_text(step)
 
 
 def receive(operator: Operator, work: Callable[[], None], remote_id: str) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kwai_integration.mapping.people import address_read, buyer_read
+from kwai_integration.mapping.people import address_read, buyer_read, name_format
 from kwai_integration.mapping.warnings import Warn
 from tests.kwai_integration.mapping.order_factory import raw_receiver
 
@@ -76,3 +76,20 @@ def test_numbers_and_state_names_are_accepted():
 def test_reason_fits_its_column():
     address, _ = read(address_read, {})
     assert 0 < len(address.incomplete_reason) <= 200
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown"),
+    [
+        ("ANA DE SOUZA", "Ana de Souza"),
+        ("joão da silva e souza", "João da Silva e Souza"),
+        ("MARIA-CLARA DOS SANTOS", "Maria-Clara dos Santos"),
+        ("DE PAULA", "De Paula"),
+        ("Ana McDonald", "Ana McDonald"),
+        ("A***", "A***"),
+        ("", ""),
+        ("123", "123"),
+    ],
+)
+def test_names_in_capitals_are_put_in_order(stated: str, shown: str) -> None:
+    assert name_format(stated) == shown

@@ -8,12 +8,19 @@ import pytest
 from django.utils import timezone
 
 from erp.accounts.models import AuditEntry, Company, Store, StoreLifecycle, User
+from erp.outbox.models import PushJob
+from erp.outbox.selectors import lane_notices
+from erp.outbox.services import facts_request
+from erp.outbox.statuses import JobState, Origin
+from erp.outbox.wishes import FactWish
 from kwai_integration.client.codes import DEFAULT_STATUS_ROLES
-from kwai_integration.models import ConnectionHealth, KwaiAccount, SyncCursor
+from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, SyncCursor
+from kwai_integration.outbound.kinds import Kind
 from kwai_integration.setup.stores import (
     StoreRefused,
     store_activate,
     store_deactivate,
+    store_disconnect,
     store_install,
 )
 
@@ -77,3 +84,36 @@ def test_a_store_that_comes_back_catches_up_from_where_it_stopped(installed: Sto
     assert AuditEntry.objects.filter(action="store.deactivated").count() == 1
     store_activate(store=store, user=admin)
     assert SyncCursor.objects.get().watermark == stopped
+
+
+def test_disconnecting_keeps_everything_but_the_tokens(installed: Store, admin: User) -> None:
+    store = store_activate(store=connected(installed), user=admin)
+    KwaiOrder.objects.create(store=store, external_id="1", fetch_started_at=timezone.now())
+    fact = FactWish(store_id=store.pk, kind=Kind.SEND_INVOICE, subject="1", content="k", payload={})
+    facts_request(wishes=[fact], requested_by=admin, origin=Origin.BUTTON)
+    watermark = SyncCursor.objects.get().watermark
+    store_disconnect(store=store, user=admin)
+    store_disconnect(store=store, user=admin)
+    account = KwaiAccount.objects.get()
+    assert (account.health, account.access_token_stored, account.refresh_token_stored) == (
+        "disconnected",
+        "",
+        "",
+    )
+    # The same seller comes back to its orders, and no other.
+    assert account.merchant_id == "700000000000000001"
+    assert PushJob.objects.get().state == JobState.PENDING
+    assert SyncCursor.objects.get().watermark == watermark
+    assert store.status_mappings.count() == len(DEFAULT_STATUS_ROLES)
+    assert [notice.store_id for notice in lane_notices(user=admin)] == [store.pk]
+    assert AuditEntry.objects.filter(action="store.disconnected", actor=admin).count() == 1
+
+
+def test_a_wrong_account_that_brought_no_order_is_let_go(installed: Store, admin: User) -> None:
+    store_disconnect(store=connected(installed), user=admin)
+    assert KwaiAccount.objects.get().merchant_id == ""
+
+
+def test_a_free_name_is_found_by_itself(company: Company, admin: User) -> None:
+    names = [store_install(company=company, user=admin).name for _ in range(3)]
+    assert names == ["Kwai Shop", "Kwai Shop 2", "Kwai Shop 3"]

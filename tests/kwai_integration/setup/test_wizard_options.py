@@ -1,0 +1,194 @@
+"""Every option does what it says: somebody reads it, and the import follows it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from erp.accounts.models import Store
+from erp.sales.models import Buyer, DeliveryAddress, Order
+from erp.sales.ownership import buyer_edit
+from kwai_integration.inbound.plan import store_receive, stores_to_receive
+from kwai_integration.inbound.receive import kwai_orders_receive
+from kwai_integration.inbound.stage import kwai_orders_stage
+from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
+from kwai_integration.setup.stage import StageForm
+from kwai_integration.setup.wizard import STAGES
+from tests.kwai_integration.inbound.conftest import (  # noqa: F401
+    FETCHED,
+    UPDATED_MS,
+    Kwai,
+    detail,
+    kwai,
+    kwai_store,
+    sku,
+)
+
+ROOT = Path(__file__).resolve().parents[3]
+ROOMS = ("erp", "invoices", "expedition", "kwai_integration")
+WRITERS = ("setup/stage", "/migrations/", "/models/", "accounts/models.py", "accounts/forms.py")
+# Who is at home in a store, whoever reads it.
+OWN_COLUMNS = {"id", "company", "channel", "lifecycle", "created_at", "activated_at"}
+
+
+def names_used() -> set[str]:
+    """Every attribute, keyword and text that code outside forms and models mentions."""
+    found: set[str] = set()
+    for path in (file for room in ROOMS for file in (ROOT / room).rglob("*.py")):
+        if any(part in path.as_posix() for part in WRITERS):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                found.add(node.attr)
+            elif isinstance(node, ast.keyword) and node.arg:
+                found.update(node.arg.split("__"))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.update(node.value.split("__"))
+    return found
+
+
+def options_of_stores() -> dict[str, str]:
+    """Name -> model of everything somebody can set for a store."""
+    own = {field.name: "KwaiSettings" for field in KwaiSettings._meta.fields if not field.primary_key}
+    columns = {field.name: "Store" for field in Store._meta.fields if field.name not in OWN_COLUMNS}
+    return {**own, **columns}
+
+
+def test_every_setting_has_a_reader() -> None:
+    used = names_used()
+    unread = {name for name in options_of_stores() if name not in used and f"{name}_id" not in used}
+    assert unread == set()
+
+
+@pytest.mark.django_db
+def test_every_field_of_a_step_is_stored_somewhere(store: Store) -> None:
+    KwaiSettings.objects.create(store=store)
+    for stage in STAGES:
+        form = stage.form_class
+        if form is None:
+            continue
+        fields = set(form(store=Store.objects.select_related("kwai_settings").get()).fields)
+        fixed = {name for name in fields if ":" not in name and not name.startswith("new_")}
+        assert fixed <= set(options_of_stores()), stage.key
+
+
+def test_every_step_form_tells_what_it_stores() -> None:
+    assert all(issubclass(stage.form_class, StageForm) for stage in STAGES if stage.form_class)
+
+
+def take_in(store: Store, *details: Any) -> list[str]:
+    staged = kwai_orders_stage(store=store, details=details, fetch_started_at=FETCHED)
+    return [result.text for result in kwai_orders_receive(ids=staged.ids)]
+
+
+def gate(*roles: str, **others: Any) -> None:
+    KwaiSettings.objects.update(import_roles=list(roles), **others)
+
+
+@pytest.mark.django_db
+def test_an_order_outside_the_gate_waits_and_follows_when_it_changes(kwai_store: Store, sku: Any) -> None:
+    gate("payable", auto_receive=True)
+    waiting, *_ = take_in(kwai_store, detail(0, orderStatus=10), detail(1, orderStatus=30))
+    assert "Aguardando pagamento" in waiting
+    assert "Integrações › Pedidos" in waiting
+    assert KwaiOrder.objects.filter(state=KwaiOrderState.STAGED).count() == 1
+    assert (Order.objects.count(), stores_to_receive(), store_receive(kwai_store.pk)) == (1, [], 0)
+    paid = detail(0, orderStatus=30, updateTime=UPDATED_MS + 1)
+    kwai_orders_stage(store=kwai_store, details=[paid], fetch_started_at=FETCHED)
+    assert stores_to_receive() == [kwai_store.pk]
+    store_receive(kwai_store.pk)
+    assert Order.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_a_received_order_follows_whatever_the_gate_says(kwai_store: Store, sku: Any) -> None:
+    take_in(kwai_store, detail(0, orderStatus=30))
+    gate("awaiting_payment")
+    take_in(kwai_store, detail(0, orderStatus=80, updateTime=UPDATED_MS + 1))
+    assert Order.objects.get().status == "cancelled"
+
+
+@pytest.mark.django_db
+def test_a_situation_without_a_role_passes_the_gate(kwai_store: Store, sku: Any) -> None:
+    gate("payable")
+    take_in(kwai_store, detail(0, orderStatus=33))
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_opening_the_gate_lets_in_what_waited(kwai_store: Store, sku: Any) -> None:
+    gate("payable", auto_receive=True)
+    take_in(kwai_store, detail(0, orderStatus=40))
+    gate("payable", "shipped")
+    store_receive(kwai_store.pk)
+    assert Order.objects.get().status == "shipped"
+
+
+@pytest.mark.django_db
+def test_the_poll_holds_the_gate(kwai: Kwai, sku: Any) -> None:
+    gate("payable", auto_receive=True)
+    kwai.orders(2, status=10)
+    kwai.orders(1, status=30)
+    assert (kwai.poll().received, Order.objects.count(), KwaiOrder.objects.count()) == (1, 1, 3)
+
+
+@pytest.mark.django_db
+def test_an_unlinked_order_outside_the_gate_does_not_keep_the_worker_busy(
+    kwai_store: Store, sku: Any
+) -> None:
+    from tests.kwai_integration.inbound.conftest import line
+
+    take_in(kwai_store, detail(0, orderItemView=[line("NEW-7")]))
+    row = KwaiOrder.objects.get()
+    assert row.state == KwaiOrderState.UNLINKED
+    row.waiting_for.all().update(sku=sku)
+    gate("shipped", auto_receive=True)
+    assert store_receive(kwai_store.pk) == 0
+    gate("payable", auto_receive=True)
+    assert store_receive(kwai_store.pk) == 1
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"receiverAddressInfo": {**detail()["receiverAddressInfo"], "name": name}}
+
+
+@pytest.mark.django_db
+def test_names_are_written_as_the_store_wants_them(kwai_store: Store, sku: Any) -> None:
+    take_in(kwai_store, detail(0, **named("ANA MARIA DE SOUZA")))
+    KwaiSettings.objects.update(format_names=True)
+    take_in(kwai_store, detail(1, **named("ANA MARIA DE SOUZA")))
+    first, second = Buyer.objects.order_by("pk")
+    assert (first.name, second.name) == ("ANA MARIA DE SOUZA", "Ana Maria de Souza")
+    assert DeliveryAddress.objects.order_by("pk")[1].recipient == "Ana Maria de Souza"
+    # Switching it on is no news of the platform: what came as it came stays so.
+    take_in(kwai_store, detail(0, updateTime=UPDATED_MS + 1, **named("ANA MARIA DE SOUZA")))
+    assert Buyer.objects.order_by("pk")[0].name == "ANA MARIA DE SOUZA"
+
+
+@pytest.mark.django_db
+def test_a_formatted_name_is_no_proposal_to_an_operator(kwai_store: Store, sku: Any, admin: Any) -> None:
+    KwaiSettings.objects.update(format_names=True)
+    take_in(kwai_store, detail(0, **named("ANA SOUZA")))
+    buyer_edit(order=Order.objects.get(), fields={"phone": "11999990000"}, actor=admin)
+    take_in(kwai_store, detail(0, updateTime=UPDATED_MS + 1, buyerRemark="oi", **named("ANA SOUZA")))
+    assert Buyer.objects.get().proposal is None
+
+
+@pytest.mark.django_db
+def test_without_freight_neither_freight_nor_total_hold_it(kwai_store: Store, sku: Any) -> None:
+    take_in(kwai_store, detail(0))
+    KwaiSettings.objects.update(import_freight=False)
+    take_in(kwai_store, detail(1))
+    with_it, without = Order.objects.order_by("external_id")
+    assert (with_it.freight_total, with_it.total) == (1_000, 11_000)
+    assert (without.freight_total, without.total, without.total_differs) == (0, 10_000, False)
+
+
+@pytest.mark.django_db
+def test_freight_alone_never_makes_a_negative_total(kwai_store: Store, sku: Any) -> None:
+    KwaiSettings.objects.update(import_freight=False)
+    take_in(kwai_store, detail(0, totalAmount=500))
+    assert Order.objects.get().total == 0
