@@ -34,6 +34,8 @@ DEFAULT_SITUATIONS = {
     Role.DELIVERED: OrderStatus.DELIVERED,
     Role.CANCELLED: OrderStatus.CANCELLED,
 }
+# What a seller ships itself has no way of shipping of its own; one may be preset.
+OPTIONAL_CODES = frozenset({ShippingType.SELLER.value})
 # More codes than any platform has; a form that sends more is not ours.
 MOST_CODES = 200
 
@@ -203,7 +205,7 @@ class MappingsForm(StageForm):
             code=code,
             label=codes.labels.get(code, ""),
             orders=codes.seen.get(code, 0),
-            is_new=code in codes.seen and code not in codes.stored,
+            is_new=code in codes.seen and code not in codes.stored and code not in OPTIONAL_CODES,
             control=self[codes.table.field_name(code)],
         )
 
@@ -248,7 +250,7 @@ def _situation_check(store: Store) -> Check:
 def _shipping_check(store: Store) -> Check:
     title, anchor = "Formas de envio", "shipping"
     mapped = set(store.shipping_mappings.values_list("remote_code", flat=True))
-    wanted = {ShippingType.KWAI_ENVIOS.value, *shippings_seen(store)} - {ShippingType.SELLER.value}
+    wanted = {ShippingType.KWAI_ENVIOS.value, *shippings_seen(store)} - OPTIONAL_CODES
     missing = sorted(wanted - mapped)
     if missing:
         text = (

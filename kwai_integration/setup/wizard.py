@@ -49,6 +49,10 @@ class Step:
     def is_blocked(self) -> bool:
         return bool(blocking(self.checks))
 
+    @property
+    def needs_a_look(self) -> bool:
+        return any(check.level is not Level.OK for check in self.checks)
+
 
 def stage_of(slug: str) -> Stage | None:
     return next((stage for stage in STAGES if stage.slug == slug), None)

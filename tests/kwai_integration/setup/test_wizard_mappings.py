@@ -58,7 +58,7 @@ def test_what_a_seller_ships_itself_brings_no_carrier_to_map(active: Store, ana:
     take_in(active, detail(0, shippingType="SELLER", carrierCode="CORREIOS"))
     rows = rows_of(ana.open("mapeamentos"))
     assert "CORREIOS" not in rows
-    assert rows["SELLER"] == (1, True)
+    assert rows["SELLER"] == (1, False)
 
 
 def test_a_situation_mapped_later_reaches_the_orders_that_carry_it(active: Store, ana: Person) -> None:
