@@ -10,8 +10,11 @@ import time
 from typing import Any
 
 from celery import Task
+from celery.app import app_or_default
 from django.db import transaction
 from kombu.pools import producers
+
+from erp import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -65,14 +68,21 @@ def _fire(task: Task[Any, Any], kwargs: dict[str, Any], key: tuple[object, ...])
     _send(task, kwargs)
 
 
+def broker_check() -> None:
+    """Raises whatever keeps a bell from ringing; answers within a second or so, dead or alive."""
+    with app_or_default().connection_for_write(transport_options=RING_OPTIONS) as connection:
+        connection.default_channel  # noqa: B018 - opening it is the check
+
+
 def _send(task: Task[Any, Any], kwargs: dict[str, Any]) -> None:
     global _silent_until
     if time.monotonic() < _silent_until:
         return
     try:
+        headers = {tracing.MESSAGE_HEADER: tracing.current()}
         connection = task.app.connection_for_write(transport_options=RING_OPTIONS)
         with producers[connection].acquire(block=True, timeout=1) as producer:
-            task.apply_async(kwargs=kwargs, producer=producer, retry=False, expires=60)
+            task.apply_async(kwargs=kwargs, headers=headers, producer=producer, retry=False, expires=60)
     except Exception as error:
         _silent_until = time.monotonic() + SILENCE_SECONDS
         logger.warning("Broker unreachable (%s); the sweep will find the work", type(error).__name__)

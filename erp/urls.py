@@ -12,3 +12,5 @@ urlpatterns = [
     path("expedicao/", include("expedition.urls")),
     path("", include("kwai_integration.urls")),
 ]
+
+handler500 = "erp.web.views.server_error"

@@ -31,6 +31,8 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "logout": Permission.PUBLIC,
     "setup": Permission.PUBLIC,
     "company": Permission.MANAGE,
+    "web:healthz": Permission.PUBLIC,
+    "web:readyz": Permission.PUBLIC,
     "web:home": Permission.MEMBER,
     "web:search": Permission.VIEW,
     "catalog:products": Permission.VIEW,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
 
+from erp import tracing
 from erp.outbox import claim, handlers, policy, settle
 from erp.outbox.errors import (
     AlreadyDone,
@@ -44,7 +45,8 @@ def drain(*, store_id: int, ring: Ring, seconds: float = DRAIN_SECONDS) -> int:
         ring(job.store_id)
     count = 0
     while job is not None:
-        push(job)
+        with tracing.bound(job.request_id or tracing.current()):
+            push(job)
         count += 1
         if time.monotonic() >= ends:
             ring(job.store_id)

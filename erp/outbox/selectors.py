@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db.models.functions import Now
 
 from erp.accounts.models import Store, User
+from erp.outbox import handlers, limits
 from erp.outbox.models import Lane, PushJob, RateGate
 from erp.outbox.statuses import BreakerState, FailureMode, JobState, PauseMode, WaitReason
 
@@ -131,3 +132,21 @@ def _quota_notice(gate: RateGate, lane: Lane) -> LaneNotice:
     text = f"A cota diária de chamadas acabou ({gate.call}). Os envios continuam quando ela renovar."
     next_step = "Nada a fazer por enquanto."
     return LaneNotice(lane.store_id, lane.store.name, text, next_step, None, gate.resume_at)
+
+
+def oldest_due_seconds() -> float:
+    """How long the push that waits longest could have been sent, over all lanes; 0 when none waits.
+
+    What its lane, the platform's limits or an earlier step of its order hold back is not late.
+    """
+    ages = [_oldest_due_seconds(lane.store_id) for lane in Lane.objects.with_due_work()]
+    return max(ages, default=0.0)
+
+
+def _oldest_due_seconds(store_id: int) -> float:
+    due = PushJob.objects.filter(store_id=store_id).claimable()
+    held = limits.calls_held(store_id=store_id)
+    if held:
+        due = due.exclude(kind__in=handlers.kinds_of_calls(held))
+    oldest = due.annotate(now=Now()).order_by("not_before").values("now", "not_before").first()
+    return (oldest["now"] - oldest["not_before"]).total_seconds() if oldest else 0.0

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from erp import tracing
 from erp.accounts.models import User
 from erp.outbox import clock, doorbell, handlers
 from erp.outbox.handlers import Nature
@@ -52,7 +53,7 @@ def facts_request(
     """
     if not wishes:
         return []
-    asked = _Asked(requested_by, origin, request_id)
+    asked = _Asked(requested_by, origin, request_id or tracing.current())
     results = _settled_races(lambda: _facts_write(wishes, asked))
     doorbell.ring_stores({wish.store_id for wish in wishes})
     return results
@@ -187,7 +188,7 @@ def states_request(
     """
     if not wishes:
         return 0
-    asked = _Asked(requested_by, origin, request_id)
+    asked = _Asked(requested_by, origin, request_id or tracing.current())
     by_key = {wish.key: wish for wish in wishes}
     window = clock.after(timedelta(seconds=settings.OUTBOX_COALESCE_SECONDS))
     jobs = [_state_job(by_key[key], asked) for key in sorted(by_key)]

@@ -106,3 +106,5 @@ OUTBOX_RETRY_HOURS = env.int("OUTBOX_RETRY_HOURS", 72)
 OUTBOX_COALESCE_SECONDS = env.float("OUTBOX_COALESCE_SECONDS", 2.0)
 # When the platform's daily counters start again: 3 is midnight in São Paulo.
 OUTBOX_DAY_STARTS_UTC_HOUR = env.int("OUTBOX_DAY_STARTS_UTC_HOUR", 3)
+# /readyz says no when a push that could have been sent has waited for longer: no worker is at it.
+READY_OLDEST_JOB_SECONDS = env.int("READY_OLDEST_JOB_SECONDS", 900)

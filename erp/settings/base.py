@@ -67,6 +67,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "erp.web.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -137,6 +138,8 @@ def database() -> dict[str, Any]:
     else:
         config["CONN_MAX_AGE"] = 60
         config["CONN_HEALTH_CHECKS"] = True
+        # A database that does not answer is an error page, not a page that hangs.
+        config["OPTIONS"] = {"connect_timeout": 5} | config.get("OPTIONS", {})
         config["TEST"] = {"NAME": f"test_erp{suffix}"}
     return config
 

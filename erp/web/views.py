@@ -1,12 +1,13 @@
-"""Home and search: pages that only show what the other apps registered."""
+"""Home and search: pages that only show what the other apps registered; and what a failure looks like."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
+from erp import tracing
 from erp.web import registry
 from erp.web.lists import LIVE_SECONDS
 
@@ -16,9 +17,18 @@ SHORTEST_SEARCH = 2
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """*início*: one card per thing that needs somebody, each with its next step."""
-    panels = [render_to_string(name, context, request) for name, context in registry.home_panels_for(request)]
+    panels = [] if _refreshes_cards(request) else _panels(request)
     cards = registry.home_cards_for(request)
     return render(request, "web/home.html", {"panels": panels, "cards": cards, "live_seconds": LIVE_SECONDS})
+
+
+def _refreshes_cards(request: HttpRequest) -> bool:
+    """The cards look again by themselves; panels have addresses of their own for that."""
+    return request.headers.get("HX-Target") == "home-cards"
+
+
+def _panels(request: HttpRequest) -> list[str]:
+    return [render_to_string(name, context, request) for name, context in registry.home_panels_for(request)]
 
 
 @require_safe
@@ -27,3 +37,9 @@ def search(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").replace("\x00", "").strip()[:100]
     groups = registry.search_for(request, text) if len(text) >= SHORTEST_SEARCH else []
     return render(request, "web/search.html", {"text": text, "groups": groups})
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The page after a failure, with the id under which the log has it. Needs no database."""
+    page = render_to_string("500.html", {"request_id": tracing.current()})
+    return HttpResponseServerError(page)

@@ -6,7 +6,9 @@ Success is `result == 200` in a readable envelope on HTTP 200 and nothing else (
 from __future__ import annotations
 
 import json
+import logging
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +20,8 @@ from kwai_integration.client.endpoints import Endpoint
 from kwai_integration.client.signing import signature
 from kwai_integration.client.text import clean_text
 from kwai_integration.client.types import ClientConfig, Credentials
+
+logger = logging.getLogger(__name__)
 
 API_VERSION = "1.0"
 MAX_DEPTH = 64
@@ -69,6 +73,42 @@ def send(
 
     `clock` gives Unix milliseconds; `credentials` may be missing for OAuth only.
     """
+    started = time.monotonic()
+    merchant_id = credentials.merchant_id if credentials else ""
+    try:
+        reply = _exchange(config, endpoint, credentials, clock, params, payload)
+    except errors.KwaiError as error:
+        _log(endpoint, merchant_id, started, error, type(error).__name__)
+        raise
+    _log(endpoint, merchant_id, started, reply, "ok")
+    return reply
+
+
+def _log(
+    endpoint: Endpoint, merchant_id: str, started: float, end: Reply | errors.KwaiError, outcome: str
+) -> None:
+    """One line for every call: who, what, how it ended, how long; nothing of its content."""
+    logger.info(
+        "Kwai call",
+        extra={
+            "call": endpoint.name,
+            "merchant": merchant_id,
+            "outcome": outcome,
+            "http_status": end.http_status,
+            "code": end.code,
+            "duration_ms": round((time.monotonic() - started) * 1000),
+        },
+    )
+
+
+def _exchange(
+    config: ClientConfig,
+    endpoint: Endpoint,
+    credentials: Credentials | None,
+    clock: Callable[[], int],
+    params: Mapping[str, str] | None,
+    payload: Mapping[str, Any] | None,
+) -> Reply:
     query = _query(config, endpoint, credentials, params or {}, clock)
     body = None if payload is None else json.dumps(payload, allow_nan=False).encode()
     try:

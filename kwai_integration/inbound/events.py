@@ -6,6 +6,7 @@ the rows back. Doing the same fetch twice is harmless, losing a hint costs one p
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -26,6 +27,8 @@ from kwai_integration.inbound.details import Fetched, details_fetch
 from kwai_integration.inbound.receive import kwai_orders_follow
 from kwai_integration.inbound.stage import kwai_orders_stage
 from kwai_integration.models import ConnectionHealth, EventState, InboundEvent, KwaiSettings
+
+logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 # New batches are begun for so long; the last one still ends within the task's 120 s.
@@ -124,8 +127,13 @@ def _claim(store_id: int) -> Claim | None:
         attempts=F("attempts") + 1,
     )
     # Read back: somebody else may have been quicker with some of them.
-    held = set(Claim(store_id, token, subjects).held(subjects).values_list("subject", flat=True))
-    return Claim(store_id, token, [subject for subject in subjects if subject in held]) if held else None
+    rows = Claim(store_id, token, subjects).held(subjects).values_list("subject", "request_id").distinct()
+    held = {subject for subject, _ in rows}
+    if not held:
+        return None
+    causes = sorted({request_id for _, request_id in rows if request_id})[:PAGE_SIZE]
+    logger.info("Hints claimed", extra={"store": store_id, "orders": len(held), "caused_by": causes})
+    return Claim(store_id, token, [subject for subject in subjects if subject in held])
 
 
 def _serve(claim: Claim) -> None:

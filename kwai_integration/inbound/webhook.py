@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from erp import scheduling
+from erp import scheduling, tracing
 from erp.accounts.models import Store, StoreLifecycle
 from kwai_integration import tasks
 from kwai_integration.client import pushes, transport
@@ -89,6 +89,7 @@ def _event_store(store: Store, message: PushMessage, plain: bytes) -> None:
                 event=message.event,
                 payload=json.dumps(message.raw),
                 sent_at=message.sent_at,
+                request_id=tracing.current(),
                 **_plan(message),
             )
             if event.state == EventState.PENDING and not is_heard:

@@ -26,7 +26,7 @@ class Bell:
         self.dead = dead
         self.rung: list[dict[str, Any]] = []
 
-    def apply_async(self, *, kwargs: dict[str, Any], producer: Any, retry: bool, expires: int) -> None:
+    def apply_async(self, *, kwargs: dict[str, Any], retry: bool, **_: Any) -> None:
         self.rung.append(kwargs)
         assert not retry
         if self.dead:

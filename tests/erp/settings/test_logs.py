@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from io import StringIO
@@ -10,9 +11,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from erp import tracing
 from erp.accounts.models import Company, Store
 from erp.sales.models import Buyer, Order
-from erp.settings.logs import PlainFormatter
+from erp.settings.logs import JsonFormatter, PlainFormatter
 
 pytestmark = pytest.mark.django_db
 
@@ -64,3 +66,36 @@ def test_the_rest_of_a_trace_stays(written: tuple[logging.Logger, StringIO]) -> 
     assert "ValueError: first" in lines
     assert lines[-1] == "RuntimeError: second"
     assert "Ana" not in "".join(line for line in lines if "raise ValueError" not in line)
+
+
+def test_json_is_one_object_a_line_with_the_id_and_what_the_caller_passed() -> None:
+    stream = StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    logger = logging.Logger("erp.test")
+    logger.addHandler(handler)
+    text = "first\nDETAIL:  Failing row contains (Ana\nSouza)."
+    with tracing.bound("browser-0003"):
+        logger.info("Kwai call", extra={"call": "ship_order", "code": None, "duration_ms": 12})
+        try:
+            raise ValueError(text)
+        except ValueError:
+            logger.exception("linha\nnova")
+    logger.info("after")
+    first, second, third = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert first.pop("at").endswith("+00:00")
+    assert first == {
+        "level": "INFO", "logger": "erp.test", "message": "Kwai call", "call": "ship_order",
+        "duration_ms": 12, "request_id": "browser-0003",
+    }  # fmt: skip
+    assert second["message"] == "linha\nnova"
+    assert "ValueError: first" in second["trace"]
+    assert "Souza" not in second["trace"]
+    assert "request_id" not in third
+
+
+def test_plain_lines_carry_the_id_and_the_extras(written: tuple[logging.Logger, StringIO]) -> None:
+    logger, stream = written
+    with tracing.bound("browser-0004"):
+        logger.info("Kwai call", extra={"call": "ship_order"})
+    assert stream.getvalue() == "INFO Kwai call call=ship_order request_id=browser-0004\n"

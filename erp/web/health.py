@@ -1,0 +1,101 @@
+"""Is it alive, is it ready: for load balancers, supervisors and people. Public, so it names no host, no user
+and no error text."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from erp import scheduling
+from erp.outbox import selectors
+
+logger = logging.getLogger(__name__)
+
+DATABASE_MS = 2000
+# The code of a running process does not change: once its migrations are applied they are not read again.
+_applied = False
+
+
+@never_cache
+@login_not_required
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """200 while this process answers at all; asks nobody else."""
+    return JsonResponse({"status": "ok"})
+
+
+@never_cache
+@login_not_required
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when requests can be served and what they ask for is being carried out, else 503.
+
+    `checks` tells each part: database, broker, migrations still to be applied, and the seconds the oldest
+    push has been due. Every part has its own time limit.
+    """
+    checks = {"database": _checked(_database), "broker": _checked(_broker)}
+    if checks["database"]["ok"]:
+        checks["migrations"] = _checked(_migrations)
+        checks["oldest_job"] = _checked(_oldest_job)
+    ready = all(check["ok"] for check in checks.values())
+    body = {"status": "ready" if ready else "not ready", "checks": checks}
+    return JsonResponse(body, status=200 if ready else 503)
+
+
+def _checked(check: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    started = time.monotonic()
+    try:
+        found = {"ok": True, **check()}
+    except Exception as error:
+        # The text of a database or broker error names hosts and users.
+        logger.warning("Not ready: %s failed with %s", check.__name__.strip("_"), type(error).__name__)
+        found = {"ok": False, "error": type(error).__name__}
+    return found | {"ms": round((time.monotonic() - started) * 1000)}
+
+
+def _database() -> Mapping[str, Any]:
+    with _quickly() as cursor:
+        cursor.execute("SELECT 1")
+    return {}
+
+
+@contextmanager
+def _quickly() -> Iterator[CursorWrapper]:
+    """Statements that PostgreSQL gives up instead of hanging; SQLite has a time limit of its own."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(DATABASE_MS)])
+        yield cursor
+
+
+def _broker() -> Mapping[str, Any]:
+    scheduling.broker_check()
+    return {}
+
+
+def _migrations() -> Mapping[str, Any]:
+    global _applied
+    if _applied:
+        return {"pending": 0}
+    executor = MigrationExecutor(connection)
+    pending = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    _applied = not pending
+    return {"ok": not pending, "pending": pending}
+
+
+def _oldest_job() -> Mapping[str, Any]:
+    with _quickly():
+        seconds = selectors.oldest_due_seconds()
+    return {"ok": seconds <= settings.READY_OLDEST_JOB_SECONDS, "seconds": round(seconds)}

@@ -1,0 +1,49 @@
+"""The request's id and its line in the log."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from erp import tracing
+
+logger = logging.getLogger(__name__)
+
+READING = ("GET", "HEAD", "OPTIONS")
+
+
+class RequestIdMiddleware:
+    """Takes a valid `X-Request-ID` or makes one, answers it, and keeps it current while the request lasts."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with tracing.bound(request.headers.get(tracing.HEADER)) as request_id:
+            started = time.monotonic()
+            response = self.get_response(request)
+            response[tracing.HEADER] = request_id
+            _log(request, response.status_code, started)
+        return response
+
+
+def _log(request: HttpRequest, status: int, started: float) -> None:
+    """The route's name, not the address: addresses hold one-time codes and what people search for."""
+    match = request.resolver_match
+    user = getattr(request, "user", None)
+    # Pages that refresh by themselves would drown the rest.
+    logger.log(
+        logging.DEBUG if request.method in READING else logging.INFO,
+        "request",
+        extra={
+            "method": request.method,
+            "route": match.view_name if match else "",
+            "row": match.kwargs.get("pk") if match else None,
+            "user": getattr(user, "pk", None),
+            "status": status,
+            "duration_ms": round((time.monotonic() - started) * 1000),
+        },
+    )
