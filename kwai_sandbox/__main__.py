@@ -65,7 +65,7 @@ def _prepare(sandbox: Sandbox, *, reset: bool, seed: int) -> None:
 
 
 def _announce(sandbox: Sandbox, port: int) -> None:
-    print(f"Kwai Shop (emulador) em http://{ADDRESS}:{port}")
+    print(f"Kwai Shop simulado em http://{ADDRESS}:{port}")
     print(f"Central do vendedor:   http://{ADDRESS}:{port}/_sandbox/")
     for variable, value in sandbox.credentials.as_environment().items():
         print(f"{variable}={value}")

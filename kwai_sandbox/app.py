@@ -43,5 +43,5 @@ def _not_found(error: Exception) -> tuple[Response, int]:
 
 
 def _failed(error: Exception) -> tuple[Response, int]:
-    envelope = Envelope(PLATFORM_FAULT, "Erro interno do emulador.")
+    envelope = Envelope(PLATFORM_FAULT, "Erro interno do simulador.")
     return Response(json.dumps(envelope.as_json()), content_type="application/json"), 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,19 @@ def ledger_read(
         sql += " AND subject = ?"
         values.append(subject)
     return [_as_json(dict(row)) for row in state.rows(f"{sql} ORDER BY id", *values)]
+
+
+def ledger_latest(
+    state: State, limit: int, *, applied: bool = False, ids: Collection[int] | None = None
+) -> list[dict[str, Any]]:
+    """The newest rows first; only those that changed something, or only those of `ids`."""
+    chosen = None if ids is None else json.dumps(sorted(ids))
+    rows = state.rows(
+        "SELECT * FROM ledger WHERE applied >= ? AND (? IS NULL OR id IN (SELECT value FROM json_each(?)))"
+        " ORDER BY id DESC LIMIT ?",
+        applied, chosen, chosen, limit,
+    )  # fmt: skip
+    return [_as_json(dict(row)) for row in rows]
 
 
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:

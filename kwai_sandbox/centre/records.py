@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from flask import render_template, request
 
 from kwai_sandbox.centre.blueprint import blueprint
 from kwai_sandbox.clock import MINUTE, now_ms
 from kwai_sandbox.gateway import emulator
-from kwai_sandbox.ledger import ledger_doubled, ledger_read
+from kwai_sandbox.ledger import ledger_doubled, ledger_latest
 from kwai_sandbox.stats import Seen
 
 SHOWN_CALLS = 150
@@ -80,18 +79,12 @@ def writes() -> str:
     state = emulator().state
     doubled = set(ledger_doubled(state))
     only = request.args.get("mostrar", "")
-    rows = [row for row in reversed(ledger_read(state)) if _wanted(row, only, doubled)]
+    chosen = doubled if only == "doubled" else None
     return render_template(
         "writes.html",
-        rows=rows[:SHOWN_WRITES],
+        rows=ledger_latest(state, SHOWN_WRITES, applied=only == "applied", ids=chosen),
         total=state.count("SELECT count(*) FROM ledger"),
         applied=state.count("SELECT count(*) FROM ledger WHERE applied = 1"),
         doubled=doubled,
         show=only,
     )
-
-
-def _wanted(row: dict[str, Any], only: str, doubled: set[int]) -> bool:
-    if only == "doubled":
-        return row["id"] in doubled
-    return only != "applied" or bool(row["applied"])

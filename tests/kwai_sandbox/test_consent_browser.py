@@ -23,7 +23,7 @@ def test_consent_leads_back(sandbox: RunningSandbox, page: Page, button: str, ha
     page.goto(f"{sandbox.url}/shop/b/authorize?{urlencode(query)}")
     page.get_by_label("Casa Ipê").check()
     page.get_by_role("button", name=button, exact=True).click()
-    expect(page.get_by_role("heading", name="Pedidos")).to_be_visible()
+    expect(page.get_by_role("heading", name="Kwai Shop simulado")).to_be_visible()
     assert "status=s1" in page.url
     assert ("code=" in page.url) is has_code
 

@@ -117,8 +117,7 @@ class Command(BaseCommand):
         yield f"Kwai simulado:  {settings.KWAI_API_URL}/_sandbox/"
         yield f"Usuário:        {self.login}"
         yield f"Senha:          {demo.secrets_read(settings.VAR_DIR)['password']}"
-        yield "\nPróximo passo: entre no ERP, abra Integrações, instale a Kwai Shop e clique em"
-        yield "conectar com Kwai."
+        yield "\nPróximo passo: entre no ERP e siga o passeio guiado da página inicial."
 
     def _real_lines(self) -> Iterator[str]:
         yield f"\nERP:  {settings.PUBLIC_URL}/"
