@@ -1,10 +1,11 @@
 from django.urls import path
 
-from invoices.views import correcting, detail, notes, printing, unlinked, upload
+from invoices.views import correcting, detail, issuing, notes, printing, unlinked, upload
 
 app_name = "invoices"
 urlpatterns = [
     path("", notes.InvoiceList.as_view(), name="list"),
+    path("gerar/", issuing.invoice_issue, name="issue"),
     path("enviar/", upload.invoice_upload, name="upload"),
     path("sem-pedido/", unlinked.UnlinkedList.as_view(), name="unlinked"),
     path("<int:pk>/", detail.invoice_detail, name="detail"),

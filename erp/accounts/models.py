@@ -90,8 +90,8 @@ class Company(models.Model):
     # What an SKU without its own value takes.
     default_origin = models.CharField("origem", max_length=1, blank=True)
     default_icms_code = models.CharField("CST/CSOSN", max_length=3, blank=True)
-    default_cfop = models.CharField("CFOP dentro do estado", max_length=4, blank=True)
-    default_cfop_interstate = models.CharField("CFOP para outro estado", max_length=4, blank=True)
+    default_cfop = models.CharField("CFOP no estado", max_length=4, blank=True)
+    default_cfop_interstate = models.CharField("CFOP a outro estado", max_length=4, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -87,6 +87,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "invoices:list": (Permission.VIEW, Permission.OPERATE),
     "invoices:unlinked": (Permission.VIEW, Permission.OPERATE),
     "invoices:upload": Permission.OPERATE,
+    "invoices:issue": Permission.OPERATE,
     "invoices:detail": Permission.VIEW,
     "invoices:xml": Permission.VIEW,
     "invoices:paper": (Permission.VIEW, Permission.OPERATE),

@@ -39,8 +39,8 @@ class Sku(models.Model):
     cest = models.CharField("CEST", max_length=7, blank=True)
     origin = models.CharField("origem", max_length=1, blank=True)
     icms_code = models.CharField("CST/CSOSN", max_length=3, blank=True)
-    cfop = models.CharField("CFOP dentro do estado", max_length=4, blank=True)
-    cfop_interstate = models.CharField("CFOP para outro estado", max_length=4, blank=True)
+    cfop = models.CharField("CFOP no estado", max_length=4, blank=True)
+    cfop_interstate = models.CharField("CFOP a outro estado", max_length=4, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -79,6 +79,7 @@ class Draft:
     external_id: str
     store: str
     approved: bool
+    shipped: bool
     frozen_reason: str
     invoice: str
     emitter: Emitter

@@ -12,6 +12,7 @@ from erp.sales.statuses import OrderStatus
 from invoices.issuing.draft import Draft, Emitter, Item, Place, Recipient
 from invoices.models import Invoice, InvoiceStatus
 
+SHIPPED = (OrderStatus.SHIPPED, OrderStatus.UNDELIVERED, OrderStatus.DELIVERED)
 OUT_OF_FORCE = (InvoiceStatus.CANCELLED, InvoiceStatus.REJECTED)
 
 
@@ -36,6 +37,7 @@ def _draft(order: Order, invoice: str) -> Draft:
         external_id=order.external_id,
         store=order.store.name if order.store.channel else "",
         approved=OrderStatus(order.status).rank >= OrderStatus.APPROVED.rank,
+        shipped=order.status in SHIPPED,
         frozen_reason=order.frozen_reason,
         invoice=invoice,
         emitter=emitter,

@@ -45,13 +45,13 @@ class Lack:
 
 
 def lacks(draft: Draft) -> tuple[Lack, ...]:
-    """Everything any issuer needs and `draft` has not, in the order it is best put right."""
-    found = (
-        *_order(draft),
-        *_emitter(draft),
-        *_recipient(draft.recipient, draft.order_id),
-        *_items(draft),
-    )
+    """Everything any issuer needs and `draft` has not, in the order it is best put right.
+
+    What stands against the order itself comes alone: filling in fields would not help.
+    """
+    found = tuple(_order(draft))
+    if not found:
+        found = (*_emitter(draft), *_recipient(draft.recipient, draft.order_id), *_items(draft))
     return tuple(dict.fromkeys(found))
 
 
@@ -63,6 +63,8 @@ def _order(draft: Draft) -> Iterator[Lack]:
         yield lack(draft.frozen_reason)
     if draft.invoice:
         yield lack(f"O pedido já tem a {draft.invoice}.")
+    elif draft.shipped:
+        yield lack("O pedido já foi enviado: importe o XML da nota que foi com ele.")
     if not draft.approved:
         yield lack("O pedido ainda não está pago: espere o pagamento.")
     if not draft.items:

@@ -22,12 +22,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="company",
             name="default_cfop",
-            field=models.CharField(blank=True, max_length=4, verbose_name="CFOP dentro do estado"),
+            field=models.CharField(blank=True, max_length=4, verbose_name="CFOP no estado"),
         ),
         migrations.AddField(
             model_name="company",
             name="default_cfop_interstate",
-            field=models.CharField(blank=True, max_length=4, verbose_name="CFOP para outro estado"),
+            field=models.CharField(blank=True, max_length=4, verbose_name="CFOP a outro estado"),
         ),
         migrations.AddField(
             model_name="company",

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from erp import channels
 from erp.accounts.models import Company, Store, User
+from erp.accounts.permissions import may
 from erp.sales.forms import BuyerForm, DeliveryAddressForm, OrderShippingForm
 from erp.sales.models import Buyer, DeliveryAddress, Order, ShippingMethod
 from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
@@ -85,6 +86,7 @@ class OrderList(ListPage[Order]):
         DateFilter("until", "Até", "placed_at__date__lte"),
     )
     actions = (
+        Action("issue", "gerar nota fiscal", "file-invoice", leads_to="invoices:issue"),
         Action("shipping", "definir forma de envio", "truck-delivery", leads_to="sales:orders_shipping"),
     )
     poll_seconds = LIVE_SECONDS
@@ -133,6 +135,8 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "older": older,
         "channel_panel": channels.panel(order.pk),
         "status": OrderStatus(order.status),
+        "may_issue": may(user_of(request), "invoices:issue", "POST")
+        and OrderStatus(order.status).rank < OrderStatus.SHIPPED.rank,
     }
     template = "sales/order_timeline.html" if request.headers.get("HX-Request") else "sales/order.html"
     return render(request, template, context)

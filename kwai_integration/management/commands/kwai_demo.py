@@ -13,13 +13,29 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from erp import demo
-from erp.accounts.models import Company, FiscalEnvironment, Role, User
+from erp.accounts.models import Company, FiscalEnvironment, Role, TaxRegime, User
 from erp.accounts.services import company_create
 from erp.catalog.models import Product, Sku
 from erp.stock.models import MovementKind, StockMovement
 from erp.stock.services import stock_move
 
 TAX_ID = "11222333000181"
+# Invented, like the company: what its demonstration notes say.
+FISCAL = {
+    "state_registration": "110042490114",
+    "tax_regime": TaxRegime.SIMPLES,
+    "postal_code": "01310200",
+    "street": "Avenida Paulista",
+    "number": "1578",
+    "district": "Bela Vista",
+    "city_code": "3550308",
+    "invoice_issuer": "demonstration",
+    "intermediary_tax_id": "12345678000195",
+    "default_origin": "0",
+    "default_icms_code": "102",
+    "default_cfop": "5102",
+    "default_cfop_interstate": "6108",
+}
 USERNAME = "demo"
 
 
@@ -48,6 +64,7 @@ def _company() -> Company:
         state_code="SP",
         city="São Paulo",
         fiscal_environment=FiscalEnvironment.HOMOLOGATION,
+        **FISCAL,
     )
 
 
@@ -77,6 +94,7 @@ def _products(company: Company) -> None:
                 code=sku["number"],
                 specification=sku["specification"],
                 gtin=sku["gtin"],
+                ncm=entry["ncm"],
                 price=sku["salePrice"],
             )
             for sku in missing
