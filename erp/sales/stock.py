@@ -207,7 +207,7 @@ def _order_ids(lines: Mapping[int, Order], line_ids: Collection[int]) -> list[in
 
 def _short_event(line: OrderLine, row: StockReservation) -> EventDraft:
     text = (
-        f"Sem estoque: falta {row.missing} de {row.wanted} × {row.sku.code} no depósito {row.warehouse}. "
+        f"Sem estoque: {row.missing} de {row.wanted} × {row.sku.code} sem saldo no depósito {row.warehouse}. "
         "A reserva se completa sozinha quando houver entrada."
     )
     return EventDraft(line.order_id, SHORT, text, link=reverse("stock:sku", args=[row.sku_id]))

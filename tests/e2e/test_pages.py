@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
 from erp.accounts.models import Company, User
+from erp.stock.models import StockReservation
 from kwai_integration.client import gateway
 from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.receive import kwai_orders_receive
@@ -39,6 +40,9 @@ PAGES = (
     "expedition:scan",
     "catalog:products",
     "catalog:product_create",
+    "stock:balances",
+    "stock:warehouses",
+    "stock:warehouse_create",
     "sales:carriers",
     "sales:shipping_methods",
     "sales:payment_methods",
@@ -87,12 +91,15 @@ def test_main_pages(
 ) -> None:
     orders_bring(kwai, work)
     kwai_order = KwaiOrder.objects.filter(order__isnull=False).earliest("pk")
+    reserved = StockReservation.objects.select_related("sku").earliest("pk")
     addresses = [
         *(reverse(name) for name in PAGES),
         reverse("kwai:store", args=[kwai_order.store_id]),
         reverse("kwai:order", args=[kwai_order.pk]),
         reverse("sales:order", args=[kwai_order.order_id]),
         reverse("sales:order_shipping", args=[kwai_order.order_id]),
+        *(reverse(f"stock:{name}", args=[reserved.sku_id]) for name in ("sku", "count")),
+        reverse("catalog:product", args=[reserved.sku.product_id]),
     ]
     page.goto(live_server.url)
     faults = {"login": faults_of(page)}

@@ -49,14 +49,6 @@ def shipping_methods_of(request: HttpRequest) -> list[tuple[int, str]]:
     return list(own.order_by("name").values_list("pk", "name"))
 
 
-STOCK_STATES = (("short", "sem estoque"), ("covered", "sem falta"))
-
-
-def _stock_condition(state: str) -> Q:
-    lacking = Q(pk__in=orders_lacking_stock())
-    return lacking if state == "short" else ~lacking
-
-
 class OrderList(ListPage[Order]):
     title = "Pedidos de venda"
     pretitle = "Vendas"
@@ -76,12 +68,12 @@ class OrderList(ListPage[Order]):
     search_label = "número, número no Kwai ou comprador"
     tabs = (
         Tab("all", "todas"),
+        Tab("short", "sem estoque", Q(pk__in=orders_lacking_stock())),
         *(Tab(status.value, status.label.lower(), Q(status=status)) for status in OrderStatus),
     )
     filters = (
         ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
         ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
-        ChoiceFilter("stock", "Estoque", _stock_condition, choices=STOCK_STATES, all_label="todos"),
         DateFilter("since", "Desde", "placed_at__date__gte"),
         DateFilter("until", "Até", "placed_at__date__lte"),
     )

@@ -61,7 +61,7 @@ class BalanceList(ListPage[Sku]):
         Column("Físico", numeric=True, css="d-none d-md-table-cell"),
         Column("Reservado", numeric=True, css="d-none d-md-table-cell"),
         Column("Disponível", numeric=True),
-        Column("Situação"),
+        Column("Situação", css="d-none d-md-table-cell"),
     )
     row_template = "stock/balance_row.html"
     order_by = ("product__name", "code", "pk")

@@ -10,9 +10,10 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from erp.accounts.models import Company, Role, User
 from erp.accounts.permissions import ROLE_PERMISSIONS, URL_PERMISSIONS, Permission, permission_of
-from erp.catalog.models import Product
+from erp.catalog.models import Product, Sku
 from erp.sales.defaults import company_defaults_create
 from erp.sales.models import Carrier, PaymentMethod, ShippingMethod
+from erp.stock.services import warehouse_default_create
 from kwai_integration.setup.stores import store_install
 
 METHODS = ("GET", "POST")
@@ -105,10 +106,15 @@ def test_rows_of_another_company_do_not_exist(
 ) -> None:
     company_defaults_create(company)
     store = store_install(company=company, name="Kwai Shop", user=admin)
+    product = Product.objects.create(company=company, name="Caneca")
+    sku = Sku.objects.create(company=company, product=product, code="CANECA")
+    warehouse_default_create(company)
     rows = {
         "kwai:store_guide": store,
         "kwai:store_connection": store,
-        "catalog:product": Product.objects.create(company=company, name="Caneca"),
+        "catalog:product": product,
+        "stock:sku": sku,
+        "stock:warehouse": company.warehouses.get(),
         "sales:carrier": Carrier.objects.filter(company=company)[0],
         "sales:shipping_method": ShippingMethod.objects.filter(company=company)[0],
         "sales:payment_method": PaymentMethod.objects.filter(company=company)[0],
