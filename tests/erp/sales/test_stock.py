@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 from itertools import count
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -165,6 +167,22 @@ def test_history_moves_nothing(store: Store, sku: Sku, warehouse: Warehouse, mak
 def test_a_cancelled_order_keeps_nothing(sku: Sku, warehouse: Warehouse, make_order: MakeOrder) -> None:
     make_order(status="cancelled")
     assert not StockReservation.objects.exists()
+
+
+def test_orders_from_before_wait_for_the_first_count(
+    sku: Sku, warehouse: Warehouse, make_order: MakeOrder
+) -> None:
+    now = timezone.now()
+    younger = make_order(2, reserve=False, placed_at=now)
+    older = make_order(2, reserve=False, placed_at=now - timedelta(days=1))
+    make_order(2, reserve=False, status="shipped")
+    make_order(2)
+    migration = import_module("erp.sales.migrations.0003_open_orders_reserve")
+    for _ in range(2):
+        migration.reserve(apps, None)
+    assert StockReservation.objects.count() == 3
+    counted(sku, 5)
+    assert (badge(older), badge(younger)) == ("reservado", "sem estoque")
 
 
 def test_many_orders_cost_what_one_costs(sku: Sku, warehouse: Warehouse, make_order: MakeOrder) -> None:
