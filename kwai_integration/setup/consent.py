@@ -137,7 +137,8 @@ def _request_spend(*, status: str, user: User, session_key: str) -> ConsentReque
         session_hash=_hash(session_key),
         expires_at__gt=timezone.now(),
         used_at__isnull=True,
-        store__company=user.company,
+        # A subquery, not a join: after waiting for the row PostgreSQL looks at its own columns again only.
+        store__in=Store.objects.filter(company=user.company),
     )
     if not mine.update(used_at=timezone.now()):
         raise ConsentRefused(
