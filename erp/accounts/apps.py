@@ -12,3 +12,4 @@ class AccountsConfig(AppConfig):
         sidebar_register(
             section="configurações", label="Empresa", url_name="company", icon="building", order=10
         )
+        sidebar_register(section="configurações", label="Usuários", url_name="users", icon="users", order=20)

@@ -1,4 +1,4 @@
-"""Forms of the first start and of the company's data."""
+"""Forms of the first start, of the company's data and of its users."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.validators import UnicodeUsernameValidator
 
 from erp.accounts.issuers import issuer_choices
-from erp.accounts.models import Branch, Company, FiscalEnvironment, User
+from erp.accounts.models import Branch, Company, FiscalEnvironment, Role, Store, User
 from erp.documents import STATES, cnpj_parse, postal_code_parse
 from erp.fiscal import ORIGINS, cfop_parse, icms_code_check, icms_codes, state_registration_parse
 from erp.web.forms import city_code_clean, code_choices, parsed
@@ -193,3 +194,50 @@ class AdministratorForm(forms.ModelForm[User]):
             validate_password(password, user)
         except forms.ValidationError as error:
             self.add_error("password", error)
+
+
+class UserForm(forms.Form):
+    """One user of the company."""
+
+    first_name = forms.CharField(label="Nome", max_length=150)
+    username = forms.CharField(
+        label="Usuário",
+        max_length=150,
+        validators=[UnicodeUsernameValidator()],
+        help_text="O nome com que a pessoa entra no sistema.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+    )
+    email = forms.EmailField(
+        label="E-mail",
+        required=False,
+        help_text="Administradores recebem nele os avisos sobre a autorização das lojas.",
+    )
+    role = forms.ChoiceField(
+        label="Papel",
+        choices=[
+            (Role.ADMIN, "Administrador: tudo, com cadastros, integrações e usuários, em todas as lojas"),
+            (Role.OPERATOR, "Operador: o trabalho do dia a dia nas lojas marcadas"),
+            (Role.VIEWER, "Consulta: vê as lojas marcadas e não altera nada"),
+        ],
+        widget=forms.RadioSelect,
+    )
+    stores = forms.ModelMultipleChoiceField(
+        label="Lojas",
+        queryset=Store.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Quem é administrador vê todas.",
+    )
+    is_active = forms.BooleanField(
+        label="Pode entrar no sistema",
+        required=False,
+        help_text="Sem esta marca a pessoa sai no próximo clique; o que ela fez continua no histórico.",
+    )
+
+    def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stores = cast(forms.ModelMultipleChoiceField[Store], self.fields["stores"])
+        stores.queryset = company.stores.order_by("name")
+
+    def clean_username(self) -> str:
+        return str(User.normalize_username(self.cleaned_data["username"]))
