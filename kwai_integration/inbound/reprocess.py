@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.db import transaction
 from django.db.models import Q
 
 from erp.scheduling import ring
@@ -14,16 +15,24 @@ from kwai_integration.models import KwaiOrder, KwaiOrderState
 def orders_reprocess(
     *, store_id: int, situations: Collection[str], shippings: Collection[str], payments: Collection[str]
 ) -> int:
-    """Mark the received orders that carry one of these codes; how many. Call it in the transaction that
-    changes the mapping: the mark is a row, so that a worker finds it whatever happens after."""
-    carries = (
+    """Mark the orders that carry one of these codes; how many have been received. Call it in the transaction
+    that changes the mapping: the mark is a row, so that a worker finds it whatever happens after."""
+    carries = Q(store_id=store_id) & (
         Q(remote_status__in=situations)
         | Q(shipping_type__in=shippings)
         | Q(remote_carrier_code__in=shippings)
         | Q(payment_code__in=payments)
     )
-    rows = KwaiOrder.objects.filter(carries, store_id=store_id, state=KwaiOrderState.RECEIVED)
-    count = rows.update(received_digest="")
+    _mark(carries)
+    # Once more when the mapping is there: an order that was being received under the old one, and staged
+    # after the first look, is seen by the second.
+    transaction.on_commit(lambda: _mark(carries), robust=True)
+    count = KwaiOrder.objects.filter(carries, state=KwaiOrderState.RECEIVED).count()
     if count:
         ring(tasks.receive, store_id=store_id)
     return count
+
+
+def _mark(carries: Q) -> None:
+    """Whatever their state: one that is being received right now is waited for, and marked after."""
+    KwaiOrder.objects.filter(carries).update(received_digest="")

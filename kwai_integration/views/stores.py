@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from erp.accounts.models import Company
+from erp.accounts.permissions import may
 from erp.web.requests import user_of
 from kwai_integration.setup.activation import activation_try
 from kwai_integration.setup.consent import (
@@ -48,7 +49,11 @@ CHANNEL_NAMES = "kwai shop"
 @require_safe
 def store_list(request: HttpRequest) -> HttpResponse:
     """One card per Kwai store, with its lifecycle and, apart from it, its connection."""
-    return render(request, "kwai/stores.html", {"cards": store_cards(list(kwai_stores(request)))})
+    context = {
+        "cards": store_cards(list(kwai_stores(request))),
+        "may_manage": may(user_of(request), "kwai:store_add"),
+    }
+    return render(request, "kwai/stores.html", context)
 
 
 def store_add(request: HttpRequest) -> HttpResponse:
@@ -88,7 +93,8 @@ def store_connection(request: HttpRequest, pk: int) -> HttpResponse:
     """The connection card alone: the waiting tab asks for it until the account is connected."""
     store = get_object_or_404(kwai_stores(request), pk=pk)
     offer = consent_offer(store=store, user=user_of(request))
-    context = {"store": store, "offer": offer, "may_manage": True, **connection_facts(store)}
+    may_manage = may(user_of(request), "kwai:store_connect", "POST")
+    context = {"store": store, "offer": offer, "may_manage": may_manage, **connection_facts(store)}
     return render(request, "kwai/connection.html", context)
 
 

@@ -80,6 +80,19 @@ def test_a_situation_mapped_later_reaches_the_orders_that_carry_it(active: Store
     assert KwaiOrder.objects.filter(received_digest="").count() == 0
 
 
+def test_an_order_received_under_the_old_mapping_at_the_same_moment_is_not_missed(
+    active: Store, ana: Person, django_capture_on_commit_callbacks: Any
+) -> None:
+    """It was staged after the first look of the mapping and is committed before the second."""
+    with django_capture_on_commit_callbacks() as after_commit:
+        ana.post("mapeamentos", "save", **{"situation:33": "shipped"})
+    take_in(active, detail(0, orderStatus=33))
+    assert KwaiOrder.objects.exclude(received_digest="").count() == 1
+    for callback in after_commit:
+        callback()
+    assert stores_to_receive() == [active.pk]
+
+
 def test_shipping_and_payment_mapped_later_fill_what_nobody_chose(active: Store, ana: Person) -> None:
     parcel = {"shippingType": "KWAI_ENVIOS", "carrierCode": "KW_LOG"}
     pix = {"payments": [{"method": "PIX", "amount": 11_000}, {"method": "CUPOM", "amount": 5}]}
