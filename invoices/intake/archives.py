@@ -1,0 +1,136 @@
+"""ZIP files of notes, opened one member at a time within caps that are checked before anything is unpacked.
+
+Everything that can be known from the central directory is judged first, so that a bomb costs nothing; what is
+then read of a member never passes what the directory declared. Memory holds one member at once.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO, Final
+
+from invoices.intake.parser import MAX_BYTES
+
+MAX_MEMBERS: Final = 500
+MAX_TOTAL: Final = 50 * 1024 * 1024
+"""Bytes of all members together, unpacked."""
+
+MAX_RATIO: Final = 200
+"""Unpacked size by packed size. A note of 990 equal items reaches about 100, a bomb 1,000."""
+
+SMALL: Final = 64 * 1024
+"""Below this a high ratio harms nobody."""
+
+MAX_DIRECTORY: Final = 512 * 1024
+"""Bytes of the central directory: it is read whole and becomes objects, so it is bounded before."""
+
+_END: Final = b"PK\x05\x06"
+_END_SIZE: Final = 22
+_LOCATOR_64: Final = b"PK\x06\x07"
+_LOCATOR_64_SIZE: Final = 20
+_STARTS: Final = (b"PK\x03\x04", _END)
+_IGNORED: Final = ("__MACOSX", ".DS_Store", "Thumbs.db")
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class ArchiveRefused(Exception):
+    """The archive, or one member, is not opened; the text (Portuguese) says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file to judge. `content` holds at most `MAX_BYTES` + 1 bytes; with a `problem` it is not judged.
+
+    `is_note` is False for members that are no XML, which a ZIP of an accountant holds too (DANFE in PDF).
+    """
+
+    name: str
+    content: bytes
+    problem: str = ""
+    is_note: bool = True
+
+
+def entries(name: str, source: bytes | BinaryIO) -> Iterator[Entry]:
+    """The files in `source`: itself, or the members of a ZIP. Never raises for its content."""
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    head = stream.read(MAX_BYTES + 1)
+    if not head.startswith(_STARTS):
+        yield Entry(name, head)
+        return
+    try:
+        _check_end(stream)
+        with zipfile.ZipFile(stream) as archive:
+            members = [info for info in archive.infolist() if not _is_ignored(info)]
+            _check_directory(members)
+            for info in members:
+                yield _entry(f"{name}/{info.filename}", archive, info)
+    except ArchiveRefused as refused:
+        yield Entry(name, head, str(refused))
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError):
+        yield Entry(name, head, "O ZIP está danificado ou incompleto. Gere-o de novo e envie outra vez.")
+
+
+def _check_end(stream: BinaryIO) -> None:
+    """Bound the central directory by its end record before `zipfile` reads it whole."""
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(max(0, size - _END_SIZE - _LOCATOR_64_SIZE - 0xFFFF))
+    tail = stream.read()
+    # The same record zipfile takes: the last 22 bytes when they are one, else the last signature.
+    start = len(tail) - _END_SIZE
+    if not (tail[start:].startswith(_END) and tail.endswith(b"\x00\x00")):
+        start = tail.rfind(_END)
+    if start < 0:
+        raise ArchiveRefused("O ZIP está danificado ou incompleto. Gere-o de novo e envie outra vez.")
+    count = int.from_bytes(tail[start + 10 : start + 12], "little")
+    directory = int.from_bytes(tail[start + 12 : start + 16], "little")
+    is_64 = tail[max(0, start - _LOCATOR_64_SIZE) : start].startswith(_LOCATOR_64)
+    if count > MAX_MEMBERS or directory > MAX_DIRECTORY or is_64:
+        raise ArchiveRefused(f"O ZIP traz mais de {MAX_MEMBERS} arquivos. Divida-o em partes menores.")
+
+
+def _check_directory(members: list[zipfile.ZipInfo]) -> None:
+    """Raises `ArchiveRefused`. Declared sizes hold: `zipfile` reads no byte past them."""
+    if not members:
+        raise ArchiveRefused("O ZIP está vazio. Ponha nele os XMLs das notas e envie outra vez.")
+    if len(members) > MAX_MEMBERS:
+        raise ArchiveRefused(f"O ZIP traz mais de {MAX_MEMBERS} arquivos. Divida-o em partes menores.")
+    if sum(info.file_size for info in members) > MAX_TOTAL:
+        raise ArchiveRefused("O ZIP passa de 50 MB depois de aberto. Divida-o em partes menores.")
+    for info in members:
+        _check_member(info)
+
+
+def _check_member(info: zipfile.ZipInfo) -> None:
+    path = PurePosixPath(info.filename.replace("\\", "/"))
+    # `orig_filename` still holds what `filename` was cut at a NUL.
+    if path.is_absolute() or ".." in path.parts or ":" in info.filename or "\x00" in info.orig_filename:
+        raise ArchiveRefused("O ZIP traz nomes de arquivo que apontam para fora dele. Gere-o de novo.")
+    if path.suffix.lower() == ".zip":
+        raise ArchiveRefused("O ZIP traz outro ZIP dentro. Abra-o e envie os XMLs, ou um só ZIP com eles.")
+    if info.flag_bits & 0x1:
+        raise ArchiveRefused("O ZIP está protegido por senha. Gere-o sem senha e envie outra vez.")
+    if info.compress_type not in _METHODS:
+        raise ArchiveRefused("O ZIP usa uma compressão incomum. Gere-o de novo no formato comum.")
+    if info.file_size > SMALL and info.file_size > MAX_RATIO * info.compress_size:
+        raise ArchiveRefused("O ZIP se expande muito mais do que notas se expandem. Envie os XMLs originais.")
+
+
+def _is_ignored(info: zipfile.ZipInfo) -> bool:
+    parts = PurePosixPath(info.filename).parts
+    return info.is_dir() or any(part in _IGNORED or part.startswith("._") for part in parts)
+
+
+def _entry(name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
+    if not info.filename.lower().endswith(".xml"):
+        return Entry(name, b"", is_note=False)
+    try:
+        with archive.open(info) as member:
+            return Entry(name, member.read(MAX_BYTES + 1))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, OSError, EOFError):
+        problem = "Este arquivo do ZIP está danificado. Baixe-o de novo no emissor e envie outra vez."
+        return Entry(name, b"", problem)
