@@ -95,6 +95,8 @@ class Invoice(models.Model):
     )
     # While PENDING: the order it will be linked to once somebody goes on despite the warnings.
     wanted_order = models.ForeignKey(Order, on_delete=models.PROTECT, null=True, related_name="+")
+    # And the note it will then replace there.
+    wanted_place_of = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     # 44 characters, not digits: letters are legal since 2026.
     access_key = models.CharField("chave de acesso", max_length=44)
     number = models.PositiveIntegerField("número")
@@ -165,6 +167,10 @@ class Invoice(models.Model):
             models.CheckConstraint(
                 condition=Q(wanted_order__isnull=True) | Q(status="pending", store__isnull=False),
                 name="invoice_wanted_while_pending",
+            ),
+            models.CheckConstraint(
+                condition=Q(wanted_place_of__isnull=True) | Q(wanted_order__isnull=False),
+                name="invoice_place_wanted_with_order",
             ),
         ]
         indexes = [

@@ -25,8 +25,8 @@ KEPT_FILES: Final = 2_000
 KEPT_BYTES: Final = 100 * 1024 * 1024
 """Their bytes together, likewise per company."""
 
-# The only place of a note where a key stands in quotes; it is shown as a claim, never trusted.
-_KEY: Final = re.compile(rb"""Id\s*=\s*["']NFe([0-9]{6}[0-9A-Z]{12}[0-9]{26})["']""")
+# Where a note and an event have the key in quotes; it is shown as a claim, never trusted.
+_KEY: Final = re.compile(rb"""Id\s*=\s*["'](?:NFe|ID[0-9]{6})([0-9]{6}[0-9A-Z]{12}[0-9]{26})[0-9]{0,3}["']""")
 
 
 @transaction.atomic

@@ -6,10 +6,12 @@ Locks are taken in one order: the order, then the note.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import datetime
+from typing import BinaryIO, TypeVar
 
+from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
@@ -20,20 +22,28 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Buyer, Carrier, Order, OrderStatus, ShippingMethod
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
+from invoices.events import cancellation_of, company_imports_lock, event_store
+from invoices.holding import consent_record, issued_status, note_hold, note_release, warnings_open
+from invoices.intake.archives import Entry, entries
 from invoices.intake.files import CompanyFacts
 from invoices.intake.gate import judge, match
 from invoices.intake.order_rules import OrderFacts
 from invoices.intake.parser import parse
-from invoices.intake.reading import NfeReading, read
+from invoices.intake.reading import EventReading, NfeReading, read
 from invoices.intake.rules import Check, Severity, messages, refuse
 from invoices.matching import Match, order_find
-from invoices.models import OUT_OF_FORCE, DocumentDamaged, Invoice, InvoiceDocument
+from invoices.models import OUT_OF_FORCE, DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
 from invoices.refusals import refused_file_forget, refused_file_keep
 
 RowT = TypeVar("RowT", Carrier, ShippingMethod)
 FOREIGN_ORDER = "O pedido escolhido não é desta empresa. Escolha outro pedido."
 DAMAGED = "O arquivo guardado desta nota está danificado. Restaure-o de uma cópia."
 OUT_OF_REACH = "A nota é de um pedido de outra loja, à qual você não tem acesso. Fale com um administrador."
+STORED_CANCELLED = (
+    "A SEFAZ já registrou o cancelamento desta nota: ela fica guardada em canceladas e não vale para o "
+    "pedido. Emita outra nota."
+)
+PROCEED = "Abra a nota e use seguir mesmo assim, ou envie a nota corrigida."
 
 
 class InvoiceRefused(Exception):
@@ -44,11 +54,27 @@ class ImportOutcome(models.TextChoices):
     LINKED = "linked", "vinculada"
     IMPORTED = "imported", "sem pedido"
     ALREADY = "already", "já importada"
+    HELD = "held", "espera confirmação"
+    CANCELLED = "cancelled", "cancelada"
+    EVENT = "event", "evento guardado"
+    SKIPPED = "skipped", "ignorado"
     REFUSED = "refused", "recusada"
 
     @property
     def colour(self) -> str:
-        return {"linked": "green", "imported": "yellow", "already": "secondary", "refused": "red"}[self.value]
+        return _OUTCOME_COLOURS[self.value]
+
+
+_OUTCOME_COLOURS = {
+    "linked": "green",
+    "imported": "yellow",
+    "already": "secondary",
+    "held": "orange",
+    "cancelled": "secondary",
+    "event": "azure",
+    "skipped": "secondary",
+    "refused": "red",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +120,24 @@ class _Upload:
 
 
 def invoices_import(
-    *, company: Company, files: Sequence[tuple[str, bytes]], user: User | None, order: Order | None = None
+    *,
+    company: Company,
+    files: Iterable[tuple[str, bytes | BinaryIO]],
+    user: User | None,
+    order: Order | None = None,
 ) -> list[ImportResult]:
-    """Judge and store uploaded files; one result per file, in their order.
+    """Judge and store uploaded files, XML or ZIP; one result per file or member, in their order.
 
     `order` links every accepted note to that order; without it the order is looked for in the note. A note
     without an order is stored all the same: it is a fiscal document. A refused file is kept with its reasons
-    (`RefusedFile`).
+    (`RefusedFile`). A note with warnings is stored and waits for `invoice_proceed`. Events are kept, and
+    applied to their note now or when it comes. Each file is a transaction of its own, one in memory at once.
     """
     facts = company_facts(company)
     return [
-        _import(_Upload(company, user, order, _clean_name(name), content), facts) for name, content in files
+        _import_entry(_Upload(company, user, order, _clean_name(entry.name), entry.content), entry, facts)
+        for name, source in files
+        for entry in entries(name, source)
     ]
 
 
@@ -120,7 +153,10 @@ def invoice_replace(*, invoice: Invoice, name: str, content: bytes, user: User |
 
 @transaction.atomic
 def invoice_link(*, invoice_id: int, order_id: int, user: User | None) -> tuple[str, ...]:
-    """Link a stored note to an order of its company and return the warnings. Raises `InvoiceRefused`."""
+    """Link a stored note to an order of its company. Raises `InvoiceRefused`.
+
+    Returns the warnings that hold it: with any, the note is not linked but waits for `invoice_proceed`.
+    """
     order = Order.objects.filter(pk=order_id).lock_for_update().get()
     invoice = Invoice.objects.filter(pk=invoice_id).lock_for_update().get()
     if invoice.order_id == order.pk:
@@ -131,17 +167,53 @@ def invoice_link(*, invoice_id: int, order_id: int, user: User | None) -> tuple[
         raise InvoiceRefused("A nota já está vinculada a outro pedido. Desvincule-a antes.")
     if invoice.status in OUT_OF_FORCE:
         raise InvoiceRefused("Uma nota cancelada ou rejeitada não pode ser vinculada. Envie outra nota.")
-    try:
-        reading = invoice_reading(invoice)
-    except DocumentDamaged:
-        raise InvoiceRefused(DAMAGED) from None
-    checks = _judged_with(reading, order)
-    refusals, warnings = messages(checks, Severity.REFUSE), messages(checks, Severity.WARN)
-    problem = _order_problem(order)
-    if problem or refusals:
-        raise InvoiceRefused(" ".join(filter(None, (problem, *refusals))))
+    checks = _checks_of(invoice, order)
+    _refuse_to_link(order, checks)
+    held_by = warnings_open(invoice, order, checks)
+    if held_by:
+        note_hold(invoice, order, place_of=None)
+        return messages(held_by, Severity.WARN)
     _link(invoice, order, user)
-    return warnings
+    return ()
+
+
+@transaction.atomic
+def invoice_proceed(*, invoice_id: int, codes: Collection[str], user: User) -> Order | None:
+    """*Seguir mesmo assim*: record who went on despite which warnings, then link the note as wanted.
+
+    `codes` are the warnings the user saw; a new one since refuses. Returns the order, None when the note
+    waited without one. Raises `InvoiceRefused`.
+    """
+    order = _wanted_order_locked(invoice_id)
+    invoice = Invoice.objects.filter(pk=invoice_id, wanted_order=order).lock_for_update().first()
+    if invoice is None or invoice.status != InvoiceStatus.PENDING:
+        raise InvoiceRefused("A nota não espera mais confirmação. Atualize a página e confira.")
+    checks = _checks_of(invoice, order)
+    replaced = invoice.wanted_place_of
+    if order is not None:
+        _refuse_to_link(order, checks, replaced)
+    warnings = warnings_open(invoice, order, checks)
+    if not {check.code for check in warnings} <= set(codes):
+        raise InvoiceRefused("Há avisos novos nesta nota. Leia-os e confirme outra vez.")
+    consent_record(invoice=invoice, order=order, warnings=warnings, user=user)
+    if order is None:
+        note_release(invoice)
+        return None
+    if replaced is not None:
+        _release(replaced, invoice, order, user)
+    _link(invoice, order, user)
+    return order
+
+
+def invoice_warnings(invoice: Invoice) -> tuple[Check, ...]:
+    """The warnings a pending note waits for; empty for every other note and for a damaged file."""
+    if invoice.status != InvoiceStatus.PENDING:
+        return ()
+    try:
+        checks = _checks_of(invoice, invoice.wanted_order)
+    except InvoiceRefused:
+        return ()
+    return warnings_open(invoice, invoice.wanted_order, checks)
 
 
 def invoices_link(*, orders: Mapping[int, int], user: User | None) -> list[RowResult]:
@@ -153,8 +225,11 @@ def invoices_link(*, orders: Mapping[int, int], user: User | None) -> list[RowRe
 def invoice_unlink(*, invoice_id: int, user: User | None) -> None:
     """Take a note off its order while nothing of it has left. Raises `InvoiceRefused`.
 
-    The order keeps its situation: what follows is linking the right note.
+    The order keeps its situation: what follows is linking the right note. A pending note lets go of the order
+    it waits for.
     """
+    if _let_go(invoice_id, user):
+        return
     order = Order.objects.filter(invoices=invoice_id).lock_for_update().first()
     invoice = Invoice.objects.filter(pk=invoice_id, order=order).lock_for_update().first()
     if order is None or invoice is None:
@@ -196,7 +271,12 @@ def invoice_carrier_set(
 
 
 def company_facts(company: Company) -> CompanyFacts:
-    return CompanyFacts(frozenset(company.tax_ids()), company.fiscal_environment)
+    return CompanyFacts(
+        frozenset(company.tax_ids()),
+        company.fiscal_environment,
+        now=timezone.now(),
+        refuse_other_certificate=settings.NFE_OTHER_CERTIFICATE == "refuse",
+    )
 
 
 def unlink_problem(invoice: Invoice, order: Order) -> str:
@@ -231,48 +311,121 @@ def _link_result(invoice_id: int, order_id: int, user: User | None) -> RowResult
         warnings = invoice_link(invoice_id=invoice_id, order_id=order_id, user=user)
     except InvoiceRefused as refused:
         return RowResult(invoice_id, Outcome.REFUSED, str(refused))
+    if warnings:
+        return RowResult(invoice_id, Outcome.REFUSED, " ".join((*warnings, PROCEED)))
     order = Order.objects.only("number").get(pk=order_id)
-    return RowResult(invoice_id, Outcome.DONE, " ".join((f"Vinculada ao pedido {order.number}.", *warnings)))
+    return RowResult(invoice_id, Outcome.DONE, f"Vinculada ao pedido {order.number}.")
+
+
+def _import_entry(upload: _Upload, entry: Entry, facts: CompanyFacts) -> ImportResult:
+    if not entry.is_note:
+        return upload.result(ImportOutcome.SKIPPED, "Não é um XML: nada foi lido deste arquivo.")
+    if entry.problem:
+        return upload.refused(Check("archive", "ZIP que se abre", refuse(entry.problem)))
+    return _import(upload, facts)
 
 
 def _import(upload: _Upload, facts: CompanyFacts) -> ImportResult:
     verdict = judge(upload.content, company=facts)
+    if verdict.event is not None and not verdict.refusals:
+        return _event(upload, verdict.event)
     if not verdict.accepted or verdict.reading is None:
         return upload.refused(*verdict.checks)
     if upload.order is not None and upload.order.company_id != upload.company.pk:
         return upload.result(ImportOutcome.REFUSED, FOREIGN_ORDER)
     try:
-        return _store(upload, verdict.reading)
+        return _store(upload, verdict.reading, verdict.checks)
     except InvoiceRefused as refused:
         return upload.refused(_order_check(str(refused)))
     except IntegrityError:
         # Somebody stored the same key, or a note for the same order, between our look and our write:
         # looking again finds it and answers what is true now.
-        return _store(upload, verdict.reading)
+        return _store(upload, verdict.reading, verdict.checks)
+
+
+def _event(upload: _Upload, event: EventReading) -> ImportResult:
+    stored = event_store(
+        company=upload.company, event=event, content=upload.content, name=upload.name, user=upload.user
+    )
+    refused_file_forget(company=upload.company, content=upload.content)
+    outcome = ImportOutcome.EVENT if stored.is_new else ImportOutcome.ALREADY
+    return upload.result(outcome, stored.text, invoice=stored.invoice)
 
 
 @transaction.atomic
-def _store(upload: _Upload, reading: NfeReading) -> ImportResult:
+def _store(upload: _Upload, reading: NfeReading, file_checks: tuple[Check, ...]) -> ImportResult:
+    company_imports_lock(upload.company)
     known = Invoice.objects.filter(access_key=reading.access_key).select_related("order").first()
     if known is not None:
         problem = _known_problem(known, upload)
-        if problem or known.order is not None or known.status in OUT_OF_FORCE:
+        is_placed = known.order is not None or (upload.order is None and known.wanted_order_id is not None)
+        if problem or is_placed or known.status in OUT_OF_FORCE:
             return _answer_known(known, problem, upload)
+    cancellation = cancellation_of(upload.company, reading.access_key)
+    if cancellation is not None and known is None:
+        invoice = _create(upload, reading, cancelled_at=cancellation.registered_at)
+        return upload.result(ImportOutcome.CANCELLED, STORED_CANCELLED, invoice=invoice)
     wanted = _wanted_order(upload, reading)
+    order_checks = _judged_with(reading, wanted.order) if wanted.order is not None else ()
+    if wanted.order is not None and (wanted.text or messages(order_checks, Severity.REFUSE)):
+        known_only_here = [_order_check(wanted.text)] if wanted.text else []
+        return upload.refused(*known_only_here, *order_checks)
+    invoice = known or _create(upload, reading)
+    held_by = warnings_open(invoice, wanted.order, (*file_checks, *order_checks))
+    if held_by:
+        note_hold(invoice, wanted.order, place_of=upload.replaces)
+        texts = messages(held_by, Severity.WARN)
+        return upload.result(ImportOutcome.HELD, *texts, PROCEED, invoice=invoice, order=wanted.order)
     if wanted.order is None:
-        invoice = known or _create(upload, reading)
         outcome = ImportOutcome.ALREADY if known else ImportOutcome.IMPORTED
         return upload.result(outcome, wanted.text, invoice=invoice)
-    checks = _judged_with(reading, wanted.order)
-    if wanted.text or messages(checks, Severity.REFUSE):
-        known_only_here = [_order_check(wanted.text)] if wanted.text else []
-        return upload.refused(*known_only_here, *checks)
-    invoice = known or _create(upload, reading)
     if upload.replaces is not None:
         _release(upload.replaces, invoice, wanted.order, upload.user)
     _link(invoice, wanted.order, upload.user)
-    warnings = messages(checks, Severity.WARN)
-    return upload.result(ImportOutcome.LINKED, *warnings, invoice=invoice, order=wanted.order)
+    return upload.result(ImportOutcome.LINKED, invoice=invoice, order=wanted.order)
+
+
+def _checks_of(invoice: Invoice, order: Order | None) -> tuple[Check, ...]:
+    """Warnings of the stored file as they stand today, then the checks beside `order`."""
+    try:
+        content = InvoiceDocument.objects.get(invoice=invoice).read()
+    except DocumentDamaged:
+        raise InvoiceRefused(DAMAGED) from None
+    verdict = judge(content, company=company_facts(invoice.company))
+    file_warnings = tuple(check for check in verdict.checks if check.warns)
+    if order is None:
+        return file_warnings
+    return (*file_warnings, *_judged_with(read(parse(content)), order, invoice))
+
+
+def _refuse_to_link(order: Order, checks: tuple[Check, ...], replaces: Invoice | None = None) -> None:
+    refusals = messages(checks, Severity.REFUSE)
+    problem = _order_problem(order, replaces)
+    if problem or refusals:
+        raise InvoiceRefused(" ".join(filter(None, (problem, *refusals))))
+
+
+def _wanted_order_locked(invoice_id: int) -> Order | None:
+    wanted = Invoice.objects.filter(pk=invoice_id).values_list("wanted_order_id", flat=True).first()
+    return Order.objects.filter(pk=wanted).lock_for_update().get() if wanted is not None else None
+
+
+def _let_go(invoice_id: int, user: User | None) -> bool:
+    """True when a pending note let go of the order it waited for."""
+    order = _wanted_order_locked(invoice_id)
+    if order is None:
+        return False
+    invoice = Invoice.objects.filter(pk=invoice_id, wanted_order=order).lock_for_update().first()
+    if invoice is None:
+        return False
+    if warnings_open(invoice, None, _checks_of(invoice, None)):
+        note_hold(invoice, None, place_of=None)
+    else:
+        note_release(invoice)
+    text = f"{invoice} não espera mais por este pedido"
+    draft = EventDraft(order.pk, "invoice_unlinked", text, invoice.get_absolute_url())
+    order_events_append(drafts=[draft], actor=user)
+    return True
 
 
 def _known_problem(known: Invoice, upload: _Upload) -> str:
@@ -319,10 +472,19 @@ def _order_problem(order: Order, replaces: Invoice | None = None) -> str:
     return ""
 
 
-def _judged_with(reading: NfeReading, order: Order) -> tuple[Check, ...]:
-    """The checks of the note beside `order`."""
+def _judged_with(reading: NfeReading, order: Order, invoice: Invoice | None = None) -> tuple[Check, ...]:
+    """The checks of the note beside `order`; `invoice` is its row, when it is stored."""
     tax_id = Buyer.objects.filter(order=order).values_list("tax_id", flat=True).first()
-    return match(reading, order=OrderFacts(_label(order), tax_id or "", order.total))
+    linked = invoice.order if invoice is not None and invoice.order_id != order.pk else None
+    facts = OrderFacts(
+        label=_label(order),
+        buyer_tax_id=tax_id or "",
+        total=order.total,
+        placed_at=order.placed_at,
+        cancelled=cancellation_of(order.company, reading.access_key) is not None,
+        linked_to=_label(linked) if linked is not None else "",
+    )
+    return match(reading, order=facts)
 
 
 def _order_check(text: str) -> Check:
@@ -330,7 +492,7 @@ def _order_check(text: str) -> Check:
     return Check("order", "Nota e pedido livres", refuse(text))
 
 
-def _create(upload: _Upload, reading: NfeReading) -> Invoice:
+def _create(upload: _Upload, reading: NfeReading, *, cancelled_at: datetime | None = None) -> Invoice:
     carrier = _carrier_named_by(reading, upload.company)
     invoice = Invoice.objects.create(
         company=upload.company,
@@ -348,6 +510,8 @@ def _create(upload: _Upload, reading: NfeReading) -> Invoice:
         carrier=carrier,
         shipping_method=_method_of(carrier),
         created_by=upload.user,
+        status=InvoiceStatus.CANCELLED if cancelled_at else InvoiceStatus.AUTHORISED,
+        cancelled_at=cancelled_at,
     )
     InvoiceDocument.objects.create(
         invoice=invoice,
@@ -381,6 +545,9 @@ def _link(invoice: Invoice, order: Order, user: User | None) -> None:
         store_id=order.store_id,
         shipping_method_id=method_id,
         replaced_by=None,
+        wanted_order=None,
+        wanted_place_of=None,
+        status=issued_status(invoice) if invoice.status == InvoiceStatus.PENDING else invoice.status,
         updated_at=timezone.now(),
     )
     if not changed:

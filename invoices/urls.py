@@ -13,6 +13,7 @@ urlpatterns = [
     path("<int:pk>/imprimir/<str:paper>/", printing.invoice_paper, name="paper"),
     path("<int:pk>/corrigir/", correcting.invoice_correct, name="correct"),
     path("<int:pk>/transporte/", detail.invoice_carrier, name="carrier"),
+    path("<int:pk>/seguir/", detail.invoice_proceed_anyway, name="proceed"),
     path("<int:pk>/vincular/", detail.invoice_order_link, name="link"),
     path("<int:pk>/desvincular/", detail.invoice_order_unlink, name="unlink"),
 ]

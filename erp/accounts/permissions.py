@@ -16,13 +16,22 @@ class Permission(StrEnum):
     MEMBER = "member"  # any signed-in user of a company
     VIEW = "view"  # read business data
     OPERATE = "operate"  # daily work: receive, group, send
+    OVERRIDE = "override"  # go on despite a warning of the fiscal checks, by name
     MANAGE = "manage"  # master data, integrations, users
 
 
 ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.MEMBER, Permission.VIEW}),
     Role.OPERATOR: frozenset({Permission.MEMBER, Permission.VIEW, Permission.OPERATE}),
-    Role.ADMIN: frozenset({Permission.MEMBER, Permission.VIEW, Permission.OPERATE, Permission.MANAGE}),
+    Role.ADMIN: frozenset(
+        {
+            Permission.MEMBER,
+            Permission.VIEW,
+            Permission.OPERATE,
+            Permission.OVERRIDE,
+            Permission.MANAGE,
+        }
+    ),
 }
 
 # A page that shows to VIEW and changes by POST names both: (GET, POST).
@@ -99,6 +108,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "invoices:correct": Permission.OPERATE,
     "invoices:carrier": Permission.OPERATE,
     "invoices:link": Permission.OPERATE,
+    "invoices:proceed": Permission.OVERRIDE,
     "invoices:unlink": Permission.OPERATE,
     "expedition:list": (Permission.VIEW, Permission.OPERATE),
     "expedition:include": Permission.OPERATE,

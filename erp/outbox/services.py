@@ -288,14 +288,19 @@ def _retried(job_id: int, job: PushJob | None, waiting: dict[Topic, int]) -> Job
     return JobResult(job_id, True, "Na fila: o ERP tentará em instantes.")
 
 
-def jobs_cancel(*, job_ids: Sequence[int], requested_by: User | None = None) -> list[JobResult]:
+def jobs_cancel(
+    *,
+    job_ids: Sequence[int],
+    requested_by: User | None = None,
+    reason: str = "Cancelado pelo operador.",
+) -> list[JobResult]:
     """Give up waiting or blocked pushes; one result per id, in order."""
     with transaction.atomic():
         found = _jobs_locked(job_ids)
         results = [_cancelled(job_id, found.get(job_id)) for job_id in job_ids]
         ids = [result.job_id for result in results if result.accepted]
         PushJob.objects.filter(pk__in=ids).update(
-            **_closing(JobState.CANCELLED), last_error="Cancelado pelo operador.", requested_by=requested_by
+            **_closing(JobState.CANCELLED), last_error=reason[:500], requested_by=requested_by
         )
     return results
 

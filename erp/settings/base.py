@@ -13,7 +13,7 @@ from typing import Any
 import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env
+from environs import Env, validate
 
 django_stubs_ext.monkeypatch()
 
@@ -205,6 +205,9 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+# A note signed with another company's certificate: `warn` (somebody may go on) or `refuse`.
+NFE_OTHER_CERTIFICATE = env.str("NFE_OTHER_CERTIFICATE", "warn", validate=validate.OneOf(["warn", "refuse"]))
 
 from erp.settings.background import *  # noqa: F403
 from erp.settings.email import *  # noqa: F403

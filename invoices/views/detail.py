@@ -16,7 +16,7 @@ from erp.web.requests import user_of
 from invoices.forms import InvoiceCarrierForm
 from invoices.intake.gate import Verdict, judge
 from invoices.matching import order_not_found, orders_named
-from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
+from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceEvent, InvoiceStatus
 from invoices.printing.services import print_problems
 from invoices.services import (
     DAMAGED,
@@ -24,7 +24,9 @@ from invoices.services import (
     company_facts,
     invoice_carrier_set,
     invoice_link,
+    invoice_proceed,
     invoice_unlink,
+    invoice_warnings,
     replace_problem,
     unlink_problem,
 )
@@ -42,6 +44,9 @@ def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "replace_problem": replace_problem(invoice, order) if order else "",
         "print_problem": print_problems([pk])[pk],
         "unlink_problem": unlink_problem(invoice, order) if order else "",
+        "warnings": invoice_warnings(invoice),
+        "events": InvoiceEvent.objects.filter(company=invoice.company, access_key=invoice.access_key),
+        "overrides": may(user_of(request), "invoices:proceed", "POST"),
         "operates": may(user_of(request), "invoices:link", "POST"),
         "may_link": order is None and invoice.replaced_by is None and invoice.status in ISSUED,
     }
@@ -102,9 +107,28 @@ def invoice_order_link(request: HttpRequest, pk: int) -> HttpResponse:
     except InvoiceRefused as refused:
         messages.error(request, str(refused))
         return redirect(invoice)
-    messages.success(request, f"Nota vinculada ao pedido {orders[0].number}.")
-    for warning in warnings:
-        messages.warning(request, warning)
+    if warnings:
+        messages.warning(
+            request, f"A nota espera: leia o que difere do pedido {orders[0].number} e confirme."
+        )
+    else:
+        messages.success(request, f"Nota vinculada ao pedido {orders[0].number}.")
+    return redirect(invoice)
+
+
+@require_POST
+def invoice_proceed_anyway(request: HttpRequest, pk: int) -> HttpResponse:
+    """*Seguir mesmo assim*, for the warnings the page showed."""
+    invoice = _invoice(request, pk)
+    codes = request.POST.getlist("code")[:50]
+    try:
+        order = invoice_proceed(invoice_id=pk, codes=codes, user=user_of(request))
+    except InvoiceRefused as refused:
+        messages.error(request, str(refused))
+        return redirect(invoice)
+    messages.success(
+        request, f"Nota vinculada ao pedido {order.number}." if order else "A nota está liberada."
+    )
     return redirect(invoice)
 
 
@@ -121,7 +145,7 @@ def invoice_order_unlink(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _invoice(request: HttpRequest, pk: int) -> Invoice:
     rows = Invoice.objects.visible_to(user_of(request)).select_related(
-        "company", "order", "store", "carrier", "shipping_method", "created_by", "replaced_by"
+        "company", "order", "store", "carrier", "shipping_method", "created_by", "replaced_by", "wanted_order"
     )
     return get_object_or_404(rows, pk=pk)
 

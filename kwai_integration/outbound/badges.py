@@ -14,6 +14,7 @@ from erp.sales.models import Order
 from kwai_integration.client.codes import INVOICE_STATUS_LABELS, InvoiceStatus, status_label
 from kwai_integration.mapping.warnings import warning_text
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
+from kwai_integration.outbound.invoices import CANCELLED_BADGE, orders_with_cancelled_note
 from kwai_integration.outbound.kinds import Kind
 
 DONE = {
@@ -39,7 +40,7 @@ BLOCKED = {
 
 
 def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
-    """Three queries whatever the number of orders."""
+    """A constant number of queries whatever the number of orders."""
     orders = Order.objects.filter(pk__in=order_ids, store__channel=CHANNEL_KEY).exclude(external_id="")
     topics = {
         (store_id, external_id): pk
@@ -55,6 +56,8 @@ def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         "order_id", "invoice_status", "invoice_refusal_reason"
     ):
         found[kwai_order.order_id or 0].extend(_invoice_badges(kwai_order))
+    for order_id in orders_with_cancelled_note(list(topics.values())):
+        found[order_id].append(CANCELLED_BADGE)
     return dict(found)
 
 

@@ -38,6 +38,9 @@ class KwaiChannel(Facts):
             [row for row in wanted if row.store_id in chosen], user=None, origin=Origin.RULE
         )
 
+    def invoice_cancelled(self, ids: Sequence[int]) -> None:
+        invoices.invoices_withdraw(ids)
+
     def shipment_concluded(self, ids: Sequence[int]) -> None:
         chosen = _stores_with("auto_send_tracking")
         wanted = [row for row in wishes.own_shipments(ids) if row.store_id in chosen]

@@ -17,9 +17,12 @@ from django.utils.formats import date_format
 
 from erp.channels import Badge, InvoiceStage, InvoiceState
 from erp.outbox.models import PushJob
-from erp.outbox.statuses import FailureMode, JobState
+from erp.outbox.services import jobs_cancel
+from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState
 from erp.outbox.wishes import Topic
+from erp.sales.services import EventDraft, order_events_append
 from invoices.models import ISSUED, Invoice
+from invoices.models import InvoiceStatus as NoteStatus
 from kwai_integration.client.codes import InvoiceStatus
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound.kinds import Kind
@@ -28,6 +31,9 @@ from kwai_integration.outbound.wishes import invoice_wish, own_invoices
 OPEN = (JobState.PENDING, JobState.CLAIMED)
 LIVE = (*OPEN, JobState.BLOCKED, JobState.DONE)
 LABEL = "Kwai"
+WITHDRAWN = "A NF-e foi cancelada na SEFAZ: nada é enviado."
+AT_KWAI = "O Kwai já tem a NF-e que foi cancelada. Emita outra nota, vincule-a ao pedido e envie-a."
+CANCELLED_BADGE = Badge("cancelada, mas no Kwai", "red", "alert-triangle", AT_KWAI)
 
 
 def invoice_states(ids: Sequence[int]) -> dict[int, InvoiceState]:
@@ -66,6 +72,58 @@ def invoices_in(stage: InvoiceStage) -> Q:
     return sent & ~Q(order__kwai_order__invoice_status__in=list(verdicts.values()))
 
 
+def invoices_withdraw(ids: Sequence[int]) -> None:
+    """Nothing of cancelled notes leaves any more; where Kwai has one already, its order says what to do."""
+    notes = [note for note in own_invoices(ids) if note.order is not None and note.order.external_id]
+    jobs = [(note, job) for note, job in _own_jobs(notes) if job.state in LIVE]
+    waiting = [job.pk for _, job in jobs if job.state in WAITING_STATES]
+    jobs_cancel(job_ids=waiting, reason=WITHDRAWN)
+    order_events_append(
+        drafts=[
+            EventDraft(
+                note.order_id, "kwai.invoice_cancelled", f"{AT_KWAI} ({note})", note.get_absolute_url()
+            )
+            for note, job in jobs
+            if note.order_id is not None and job.state not in WAITING_STATES
+        ]
+    )
+
+
+def orders_with_cancelled_note(order_ids: Sequence[int]) -> set[int]:
+    """Orders for which Kwai holds a note that was cancelled since. One query where no note was cancelled."""
+    rows = Invoice.objects.filter(
+        order__in=order_ids, status=NoteStatus.CANCELLED, store__channel=CHANNEL_KEY
+    )
+    notes = list(rows.select_related("order", "store"))
+    if not notes:
+        return set()
+    topics = _jobs_by_topic(notes)
+    last = {topic: _last_done(jobs) for topic, jobs in topics.items()}
+    return {
+        note.order_id
+        for note, job in _own_jobs(notes, topics)
+        if note.order_id is not None and last[(job.store_id, job.kind, job.subject)] == job
+    }
+
+
+def _own_jobs(
+    notes: Sequence[Invoice], topics: Mapping[Topic, Sequence[PushJob]] | None = None
+) -> list[tuple[Invoice, PushJob]]:
+    """Each linked note with the push of its own key."""
+    found = _jobs_by_topic(notes) if topics is None else topics
+    wishes = [(note, invoice_wish(note, note.order)) for note in notes if note.order is not None]
+    return [
+        (note, job)
+        for note, wish in wishes
+        for job in found.get(wish.topic, ())
+        if job.idempotency_key == wish.key
+    ]
+
+
+def _last_done(jobs: Sequence[PushJob]) -> PushJob | None:
+    return next((job for job in reversed(jobs) if job.state == JobState.DONE), None)
+
+
 def _has_job(states: Sequence[JobState]) -> Q:
     store = Cast(OuterRef("store_id"), CharField())
     order, note = OuterRef("order__external_id"), OuterRef("access_key")
@@ -93,6 +151,8 @@ def _state(note: Invoice, jobs: Mapping[Topic, Sequence[PushJob]], answer: tuple
     job = next((job for job in rivals if job.idempotency_key == wish.key), None)
     if job is None or job.state not in LIVE:
         return InvoiceState(InvoiceStage.NOT_SENT, channel=LABEL)
+    if job.state == JobState.DONE and note.status == NoteStatus.CANCELLED and _last_done(rivals) == job:
+        return InvoiceState(InvoiceStage.SENT, [CANCELLED_BADGE], AT_KWAI, channel=LABEL)
     if job.state == JobState.DONE:
         return _sent_state(job, [rival for rival in rivals if rival.state == JobState.DONE], answer)
     link = reverse("kwai:job", args=[job.pk])

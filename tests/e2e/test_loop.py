@@ -25,7 +25,7 @@ from tests.invoices.factory import access_key, nfe_xml
 
 MERCHANT = "100000000000000101"
 TRACKING_CODE = "AA123456785BR"
-ISSUED_AT = datetime(2026, 11, 20, 10, 31, 7, tzinfo=timezone(timedelta(hours=-3)))
+ISSUED_AT = datetime.now(timezone(timedelta(hours=-3))).replace(microsecond=0)
 SEND_TRACKING = "enviar código de rastreio para o e-commerce"
 SEND_KEY = "enviar chave de acesso para o e-commerce"
 SEND_INVOICE = "enviar dados da NFe para e-commerce"

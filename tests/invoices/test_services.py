@@ -122,15 +122,6 @@ def test_a_branch_may_have_issued_the_note(load: Callable[..., ImportResult], co
     assert load(branch).outcome is ImportOutcome.IMPORTED
 
 
-def test_another_total_is_a_warning_not_a_refusal(
-    load: Callable[..., ImportResult], make_order: MakeOrder
-) -> None:
-    make_order(total=16000)
-    result = load(nfe_xml(order_reference=REFERENCE))
-    assert result.outcome is ImportOutcome.LINKED
-    assert "R$ 160,00" in result.texts[0].replace("\u00a0", " ")
-
-
 # Which order
 
 
@@ -351,7 +342,9 @@ def test_unknown_carrier_stays_empty_and_the_orders_method_is_taken(
 ) -> None:
     pac = ShippingMethod.objects.create(company=company, name="PAC", kind=ShippingKind.CORREIOS)
     make_order(shipping_method=pac)
-    invoice = load(nfe_xml(order_reference=REFERENCE, carrier_tax_id="12345678000195")).invoice
+    invoice = load(
+        nfe_xml(order_reference=REFERENCE, carrier_tax_id="12345678000195", carrier_name="Outra")
+    ).invoice
     assert invoice is not None
     assert (invoice.carrier, invoice.shipping_method) == (None, pac)
 

@@ -23,7 +23,7 @@ from expedition.services import group_conclude, group_create, shipments_carrier_
 from invoices.models import Invoice
 from invoices.services import invoices_import
 from kwai_integration.models import KwaiSettings
-from tests.invoices.factory import nfe_xml
+from tests.invoices.factory import BRASILIA, nfe_xml
 from tests.kwai_integration.inbound.conftest import MERCHANT, Kwai, kwai, kwai_store, sku
 
 __all__ = ["MERCHANT", "Kwai", "kwai", "kwai_store", "sku"]
@@ -48,7 +48,12 @@ class Desk:
 
     def invoice(self, order: Order) -> Invoice:
         number = next(self.numbers)
-        content = nfe_xml(number=number, total=order.total, recipient_tax_id=order.buyer.tax_id)
+        content = nfe_xml(
+            number=number,
+            total=order.total,
+            recipient_tax_id=order.buyer.tax_id,
+            issued_at=order.placed_at.astimezone(BRASILIA),
+        )
         (result,) = invoices_import(
             company=self.company, files=[("nota.xml", content)], user=None, order=order
         )

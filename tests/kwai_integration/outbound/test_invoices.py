@@ -15,7 +15,7 @@ from invoices.models import Invoice
 from invoices.services import ImportOutcome, invoice_replace
 from kwai_integration.models import KwaiOrder, KwaiSettings
 from kwai_integration.outbound.kinds import Kind
-from tests.invoices.factory import nfe_xml
+from tests.invoices.factory import BRASILIA, nfe_xml
 from tests.kwai_integration.outbound.conftest import Desk, job_of
 
 pytestmark = pytest.mark.django_db
@@ -130,7 +130,12 @@ def test_a_corrected_note_takes_the_refused_ones_place(desk: Desk, sent: tuple[O
     order, refused = sent
     answer(desk, order, REFUSED, REASON)
     review(desk, "accept")
-    content = nfe_xml(number=900, total=order.total, recipient_tax_id=order.buyer.tax_id)
+    content = nfe_xml(
+        number=900,
+        total=order.total,
+        recipient_tax_id=order.buyer.tax_id,
+        issued_at=order.placed_at.astimezone(BRASILIA),
+    )
     result = invoice_replace(invoice=refused, name="b.xml", content=content, user=None)
     corrected = result.invoice
     assert (result.outcome, corrected is not None) == (ImportOutcome.LINKED, True)
@@ -153,7 +158,12 @@ def test_the_same_verdict_on_the_next_note_is_news(desk: Desk, sent: tuple[Order
     order, first = sent
     answer(desk, order, REFUSED, REASON)
     row = KwaiOrder.objects.get(order=order)
-    content = nfe_xml(number=901, total=order.total, recipient_tax_id=order.buyer.tax_id)
+    content = nfe_xml(
+        number=901,
+        total=order.total,
+        recipient_tax_id=order.buyer.tax_id,
+        issued_at=order.placed_at.astimezone(BRASILIA),
+    )
     corrected = invoice_replace(invoice=first, name="b.xml", content=content, user=None).invoice
     assert corrected is not None
     desk.ask(Action.SEND_INVOICE, corrected.pk)
