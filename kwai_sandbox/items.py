@@ -27,7 +27,8 @@ class Item:
 
     @property
     def status_name(self) -> str:
-        return STATUS_NAMES.get(self.body["activeStatus"], "código desconhecido")
+        status = self.body["activeStatus"]
+        return STATUS_NAMES.get(status, "código desconhecido") if isinstance(status, int) else str(status)
 
     def sku(self, sku_id: str) -> dict[str, Any] | None:
         """One of the item's SKUs."""

@@ -43,7 +43,15 @@ class Order:
 
     @property
     def status_name(self) -> str:
-        return STATUS_NAMES.get(self.status, f"código {self.status}")
+        # Odd payloads may hold anything here, also what cannot be a key.
+        known = STATUS_NAMES.get(self.status) if isinstance(self.status, int) else None
+        return known or f"código {self.status}"
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines that can be shown, whatever an odd payload put there."""
+        rows = self.detail.get("orderItemView")
+        return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
     @property
     def frozen_reason(self) -> str | None:

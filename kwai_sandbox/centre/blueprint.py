@@ -68,6 +68,12 @@ def clock(value: int) -> str:
     return moment(value)[-8:]
 
 
+@blueprint.app_template_filter("named")
+def named(code: Any, names: dict[int, str]) -> str:
+    """A code by its name, or as it stands."""
+    return names.get(code, str(code)) if isinstance(code, int) else str(code)
+
+
 @blueprint.app_template_filter("reais")
 def reais(value: Any) -> str:
     """Centavos as `R$ 1.234,56`."""
