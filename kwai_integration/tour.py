@@ -68,9 +68,9 @@ TEXTS = {
     ),
     "invoice": (
         "Gerar a nota fiscal",
-        "Na página do pedido, gere a NF-e de demonstração, ou envie em Notas Fiscais o XML de uma nota"
-        " autorizada.",
-        "Abrir o pedido",
+        "Confira os dados do pedido e clique em gerar NF-e de demonstração. Numa loja de verdade a nota vem"
+        " do seu emissor.",
+        "Gerar a nota",
     ),
     "method": (
         "Escolher a forma de envio",
@@ -114,6 +114,7 @@ class Place:
 
     url_name: str = ""
     pk: int | None = None
+    query: str = ""
     sandbox_path: str = ""
 
     def address(self, user: User) -> str:
@@ -122,7 +123,7 @@ class Place:
             return f"{settings.KWAI_API_URL}/{self.sandbox_path}"
         if not may(user, self.url_name):
             return ""
-        return reverse(self.url_name, args=[self.pk] if self.pk else [])
+        return reverse(self.url_name, args=[self.pk] if self.pk else []) + self.query
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,7 @@ def _progress_of(seen: _Seen) -> dict[str, tuple[bool, Place]]:
     """Per step, in order, whether it has happened and where it is done."""
     store, order = seen.store, seen.order
     at_store = Place("kwai:store", store.pk) if store else Place("kwai:stores")
-    at_order = Place("sales:order", order.pk) if order else Place("kwai:orders")
+    at_note = Place("invoices:issue", query=f"?order={order.pk}") if order else Place("kwai:orders")
     at_shipping = Place("sales:order_shipping", order.pk) if order else Place("kwai:orders")
     at_shipments = Place("expedition:list")
     return {
@@ -276,7 +277,7 @@ def _progress_of(seen: _Seen) -> dict[str, tuple[bool, Place]]:
         "activate": (store is not None and store.lifecycle == StoreLifecycle.ACTIVE, at_store),
         "buy": (seen.bought, Place(sandbox_path="_sandbox/")),
         "receive": (order is not None, Place("kwai:orders")),
-        "invoice": (bool(order and order.is_invoiced), at_order),
+        "invoice": (bool(order and order.is_invoiced), at_note),
         "method": (bool(order and (order.shipping_method_id or order.is_packed)), at_shipping),
         "pack": (bool(order and order.is_packed), Place("expedition:include")),
         "track": (bool(order and order.is_tracked), at_shipments),
