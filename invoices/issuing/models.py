@@ -41,7 +41,7 @@ class InvoiceIssue(models.Model):
     series = models.PositiveSmallIntegerField(null=True)
     number = models.PositiveIntegerField(null=True)
     access_key = models.CharField(max_length=44, blank=True)
-    # The signed NFe (without protocol), byte for byte what is sent.
+    # The signed NFe (without protocol), byte for byte what is sent; emptied once the note is stored.
     content = models.BinaryField(null=True)
     # What a queue of the issuer answers with, to ask for the outcome by.
     receipt = models.CharField(max_length=40, blank=True)

@@ -120,6 +120,8 @@ def issue_request(*, order_id: int, issuer: NFeIssuer, user: User | None) -> tup
         requested_by=user,
     )
     if not issuer.answers_at_once:
+        draft = EventDraft(order_id, "invoice_issue_requested", "Nota fiscal pedida ao emissor")
+        order_events_append(drafts=[draft], actor=user)
         issue_ring(issue.pk)
     return issue, True
 
@@ -260,6 +262,7 @@ def _take_in(issue: InvoiceIssue, answer: Authorised) -> None:
             return
         issue.state, issue.invoice = IssueState.AUTHORISED, invoice
         issue.reason = " ".join(result.texts)[:500]
+        issue.content = b""  # the invoice's document holds the buyer's data now, once is enough
         _release(issue)
 
 

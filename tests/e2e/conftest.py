@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from playwright.sync_api import BrowserContext, Page
 from pytest_django.live_server_helper import LiveServer
 
 from erp import scheduling
+from erp.accounts import issuers as choices
 from erp.celery import app
 from erp.outbox import tasks as outbox
+from invoices.issuing import issuers
+from invoices.issuing.demonstration.issuer import DemonstrationIssuer
 from kwai_integration import tasks as inbound
 from kwai_sandbox.server import RunningSandbox, running
 from tests.conftest import PASSWORD
@@ -34,9 +38,13 @@ def kwai(settings: Any, live_server: LiveServer) -> Iterator[RunningSandbox]:
 
 
 @pytest.fixture
-def shop(transactional_db: None, settings: Any) -> None:
-    """Company, login `demo` and products as `make run` makes them."""
+def shop(transactional_db: None, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Company, login `demo`, products and issuer as `make run` makes them."""
     settings.ERP_DEMO = True
+    settings.VAR_DIR = tmp_path
+    monkeypatch.setattr(issuers, "_issuers", dict(issuers._issuers))
+    monkeypatch.setattr(choices, "_choices", dict(choices._choices))
+    issuers.issuer_register(DemonstrationIssuer())
     call_command("kwai_demo", password=PASSWORD)
 
 

@@ -16,16 +16,15 @@ from pytest_django.live_server_helper import LiveServer
 
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
-from erp.sales.models import Order
 from expedition.models import Shipment
+from invoices.models import Invoice, InvoiceDocument
 from kwai_sandbox.server import RunningSandbox
 from tests.conftest import PASSWORD
 from tests.e2e.conftest import Problems
-from tests.invoices.factory import access_key, nfe_xml
 
 MERCHANT = "100000000000000101"
 TRACKING_CODE = "AA123456785BR"
-ISSUED_AT = datetime.now(timezone(timedelta(hours=-3))).replace(microsecond=0)
+BRASILIA = timezone(timedelta(hours=-3))
 SEND_TRACKING = "enviar código de rastreio para o e-commerce"
 SEND_KEY = "enviar chave de acesso para o e-commerce"
 SEND_INVOICE = "enviar dados da NFe para e-commerce"
@@ -111,7 +110,7 @@ def test_whole_loop(
     remote_id = order_place(kwai)
     tour_order_appears(operator_page, work)
     receive(operator_page, work, remote_id)
-    xml = invoice_attach(operator_page, remote_id)
+    xml = invoice_generate(operator_page, remote_id)
     shipping_choose(operator_page, remote_id)
     tour_expect(operator_page, 7, "Concluir a expedição")
     group_conclude(operator_page, remote_id)
@@ -201,25 +200,14 @@ def receive(operator: Operator, work: Callable[[], None], remote_id: str) -> Non
     expect(operator.row(remote_id)).to_contain_text("Aprovado")
 
 
-def invoice_attach(operator: Operator, remote_id: str) -> bytes:
-    """The note of this buyer, total and order; answers the file's bytes."""
-    order = Order.objects.select_related("buyer").get(external_id=remote_id)
-    xml = nfe_xml(
-        recipient_tax_id=order.buyer.tax_id,
-        total=order.total,
-        number=4567,
-        series=2,
-        order_reference=remote_id,
-        issued_at=ISSUED_AT,
-    )
-    operator.open("Notas Fiscais")
-    operator.follow("Enviar XML")
-    file = {"name": "nota.xml", "mimeType": "text/xml", "buffer": xml}
-    operator.page.get_by_label("XMLs das notas autorizadas").set_input_files(file)  # type: ignore[arg-type]
-    operator.click("Enviar e conferir")
-    expect(operator.results()).to_contain_text("vinculada")
-    expect(operator.results()).to_contain_text(remote_id)
-    return xml
+def invoice_generate(operator: Operator, remote_id: str) -> bytes:
+    """The demonstration's note of the order; answers the file's bytes."""
+    operator.row(remote_id).get_by_role("link").first.click()
+    operator.follow("Gerar nota fiscal")
+    operator.click("gerar NF-e de demonstração")
+    expect(operator.heading()).to_contain_text("NF-e 1 série 1")
+    expect(operator.page.get_by_text(remote_id).first).to_be_visible()
+    return InvoiceDocument.objects.get().read()
 
 
 def shipping_choose(operator: Operator, remote_id: str) -> None:
@@ -273,7 +261,7 @@ def invoice_send(operator: Operator) -> None:
     tab.click()
     # The answer replaces the list; a menu opened before it arrives would go with the old one.
     expect(tab).to_have_attribute("aria-current", "page")
-    operator.tick("4567")
+    operator.tick("série 1")
     operator.click("mais ações")
     operator.choose(SEND_INVOICE)
     expect(operator.results()).to_contain_text("já estava feito")
@@ -305,14 +293,13 @@ def status_expect(operator: Operator, remote_id: str, status: str) -> None:
 def platform_check(known: dict[str, Any], xml: bytes) -> None:
     """What the platform received is what the note and the shipment say."""
     invoice, shipment = known["invoice"], known["shipment"]
-    issued_ms = int(ISSUED_AT.timestamp() * 1000)
-    key = access_key(number=4567, series=2, issued_at=ISSUED_AT)
-    assert (invoice["accessKey"], invoice["number"], invoice["series"]) == (key, 4567, 2)
-    assert invoice["issuedAt"] == issued_ms
+    note = Invoice.objects.get()
+    assert (invoice["accessKey"], invoice["number"], invoice["series"]) == (note.access_key, 1, 1)
+    assert invoice["issuedAt"] == int(note.issued_at.timestamp() * 1000)
     assert base64.b64decode(invoice["xml"]) == xml
     assert (shipment["carrierCode"], shipment["trackingNumber"]) == ("CORREIOS", TRACKING_CODE)
     expected = Shipment.objects.get().expected_delivery_on
-    estimated = datetime.fromtimestamp(shipment["estimatedDeliveryAt"] / 1000, ISSUED_AT.tzinfo)
+    estimated = datetime.fromtimestamp(shipment["estimatedDeliveryAt"] / 1000, BRASILIA)
     assert estimated.date() == expected
     assert known["status"] == 50
     assert set(PushJob.objects.values_list("state", flat=True)) == {JobState.DONE}

@@ -15,6 +15,7 @@ from django.conf import settings
 from lxml import etree
 
 from erp.documents import access_key_complete
+from invoices.intake import schema
 from invoices.intake.parser import parse
 from invoices.issuing.demonstration.certificate import signer_for
 from invoices.issuing.demonstration.layout import (
@@ -29,7 +30,7 @@ from invoices.issuing.demonstration.layout import (
 )
 from invoices.issuing.demonstration.signing import sign
 from invoices.issuing.draft import Draft
-from invoices.issuing.issuers import Answer, Authorised, Numbering, Refused, SignedNote
+from invoices.issuing.issuers import Answer, Authorised, BuildRefused, Numbering, Refused, SignedNote
 from invoices.issuing.requirements import Lack, Where
 
 SAID: Final = "Autorizado na demonstracao, sem valor fiscal: nenhuma SEFAZ foi consultada"
@@ -60,7 +61,11 @@ class DemonstrationIssuer:
             Path(settings.VAR_DIR) / "certificates", name=draft.emitter.name, tax_id=draft.emitter.tax_id
         )
         sign(note, note[0], signer)
-        return SignedNote(key, etree.tostring(note, encoding="UTF-8", xml_declaration=False))
+        signed = SignedNote(key, etree.tostring(note, encoding="UTF-8", xml_declaration=False))
+        wrong = schema.problems(parse(_with_protocol(signed)))
+        if wrong:
+            raise BuildRefused(f"A nota foge do leiaute nacional: {'; '.join(wrong)}. Corrija o cadastro.")
+        return signed
 
     def send(self, note: SignedNote) -> Answer:
         return Authorised(_with_protocol(note))

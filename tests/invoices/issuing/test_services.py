@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from erp.accounts.issuers import issuer_choices
 from erp.accounts.models import Company, Counter, User
 from erp.channels import Outcome
 from erp.sales.models import Order, OrderStatus
@@ -114,6 +115,7 @@ def test_a_click_makes_the_note_links_it_and_tells_the_rooms(
     assert facts.authorised == [invoice.pk]
     row = InvoiceIssue.objects.get()
     assert (row.state, row.invoice, row.lease) == (IssueState.AUTHORISED, invoice, None)
+    assert bytes(row.content) == b""
 
 
 def test_asking_again_makes_no_second(
@@ -155,8 +157,10 @@ def test_a_company_that_imports_is_told_so(ready_order: ReadyOrder, company: Com
 def test_without_the_demonstration_a_company_that_chose_it_imports(
     ready_order: ReadyOrder, company: Company
 ) -> None:
+    """The suite runs without ERP_DEMO: what nobody registered cannot be chosen."""
     company.invoice_issuer = "demonstration"
     assert issuers.issuer_of(company).key == "imported"
+    assert [key for key, _ in issuer_choices()] == ["imported"]
 
 
 @pytest.mark.parametrize("place", ["send", "take_in", "settle"])

@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from erp.accounts.models import Company
+from erp.catalog.models import Sku
 from erp.documents import AccessKey
 from erp.sales.models import Carrier, Order, ShippingKind, ShippingMethod
 from invoices.intake.gate import judge
@@ -22,7 +23,7 @@ from invoices.intake.reading import NfeReading
 from invoices.issuing.demonstration.certificate import signer_for
 from invoices.issuing.demonstration.issuer import DemonstrationIssuer
 from invoices.issuing.drafts import drafts_read
-from invoices.issuing.issuers import Authorised, Numbering
+from invoices.issuing.issuers import Authorised, BuildRefused, Numbering
 from invoices.services import company_facts
 
 NS = {"n": "http://www.portalfiscal.inf.br/nfe"}
@@ -179,6 +180,15 @@ def test_the_signed_bytes_are_kept_as_they_are(
     answer = demonstration.send(note)
     assert isinstance(answer, Authorised)
     assert note.content in answer.document
+
+
+def test_what_the_schema_refuses_is_said_by_field_and_never_sent(
+    demonstration: DemonstrationIssuer, ready_order: Callable[..., Order], sku: Sku
+) -> None:
+    Sku.objects.filter(pk=sku.pk).update(cest="12")
+    draft = drafts_read([ready_order().pk])
+    with pytest.raises(BuildRefused, match="CEST: formato inválido"):
+        demonstration.build(*draft.values(), Numbering(1, 7, ISSUED_AT))
 
 
 def test_what_it_cannot_do_is_said(
