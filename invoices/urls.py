@@ -1,6 +1,6 @@
 from django.urls import path
 
-from invoices.views import correcting, detail, issuing, notes, printing, unlinked, upload
+from invoices.views import correcting, detail, issuing, months, notes, printing, unlinked, upload
 
 app_name = "invoices"
 urlpatterns = [
@@ -8,6 +8,8 @@ urlpatterns = [
     path("gerar/", issuing.invoice_issue, name="issue"),
     path("enviar/", upload.invoice_upload, name="upload"),
     path("sem-pedido/", unlinked.UnlinkedList.as_view(), name="unlinked"),
+    path("fechamento/", months.invoice_months, name="months"),
+    path("fechamento/exportar/", months.invoice_export, name="export"),
     path("<int:pk>/", detail.invoice_detail, name="detail"),
     path("<int:pk>/xml/", detail.invoice_xml, name="xml"),
     path("<int:pk>/imprimir/<str:paper>/", printing.invoice_paper, name="paper"),

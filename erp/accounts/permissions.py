@@ -100,6 +100,8 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "sales:payment_method": (Permission.VIEW, Permission.MANAGE),
     "invoices:list": (Permission.VIEW, Permission.OPERATE),
     "invoices:unlinked": (Permission.VIEW, Permission.OPERATE),
+    "invoices:months": Permission.VIEW,
+    "invoices:export": Permission.MANAGE,
     "invoices:upload": Permission.OPERATE,
     "invoices:issue": Permission.OPERATE,
     "invoices:detail": Permission.VIEW,
