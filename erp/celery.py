@@ -1,11 +1,14 @@
 """The Celery application; tasks live in each app's `tasks.py`."""
 
 import os
+from fnmatch import fnmatch
 from typing import Any
 
 from celery import Celery, Task
+from celery.signals import worker_shutting_down
+from django.conf import settings
 
-from erp import tracing
+from erp import scheduling, tracing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings.base")
 
@@ -24,6 +27,26 @@ class TracedTask(Task):  # type: ignore[type-arg]
         return headers.get(tracing.MESSAGE_HEADER) or getattr(self.request, tracing.MESSAGE_HEADER, None)
 
 
+class QueueLimits:
+    """Gives each task the time limits of the queue it is routed to."""
+
+    def annotate(self, task: Any) -> dict[str, int]:
+        soft, hard = settings.QUEUE_LIMITS[_queue_of(task.name)]
+        return {"soft_time_limit": soft, "time_limit": hard}
+
+
+def _queue_of(name: str) -> str:
+    routes = (route["queue"] for pattern, route in app.conf.task_routes.items() if fnmatch(name, pattern))
+    return str(next(routes, app.conf.task_default_queue))
+
+
 app = Celery("erp", task_cls=TracedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.task_annotations = (QueueLimits(),)
 app.autodiscover_tasks()
+
+
+@worker_shutting_down.connect
+def _stop_soon(**_: Any) -> None:
+    """SIGTERM: what is under way ends well, nothing new is begun."""
+    scheduling.stop_soon()

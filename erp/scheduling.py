@@ -4,6 +4,7 @@ because a sweep every few seconds finds what waits (design 3.2)."""
 from __future__ import annotations
 
 import logging
+import mmap
 import os
 import threading
 import time
@@ -28,6 +29,8 @@ RING_OPTIONS = {
     "socket_timeout": 0.5,
 }
 _silent_until = 0.0
+# One byte that the processes of a worker share: their parent hears of the stop, they do the work.
+_stopping = mmap.mmap(-1, 1)
 
 
 def ring(task: Task[Any, Any], **kwargs: Any) -> None:
@@ -66,6 +69,16 @@ def _fire(task: Task[Any, Any], kwargs: dict[str, Any], key: tuple[object, ...])
     with _arming:
         _armed.discard(key)
     _send(task, kwargs)
+
+
+def stop_soon() -> None:
+    """Ask the work of this worker, children included, to begin nothing new."""
+    _stopping[0] = 1
+
+
+def is_stopping() -> bool:
+    """True once this worker was asked to stop: end after what is under way; the rows keep the rest."""
+    return _stopping[0] == 1
 
 
 def broker_check() -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
 
-from erp import tracing
+from erp import scheduling, tracing
 from erp.outbox import claim, handlers, policy, settle
 from erp.outbox.errors import (
     AlreadyDone,
@@ -38,7 +38,7 @@ Ring = Callable[[int], None]
 
 def drain(*, store_id: int, ring: Ring, seconds: float = DRAIN_SECONDS) -> int:
     """Push what is due, beginning with `store_id` and then in turn over all stores; returns how many were
-    tried. Rings once for help when more waits, and once more when its time is over."""
+    tried. Rings once for help when more waits, and once more when its time is over or its worker stops."""
     ends = time.monotonic() + seconds
     job = claim.claim_next(first_store_id=store_id)
     if job is not None and claim.more_waits(store_id=job.store_id):
@@ -48,7 +48,7 @@ def drain(*, store_id: int, ring: Ring, seconds: float = DRAIN_SECONDS) -> int:
         with tracing.bound(job.request_id or tracing.current()):
             push(job)
         count += 1
-        if time.monotonic() >= ends:
+        if time.monotonic() >= ends or scheduling.is_stopping():
             ring(job.store_id)
             break
         job = claim.claim_next()

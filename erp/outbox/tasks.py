@@ -11,7 +11,7 @@ from erp.outbox.models import Lane
 from erp.outbox.reap import reap
 
 
-@shared_task(name="erp.outbox.tasks.drain", ignore_result=True, soft_time_limit=50, time_limit=55)
+@shared_task(name="erp.outbox.tasks.drain", ignore_result=True)
 def drain(store_id: int) -> None:
     """Push what waits, beginning with this store."""
     engine.drain(store_id=store_id, ring=_ring)

@@ -17,6 +17,7 @@ from django.db.models import F, Min, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from erp import scheduling
 from erp.accounts.models import Store, StoreLifecycle
 from erp.outbox import clock
 from kwai_integration.client import errors
@@ -88,7 +89,7 @@ def events_fetch(store_id: int) -> bool:
     ends = time.monotonic() + BUDGET_SECONDS
     while claim := _claim(store_id):
         _serve(claim)
-        if time.monotonic() >= ends:
+        if time.monotonic() >= ends or scheduling.is_stopping():
             return InboundEvent.objects.due().filter(store_id=store_id).exists()
     return False
 

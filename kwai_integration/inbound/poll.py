@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from erp import scheduling
 from erp.accounts.models import Store
 from kwai_integration.client import errors
 from kwai_integration.client.gateway import PAGE_SIZE, KwaiClient
@@ -114,6 +115,8 @@ class _Poll:
             begin, span = end, min(span * 2, LONGEST_SLICE)
             # The overlap alone is no progress: stopping inside it would read the same for ever.
             if time.monotonic() - started > BUDGET_SECONDS and self.lease.watermark > first_mark:
+                break
+            if scheduling.is_stopping():
                 break
         self.result.more = begin < present
 

@@ -1,0 +1,268 @@
+"""The commands of the compose file, run without Docker on the files the image would hold, against PostgreSQL
+and Redis: they become healthy, bring an order of the emulator in, and stop without losing what is under way."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from django.utils import timezone
+
+from erp import scheduling, tracing
+from erp.accounts.models import Store, User
+from erp.catalog.models import Product, Sku
+from erp.outbox.models import PushAttempt, PushJob
+from erp.outbox.statuses import AttemptOutcome, JobState, Origin
+from erp.sales.models import Order
+from expedition.models import Shipment, ShipmentStatus
+from kwai_integration.client import gateway
+from kwai_integration.connection import account_store_pair
+from kwai_integration.models import (
+    ConnectionHealth,
+    EventState,
+    InboundEvent,
+    KwaiAccount,
+    KwaiSettings,
+)
+from kwai_integration.outbound.wishes import deliveries_request
+from kwai_integration.setup.stores import store_activate, store_install
+from kwai_sandbox.server import RunningSandbox, running
+from scripts.services import _own_redis as own_redis
+from tests.chaos.test_worker_kill import MERCHANT, ON_THE_ROAD
+from tests.compose import ROOT, image_environment, image_parts, services
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos, pytest.mark.services]
+
+PATIENCE = 240
+# Longer than anything in this test takes on its own; what must be true is that a stop comes to its end.
+STOP_PATIENCE = 90
+SLOW_MS = 5_000
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    ends = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < ends, "waited too long"
+        time.sleep(0.2)
+    return found
+
+
+@dataclass
+class Stack:
+    """The services under their own names, as the compose file writes them."""
+
+    folder: Path
+    environment: dict[str, str]
+    port: int
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def services(self) -> dict[str, dict[str, Any]]:
+        return services(self.environment)
+
+    def start(self, name: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self.processes[name] = subprocess.Popen(
+                self.services[name]["command"],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self.processes[name]
+
+    def is_healthy(self, name: str) -> bool:
+        assert self.processes[name].poll() is None, self.log(name)
+        kind, *words = self.services[name]["healthcheck"]["test"]
+        command = ["sh", "-c", *words] if kind == "CMD-SHELL" else words
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, check=False
+        )
+        return done.returncode == 0
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """What the service said as JSON."""
+        return [json.loads(line) for line in self.log(name).splitlines() if line.startswith("{")]
+
+    def get(self, path: str) -> tuple[int, Any]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def kill(self) -> None:
+        for process in self.processes.values():
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            process.wait()
+
+
+@pytest.fixture
+def sandbox(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSandbox]:
+    # The test itself rings nobody: what it asks for must be found by the scheduler's sweep.
+    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: None)
+    with running() as emulator:
+        settings.KWAI_API_URL = emulator.url
+        emulator.control("POST", "merchants", {"merchantId": MERCHANT, "shopName": "Loja"})
+        yield emulator
+
+
+@pytest.fixture
+def stack(tmp_path: Path, sandbox: RunningSandbox) -> Iterator[Stack]:
+    """Nothing runs yet; the folder holds what the image would."""
+    folder = tmp_path / "app"
+    folder.mkdir()
+    for part in image_parts():
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / part)
+    with socket.socket() as probe, own_redis() as redis_url:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+        probe.close()
+        built = Stack(folder, _environment(tmp_path, port, redis_url, sandbox), port)
+        try:
+            yield built
+        finally:
+            built.kill()
+
+
+def _environment(folder: Path, port: int, redis_url: str, sandbox: RunningSandbox) -> dict[str, str]:
+    """What `.env`, the image and the compose file give, with the addresses of this machine."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    given = {
+        "PATH": path,
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "SECRET_KEY": django_settings.SECRET_KEY,
+        "FIELD_KEYS": django_settings.FIELD_KEYS,
+        "POSTGRES_PASSWORD": "unused",
+        "PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "KWAI_API_URL": sandbox.url,
+        "ERP_PORT": str(port),
+        "WEB_WORKERS": "1",
+        "PUSH_PROCESSES": "1",
+        "INBOUND_PROCESSES": "1",
+        "MAINT_PROCESSES": "1",
+        **sandbox.credentials.as_environment(),
+        **image_environment(),
+    }
+    written = services(given)["web"]["environment"]
+    return given | written | {"DATABASE_URL": _database_url(), "REDIS_URL": redis_url}
+
+
+def _database_url() -> str:
+    values = connection.settings_dict
+    secret = f":{quote(values['PASSWORD'], safe='')}" if values["PASSWORD"] else ""
+    host = quote(values["HOST"] or "127.0.0.1", safe="")
+    port = f":{values['PORT']}" if values["PORT"] else ""
+    return f"postgres://{values['USER']}{secret}@{host}{port}/{values['NAME']}"
+
+
+@pytest.fixture
+def shop(sandbox: RunningSandbox, admin: User, stack: Stack) -> Store:
+    """A connected, active store that receives by itself; the emulator pushes to the web service."""
+    assert admin.company is not None
+    product = Product.objects.create(company=admin.company, name="Caneca")
+    Sku.objects.create(company=admin.company, product=product, code="SKU-1", price=5_000)
+    store = store_install(company=admin.company, name="Loja nova", user=admin)
+    code = sandbox.control("POST", "grants", {"merchantId": MERCHANT})["code"]
+    account = KwaiAccount.objects.get(pk=store.pk)
+    account.merchant_id, account.health = MERCHANT, ConnectionHealth.OK
+    account_store_pair(account, gateway.exchange_code(gateway.client_config(), code=code))
+    account.save()
+    KwaiSettings.objects.update(auto_receive=True)
+    sandbox.control("PUT", "pushes", {"url": f"http://127.0.0.1:{stack.port}/kwai/webhook/"})
+    return store_activate(store=store, user=admin)
+
+
+def order_make(sandbox: RunningSandbox, status: int) -> str:
+    body = {"merchantId": MERCHANT, "count": 1, "status": status, "skus": [{"number": "SKU-1"}]}
+    (order_id,) = sandbox.control("POST", "orders", body)["orderIds"]
+    return str(order_id)
+
+
+def test_the_compose_file_runs(stack: Stack, sandbox: RunningSandbox, shop: Store) -> None:
+    migrated = stack.start("migrate")
+    collected = subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"],
+        cwd=stack.folder,
+        env=stack.environment | {"SECRET_KEY": "build", "FIELD_KEYS": "build"},
+        check=False,
+    )
+    assert collected.returncode == 0
+    assert migrated.wait(PATIENCE) == 0, stack.log("migrate")
+    ours = [name for name in stack.services if name not in ("postgres", "redis", "migrate")]
+    for name in ours:
+        stack.start(name)
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda name: wait_for(lambda: stack.is_healthy(name)), ours))
+    wait_for(lambda: stack.get("/readyz")[0] == 200)
+
+    order_id = order_make(sandbox, status=30)
+    wait_for(lambda: Order.objects.filter(external_id=order_id).exists())
+    event = wait_for(lambda: InboundEvent.objects.filter(subject=order_id, state=EventState.DONE).first())
+    told = [line for line in stack.lines("web") if line.get("route") == "kwai:webhook"]
+    assert event.request_id in {line["request_id"] for line in told}
+
+    job = delivery_begin(sandbox)
+    stopped = {name: stack.processes[name] for name in ours}
+    for process in stopped.values():
+        process.send_signal(signal.SIGTERM)
+    codes = {name: process.wait(STOP_PATIENCE) for name, process in stopped.items()}
+    assert codes == dict.fromkeys(ours, 0), {
+        name: stack.log(name)[-2000:] for name, code in codes.items() if code
+    }
+    job.refresh_from_db()
+    assert job.state == JobState.DONE
+    ledger = sandbox.control("GET", "ledger")
+    assert [row["call"] for row in ledger["rows"] if row["applied"]] == ["confirmDelivery"]
+    assert ledger["doubled"] == []
+    (call,) = [line for line in stack.lines("push") if line.get("call") == "confirm_delivery"]
+    assert call["request_id"] == job.request_id
+
+
+def delivery_begin(sandbox: RunningSandbox) -> PushJob:
+    """A push whose call is under way and takes seconds."""
+    fault = {"path": "confirmDelivery", "kind": "slow", "rate": 1, "delayMs": SLOW_MS}
+    sandbox.control("PUT", "faults", fault)
+    order_id = order_make(sandbox, status=ON_THE_ROAD)
+    order = wait_for(lambda: Order.objects.filter(external_id=order_id).first())
+    shipment = shipment_of(order)
+    with tracing.bound("operator-click"):
+        deliveries_request([shipment], user=None, origin=Origin.BUTTON)
+    wait_for(lambda: PushAttempt.objects.filter(outcome=AttemptOutcome.RUNNING).exists())
+    return PushJob.objects.get(subject=order_id)
+
+
+def shipment_of(order: Order) -> Shipment:
+    return Shipment.objects.create(
+        company=order.company, store=order.store, order=order, number=1, concluded_at=timezone.now(),
+        status=ShipmentStatus.CONCLUDED,
+    )  # fmt: skip
