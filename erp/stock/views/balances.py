@@ -55,7 +55,7 @@ class BalanceList(ListPage[Sku]):
     title = "Estoque"
     pretitle = "Cadastros"
     columns = (
-        Column("Código (SKU)"),
+        Column("Código (SKU)", css="d-none d-md-table-cell"),
         Column("Produto"),
         Column("Por depósito", css="d-none d-xl-table-cell"),
         Column("Físico", numeric=True, css="d-none d-md-table-cell"),
@@ -202,7 +202,7 @@ def _causes_put(request: HttpRequest, rows: Sequence[Any]) -> None:
 def _say(request: HttpRequest, moved: Moved) -> None:
     """What was done, and who lost goods by it."""
     movement = moved.movement
-    messages.success(request, f"{movement.get_kind_display()} registrada: saldo de {movement.balance}.")
+    messages.success(request, f"Registrado. Saldo de {movement.balance} no depósito {movement.warehouse}.")
     if not moved.released:
         return
     causes = causes_read(user_of(request), {each.order_line_id for each in moved.released})

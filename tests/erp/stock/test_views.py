@@ -96,7 +96,7 @@ def test_each_form_moves_the_balance_and_says_why(
     assert client.get(reverse(f"stock:{name}", args=[sku.pk])).status_code == 200
     answer = client.post(reverse(f"stock:{name}", args=[sku.pk]), form(warehouse), follow=True)
     assert answer.redirect_chain == [(reverse("stock:sku", args=[sku.pk]), 302)]
-    assert f"saldo de {after}" in answer.content.decode()
+    assert f"Saldo de {after} no depósito Geral" in answer.content.decode()
     row = StockMovement.objects.latest("pk")
     assert (row.kind, row.balance, row.text, row.actor) == (name, after, "Compra", operator)
 
