@@ -119,5 +119,7 @@ def _form_of(user: User, request: HttpRequest | None = None) -> UserForm:
 
 
 def _page(request: HttpRequest, user: User, form: UserForm, link: str = "") -> HttpResponse:
-    context = {"form": form, "title": str(user), "edited": user, "link": link}
+    # The form also stands on the answer that shows a link, whose own address would make another one.
+    here = reverse("user", args=[user.pk])
+    context = {"form": form, "title": str(user), "edited": user, "link": link, "action_url": here}
     return render(request, "accounts/user.html", context)

@@ -39,6 +39,8 @@ def test_a_new_person_enters_with_the_password_they_chose(client: Client, store:
     shown = client.post(reverse("user_password_link", args=[user.pk]))
     link = link_of(shown.content.decode())
     assert "no-cache" in shown["Cache-Control"]
+    # What is saved beside the link goes to the user's page, not to another link.
+    assert f'action="{reverse("user", args=[user.pk])}" data-once' in shown.content.decode()
     visitor = Client()
     page = visitor.get(link, follow=True)
     assert "Escolha a sua senha" in page.content.decode()
