@@ -202,7 +202,8 @@ class TestPage:
             },
         ).content.decode()
         linked = dict(Invoice.objects.values_list("number", "order_id"))
-        assert linked == {1: first.pk, 2: second.pk, 3: third.pk, 4: None}
+        assert linked == {1: first.pk, 2: second.pk, 3: None, 4: None}
+        assert Invoice.objects.get(number=3).wanted_order == third  # its total differs: it waits for consent
         assert f"Vinculada ao pedido {first.number}." in page
         assert "difere do total do pedido" in page
         assert "Digite o número do pedido na linha dela" in page
