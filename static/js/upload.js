@@ -1,4 +1,5 @@
-/* Dropping files onto an upload form. Without this script the file field works alone. */
+/* Dropping files onto an upload form, and sending them one by one with progress. Without this script the
+   file field and the form work alone. */
 "use strict";
 
 (() => {
@@ -42,4 +43,63 @@
     });
     input.addEventListener("change", show);
   }
+
+  const form = document.querySelector("form[data-upload]");
+  if (!form) return;
+  const card = document.querySelector("[data-upload-results]");
+  const rows = card.querySelector("[data-upload-rows]");
+  const state = card.querySelector("[data-upload-state]");
+  const bar = card.querySelector("progress");
+  const input = form.querySelector('input[type="file"]');
+
+  const send = async (file) => {
+    const body = new FormData(form);
+    body.delete(input.name);
+    body.append(input.name, file);
+    body.append("fragment", "1");
+    const answer = await fetch(form.action, { method: "POST", body, redirect: "error" });
+    if (!answer.ok) throw new Error(String(answer.status));
+    rows.insertAdjacentHTML("beforeend", await answer.text());
+  };
+
+  const summary = () => {
+    const counts = new Map();
+    for (const row of rows.querySelectorAll("[data-outcome]")) {
+      counts.set(row.dataset.outcome, (counts.get(row.dataset.outcome) ?? 0) + 1);
+    }
+    return [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(", ");
+  };
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    if (form.dataset.sent) return;
+    const files = [...input.files];
+    form.dataset.sent = "yes";
+    form.classList.add("is-busy");
+    rows.replaceChildren();
+    card.hidden = false;
+    card.querySelector("[data-upload-progress]").hidden = false;
+    bar.hidden = false;
+    bar.max = files.length;
+    card.focus();
+    let done = 0;
+    try {
+      for (const file of files) {
+        state.textContent = `Enviando ${done + 1} de ${files.length}: ${file.name}`;
+        bar.value = done;
+        await send(file);
+        done += 1;
+      }
+      state.textContent = `Pronto: ${summary()}.`;
+      form.reset();
+    } catch {
+      state.textContent = `O envio parou: ${files.length - done} de ${files.length} arquivos não foram enviados. `
+        + "Confira a conexão e envie de novo; o que já chegou é reconhecido.";
+    }
+    bar.hidden = true;
+    form.classList.remove("is-busy");
+    delete form.dataset.sent;
+  });
+  form.addEventListener("reset", () => { form.querySelector("[data-drop-list]").hidden = true; });
 })();

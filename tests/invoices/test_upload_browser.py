@@ -16,11 +16,12 @@ from erp.sales.models import Order
 from invoices.models import Invoice
 from tests.conftest import PASSWORD
 from tests.invoices.conftest import FakeShop
-from tests.invoices.factory import nfe_xml
+from tests.invoices.factory import access_key, event_xml, nfe_xml
+from tests.invoices.intake.test_archives import zipped
 
 DROP = """([files]) => {
     const data = new DataTransfer();
-    for (const [name, text] of files) data.items.add(new File([atob(text)], name, {type: "text/xml"}));
+    for (const [name, text] of files) data.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name));
     document.querySelector("[data-drop-zone]").dispatchEvent(
         new DragEvent("drop", {dataTransfer: data, bubbles: true, cancelable: true}));
 }"""
@@ -40,13 +41,21 @@ def test_drop_files_read_the_answers_and_send(
     expect(page.get_by_role("heading", name="Enviar notas fiscais")).to_be_visible()
     page.wait_for_load_state("load")  # the deferred script listens from here on
 
-    files = {"nota.xml": nfe_xml(order_reference=order.external_id), "lixo.xml": b"texto"}
+    files = {
+        "nota.xml": nfe_xml(order_reference=order.external_id),
+        "lixo.xml": b"texto",
+        "lote.zip": zipped({"cancelamento.xml": event_xml(key=access_key(number=9))}),
+    }
     page.evaluate(DROP, [[[name, base64.b64encode(content).decode()] for name, content in files.items()]])
-    expect(page.locator("[data-drop-list] li")).to_have_text(["nota.xml", "lixo.xml"])
+    expect(page.locator("[data-drop-list] li")).to_have_text(list(files))
     page.get_by_role("button", name="Enviar e conferir").click()
     results = page.locator("#results li")
     expect(results.nth(0)).to_contain_text("vinculada")
     expect(results.nth(1)).to_contain_text("não é um XML")
+    expect(results.nth(2)).to_contain_text("lote.zip/cancelamento.xml")
+    expect(page.get_by_role("status").filter(has_text="Pronto")).to_have_text(
+        "Pronto: 1 vinculada, 1 recusada, 1 evento guardado."
+    )
     assert Invoice.objects.get().document.read() == files["nota.xml"]
 
     page.get_by_role("link", name="Notas Fiscais").first.click()

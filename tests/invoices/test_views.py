@@ -14,10 +14,11 @@ from django.urls import reverse
 from erp.accounts.models import Company, Role, User
 from erp.channels import Action, Badge, InvoiceStage, InvoiceState
 from erp.sales.models import Order, OrderStatus, ShippingKind, ShippingMethod
-from invoices.models import Invoice, InvoiceStatus
+from invoices.models import Invoice, InvoiceStatus, RefusedFile
 from invoices.services import invoices_import
 from tests.invoices.conftest import FakeShop
 from tests.invoices.factory import access_key, nfe_xml
+from tests.invoices.intake.test_archives import zipped
 
 REFERENCE = "9007199254740993123"
 REFUSED = InvoiceState(
@@ -71,6 +72,21 @@ def test_upload_answers_for_every_file(client: Client, make_order: MakeOrder) ->
 
 def test_upload_without_files_says_so(client: Client) -> None:
     assert "Nenhum arquivo escolhido" in upload(client)
+
+
+def test_upload_of_a_zip_answers_for_every_member(client: Client) -> None:
+    files = {"a.xml": nfe_xml(), "b.xml": b"lixo", "c.pdf": b"%PDF"}
+    page = upload(client, ("lote.zip", zipped(files)))
+    assert [name in page for name in ("lote.zip/a.xml", "lote.zip/b.xml", "lote.zip/c.pdf")] == [True] * 3
+    assert "sem pedido" in page
+    assert "nada foi lido deste arquivo" in page
+    assert RefusedFile.objects.get().file_name == "lote.zip/b.xml"
+
+
+def test_the_pages_script_is_answered_with_rows_alone(client: Client) -> None:
+    page = upload(client, ("a.xml", nfe_xml()), fragment="1")
+    assert page.count("<li") == 1
+    assert "<html" not in page
 
 
 def test_upload_of_a_huge_file_is_refused_without_reading_it_all(client: Client) -> None:

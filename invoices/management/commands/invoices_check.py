@@ -28,7 +28,7 @@ RESULTS: Final = {"passed": "ok", "warned": "aviso", "refused": "recusa"}
 
 
 class Command(BaseCommand):
-    help = "Confere XMLs e ZIPs de NF-e sem guardar nada. Sai com 1 se algum é recusado, com 2 por uso errado."
+    help = "Confere XMLs e ZIPs de NF-e sem guardar nada. Sai com 1 se um é recusado, com 2 por uso errado."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
