@@ -16,6 +16,7 @@ from kwai_integration.client import gateway
 from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.models import ConnectionHealth, KwaiOrder
+from kwai_integration.setup.stage import SLUGS
 from kwai_integration.setup.stores import store_activate, store_install
 from kwai_sandbox.server import RunningSandbox
 from tests.conftest import PASSWORD
@@ -92,9 +93,14 @@ def test_main_pages(
     orders_bring(kwai, work)
     kwai_order = KwaiOrder.objects.filter(order__isnull=False).earliest("pk")
     reserved = StockReservation.objects.select_related("sku").earliest("pk")
+    user = User.objects.get(username="demo")
+    draft = store_install(company=kwai_order.store.company, user=user)
     addresses = [
         *(reverse(name) for name in PAGES),
-        reverse("kwai:store", args=[kwai_order.store_id]),
+        *(reverse("kwai:store_stage", args=[kwai_order.store_id, slug]) for slug in SLUGS.values()),
+        reverse("kwai:store_stage", args=[draft.pk, "conexao"]),
+        reverse("kwai:store_stage", args=[draft.pk, "mapeamentos"]),
+        reverse("kwai:store_guide", args=[kwai_order.store_id]),
         reverse("kwai:order", args=[kwai_order.pk]),
         reverse("sales:order", args=[kwai_order.order_id]),
         reverse("sales:order_shipping", args=[kwai_order.order_id]),
