@@ -35,11 +35,14 @@ def store_cards(stores: Sequence[Store]) -> list[dict[str, Any]]:
     ]
 
 
-def lifecycle_badge(store: Store) -> Badge:
-    """*Em configuração (etapa n de m)*, *Ativa*, *Inativa*; *Não conectada* when somebody disconnected it."""
+def lifecycle_badge(store: Store, step: int | None = None) -> Badge:
+    """*Em configuração (etapa n de m)*, *Ativa*, *Inativa*; *Não conectada* when somebody disconnected it.
+
+    `step` is the number of the step that is open; without it, the one where the wizard goes on.
+    """
     lifecycle = StoreLifecycle(store.lifecycle)
     if lifecycle is StoreLifecycle.DRAFT:
-        number = stage_number(store.kwai_settings.setup_stage)
+        number = step or stage_number(store.kwai_settings.setup_stage)
         return Badge(f"{lifecycle.label} (etapa {number} de {len(STAGES)})", lifecycle.colour)
     if store.kwai_account.health == ConnectionHealth.DISCONNECTED:
         return Badge("Não conectada", "secondary")

@@ -20,7 +20,6 @@ from kwai_integration.setup.consent import consent_offer
 from kwai_integration.setup.stage import Stage, StageForm
 from kwai_integration.setup.stage_review import live_checks
 from kwai_integration.setup.wizard import (
-    STAGES,
     StageConflict,
     blocking,
     stage_beside,
@@ -31,7 +30,7 @@ from kwai_integration.setup.wizard import (
     stage_save,
     steps_of,
 )
-from kwai_integration.views.cards import store_cards
+from kwai_integration.views.cards import lifecycle_badge, store_cards
 from kwai_integration.views.scope import at_public_address, kwai_stores
 
 # Fields of the page itself; what is left of a post belongs to the step.
@@ -53,7 +52,7 @@ def store_stage(request: HttpRequest, pk: int, stage: str) -> HttpResponse:
     draft = row.draft if not store.activated_at else {}
     form = found.form(store, _typed(draft["data"]) if draft else None)
     version = draft["version"] if draft else row.version
-    return _page(request, store, found, row, form, version, is_draft=bool(draft))
+    return _page(request, store, found, row, form, version, from_draft=bool(draft))
 
 
 @require_safe
@@ -136,7 +135,6 @@ def _page(
         "stage": stage,
         "steps": steps,
         "number": stage_number(stage.key),
-        "count": len(STAGES),
         "form": form,
         "row": row,
         "version": version,
@@ -147,6 +145,7 @@ def _page(
         "offer": consent_offer(store=store, user=user_of(request)),
         "next": stage_beside(stage, 1),
         **store_cards([store])[0],
+        "lifecycle": lifecycle_badge(store, stage_number(stage.key)),
         **stage.context(store),
         **extra,
     }

@@ -111,6 +111,8 @@ def test_an_invalid_value_is_told_at_its_field_and_nothing_is_saved(
     answer = ana.post(step, **changes)
     assert answer.status_code == 422
     assert told in answer.text
+    assert "Nada foi salvo ainda" in answer.text
+    assert "rascunho" not in answer.text
     assert not SetupStage.objects.filter(version__gt=0).exists()
     assert not AuditEntry.objects.filter(action="store.settings").exists()
     assert ana.resume() == "conexao"
