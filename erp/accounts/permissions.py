@@ -106,6 +106,8 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "invoices:issue": Permission.OPERATE,
     "invoices:detail": Permission.VIEW,
     "invoices:xml": Permission.VIEW,
+    "invoices:xml_view": Permission.VIEW,
+    "invoices:refused_file": Permission.VIEW,
     "invoices:paper": (Permission.VIEW, Permission.OPERATE),
     "invoices:correct": Permission.OPERATE,
     "invoices:carrier": Permission.OPERATE,

@@ -68,6 +68,14 @@ def parse(content: bytes) -> etree._Element:
     return root
 
 
+def xml_indented(content: bytes) -> str:
+    """A document as people read it: one element a line. Raises `XmlRefused`; never for storing or sending,
+    because the blanks it adds would break the signature."""
+    root = parse(content)
+    etree.indent(root)
+    return etree.tostring(root, encoding="unicode")
+
+
 def _locked_parser() -> etree.XMLParser:
     return etree.XMLParser(
         resolve_entities=False,

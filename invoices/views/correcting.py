@@ -13,7 +13,7 @@ from erp.web.requests import user_of
 from invoices.intake.parser import MAX_BYTES
 from invoices.models import Invoice
 from invoices.sending import invoices_send, send_problems
-from invoices.services import InvoiceRefused, invoice_replace, replace_problem
+from invoices.services import ImportOutcome, InvoiceRefused, invoice_replace, replace_problem
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -56,6 +56,11 @@ def _replace(request: HttpRequest, invoice: Invoice, name: str, content: bytes) 
     except InvoiceRefused as refused:
         messages.error(request, str(refused))
         return None
+    if result.outcome is ImportOutcome.HELD and result.invoice is not None:
+        messages.warning(
+            request, f"{result.invoice}: espera confirmação antes de tomar o lugar da {invoice}."
+        )
+        return result.invoice
     if result.invoice is None or result.order is None or result.invoice.pk == invoice.pk:
         for text in result.texts or ("É a mesma nota. Envie o XML da nota corrigida.",):
             messages.error(request, text)

@@ -15,6 +15,7 @@ from erp.accounts.permissions import may
 from erp.web.requests import user_of
 from invoices.forms import InvoiceCarrierForm
 from invoices.intake.gate import Verdict, judge
+from invoices.intake.parser import XmlRefused, xml_indented
 from invoices.matching import order_not_found, orders_named
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceEvent, InvoiceStatus
 from invoices.printing.services import print_problems
@@ -30,6 +31,8 @@ from invoices.services import (
     replace_problem,
     unlink_problem,
 )
+
+LONGEST_SHOWN = 300_000
 
 
 @require_safe
@@ -74,6 +77,19 @@ def invoice_xml(request: HttpRequest, pk: int) -> HttpResponse:
             "Cache-Control": "private, no-store",
         },
     )
+
+
+@require_safe
+def invoice_xml_view(request: HttpRequest, pk: int) -> HttpResponse:
+    """The same file indented to be read. Only text: the template escapes it."""
+    invoice = _invoice(request, pk)
+    try:
+        text = xml_indented(InvoiceDocument.objects.get(invoice=invoice).read())
+    except (InvoiceDocument.DoesNotExist, DocumentDamaged, XmlRefused):
+        messages.error(request, DAMAGED)
+        return redirect(invoice)
+    context = {"invoice": invoice, "text": text[:LONGEST_SHOWN], "is_cut": len(text) > LONGEST_SHOWN}
+    return render(request, "invoices/xml.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from erp import channels
 from erp.accounts.permissions import may
@@ -14,7 +17,8 @@ from erp.channels import InvoiceStage, InvoiceState, RowResult
 from erp.sales.views.orders import shipping_methods_of, stores_of
 from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Filter, Link, ListPage, Tab
 from erp.web.requests import user_of
-from invoices.models import ISSUED, Invoice, InvoiceStatus
+from invoices.intake.parser import MAX_BYTES
+from invoices.models import ISSUED, Invoice, InvoiceStatus, RefusedFile
 from invoices.printing.paper import Paper
 from invoices.printing.services import PrintRefused, invoices_print, print_problems
 from invoices.search import invoice_condition
@@ -22,6 +26,7 @@ from invoices.sending import invoices_send, send_problems
 from invoices.views.printing import pdf_response
 
 SEND = "send_invoice"
+REJECTED = "rejected"
 STAGES = [(stage.value, stage.label) for stage in InvoiceStage]
 ENVIRONMENTS = [("production", "produção"), ("homologation", "homologação")]
 
@@ -31,6 +36,8 @@ def _at_stage(stage: str) -> Q:
 
 
 class InvoiceList(ListPage[Invoice]):
+    """The notes. Its tab *rejeitadas* shows `RefusedFileList`: what is refused never becomes a note."""
+
     title = "Notas Fiscais"
     pretitle = "Vendas"
     columns = (
@@ -51,7 +58,7 @@ class InvoiceList(ListPage[Invoice]):
         Tab("all", "todas"),
         Tab("pending", "pendentes", Q(status=InvoiceStatus.PENDING)),
         Tab("issued", "emitidas", Q(status__in=ISSUED)),
-        Tab("rejected", "rejeitadas", Q(status=InvoiceStatus.REJECTED)),
+        Tab(REJECTED, "rejeitadas", Q(status=InvoiceStatus.REJECTED)),
         Tab("cancelled", "canceladas", Q(status=InvoiceStatus.CANCELLED)),
     )
     filters = (
@@ -77,6 +84,18 @@ class InvoiceList(ListPage[Invoice]):
             "Envie os XMLs das notas autorizadas; cada uma é conferida e vinculada ao seu pedido.",
             self._upload(),
         )
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.GET.get("tab") == REJECTED:
+            return RefusedFileList.beside(request).answer()
+        return super().get(request, *args, **kwargs)
+
+    def _counts(self, found: QuerySet[Invoice]) -> dict[str, int]:
+        return super()._counts(found) | {REJECTED: RefusedFileList.beside(self.request).total()}
+
+    def note_counts(self) -> dict[str, int]:
+        """What the tabs of notes count, for the tab of files."""
+        return super()._counts(self._found())
 
     def queryset(self) -> QuerySet[Invoice]:
         rows = Invoice.objects.visible_to(user_of(self.request))
@@ -122,3 +141,80 @@ class InvoiceList(ListPage[Invoice]):
 
     def _upload(self) -> Link:
         return Link("Enviar XML", reverse("invoices:upload"), "upload", primary=True)
+
+
+class RefusedFileList(ListPage[RefusedFile]):
+    """The tab *rejeitadas*: files the gate refused, each with its reasons."""
+
+    title = InvoiceList.title
+    pretitle = InvoiceList.pretitle
+    columns = (
+        Column("Arquivo"),
+        Column("Nota", css="d-none d-md-table-cell"),
+        Column("Pedido", css="d-none d-lg-table-cell"),
+        Column("Por que foi recusado e o que fazer"),
+        Column("Enviado", css="d-none d-md-table-cell"),
+    )
+    row_template = "invoices/refused_row.html"
+    order_by = ("-last_sent_at", "-pk")
+    search_fields = ("file_name", "access_key", "order__external_id")
+    search_label = "arquivo, chave ou pedido"
+    tabs = tuple(Tab(tab.key, tab.label) for tab in InvoiceList.tabs)
+    filters = (
+        ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
+        Filter("kwai", "Nº do pedido Kwai", "order__external_id__startswith"),
+        DateFilter("since", "Desde", "last_sent_at__date__gte"),
+        DateFilter("until", "Até", "last_sent_at__date__lte"),
+    )
+    poll_seconds = InvoiceList.poll_seconds
+    empty = Empty("Nenhum arquivo recusado", "Os XMLs recusados na conferência aparecem aqui, com o motivo.")
+
+    @classmethod
+    def beside(cls, request: HttpRequest) -> RefusedFileList:
+        """The list that answers `request`, which is one to the list of notes."""
+        view = cls()
+        view.setup(request)
+        return view
+
+    def total(self) -> int:
+        return self._found().count()
+
+    def queryset(self) -> QuerySet[RefusedFile]:
+        return (
+            RefusedFile.objects.visible_to(user_of(self.request))
+            .select_related("order", "sent_by")
+            .defer("content")
+        )
+
+    def page_links(self) -> Sequence[Link]:
+        notes = InvoiceList()
+        notes.setup(self.request)
+        return notes.page_links()
+
+    def row_links(self, obj: RefusedFile) -> Sequence[Link]:
+        if obj.size > MAX_BYTES:
+            return []
+        return [Link("baixar arquivo", reverse("invoices:refused_file", args=[obj.pk]), "download")]
+
+    def _counts(self, found: QuerySet[RefusedFile]) -> dict[str, int]:
+        notes = InvoiceList()
+        notes.setup(self.request)
+        return notes.note_counts() | {REJECTED: found.count()}
+
+
+@require_safe
+def refused_file(request: HttpRequest, pk: int) -> HttpResponse:
+    """The bytes of a refused file, never to be opened by the browser: nothing is known of them."""
+    row = get_object_or_404(RefusedFile.objects.visible_to(user_of(request)), pk=pk)
+    if row.content is None:
+        raise Http404
+    return HttpResponse(
+        bytes(row.content),
+        content_type="application/octet-stream",
+        headers={
+            "Content-Disposition": f'attachment; filename="recusado-{row.pk}.xml"',
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Cache-Control": "private, no-store",
+        },
+    )

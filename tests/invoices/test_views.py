@@ -248,7 +248,7 @@ def test_other_peoples_notes_do_not_exist(
     invoice: Invoice, make_user: Callable[..., User], sign_in: Callable[[User], Client]
 ) -> None:
     outsider = sign_in(make_user(Role.OPERATOR, username="fora", stores=[]))
-    for name in ("detail", "xml", "carrier", "correct"):
+    for name in ("detail", "xml", "xml_view", "carrier", "correct"):
         assert outsider.get(reverse(f"invoices:{name}", args=[invoice.pk])).status_code == 404
     for name in ("link", "unlink"):
         assert outsider.post(reverse(f"invoices:{name}", args=[invoice.pk])).status_code == 404
@@ -340,3 +340,76 @@ def test_a_note_without_order_has_nothing_to_correct(
 ) -> None:
     page = client.get(reverse("invoices:correct", args=[waiting.pk]), follow=True).content.decode()
     assert "não está vinculada" in page
+
+
+def test_correcting_with_a_warning_waits_for_consent(
+    client: Client, invoice: Invoice, shop: FakeShop
+) -> None:
+    url = reverse("invoices:correct", args=[invoice.pk])
+    dearer = SimpleUploadedFile("b.xml", nfe_xml(number=124, total=18000), "text/xml")
+    page = client.post(url, {"file": dearer}, follow=True).content.decode()
+    assert "espera confirmação antes de tomar o lugar" in page
+    assert shop.asked == []
+    invoice.refresh_from_db()
+    assert invoice.order is not None
+
+
+def test_the_tab_of_refused_files(client: Client, invoice: Invoice, shop: FakeShop, company: Company) -> None:
+    upload(client, ("<i>sem-protocolo</i>.xml", b"<NFe xmlns='http://www.portalfiscal.inf.br/nfe'/>"))
+    row = RefusedFile.objects.get()
+    url = reverse("invoices:list")
+    for tab in ("rejected", "all"):
+        page = client.get(url, {"tab": tab}).content.decode()
+        assert 'rejeitadas <span class="tab-count">1</span>' in page
+        assert 'emitidas <span class="tab-count">1</span>' in page
+    page = client.get(url, {"tab": "rejected"}).content.decode()
+    assert "sem protocolo" in page
+    assert "<i>sem" not in page
+    assert f"Marcar {invoice}" not in page
+    assert "Nada encontrado" in client.get(url, {"tab": "rejected", "q": "outro"}).content.decode()
+    response = client.get(reverse("invoices:refused_file", args=[row.pk]))
+    assert response.content == b"<NFe xmlns='http://www.portalfiscal.inf.br/nfe'/>"
+    assert response["Content-Type"] == "application/octet-stream"
+    assert response["Content-Disposition"].startswith("attachment")
+
+
+def test_refused_files_cost_the_same_for_many_rows(client: Client, shop: FakeShop) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(reverse("invoices:list"), {"tab": "rejected"}).status_code == 200
+        return len(captured)
+
+    upload(client, ("a.xml", b"a"))
+    queries()
+    one = queries()
+    upload(client, *((f"{n}.xml", f"texto {n}".encode()) for n in range(10)))
+    assert RefusedFile.objects.count() == 11
+    assert queries() == one
+
+
+def test_other_peoples_refused_files_do_not_exist(
+    client: Client, shop: FakeShop, other_company: Company
+) -> None:
+    upload(client, ("a.xml", b"a"))
+    RefusedFile.objects.update(company=other_company)
+    assert (
+        client.get(reverse("invoices:refused_file", args=[RefusedFile.objects.get().pk])).status_code == 404
+    )
+    page = client.get(reverse("invoices:list"), {"tab": "rejected"}).content.decode()
+    assert "Nenhum arquivo recusado" in page
+
+
+def test_the_xml_can_be_read_on_a_page(client: Client, company: Company, admin: User, shop: FakeShop) -> None:
+    def hostile(text: str) -> str:
+        return text.replace("Camiseta Basica", "&lt;script&gt;alert(1)&lt;/script&gt;")
+
+    invoices_import(company=company, files=[("a", nfe_xml(content=hostile))], user=admin)
+    note = Invoice.objects.get()
+    page = client.get(reverse("invoices:xml_view", args=[note.pk])).content.decode()
+    assert "&lt;xProd&gt;&amp;lt;script&amp;gt;alert(1)" in page
+    assert "<script>alert" not in page
+    assert "\n  &lt;NFe" in page
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE invoices_invoicedocument SET sha256 = %s", ["0" * 64])
+    page = client.get(reverse("invoices:xml_view", args=[note.pk]), follow=True).content.decode()
+    assert "danificado" in page
