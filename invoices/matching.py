@@ -22,7 +22,7 @@ MAX_WORDS: Final = 200
 NUMBER_DIGITS: Final = 12
 # A note is issued after its order; a day covers clocks and time zones.
 CLOCKS: Final = timedelta(days=1)
-NO_SUGGESTION = "Nenhum pedido citado na nota nem com o mesmo comprador e total."
+NO_SUGGESTION = "Sem pedido citado nem com o mesmo comprador e total."
 AMBIGUOUS = "Há mais de um pedido, ou mais de uma nota, com este comprador e total."
 TAKEN = "O pedido citado na nota já tem nota ou está cancelado."
 UNREADABLE = "O arquivo guardado está danificado. Restaure-o de uma cópia."

@@ -43,7 +43,7 @@ class InvoiceList(ListPage[Invoice]):
     columns = (
         Column("Nota"),
         Column("Emissão", css="d-none d-md-table-cell"),
-        Column("Destinatário", css="d-none d-lg-table-cell"),
+        Column("Destinatário", css="d-none d-xl-table-cell"),
         Column("Pedido"),
         Column("Situação"),
         Column("No e-commerce", css="d-none d-md-table-cell"),
@@ -99,18 +99,18 @@ class InvoiceList(ListPage[Invoice]):
 
     def queryset(self) -> QuerySet[Invoice]:
         rows = Invoice.objects.visible_to(user_of(self.request))
-        return rows.select_related("order", "store", "shipping_method", "carrier")
+        return rows.select_related("order", "store", "shipping_method", "carrier", "wanted_order")
 
     def search_condition(self, text: str) -> Q:
         return invoice_condition(text)
 
     def page_links(self) -> Sequence[Link]:
-        unlinked = Link("Notas sem pedido", reverse("invoices:unlinked"), "unlink")
-        return (
-            [unlinked, self._upload()]
-            if may(user_of(self.request), "invoices:upload", "POST")
-            else [unlinked]
-        )
+        links = [
+            Link("Fechamento", reverse("invoices:months"), "calendar"),
+            Link("Notas sem pedido", reverse("invoices:unlinked"), "unlink"),
+        ]
+        may_upload = may(user_of(self.request), "invoices:upload", "POST")
+        return [*links, self._upload()] if may_upload else links
 
     def decorate(self, objects: list[Invoice]) -> None:
         found = channels.invoice_states([invoice.pk for invoice in objects])
@@ -152,7 +152,7 @@ class RefusedFileList(ListPage[RefusedFile]):
         Column("Arquivo"),
         Column("Nota", css="d-none d-md-table-cell"),
         Column("Pedido", css="d-none d-lg-table-cell"),
-        Column("Por que foi recusado e o que fazer"),
+        Column("Motivo"),
         Column("Enviado", css="d-none d-md-table-cell"),
     )
     row_template = "invoices/refused_row.html"

@@ -25,12 +25,11 @@ class UnlinkedList(ListPage[Invoice]):
         Column("Nota"),
         Column("Emissão", css="d-none d-md-table-cell"),
         Column("Destinatário", css="d-none d-md-table-cell"),
-        Column("Total", numeric=True),
-        Column("Sugestão"),
-        Column("Outro pedido"),
+        Column("Total", numeric=True, css="d-none d-sm-table-cell"),
+        Column("Pedido"),
     )
     row_template = "invoices/unlinked_row.html"
-    order_by = ("issued_at", "pk")
+    order_by = ("-issued_at", "-pk")
     search_fields = ("number",)
     search_label = "número, chave ou destinatário"
     filters = (
