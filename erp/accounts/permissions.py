@@ -89,6 +89,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "sales:order_buyer": Permission.OPERATE,
     "sales:order_address": Permission.OPERATE,
     "sales:order_proposal": Permission.OPERATE,
+    "sales:order_stock": Permission.OPERATE,
     "sales:carriers": Permission.VIEW,
     "sales:carrier_create": Permission.MANAGE,
     "sales:carrier": (Permission.VIEW, Permission.MANAGE),

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 
@@ -31,7 +32,7 @@ from erp.stock.services import (
 
 SHORT = "stock_short"
 STOCK = "stock"
-LEFT_ALREADY = "A mercadoria já saiu do estoque: quando ela voltar, registre a entrada em Estoque."
+LEFT_ALREADY = "A mercadoria já saiu do estoque: quando ela voltar, use devolver ao estoque nesta página."
 
 
 def orders_stock_reserve(
@@ -90,6 +91,14 @@ def orders_stock_follow(*, before: Mapping[Order, OrderStatus], actor: User | No
     _leave([order for order in before if _leaves(order)], actor)
 
 
+@transaction.atomic
+def order_stock_return(*, order_id: int, actor: User | None = None) -> bool:
+    """*Devolver ao estoque*: the parcel of a cancelled order is back in the house. False when the order is
+    not cancelled, nothing of it left, or it is back already."""
+    order = Order.objects.filter(pk=order_id, status=OrderStatus.CANCELLED).lock_for_update().first()
+    return bool(order and _return(_lines([order]), actor))
+
+
 def orders_lacking_stock() -> QuerySet[OrderLine, int]:
     """Ids of orders that are *sem estoque*: a line got less than it wants. For use inside a query."""
     waiting = StockReservation.objects.waiting().values("order_line_id")
@@ -109,10 +118,14 @@ class LineStock:
         return self.wanted - self.held
 
     @property
+    def is_away(self) -> bool:
+        return MovementKind.SALE in self.moves and MovementKind.RETURN not in self.moves
+
+    @property
     def badge(self) -> Badge:
         if MovementKind.RETURN in self.moves:
             return Badge("devolvido ao estoque", "teal")
-        if MovementKind.SALE in self.moves:
+        if self.is_away:
             return Badge("saiu do estoque", "purple")
         if self.missing:
             return Badge("sem estoque", "red", title=f"{self.held} de {self.wanted} reservados")
@@ -182,23 +195,36 @@ def _leave(orders: Collection[Order], actor: User | None) -> None:
 
 
 def _cancel(before: Mapping[Order, OrderStatus], actor: User | None) -> None:
-    """Give back what was kept. Goods that left come back by themselves while the parcel was still in the
-    house; after that somebody has to see them arrive."""
+    """Give back what was kept. Goods that left come back by themselves while the parcel was certainly in
+    the house; once its expedition is concluded, somebody has to see them arrive."""
     lines = _lines(before)
     kept = reservations_release(order_line_ids=lines)
-    at_home = {
-        line_id: f"Cancelamento do pedido {order.number}"
-        for line_id, order in lines.items()
-        if before[order].rank < OrderStatus.SHIPPED.rank
-    }
-    back: dict[int, list[StockMovement]] = defaultdict(list)
-    for movement in lines_return(texts=at_home, actor=actor):
-        back[lines[movement.order_line_id or 0].pk].append(movement)
-    away = lines_left(set(lines) - set(at_home))
     texts = [(pk, "Reserva de estoque liberada") for pk in _order_ids(lines, kept)]
-    texts += [(pk, f"Estoque devolvido: {_units_text(movements)}") for pk, movements in back.items()]
+    at_home = {
+        line_id: order
+        for line_id, order in lines.items()
+        if before[order].rank < OrderStatus.READY_TO_SHIP.rank
+    }
+    _return(at_home, actor)
+    away = lines_left(lines.keys() - at_home.keys())
     texts += [(pk, LEFT_ALREADY) for pk in _order_ids(lines, away)]
     order_events_append(drafts=[EventDraft(pk, STOCK, text) for pk, text in texts], actor=actor)
+
+
+def _return(lines: Mapping[int, Order], actor: User | None) -> set[int]:
+    """Put the goods of these lines back, each once; the ids of the orders that got some back."""
+    back: dict[int, list[StockMovement]] = defaultdict(list)
+    texts = {line_id: f"Cancelamento do pedido {order.number}" for line_id, order in lines.items()}
+    for movement in lines_return(texts=texts, actor=actor):
+        back[lines[movement.order_line_id or 0].pk].append(movement)
+    order_events_append(
+        drafts=[
+            EventDraft(pk, STOCK, f"Estoque devolvido: {_units_text(movements)}")
+            for pk, movements in back.items()
+        ],
+        actor=actor,
+    )
+    return set(back)
 
 
 def _order_ids(lines: Mapping[int, Order], line_ids: Collection[int]) -> list[int]:

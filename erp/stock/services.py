@@ -252,7 +252,7 @@ def lines_return(*, texts: Mapping[int, str], actor: User | None = None) -> list
     warehouses_lock(companies)
     rows = list(gone.select_related("sku", "warehouse").order_by("pk"))
     back = {(row.order_line_id, row.sku_id) for row in rows if row.kind == MovementKind.RETURN}
-    sales = [row for row in rows if row.kind == MovementKind.SALE and row.quantity]
+    sales = [row for row in rows if row.kind == MovementKind.SALE]
     coming = [row for row in sales if (row.order_line_id, row.sku_id) not in back]
     balances = Balances((row.sku_id, row.warehouse_id) for row in coming)
     movements = []

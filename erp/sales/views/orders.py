@@ -19,7 +19,7 @@ from erp.sales.models import Buyer, DeliveryAddress, Order, ShippingMethod
 from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
 from erp.sales.services import orders_shipping_set
 from erp.sales.statuses import OrderStatus
-from erp.sales.stock import lines_stock_read, orders_lacking_stock
+from erp.sales.stock import lines_stock_read, order_stock_return, orders_lacking_stock
 from erp.web.lists import (
     LIVE_SECONDS,
     Action,
@@ -123,6 +123,7 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "order": order,
         "lines": lines,
         "stock_missing": sum(each.missing for each in stock.values()),
+        "stock_away": order.status == OrderStatus.CANCELLED and any(each.is_away for each in stock.values()),
         "events": events,
         "older": older,
         "channel_panel": channels.panel(order.pk),
@@ -132,6 +133,17 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
     }
     template = "sales/order_timeline.html" if request.headers.get("HX-Request") else "sales/order.html"
     return render(request, template, context)
+
+
+@require_POST
+def order_stock(request: HttpRequest, pk: int) -> HttpResponse:
+    """*devolver ao estoque*."""
+    order = _order(request, pk)
+    if order_stock_return(order_id=order.pk, actor=user_of(request)):
+        messages.success(request, "Mercadoria devolvida ao estoque.")
+    else:
+        messages.info(request, "Não há nada deste pedido para devolver ao estoque.")
+    return redirect("sales:order", pk=order.pk)
 
 
 def order_shipping(request: HttpRequest, pk: int) -> HttpResponse:

@@ -141,14 +141,24 @@ def test_a_cancellation_before_the_parcel_left_brings_it_back_once(
     assert balance(sku) == (2, 1)
 
 
+@pytest.mark.parametrize("far", ["ready_to_ship", "shipped"])
 def test_a_cancellation_on_the_road_waits_for_somebody_to_see_the_parcel(
-    sku: Sku, warehouse: Warehouse, make_order: MakeOrder
+    sku: Sku, warehouse: Warehouse, make_order: MakeOrder, operator: User, sign_in: Any, far: str
 ) -> None:
     counted(sku, 2)
     order = make_order(2)
-    go(order, "shipped", "cancelled")
+    client, address = sign_in(operator), reverse("sales:order_stock", args=[order.pk])
+    go(order, far)
+    assert "nada deste pedido" in client.post(address, follow=True).content.decode()
+    go(order, "cancelled")
     assert balance(sku) == (0, 0)
-    assert "registre a entrada" in texts(order)[-1]
+    page = client.get(reverse("sales:order", args=[order.pk])).content.decode()
+    assert ("devolver ao estoque" in texts(order)[-1], address in page) == (True, True)
+    answer = client.post(address, follow=True).content.decode()
+    assert ("devolvida ao estoque" in answer, address in answer) == (True, False)
+    assert "nada deste pedido" in client.post(address, follow=True).content.decode()
+    assert (balance(sku), badge(order)) == ((2, 0), "devolvido ao estoque")
+    assert texts(order)[-1] == "Estoque devolvido: 2 × SKU-1 (Geral)"
 
 
 def test_history_moves_nothing(store: Store, sku: Sku, warehouse: Warehouse, make_order: MakeOrder) -> None:
