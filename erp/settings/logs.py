@@ -75,6 +75,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", "WARNING")},
     "loggers": {
         "urllib3": {"level": "WARNING"},
+        # It warns, at each connection, that the queue in a folder has no host.
+        "kombu.connection": {"level": "ERROR"},
         "erp": {"level": env.str("LOG_LEVEL", "INFO")},
         "kwai_integration": {"level": env.str("LOG_LEVEL", "INFO")},
         "django.security.DisallowedHost": {"level": "ERROR"},

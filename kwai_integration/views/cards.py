@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q
+from django.conf import settings
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.urls import reverse
 
 from erp.accounts.models import Store, StoreLifecycle
 from erp.channels import Badge
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
-from kwai_integration.models import ConnectionHealth, KwaiOrder, KwaiOrderState, SyncCursor
+from kwai_integration.models import ConnectionHealth, InboundEvent, KwaiOrder, KwaiOrderState, SyncCursor
 from kwai_integration.setup.wizard import STAGES, stage_number
 
 OPEN_STATES = (KwaiOrderState.QUARANTINED, KwaiOrderState.UNLINKED)
@@ -20,7 +23,7 @@ OPEN_STATES = (KwaiOrderState.QUARANTINED, KwaiOrderState.UNLINKED)
 def store_cards(stores: Sequence[Store]) -> list[dict[str, Any]]:
     """One context per store, in a constant number of statements."""
     cursors = SyncCursor.objects.in_bulk([store.pk for store in stores])
-    jobs, orders = _job_counts(stores), _order_counts(stores)
+    jobs, orders, hints = _job_counts(stores), _order_counts(stores), _last_hints(stores)
     return [
         {
             "store": store,
@@ -28,6 +31,8 @@ def store_cards(stores: Sequence[Store]) -> list[dict[str, Any]]:
             "cursor": cursors.get(store.pk),
             "jobs": jobs.get(store.pk, {}),
             "open_orders": orders.get(store.pk, 0),
+            "last_hint_at": hints.get(store.pk),
+            "webhook_url": settings.PUBLIC_URL + reverse("kwai:webhook"),
             "is_draft": store.lifecycle == StoreLifecycle.DRAFT,
             **connection_facts(store),
         }
@@ -70,3 +75,12 @@ def _job_counts(stores: Sequence[Store]) -> dict[int, dict[str, int]]:
 def _order_counts(stores: Sequence[Store]) -> dict[int, int]:
     rows = KwaiOrder.objects.filter(store__in=stores, state__in=OPEN_STATES).values_list("store_id")
     return dict(rows.annotate(count=Count("pk")).order_by())
+
+
+def _last_hints(stores: Sequence[Store]) -> dict[int, datetime | None]:
+    """When each store's latest push message came; one look into the index for each."""
+    latest = InboundEvent.objects.filter(store=OuterRef("pk")).order_by("-received_at")
+    rows = Store.objects.filter(pk__in=[store.pk for store in stores])
+    return dict(
+        rows.annotate(hint_at=Subquery(latest.values("received_at")[:1])).values_list("pk", "hint_at")
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -136,3 +138,27 @@ def wait_until(reached: Callable[[], bool]) -> None:
     while not reached() and time.monotonic() < ends:
         time.sleep(0.01)
     assert reached()
+
+
+def test_children_hear_that_their_worker_stops() -> None:
+    """A pre-forking worker is told by its parent, which alone gets the signal."""
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        # Python 3.12 warns of forks beside threads; the child touches none of what they hold.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        ends = time.monotonic() + 60
+        while not scheduling.is_stopping() and time.monotonic() < ends:
+            time.sleep(0.01)
+        os.write(write, b"heard" if scheduling.is_stopping() else b"deaf")
+        os._exit(0)
+    try:
+        assert not scheduling.is_stopping()
+        scheduling.stop_soon()
+        os.waitpid(child, 0)
+        assert os.read(read, 10) == b"heard"
+    finally:
+        scheduling._stopping[0] = 0
+        os.close(read)
+        os.close(write)

@@ -11,6 +11,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from erp import scheduling
 from erp.outbox import claim, drain, errors, handlers, limits
 from erp.outbox.clock import after
 from erp.outbox.models import Lane, PushAttempt, PushJob
@@ -348,6 +349,17 @@ def test_steps_of_an_order_follow_each_other_in_one_drain(platform: Any, fact: A
     facts_request(wishes=[fact("delivery"), fact("tracking"), fact("invoice")])
     drain.drain(store_id=store.pk, ring=lambda _: None)
     assert [kind for kind, _ in platform.sent] == ["invoice", "tracking", "delivery"]
+
+
+def test_a_worker_that_stops_ends_its_push_and_begins_no_other(
+    platform: Any, fact: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts_request(wishes=[fact(subject="1"), fact(subject="2")])
+    rung: list[int] = []
+    monkeypatch.setattr(scheduling, "is_stopping", lambda: True)
+    assert drain.drain(store_id=store.pk, ring=rung.append) == 1
+    assert rung[-1] == store.pk
+    assert sorted(PushJob.objects.values_list("state", flat=True)) == [JobState.DONE, JobState.PENDING]
 
 
 def test_silence_opens_the_breaker_and_an_answer_brings_the_retries_back(

@@ -10,6 +10,7 @@ import pytest
 from django.db.models import F
 from django.test import Client
 
+from erp import scheduling
 from erp.catalog.models import Sku
 from erp.outbox import clock
 from erp.sales.models import Order
@@ -101,6 +102,16 @@ def test_when_the_time_is_over_the_rest_waits(kwai: Kwai, sku: Sku, monkeypatch:
     assert events_fetch(kwai.store.pk) is True
     assert events_fetch(kwai.store.pk) is False
     assert KwaiOrder.objects.count() == 60
+
+
+def test_a_worker_that_stops_begins_no_other_page(
+    kwai: Kwai, sku: Sku, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduling, "is_stopping", lambda: True)
+    for order_id in kwai.orders(60):
+        hint(kwai, order_id)
+    assert events_fetch(kwai.store.pk) is True
+    assert KwaiOrder.objects.count() == 50
 
 
 def test_a_known_order_follows_without_a_click(auto: Kwai, sku: Sku) -> None:

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from erp import scheduling
 from erp.accounts.models import AuditEntry, Store, StoreLifecycle
 from erp.catalog.models import Sku
 from erp.sales.models import Order, OrderEvent
@@ -119,6 +120,17 @@ def test_a_long_catch_up_stops_in_time_and_goes_on(kwai: Kwai, monkeypatch: pyte
         marks.append(kwai.cursor.watermark)
     assert turns >= 2
     assert marks == sorted(set(marks))
+
+
+def test_a_worker_that_stops_leaves_the_catch_up_to_the_next(
+    kwai: Kwai, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SyncCursor.objects.update(watermark=timezone.now() - timedelta(days=3))
+    before = kwai.cursor.watermark
+    monkeypatch.setattr(scheduling, "is_stopping", lambda: True)
+    assert kwai.poll().more
+    assert before < kwai.cursor.watermark < timezone.now() - timedelta(days=1)
+    assert kwai.cursor.lease_until is None
 
 
 def test_a_crowded_window_is_read_in_shorter_slices(kwai: Kwai, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,6 +196,21 @@ def test_a_flood_rings_once(
     assert bells == [f"kwai_integration.tasks.events {{'store_id': {connected.pk}}}"]
 
 
+def test_a_dead_broker_costs_no_answer(
+    connected: Store, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(scheduling, "_silent_until", 0.0)
+
+    class Dead:
+        def __getitem__(self, connection: Any) -> Any:
+            raise ConnectionError
+
+    monkeypatch.setattr(scheduling, "producers", Dead())
+    with django_capture_on_commit_callbacks(execute=True):
+        assert push() == STORED
+    assert events.stores_with_events() == [connected.pk]
+
+
 def test_what_needs_no_fetch_does_not_ring(
     connected: Store, bells: list[str], django_capture_on_commit_callbacks: Any
 ) -> None:
