@@ -22,3 +22,15 @@ class PeriodForm(forms.Form):
     since = forms.DateField(label="De", widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label="Até", widget=forms.DateInput(attrs={"type": "date"}))
     environment = forms.ChoiceField(label="Ambiente", choices=FiscalEnvironment.choices)
+
+
+class InvoiceCancelForm(forms.Form):
+    """SEFAZ asks for a reason of 15 to 255 characters."""
+
+    reason = forms.CharField(
+        label="Justificativa",
+        min_length=15,
+        max_length=255,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="De 15 a 255 letras; fica no evento de cancelamento.",
+    )

@@ -16,6 +16,7 @@ urlpatterns = [
     path("<int:pk>/xml/", detail.invoice_xml, name="xml"),
     path("<int:pk>/imprimir/<str:paper>/", printing.invoice_paper, name="paper"),
     path("<int:pk>/corrigir/", correcting.invoice_correct, name="correct"),
+    path("<int:pk>/cancelar/", issuing.invoice_cancellation, name="cancel"),
     path("<int:pk>/transporte/", detail.invoice_carrier, name="carrier"),
     path("<int:pk>/seguir/", detail.invoice_proceed_anyway, name="proceed"),
     path("<int:pk>/vincular/", detail.invoice_order_link, name="link"),

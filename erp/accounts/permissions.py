@@ -105,6 +105,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "invoices:export": Permission.MANAGE,
     "invoices:upload": Permission.OPERATE,
     "invoices:issue": Permission.OPERATE,
+    "invoices:cancel": Permission.OPERATE,
     "invoices:detail": Permission.VIEW,
     "invoices:xml": Permission.VIEW,
     "invoices:xml_view": Permission.VIEW,

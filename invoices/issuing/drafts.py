@@ -10,10 +10,9 @@ from erp.municipalities import city_code_find
 from erp.sales.models import Order, OrderLine, ShippingKind
 from erp.sales.statuses import OrderStatus
 from invoices.issuing.draft import Draft, Emitter, Item, Place, Recipient
-from invoices.models import Invoice, InvoiceStatus
+from invoices.models import OUT_OF_FORCE, Invoice
 
 SHIPPED = (OrderStatus.SHIPPED, OrderStatus.UNDELIVERED, OrderStatus.DELIVERED)
-OUT_OF_FORCE = (InvoiceStatus.CANCELLED, InvoiceStatus.REJECTED)
 
 
 def drafts_read(order_ids: Sequence[int]) -> dict[int, Draft]:

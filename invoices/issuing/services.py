@@ -23,7 +23,7 @@ from erp.outbox.clock import after
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
 from invoices.issuing.draft import Draft
-from invoices.issuing.drafts import OUT_OF_FORCE, drafts_read
+from invoices.issuing.drafts import drafts_read
 from invoices.issuing.issuers import (
     Answer,
     Authorised,
@@ -39,8 +39,8 @@ from invoices.issuing.issuers import (
 )
 from invoices.issuing.models import OPEN, InvoiceIssue, InvoiceNumberGap, IssueState
 from invoices.issuing.requirements import Lack, lacks
-from invoices.models import Invoice
-from invoices.services import invoices_import
+from invoices.models import ISSUED, OUT_OF_FORCE, DocumentDamaged, Invoice, InvoiceDocument
+from invoices.services import DAMAGED, InvoiceRefused, invoices_import
 
 LEASE: Final = timedelta(seconds=60)
 LONGEST_WAIT: Final = 600
@@ -48,6 +48,7 @@ LARGEST_NUMBER: Final = 999_999_999
 SHOWN_LACKS: Final = 4
 GONE: Final = "O pedido não existe mais. Atualize a página."
 SERIES_SPENT: Final = "A numeração da série acabou: escolha outra série em Empresa."
+NOT_MADE_HERE: Final = "A nota não foi feita aqui: cancele-a no seu emissor e envie o XML do evento."
 NO_ISSUER: Final = "A emissão escolhida não existe mais aqui. Escolha outra em Empresa e gere de novo."
 
 
@@ -95,7 +96,8 @@ def lacks_sentence(missing: Sequence[Lack]) -> str:
 def _result(issue: InvoiceIssue, is_new: bool) -> RowResult:
     if issue.state == IssueState.AUTHORISED and issue.invoice is not None:
         url = issue.invoice.get_absolute_url()
-        return RowResult(issue.order_id, Outcome.DONE, f"{issue.invoice} autorizada.", url=url)
+        text = f"{issue.invoice} autorizada. {issue.reason}".strip()
+        return RowResult(issue.order_id, Outcome.DONE, text, url=url)
     if issue.state == IssueState.REFUSED:
         return RowResult(issue.order_id, Outcome.REFUSED, issue.reason)
     outcome = Outcome.QUEUED if is_new else Outcome.ALREADY_QUEUED
@@ -156,6 +158,35 @@ def issue_advance(issue_id: int) -> None:
         _wait(issue, min(15 * 2 ** min(issue.calls, 6), LONGEST_WAIT), str(problem))
         return
     _settle(issue, answer)
+
+
+def cancel_issuer(invoice: Invoice) -> NFeIssuer | None:
+    """The issuer that made the note and can cancel it while it is in force; None for an imported one."""
+    made = InvoiceIssue.objects.filter(invoice=invoice).values_list("issuer", flat=True).first()
+    return issuer_named(made) if made is not None and invoice.status in ISSUED else None
+
+
+def invoice_cancel(*, invoice: Invoice, reason: str, user: User) -> str:
+    """Cancel a note made here and take its event in like an uploaded file; answers what happened.
+
+    Asking again after a crash is safe: an event is kept once per note. Raises `InvoiceRefused`.
+    """
+    issuer = cancel_issuer(invoice)
+    if issuer is None:
+        raise InvoiceRefused(NOT_MADE_HERE)
+    try:
+        answer = issuer.cancel(InvoiceDocument.objects.get(invoice=invoice).read(), reason)
+    except DocumentDamaged:
+        raise InvoiceRefused(DAMAGED) from None
+    except IssuerUnavailable as problem:
+        raise InvoiceRefused(f"{problem} Tente de novo em alguns minutos.") from None
+    if isinstance(answer, Refused):
+        raise InvoiceRefused(answer.reason)
+    if isinstance(answer, Queued):
+        return "O cancelamento foi pedido; a resposta ainda não veio."
+    name = f"{invoice.access_key}-procEventoNFe.xml"
+    (result,) = invoices_import(company=invoice.company, files=[(name, answer.document)], user=user)
+    return " ".join(result.texts)
 
 
 def _claim(issue_id: int) -> uuid.UUID | None:

@@ -16,6 +16,7 @@ from erp.web.requests import user_of
 from invoices.forms import InvoiceCarrierForm
 from invoices.intake.gate import Verdict, judge
 from invoices.intake.parser import XmlRefused, xml_indented
+from invoices.issuing.services import cancel_issuer
 from invoices.matching import order_not_found, orders_named
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceEvent, InvoiceStatus
 from invoices.printing.services import print_problems
@@ -51,6 +52,7 @@ def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "events": InvoiceEvent.objects.filter(company=invoice.company, access_key=invoice.access_key),
         "overrides": may(user_of(request), "invoices:proceed", "POST"),
         "operates": may(user_of(request), "invoices:link", "POST"),
+        "may_cancel": cancel_issuer(invoice) is not None,
         "may_link": order is None and invoice.replaced_by is None and invoice.status in ISSUED,
     }
     return render(request, "invoices/detail.html", context)

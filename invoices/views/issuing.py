@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
@@ -20,12 +20,15 @@ from erp.sales.models import Order
 from erp.web.lists import action_asked
 from erp.web.requests import ids_of, user_of
 from erp.web.results import results_named
+from invoices.forms import InvoiceCancelForm
 from invoices.issuing.draft import Draft
 from invoices.issuing.drafts import drafts_read
 from invoices.issuing.issuers import NFeIssuer, issuer_of
 from invoices.issuing.models import OPEN, InvoiceIssue
 from invoices.issuing.requirements import Lack, Where
-from invoices.issuing.services import draft_lacks, invoices_issue
+from invoices.issuing.services import draft_lacks, invoice_cancel, invoices_issue
+from invoices.models import Invoice
+from invoices.services import InvoiceRefused
 
 MAX_ORDERS = 100
 
@@ -82,6 +85,29 @@ def invoice_issue(request: HttpRequest) -> HttpResponse:
             return redirect(results[0].url)
     done = {result.id for result in results if result.outcome is Outcome.DONE}
     return _page(request, ids, issuer_of(company), results, done)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def invoice_cancellation(request: HttpRequest, pk: int) -> HttpResponse:
+    """Cancel a note that was made here; an imported one is cancelled where it was made."""
+    user = user_of(request)
+    invoice = get_object_or_404(Invoice.objects.visible_to(user).select_related("company"), pk=pk)
+    form = InvoiceCancelForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            text = invoice_cancel(invoice=invoice, reason=form.cleaned_data["reason"], user=user)
+            messages.success(request, text)
+        except InvoiceRefused as refused:
+            messages.error(request, str(refused))
+        return redirect(invoice)
+    context = {
+        "form": form,
+        "title": f"Cancelar a {invoice}",
+        "pretitle": "Vendas · Notas Fiscais",
+        "submit_label": "Cancelar a nota",
+        "cancel_url": invoice.get_absolute_url(),
+    }
+    return render(request, "components/form_page.html", context)
 
 
 def _reachable(texts: Sequence[str], user: User) -> list[int]:

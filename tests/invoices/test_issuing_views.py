@@ -169,3 +169,18 @@ def test_the_order_page_offers_it_until_the_parcel_left(
 def test_who_only_looks_is_not_offered_it(ready_order: ReadyOrder, viewer: User, sign_in: SignIn) -> None:
     order = ready_order()
     assert URL not in sign_in(viewer).get(reverse("sales:order", args=[order.pk])).content.decode()
+
+
+def test_a_note_made_here_is_cancelled_from_its_page(
+    demonstration: DemonstrationIssuer, ready_order: ReadyOrder, operator: User, sign_in: SignIn
+) -> None:
+    client = sign_in(operator)
+    confirm(client, ready_order())
+    invoice = Invoice.objects.get()
+    address = reverse("invoices:cancel", args=[invoice.pk])
+    assert address in client.get(invoice.get_absolute_url()).content.decode()
+    short = client.post(address, {"reason": "erro"}).content.decode()
+    assert "15" in short
+    said = client.post(address, {"reason": "Comprador desistiu da compra"}, follow=True).content.decode()
+    assert "foi cancelada" in said
+    assert address not in said

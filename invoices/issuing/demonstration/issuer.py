@@ -12,29 +12,33 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from django.utils import timezone
 from lxml import etree
 
 from erp.documents import access_key_complete
 from invoices.intake import schema
 from invoices.intake.parser import parse
-from invoices.issuing.demonstration.certificate import signer_for
+from invoices.intake.signature import DSIG
+from invoices.issuing.demonstration.cancellation import APPLICATION, cancellation, invented_protocol
+from invoices.issuing.demonstration.certificate import Signer, signer_for
 from invoices.issuing.demonstration.layout import (
     BRASILIA,
     ICMS_GROUPS,
     NFE,
     NSMAP,
     VERSION,
+    add,
+    fields,
     moment,
     note_build,
     state_number,
 )
 from invoices.issuing.demonstration.signing import sign
 from invoices.issuing.draft import Draft
-from invoices.issuing.issuers import Answer, Authorised, BuildRefused, Numbering, Refused, SignedNote
+from invoices.issuing.issuers import Answer, Authorised, BuildRefused, Numbering, SignedNote
 from invoices.issuing.requirements import Lack, Where
 
 SAID: Final = "Autorizado na demonstracao, sem valor fiscal: nenhuma SEFAZ foi consultada"
-APPLICATION: Final = "DEMONSTRACAO"
 
 
 class DemonstrationIssuer:
@@ -57,10 +61,7 @@ class DemonstrationIssuer:
     def build(self, draft: Draft, numbering: Numbering) -> SignedNote:
         key = _access_key(draft, numbering)
         note = note_build(draft, access_key=key, issued_at=numbering.issued_at)
-        signer = signer_for(
-            Path(settings.VAR_DIR) / "certificates", name=draft.emitter.name, tax_id=draft.emitter.tax_id
-        )
-        sign(note, note[0], signer)
+        sign(note, note[0], _signer(draft.emitter.name, draft.emitter.tax_id))
         signed = SignedNote(key, etree.tostring(note, encoding="UTF-8", xml_declaration=False))
         wrong = schema.problems(parse(_with_protocol(signed)))
         if wrong:
@@ -74,7 +75,14 @@ class DemonstrationIssuer:
         return None  # nobody was asked; sending again gives the same bytes
 
     def cancel(self, document: bytes, reason: str) -> Answer:
-        return Refused("", "A demonstração ainda não cancela notas.")
+        root = parse(document)
+        name, tax_id = (root.findtext(f".//{{{NFE}}}emit/{{{NFE}}}{tag}", "") for tag in ("xNome", "CNPJ"))
+        key = root.findtext(f".//{{{NFE}}}chNFe", "")
+        return Authorised(cancellation(key, reason, at=timezone.now(), signer=_signer(name, tax_id)))
+
+
+def _signer(name: str, tax_id: str) -> Signer:
+    return signer_for(Path(settings.VAR_DIR) / "certificates", name=name, tax_id=tax_id)
 
 
 def _access_key(draft: Draft, numbering: Numbering) -> str:
@@ -99,18 +107,16 @@ def _with_protocol(note: SignedNote) -> bytes:
     root = parse(note.content)
     issued_at = datetime.fromisoformat(root.findtext(f".//{{{NFE}}}dhEmi", ""))
     answer = etree.Element(f"{{{NFE}}}protNFe", versao=VERSION, nsmap=NSMAP)
-    told = etree.SubElement(answer, f"{{{NFE}}}infProt")
-    fields = {
+    told = {
         "tpAmb": "2",
         "verAplic": APPLICATION,
         "chNFe": note.access_key,
         "dhRecbto": moment(issued_at + timedelta(seconds=1)),
-        "nProt": f"999999{note.access_key[25:34]}",  # no state has a 99: nobody gave this number
-        "digVal": root.findtext(".//{http://www.w3.org/2000/09/xmldsig#}DigestValue", ""),
+        "nProt": invented_protocol(note.access_key),
+        "digVal": root.findtext(f".//{{{DSIG}}}DigestValue", ""),
         "cStat": "100",
         "xMotivo": SAID,
     }
-    for tag, value in fields.items():
-        etree.SubElement(told, f"{{{NFE}}}{tag}").text = value
+    fields(add(answer, "infProt"), told)
     opening = f'<?xml version="1.0" encoding="UTF-8"?><nfeProc xmlns="{NFE}" versao="{VERSION}">'.encode()
     return opening + note.content + etree.tostring(answer, encoding="UTF-8") + b"</nfeProc>"

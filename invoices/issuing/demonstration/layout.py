@@ -38,7 +38,7 @@ _ZERO_TOTALS: Final = ("vBC", "vICMS", "vICMSDeson", "vFCP", "vBCST", "vST", "vF
 def note_build(draft: Draft, *, access_key: str, issued_at: datetime) -> etree._Element:
     """The `NFe` element with its `infNFe`; every other part of the key is read back from `access_key`."""
     root = etree.Element(f"{{{NFE}}}NFe", nsmap=NSMAP)
-    note = _add(root, "infNFe", Id=f"NFe{access_key}", versao=VERSION)
+    note = add(root, "infNFe", Id=f"NFe{access_key}", versao=VERSION)
     _ide(note, draft, access_key, issued_at)
     _emit(note, draft.emitter)
     _dest(note, draft.recipient)
@@ -48,16 +48,16 @@ def note_build(draft: Draft, *, access_key: str, issued_at: datetime) -> etree._
         _det(note, place + 1, item, freights[place], discounts[place])
     _total(note, draft)
     _transp(note, draft)
-    paid = _add(_add(note, "pag"), "detPag")
-    _fields(
+    paid = add(add(note, "pag"), "detPag")
+    fields(
         paid, {"tPag": "99", "xPag": "Marketplace" if draft.store else "Outros", "vPag": reais(draft.total)}
     )
     if draft.store:
         seller = {"CNPJ": draft.emitter.intermediary_tax_id, "idCadIntTran": text(draft.store, 60)}
-        _fields(_add(note, "infIntermed"), seller)
-    _add(_add(note, "infAdic"), "infCpl", _remark(draft))
+        fields(add(note, "infIntermed"), seller)
+    add(add(note, "infAdic"), "infCpl", _remark(draft))
     if draft.external_id:
-        _add(_add(note, "compra"), "xPed", text(draft.external_id, 60))
+        add(add(note, "compra"), "xPed", text(draft.external_id, 60))
     return root
 
 
@@ -78,7 +78,7 @@ def moment(at: datetime) -> str:
 
 
 def _ide(note: etree._Element, draft: Draft, key: str, issued_at: datetime) -> None:
-    fields = {
+    values = {
         "cUF": key[0:2],
         "cNF": key[35:43],
         "natOp": "Venda de mercadoria",
@@ -100,30 +100,30 @@ def _ide(note: etree._Element, draft: Draft, key: str, issued_at: datetime) -> N
         "procEmi": "0",
         "verProc": "demonstracao",
     }
-    _fields(_add(note, "ide"), fields)
+    fields(add(note, "ide"), values)
 
 
 def _emit(note: etree._Element, emitter: Emitter) -> None:
-    element = _add(note, "emit")
-    _fields(element, {"CNPJ": emitter.tax_id, "xNome": text(emitter.name, 60)})
+    element = add(note, "emit")
+    fields(element, {"CNPJ": emitter.tax_id, "xNome": text(emitter.name, 60)})
     _optional(element, "xFant", text(emitter.trade_name, 60))
-    _place(_add(element, "enderEmit"), emitter.place)
-    _fields(element, {"IE": emitter.state_registration, "CRT": emitter.tax_regime})
+    _place(add(element, "enderEmit"), emitter.place)
+    fields(element, {"IE": emitter.state_registration, "CRT": emitter.tax_regime})
 
 
 def _dest(note: etree._Element, recipient: Recipient) -> None:
-    element = _add(note, "dest")
+    element = add(note, "dest")
     kind = "CPF" if len(recipient.tax_id) == 11 else "CNPJ"
     # The name SEFAZ demands in homologation, so that nobody can take the note for a real one.
-    _fields(element, {kind: recipient.tax_id, "xNome": HOMOLOGATION_NAME})
-    _place(_add(element, "enderDest"), recipient.place)
-    _add(element, "indIEDest", "9")
+    fields(element, {kind: recipient.tax_id, "xNome": HOMOLOGATION_NAME})
+    _place(add(element, "enderDest"), recipient.place)
+    add(element, "indIEDest", "9")
 
 
 def _place(element: etree._Element, place: Place) -> None:
-    _fields(element, {"xLgr": text(place.street, 60), "nro": text(place.number, 60)})
+    fields(element, {"xLgr": text(place.street, 60), "nro": text(place.number, 60)})
     _optional(element, "xCpl", text(place.complement, 60))
-    fields = {
+    values = {
         "xBairro": text(place.district, 60),
         "cMun": place.city_code,
         "xMun": text(place.city, 60),
@@ -132,37 +132,37 @@ def _place(element: etree._Element, place: Place) -> None:
         "cPais": "1058",
         "xPais": "BRASIL",
     }
-    _fields(element, fields)
+    fields(element, values)
 
 
 def _det(note: etree._Element, place: int, item: Item, freight: int, discount: int) -> None:
-    element = _add(note, "det", nItem=str(place))
-    product = _add(element, "prod")
+    element = add(note, "det", nItem=str(place))
+    product = add(element, "prod")
     gtin = item.gtin if gtin_is_valid(item.gtin) else NO_GTIN
     unit, quantity = text(item.unit, 6), f"{item.quantity}.0000"
-    _fields(product, {"cProd": text(item.code, 60), "cEAN": gtin, "xProd": text(item.title, 120)})
-    _add(product, "NCM", item.ncm)
+    fields(product, {"cProd": text(item.code, 60), "cEAN": gtin, "xProd": text(item.title, 120)})
+    add(product, "NCM", item.ncm)
     _optional(product, "CEST", item.cest)
     priced = {"qCom": quantity, "vUnCom": reais(item.unit_price), "vProd": reais(item.total)}
-    _fields(product, {"CFOP": item.cfop, "uCom": unit, **priced})
+    fields(product, {"CFOP": item.cfop, "uCom": unit, **priced})
     taxed = {"uTrib": unit, "qTrib": quantity, "vUnTrib": reais(item.unit_price)}
-    _fields(product, {"cEANTrib": gtin, **taxed})
+    fields(product, {"cEANTrib": gtin, **taxed})
     _optional(product, "vFrete", reais(freight) if freight else "")
     _optional(product, "vDesc", reais(discount) if discount else "")
-    _add(product, "indTot", "1")
-    _taxes(_add(element, "imposto"), item)
+    add(product, "indTot", "1")
+    _taxes(add(element, "imposto"), item)
 
 
 def _taxes(element: etree._Element, item: Item) -> None:
     group, tag = ICMS_GROUPS[item.icms_code]
-    _fields(_add(_add(element, "ICMS"), group), {"orig": item.origin, tag: item.icms_code})
+    fields(add(add(element, "ICMS"), group), {"orig": item.origin, tag: item.icms_code})
     for name in ("PIS", "COFINS"):
         zeros = {"CST": "49", "vBC": "0.00", f"p{name}": "0.00", f"v{name}": "0.00"}
-        _fields(_add(_add(element, name), f"{name}Outr"), zeros)
+        fields(add(add(element, name), f"{name}Outr"), zeros)
 
 
 def _total(note: etree._Element, draft: Draft) -> None:
-    fields = {
+    values = {
         **dict.fromkeys(_ZERO_TOTALS, "0.00"),
         "vProd": reais(draft.items_total),
         "vFrete": reais(draft.freight),
@@ -171,17 +171,17 @@ def _total(note: etree._Element, draft: Draft) -> None:
         **dict.fromkeys(("vII", "vIPI", "vIPIDevol", "vPIS", "vCOFINS", "vOutro"), "0.00"),
         "vNF": reais(draft.total),
     }
-    _fields(_add(_add(note, "total"), "ICMSTot"), fields)
+    fields(add(add(note, "total"), "ICMSTot"), values)
 
 
 def _transp(note: etree._Element, draft: Draft) -> None:
-    element = _add(note, "transp")
-    _add(element, "modFrete", "2" if draft.by_platform else "0")
+    element = add(note, "transp")
+    add(element, "modFrete", "2" if draft.by_platform else "0")
     if draft.carrier_name:
-        carrier = _add(element, "transporta")
+        carrier = add(element, "transporta")
         _optional(carrier, "CNPJ", draft.carrier_tax_id)
-        _add(carrier, "xNome", text(draft.carrier_name, 60))
-    _add(_add(element, "vol"), "qVol", "1")
+        add(carrier, "xNome", text(draft.carrier_name, 60))
+    add(add(element, "vol"), "qVol", "1")
 
 
 def _remark(draft: Draft) -> str:
@@ -194,17 +194,19 @@ def state_number(state_code: str) -> str:
     return str(STATES[state_code][0])
 
 
-def _add(parent: etree._Element, tag: str, value: str | None = None, **attributes: str) -> etree._Element:
+def add(parent: etree._Element, tag: str, value: str | None = None, **attributes: str) -> etree._Element:
+    """A new last child in the namespace of the NF-e."""
     element = etree.SubElement(parent, f"{{{NFE}}}{tag}", attributes)
     element.text = value
     return element
 
 
-def _fields(parent: etree._Element, values: Mapping[str, str]) -> None:
+def fields(parent: etree._Element, values: Mapping[str, str]) -> None:
+    """New last children with a text each."""
     for tag, value in values.items():
-        _add(parent, tag, value)
+        add(parent, tag, value)
 
 
 def _optional(parent: etree._Element, tag: str, value: str) -> None:
     if value:
-        _add(parent, tag, value)
+        add(parent, tag, value)

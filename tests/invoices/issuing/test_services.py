@@ -31,6 +31,7 @@ from invoices.issuing.issuers import (
 )
 from invoices.issuing.models import InvoiceIssue, InvoiceNumberGap, IssueState
 from invoices.models import Invoice, InvoiceStatus
+from invoices.services import InvoiceRefused
 from tests.invoices.conftest import RecordingFacts
 
 ReadyOrder = Callable[..., Order]
@@ -347,6 +348,31 @@ def test_a_cancelled_note_makes_room_for_the_next(
     (result,) = issue(company, order)
     assert result.outcome == Outcome.DONE
     assert sorted(Invoice.objects.values_list("number", flat=True)) == [1, 2]
+
+
+def test_cancelling_here_keeps_the_event_and_frees_the_order(
+    demonstration: DemonstrationIssuer, ready_order: ReadyOrder, company: Company, operator: User
+) -> None:
+    order = ready_order()
+    issue(company, order)
+    invoice = Invoice.objects.get()
+    said = services.invoice_cancel(invoice=invoice, reason="Comprador desistiu", user=operator)
+    assert "foi cancelada" in said
+    invoice.refresh_from_db()
+    assert invoice.status == InvoiceStatus.CANCELLED
+    with pytest.raises(InvoiceRefused, match="não foi feita aqui"):
+        services.invoice_cancel(invoice=invoice, reason="Comprador desistiu", user=operator)
+    (result,) = issue(company, order)
+    assert result.outcome == Outcome.DONE
+
+
+def test_an_imported_note_is_cancelled_where_it_was_made(
+    ready_order: ReadyOrder, company: Company, operator: User, demonstration: DemonstrationIssuer
+) -> None:
+    issue(company, ready_order())
+    InvoiceIssue.objects.all().delete()
+    with pytest.raises(InvoiceRefused, match="não foi feita aqui"):
+        services.invoice_cancel(invoice=Invoice.objects.get(), reason="Comprador desistiu", user=operator)
 
 
 def test_a_page_of_orders_is_judged_in_a_constant_number_of_queries(

@@ -201,6 +201,20 @@ def test_what_it_cannot_do_is_said(
     assert "não calcula ICMS" in texts[1]
 
 
+def test_a_cancellation_is_valid_and_passes_the_gate(
+    demonstration: DemonstrationIssuer, ready_order: Callable[..., Order], company: Company
+) -> None:
+    answer = demonstration.cancel(
+        made(demonstration, ready_order()), "Comprador desistiu da compra – só isso"
+    )
+    assert isinstance(answer, Authorised)
+    path = files("nfelib") / "nfe_evento_cancel/schemas/v1_0/procEventoCancNFe_v1.00.xsd"
+    assert complain(etree.XMLSchema(file=str(path)), answer.document) == []
+    verdict = judge(answer.document, company=company_facts(company))
+    assert verdict.refusals == ()
+    assert verdict.event is not None
+
+
 def test_the_certificate_is_the_companys_made_once_and_private(tmp_path: Path) -> None:
     first = signer_for(tmp_path, name="Loja", tax_id="11222333000181")
     again = signer_for(tmp_path, name="Loja", tax_id="11222333000181")
