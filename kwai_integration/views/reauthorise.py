@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from kwai_integration.views.scope import at_public_address, kwai_stores
+from kwai_integration.views.scope import at_public_address, kwai_stores, leading_to_kwai
 
 
 @require_safe
@@ -20,8 +17,4 @@ def reauthorise(request: HttpRequest, pk: int) -> HttpResponse:
     A link cannot start a consent: that changes something, and the page must first be at PUBLIC_URL.
     """
     store = get_object_or_404(kwai_stores(request), pk=pk)
-    response = render(request, "kwai/reauthorise.html", {"store": store})
-    # The form answers with a redirect to Kwai, and browsers hold redirects against form-action.
-    consent = urlsplit(settings.KWAI_CONSENT_URL)
-    response._csp_update = {"form-action": [f"{consent.scheme}://{consent.netloc}"]}  # type: ignore[attr-defined]
-    return response
+    return leading_to_kwai(render(request, "kwai/reauthorise.html", {"store": store}))

@@ -30,6 +30,14 @@ def store_choices(request: HttpRequest) -> list[tuple[Any, Any]]:
     return list(kwai_stores(request).active().values_list("pk", "name"))
 
 
+def leading_to_kwai(response: HttpResponse) -> HttpResponse:
+    """The *conectar com Kwai* form of a page answers with a redirect to Kwai, and browsers hold redirects
+    against form-action."""
+    consent = urlsplit(settings.KWAI_CONSENT_URL)
+    response._csp_update = {"form-action": [f"{consent.scheme}://{consent.netloc}"]}  # type: ignore[attr-defined]
+    return response
+
+
 def at_public_address(view: View) -> View:
     """Under another loopback name the session cookie would be lost on the way back from Kwai, so the
     page moves to PUBLIC_URL first (contract section 2)."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -31,7 +29,7 @@ from kwai_integration.setup.wizard import (
     steps_of,
 )
 from kwai_integration.views.cards import lifecycle_badge, store_cards
-from kwai_integration.views.scope import at_public_address, kwai_stores
+from kwai_integration.views.scope import at_public_address, kwai_stores, leading_to_kwai
 
 # Fields of the page itself; what is left of a post belongs to the step.
 OWN_FIELDS = ("csrfmiddlewaretoken", "do", "version")
@@ -151,11 +149,7 @@ def _page(
     }
     if "verificar" in request.GET and context["may_manage"]:
         context |= _live(store)
-    response = render(request, stage.template, context, status=status)
-    # The connect form answers with a redirect to Kwai, and browsers hold redirects against form-action.
-    consent = urlsplit(settings.KWAI_CONSENT_URL)
-    response._csp_update = {"form-action": [f"{consent.scheme}://{consent.netloc}"]}  # type: ignore[attr-defined]
-    return response
+    return leading_to_kwai(render(request, stage.template, context, status=status))
 
 
 def _live(store: Store) -> dict[str, Any]:
