@@ -72,7 +72,7 @@ SCENARIOS = (
         "half",
         "Metade das chamadas falha",
         "Cada chamada tem 50% de chance de erro; às vezes a gravação foi feita, às vezes não.",
-        "Demora um pouco mais, mas tudo chega, uma vez só.",
+        "As tentativas ficam mais espaçadas e leva alguns minutos, mas tudo chega, uma vez só.",
         ({"kind": "server_error", "rate": 0.5, "effect": "random"},),
     ),
     Scenario(
