@@ -45,6 +45,26 @@ def _services(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A page that polls may have asked once more as its browser closed: its session must not keep PostgreSQL
+    from dropping the test database."""
+    yield
+    with django_db_blocker.unblock():
+        others_disconnect()
+
+
+def others_disconnect() -> None:
+    """End every other session of this database; SQLite knows none."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+@pytest.fixture(scope="session")
 def browser_type_launch_args(
     browser_type_launch_args: dict[str, Any], django_db_setup: None
 ) -> Iterator[dict[str, Any]]:
