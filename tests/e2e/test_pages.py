@@ -7,20 +7,30 @@ from collections.abc import Callable
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page
 from pytest_django.live_server_helper import LiveServer
 
 from erp.accounts.models import Company, User
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import JobState
+from erp.sales.models import Order
 from erp.stock.models import StockReservation
+from invoices.models import Invoice
+from invoices.services import invoices_import
 from kwai_integration.client import gateway
+from kwai_integration.client.codes import InvoiceStatus
 from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.models import ConnectionHealth, KwaiOrder
+from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.wishes import invoice_wish
 from kwai_integration.setup.stage import SLUGS
 from kwai_integration.setup.stores import store_activate, store_install
 from kwai_sandbox.server import RunningSandbox
 from tests.conftest import PASSWORD
 from tests.e2e.conftest import Problems
+from tests.invoices.factory import nfe_xml
 
 MERCHANT = "100000000000000101"
 PHONE = {"width": 390, "height": 844}
@@ -35,6 +45,8 @@ PAGES = (
     "sales:orders",
     "invoices:list",
     "invoices:upload",
+    "invoices:unlinked",
+    "invoices:months",
     "expedition:list",
     "expedition:include",
     "expedition:tracking_import",
@@ -67,6 +79,28 @@ def orders_bring(kwai: RunningSandbox, work: Callable[[], None]) -> None:
     kwai_orders_receive(ids=list(KwaiOrder.objects.values_list("pk", flat=True)), actor=user)
 
 
+def notes_bring(order: Order) -> Invoice:
+    """A note of the order that Kwai refused, one without an order and a refused file."""
+    company = order.company
+    ours = nfe_xml(total=order.total, recipient_tax_id=order.buyer.tax_id, order_reference=order.external_id)
+    files = [("nota.xml", ours), ("sem-pedido.xml", nfe_xml(number=2)), ("outro.xml", b"<outro/>")]
+    linked, *_ = invoices_import(company=company, files=files, user=None)
+    assert linked.invoice is not None, linked
+    PushJob.objects.create(
+        store_id=order.store_id,
+        kind=Kind.SEND_INVOICE,
+        subject=order.external_id,
+        idempotency_key=invoice_wish(linked.invoice, order).key,
+        step=Kind.SEND_INVOICE.step,
+        state=JobState.DONE,
+        finished_at=timezone.now(),
+    )
+    KwaiOrder.objects.filter(order=order).update(
+        invoice_status=InvoiceStatus.REFUSED, invoice_refusal_reason="Inscrição estadual divergente"
+    )
+    return linked.invoice
+
+
 def faults_of(page: Page) -> list[str]:
     """What axe finds serious or critical, and whether the page is wider than a phone."""
     page.set_viewport_size(DESK)  # type: ignore[arg-type]
@@ -95,6 +129,7 @@ def test_main_pages(
     reserved = StockReservation.objects.select_related("sku").earliest("pk")
     user = User.objects.get(username="demo")
     draft = store_install(company=kwai_order.store.company, user=user)
+    note = notes_bring(Order.objects.get(pk=kwai_order.order_id))
     addresses = [
         *(reverse(name) for name in PAGES),
         *(reverse("kwai:store_stage", args=[kwai_order.store_id, slug]) for slug in SLUGS.values()),
@@ -106,6 +141,8 @@ def test_main_pages(
         reverse("sales:order_shipping", args=[kwai_order.order_id]),
         *(reverse(f"stock:{name}", args=[reserved.sku_id]) for name in ("sku", "count")),
         reverse("catalog:product", args=[reserved.sku.product_id]),
+        *(reverse(f"invoices:{name}", args=[note.pk]) for name in ("detail", "correct", "xml_view")),
+        f"{reverse('invoices:list')}?tab=rejected",
     ]
     page.goto(live_server.url)
     faults = {"login": faults_of(page)}
