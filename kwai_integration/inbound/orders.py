@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 
 from erp import channels
@@ -289,7 +290,7 @@ def _part_new(model: type[Any], order: Order, values: dict[str, str], rules: Rul
 def _event_new(order: Order, entry: Incoming, rules: Rules) -> EventDraft:
     remote = entry.mapped.remote_status
     if rules.situation(entry.store.pk, remote) is None:
-        return _unmapped_event(order.pk, remote, f"Pedido {entry.mapped.external_id} recebido do Kwai. ")
+        return _unmapped_event(order, remote, f"Pedido {entry.mapped.external_id} recebido do Kwai. ")
     text = (
         f"Pedido {entry.mapped.external_id} recebido do Kwai: "
         f"{status_label(remote)} → {OrderStatus(order.status).label}"
@@ -297,12 +298,13 @@ def _event_new(order: Order, entry: Incoming, rules: Rules) -> EventDraft:
     return EventDraft(order.pk, "received", text, data={"remote_status": remote})
 
 
-def _unmapped_event(order_id: int, remote: str, before: str = "") -> EventDraft:
+def _unmapped_event(order: Order, remote: str, before: str = "") -> EventDraft:
     text = (
         f"{before}A situação {remote} do Kwai não está mapeada e a situação daqui não foi mudada. "
-        "Escolha a correspondência nas configurações da loja."
+        "Escolha a correspondência em Integrações › Mapeamentos; o pedido segue sozinho."
     )
-    return EventDraft(order_id, UNMAPPED, text, data={"remote_status": remote})
+    link = reverse("kwai:store_stage", args=[order.store_id, "mapeamentos"])
+    return EventDraft(order.pk, UNMAPPED, text, link=f"{link}#situation", data={"remote_status": remote})
 
 
 def _numbers_take(incoming: Sequence[Incoming]) -> dict[int, Any]:
@@ -354,7 +356,7 @@ class _Following:
         self.changes[order.pk] += [FOLLOWED[name] for name in told]
         self.drafts += _hold_events(order, told)
         if "remote_status" in told and rules.situation(order.store_id, order.remote_status) is None:
-            self.drafts.append(_unmapped_event(order.pk, order.remote_status))
+            self.drafts.append(_unmapped_event(order, order.remote_status))
         self.choose(order, entry, rules)
         if entry.sku_ids is not None:
             self.content_follow(order, entry, rules)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from erp.accounts.models import Store, User
+from erp.accounts.models import Company, Store, User
 from erp.accounts.services import audit_append
 from kwai_integration.models import KwaiSettings, SetupStage
 from kwai_integration.setup.stage import Check, Level, Stage, StageForm
@@ -98,7 +98,8 @@ def stage_save(
     Answers the form (its errors tell why nothing was written) and a sentence about what follows. Raises
     StageConflict when another person saved the step meanwhile.
     """
-    KwaiSettings.objects.select_for_update().get(pk=store.pk)
+    # One saver at a time in a company: names are unique in it, and versions are compared.
+    Company.objects.select_for_update(no_key=True).get(pk=store.company_id)
     store = Store.objects.select_related("kwai_settings", "kwai_account").get(pk=store.pk)
     form = stage.form(store, data)
     if form is not None and not form.is_valid():
