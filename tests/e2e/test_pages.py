@@ -59,6 +59,7 @@ PAGES = (
     "sales:carriers",
     "sales:shipping_methods",
     "sales:payment_methods",
+    "company",
 )
 
 
@@ -139,6 +140,9 @@ def test_main_pages(
         reverse("kwai:order", args=[kwai_order.pk]),
         reverse("sales:order", args=[kwai_order.order_id]),
         reverse("sales:order_shipping", args=[kwai_order.order_id]),
+        f"{reverse('invoices:issue')}?order={kwai_order.order_id}",
+        f"{reverse('invoices:issue')}?order={kwai_order.order_id}&order={kwai_order.order_id + 1}",
+        f"{reverse('catalog:product', args=[reserved.sku.product_id])}?fiscal=1",
         *(reverse(f"stock:{name}", args=[reserved.sku_id]) for name in ("sku", "count")),
         reverse("catalog:product", args=[reserved.sku.product_id]),
         *(reverse(f"invoices:{name}", args=[note.pk]) for name in ("detail", "correct", "xml_view")),
