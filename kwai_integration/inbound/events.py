@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Min, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -31,7 +33,6 @@ from kwai_integration.models import ConnectionHealth, EventState, InboundEvent, 
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)
 # New batches are begun for so long; the last one still ends within the task's 120 s.
 BUDGET_SECONDS = 15.0
 RATE_SECONDS = 2.0
@@ -111,30 +112,36 @@ def events_expire() -> int:
     return len(ids)
 
 
+@transaction.atomic
 def _claim(store_id: int) -> Claim | None:
     """Hold up to a page of due subjects, with every waiting hint about them."""
+    # Claims of one store take turns: two that overlap would wait for each other's rows.
+    Store.objects.select_for_update(no_key=True).only("pk").get(pk=store_id)
     if not is_pollable(store_id):
         return None
     own = InboundEvent.objects.filter(store_id=store_id)
     due = own.due().values("subject").annotate(first=Min("pk")).order_by("first")
-    subjects = list(due.values_list("subject", flat=True)[:PAGE_SIZE])
-    if not subjects:
+    claim = Claim(store_id, uuid.uuid4(), list(due.values_list("subject", flat=True)[:PAGE_SIZE]))
+    if not claim.subjects:
         return None
-    token = uuid.uuid4()
-    own.filter(subject__in=subjects, state=EventState.PENDING).update(
+    own.filter(subject__in=claim.subjects, state=EventState.PENDING).update(
         state=EventState.CLAIMED,
-        lease_token=token,
-        lease_until=clock.after(LEASE),
+        lease_token=claim.token,
+        lease_until=clock.after(timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)),
         attempts=F("attempts") + 1,
     )
-    # Read back: somebody else may have been quicker with some of them.
-    rows = Claim(store_id, token, subjects).held(subjects).values_list("subject", "request_id").distinct()
-    held = {subject for subject, _ in rows}
-    if not held:
-        return None
-    causes = sorted({request_id for _, request_id in rows if request_id})[:PAGE_SIZE]
-    logger.info("Hints claimed", extra={"store": store_id, "orders": len(held), "caused_by": causes})
-    return Claim(store_id, token, [subject for subject in subjects if subject in held])
+    _claim_log(claim)
+    return claim
+
+
+def _claim_log(claim: Claim) -> None:
+    """Which requests this fetch is for; they may be many, so they stand on one line."""
+    ids = claim.held(claim.subjects).exclude(request_id="").values_list("request_id", flat=True)
+    causes = list(ids.order_by("request_id").distinct()[:PAGE_SIZE])
+    logger.info(
+        "Hints claimed",
+        extra={"store": claim.store_id, "orders": len(claim.orders), "caused_by": causes},
+    )
 
 
 def _serve(claim: Claim) -> None:
