@@ -25,7 +25,8 @@ from kwai_integration.limiter import StoreLimiter
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 
 LEASE_SECONDS = 30
-# A pair is renewed this long before its end, so that no page of an import meets the end midway.
+# A pair is renewed this long before its end, so that no page of an import meets the end midway; one with a
+# short life in its last tenth, or every call would renew it.
 RENEW_AHEAD = timedelta(minutes=10)
 # The planner renews earlier, at a point drawn between these parts of the pair's life before its end, so that
 # stores connected on the same day do not all renew at once.
@@ -61,7 +62,7 @@ class StoreTokens:
         Raises NotConnected, and what `renew` raises.
         """
         account = _connected_account(self.store_id)
-        if account.access_expires_at and account.access_expires_at - RENEW_AHEAD < timezone.now():
+        if account.access_expires_at and account.access_expires_at - _ahead(account) < timezone.now():
             return self.renew(_credentials(account))
         return _credentials(account)
 
@@ -112,12 +113,19 @@ def account_store_pair(account: KwaiAccount, pair: TokenPair) -> None:
     account.access_token = pair.access_token
     account.refresh_token = pair.refresh_token
     account.access_expires_at = pair.access_expires_at or now + FALLBACK_ACCESS
+    account.access_seconds = max(0, int((account.access_expires_at - now).total_seconds()))
     account.refresh_expires_at = _consent_end(account, pair.refresh_expires_at or now + FALLBACK_REFRESH)
     account.refresh_due_at = _planned_at(now, account.access_expires_at)
     account.scopes = ",".join(pair.scopes)
     account.shop_name = pair.shop_name or account.shop_name
     account.refresh_lease_until = None
     account.refresh_lost_at = None
+
+
+def _ahead(account: KwaiAccount) -> timedelta:
+    if account.access_seconds is None:
+        return RENEW_AHEAD
+    return min(RENEW_AHEAD, timedelta(seconds=account.access_seconds) / 10)
 
 
 def _consent_end(account: KwaiAccount, told: datetime) -> datetime:

@@ -64,6 +64,8 @@ class KwaiAccount(models.Model):
     access_token = Secret("access_token_stored", table="kwai_account")
     refresh_token = Secret("refresh_token_stored", table="kwai_account")
     access_expires_at = models.DateTimeField(null=True)
+    # How long the access token lived when it was issued.
+    access_seconds = models.PositiveIntegerField(null=True)
     # The end of the consent: past it only the merchant can connect again.
     refresh_expires_at = models.DateTimeField(null=True)
     # When the planner renews the pair, well before its end; empty is now.

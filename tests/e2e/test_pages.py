@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -22,7 +23,7 @@ from kwai_integration.client import gateway
 from kwai_integration.client.codes import InvoiceStatus
 from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.receive import kwai_orders_receive
-from kwai_integration.models import ConnectionHealth, KwaiOrder
+from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.wishes import invoice_wish
 from kwai_integration.setup.stage import SLUGS
@@ -60,6 +61,8 @@ PAGES = (
     "sales:shipping_methods",
     "sales:payment_methods",
     "company",
+    "users",
+    "user_create",
 )
 
 
@@ -131,6 +134,9 @@ def test_main_pages(
     user = User.objects.get(username="demo")
     draft = store_install(company=kwai_order.store.company, user=user)
     note = notes_bring(Order.objects.get(pk=kwai_order.order_id))
+    # A consent that ends soon: every page carries the notice.
+    soon = timezone.now() + timedelta(days=20)
+    KwaiAccount.objects.filter(pk=kwai_order.store_id).update(refresh_expires_at=soon)
     addresses = [
         *(reverse(name) for name in PAGES),
         *(reverse("kwai:store_stage", args=[kwai_order.store_id, slug]) for slug in SLUGS.values()),
@@ -144,6 +150,7 @@ def test_main_pages(
         f"{reverse('invoices:issue')}?order={kwai_order.order_id}&order={kwai_order.order_id + 1}",
         f"{reverse('catalog:product', args=[reserved.sku.product_id])}?fiscal=1",
         *(reverse(f"stock:{name}", args=[reserved.sku_id]) for name in ("sku", "count")),
+        reverse("user", args=[user.pk]),
         reverse("catalog:product", args=[reserved.sku.product_id]),
         *(reverse(f"invoices:{name}", args=[note.pk]) for name in ("detail", "correct", "xml_view")),
         f"{reverse('invoices:list')}?tab=rejected",

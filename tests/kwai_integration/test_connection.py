@@ -83,6 +83,18 @@ def test_a_pair_near_its_end_is_renewed_before_use(kwai: Kwai) -> None:
     assert kwai.calls("refreshToken") == 1
 
 
+def test_a_pair_with_a_short_life_is_not_renewed_by_every_call(kwai: Kwai) -> None:
+    kwai.sandbox.control("PUT", "settings", {"accessTokenSeconds": 300})
+    near_end()
+    tokens = StoreTokens(kwai.store.pk)
+    first = tokens.current()
+    assert tokens.current() == first
+    assert kwai.calls("refreshToken") == 1
+    KwaiAccount.objects.update(access_expires_at=timezone.now() + timedelta(seconds=20))
+    assert tokens.current() != first
+    assert kwai.calls("refreshToken") == 2
+
+
 def test_a_token_that_ended_early_is_renewed_and_the_call_repeated(kwai: Kwai) -> None:
     kwai.sandbox.control("PATCH", f"grants/{MERCHANT}", {"expired": "access"})
     assert client_for(kwai.store.pk).list_items(page=1).total == 0
