@@ -216,6 +216,12 @@ def invoice_warnings(invoice: Invoice) -> tuple[Check, ...]:
     return warnings_open(invoice, invoice.wanted_order, checks)
 
 
+def order_checks(invoice: Invoice, reading: NfeReading | None) -> tuple[Check, ...]:
+    """The gate's rules about the note beside its order, or the one it waits for; none without either."""
+    order = invoice.order or invoice.wanted_order
+    return () if order is None or reading is None else _judged_with(reading, order, invoice)
+
+
 def invoices_link(*, orders: Mapping[int, int], user: User | None) -> list[RowResult]:
     """Link many notes, invoice id to order id, each in its own transaction; one result per note, in order."""
     return [_link_result(invoice_id, order_id, user) for invoice_id, order_id in orders.items()]

@@ -29,6 +29,7 @@ from invoices.services import (
     invoice_proceed,
     invoice_unlink,
     invoice_warnings,
+    order_checks,
     replace_problem,
     unlink_problem,
 )
@@ -39,11 +40,15 @@ LONGEST_SHOWN = 300_000
 @require_safe
 def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
     invoice = _invoice(request, pk)
-    order = invoice.order
+    order, verdict = invoice.order, _verdict(invoice)
+    checks = (*verdict.checks, *order_checks(invoice, verdict.reading)) if verdict else ()
     context = {
         "invoice": invoice,
         "status": InvoiceStatus(invoice.status),
-        "verdict": _verdict(invoice),
+        "verdict": verdict,
+        "checks": checks,
+        "failed": sum(check.refuses for check in checks),
+        "warned": sum(check.warns for check in checks),
         "state": channels.invoice_states([pk]).get(pk),
         "replace_problem": replace_problem(invoice, order) if order else "",
         "print_problem": print_problems([pk])[pk],

@@ -53,7 +53,7 @@ def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
             _job_badge(mark) for mark in sorted(live, key=lambda mark: Kind(mark.kind).step)
         ]
     for kwai_order in KwaiOrder.objects.filter(order_id__in=topics.values()).only(
-        "order_id", "invoice_status", "invoice_refusal_reason"
+        "order_id", "external_id", "invoice_status", "invoice_refusal_reason"
     ):
         found[kwai_order.order_id or 0].extend(_invoice_badges(kwai_order))
     for order_id in orders_with_cancelled_note(list(topics.values())):
@@ -98,5 +98,6 @@ def _invoice_badges(kwai_order: KwaiOrder) -> list[Badge]:
     if kwai_order.invoice_status == InvoiceStatus.ACCEPTED:
         return [Badge("NF-e aceita", "green", "check", "O Kwai aceitou a nota fiscal")]
     if kwai_order.invoice_status == InvoiceStatus.REFUSED:
-        return [Badge("NF-e recusada", "red", "alert-circle", kwai_order.invoice_refusal_reason)]
+        link = f"{reverse('invoices:list')}?kwai={kwai_order.external_id}"
+        return [Badge("NF-e recusada", "red", "alert-circle", kwai_order.invoice_refusal_reason, link)]
     return []

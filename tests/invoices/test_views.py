@@ -185,6 +185,18 @@ def test_detail_shows_the_checks(client: Client, invoice: Invoice, shop: FakeSho
     assert "Falhou:" not in page
 
 
+def test_detail_judges_the_note_beside_its_order_as_it_is_today(
+    client: Client, invoice: Invoice, shop: FakeShop
+) -> None:
+    page = client.get(invoice.get_absolute_url()).content.decode()
+    assert "Total do pedido" in page
+    assert "Aviso:" not in page
+    Order.objects.update(total=1)
+    page = client.get(invoice.get_absolute_url()).content.decode()
+    assert "Aviso:" in page
+    assert "1 com aviso" in page
+
+
 def test_detail_says_when_the_environment_of_the_company_changed(
     client: Client, invoice: Invoice, company: Company, shop: FakeShop
 ) -> None:
