@@ -1,7 +1,7 @@
 # Every command is a word of ./dev, which needs nothing but Python 3.11 or newer. ARGS reaches the tool, as in
 # `make test ARGS="-k outbox"`.
 PYTHON ?= python3
-COMMANDS := setup run test test-services lint lock audit
+COMMANDS := setup run test test-services lint lock audit bench-nfe
 
 .PHONY: help $(COMMANDS)
 
@@ -12,6 +12,7 @@ help:
 	@echo "make lint           estilo, tipos, contratos de importação e migrações"
 	@echo "make lock           recalcula os arquivos requirements*.lock"
 	@echo "make audit          procura falhas conhecidas nas dependências (precisa de internet)"
+	@echo "make bench-nfe      mede a conferência das notas fiscais, com o nfelib na mesma execução"
 
 $(COMMANDS):
 	@command -v $(PYTHON) >/dev/null || { echo "Python não encontrado: instale o Python 3.11 ou mais novo."; exit 1; }

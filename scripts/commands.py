@@ -128,6 +128,12 @@ def audit(rest: Sequence[str]) -> int:
     return subprocess.call([str(VENV / "bin" / "uv"), "tool", "run", PIP_AUDIT, *options, *rest], cwd=ROOT)
 
 
+def bench_nfe(rest: Sequence[str]) -> int:
+    prepare(DEV_LOCK)
+    os.environ.pop("DATABASE_URL", None)
+    return _python("-m", "benchmarks.nfe", *rest)
+
+
 def _python(*arguments: str) -> int:
     return subprocess.call([str(PYTHON), *arguments], cwd=ROOT)
 
@@ -140,4 +146,5 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "lint": lint,
     "lock": lock,
     "audit": audit,
+    "bench-nfe": bench_nfe,
 }

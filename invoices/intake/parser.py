@@ -16,8 +16,13 @@ MAX_BYTES: Final = 2 * 1024 * 1024
 MAX_TAGS: Final = 200_000
 """Upper bound of `<` in a file: a note of 990 items has about 90,000, closing tags included."""
 
-MAX_ATTRIBUTES: Final = 20_000
-"""Upper bound of `=` in a file: a note carries one attribute per item and a handful more."""
+MAX_ATTRIBUTES: Final = 6_000
+"""Upper bound of `=` in a file: a note carries up to three attributes per item and a handful more, and the
+parser's time grows with the square of those on one tag."""
+
+MAX_TEXT: Final = 64 * 1024
+"""Bytes between two `<`: the longest field of the layout has 5,000 characters, a certificate some 4,000. The
+schema would copy a longer one into its messages again and again."""
 
 ENCODINGS: Final = frozenset({"UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "ISO-8859-1", "WINDOWS-1252"})
 
@@ -47,6 +52,8 @@ def check_size(content: bytes) -> None:
         raise XmlRefused("size", "O arquivo não é um XML. Envie o XML da nota como o emissor o gerou.")
     if content.count(b"<") > MAX_TAGS or content.count(b"=") > MAX_ATTRIBUTES:
         raise XmlRefused("size", "O arquivo tem mais elementos do que uma NF-e pode ter. Peça o original.")
+    if len(content) > MAX_TEXT and max(map(len, content.split(b"<"))) > MAX_TEXT:
+        raise XmlRefused("size", "O arquivo tem um campo maior do que uma NF-e pode ter. Peça o original.")
 
 
 def parse(content: bytes) -> etree._Element:
