@@ -54,7 +54,7 @@ class ImportOutcome(models.TextChoices):
     LINKED = "linked", "vinculada"
     IMPORTED = "imported", "sem pedido"
     ALREADY = "already", "já importada"
-    HELD = "held", "espera confirmação"
+    HELD = "held", "pendente"
     CANCELLED = "cancelled", "cancelada"
     EVENT = "event", "evento guardado"
     SKIPPED = "skipped", "ignorado"

@@ -1,0 +1,66 @@
+"""A note that SEFAZ cancelled: nothing of it leaves any more, and what Kwai already has is said."""
+
+from __future__ import annotations
+
+from erp import channels
+from erp.channels import Action, InvoiceStage
+from erp.outbox.statuses import JobState
+from erp.sales.models import Order, OrderEvent
+from invoices.models import Invoice, InvoiceStatus
+from invoices.services import invoices_import
+from kwai_integration.outbound.kinds import Kind
+from tests.invoices.factory import event_xml
+from tests.kwai_integration.outbound.conftest import Desk, job_of
+
+
+def cancel(desk: Desk, invoice: Invoice) -> None:
+    content = event_xml(key=invoice.access_key, company_tax_id=invoice.issuer_tax_id)
+    (result,) = invoices_import(company=desk.company, files=[("c.xml", content)], user=None)
+    assert result.invoice == invoice, result
+    invoice.refresh_from_db()
+    assert invoice.status == InvoiceStatus.CANCELLED
+
+
+def labels(order: Order) -> list[str]:
+    return [badge.label for badge in channels.badges([order.pk])[order.pk]]
+
+
+def test_a_waiting_push_is_withdrawn_and_says_why(desk: Desk) -> None:
+    (order,) = desk.orders()
+    invoice = desk.invoice(order)
+    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    cancel(desk, invoice)
+    job = job_of(Kind.SEND_INVOICE, order)
+    assert (job.state, job.last_error) == (
+        JobState.CANCELLED,
+        "A NF-e foi cancelada na SEFAZ: nada é enviado.",
+    )
+    desk.push_later()
+    assert not desk.remote(order).get("invoice")
+    assert "Só notas autorizadas" in channels.check(Action.SEND_INVOICE, [invoice.pk])[invoice.pk]
+
+
+def test_what_kwai_already_has_is_said_until_another_note_is_there(desk: Desk) -> None:
+    (order,) = desk.orders()
+    first = desk.invoice(order)
+    desk.ask(Action.SEND_INVOICE, first.pk)
+    desk.push()
+    cancel(desk, first)
+    state = channels.invoice_states([first.pk])[first.pk]
+    assert (state.stage, state.is_refused) == (InvoiceStage.SENT, False)
+    assert "Emita outra nota" in state.reason
+    assert "cancelada, mas no Kwai" in labels(order)
+    event = OrderEvent.objects.get(order=order, kind="kwai.invoice_cancelled")
+    assert "O Kwai já tem a NF-e" in event.text
+
+    second = desk.invoice(order)
+    desk.ask(Action.SEND_INVOICE, second.pk)
+    desk.push_later()
+    assert "cancelada, mas no Kwai" not in labels(order)
+
+
+def test_a_note_that_never_left_says_nothing_of_kwai(desk: Desk) -> None:
+    (order,) = desk.orders()
+    cancel(desk, desk.invoice(order))
+    assert "cancelada, mas no Kwai" not in labels(order)
+    assert not OrderEvent.objects.filter(order=order, kind="kwai.invoice_cancelled").exists()
