@@ -122,7 +122,7 @@ def redis_url() -> Iterator[str]:
         with _empty_database() as url:
             yield url
     else:
-        with _own_redis() as url:
+        with own_redis() as url:
             yield url
 
 
@@ -140,7 +140,8 @@ def _empty_database() -> Iterator[str]:
 
 
 @contextmanager
-def _own_redis() -> Iterator[str]:
+def own_redis() -> Iterator[str]:
+    """The address of a Redis of our own, empty, for as long as this lasts."""
     server = shutil.which("redis-server") or shutil.which("valkey-server")
     if not server:
         raise ServiceMissing("O Redis não foi encontrado: instale o pacote redis-server ou defina REDIS_URL.")

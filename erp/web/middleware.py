@@ -33,7 +33,8 @@ class RequestIdMiddleware:
 def _log(request: HttpRequest, status: int, started: float) -> None:
     """The route's name, not the address: addresses hold one-time codes and what people search for."""
     match = request.resolver_match
-    user = getattr(request, "user", None)
+    # Whoever was looked up by now: a log line asks no database.
+    user = getattr(request, "_cached_user", None)
     # Pages that refresh by themselves would drown the rest.
     logger.log(
         logging.DEBUG if request.method in READING else logging.INFO,

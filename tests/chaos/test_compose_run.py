@@ -44,7 +44,7 @@ from kwai_integration.models import (
 from kwai_integration.outbound.wishes import deliveries_request
 from kwai_integration.setup.stores import store_activate, store_install
 from kwai_sandbox.server import RunningSandbox, running
-from scripts.services import _own_redis as own_redis
+from scripts.services import own_redis
 from tests.chaos.test_worker_kill import MERCHANT, ON_THE_ROAD
 from tests.compose import ROOT, image_environment, image_parts, services
 
