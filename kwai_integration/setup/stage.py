@@ -99,7 +99,3 @@ class Stage:
     def checks(self, store: Store) -> list[Check]:
         """What is missing, from rows alone: quick, and without a call to Kwai."""
         return []
-
-    def context(self, store: Store) -> dict[str, Any]:
-        """What its template shows beside the form."""
-        return {}

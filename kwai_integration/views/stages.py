@@ -141,10 +141,8 @@ def _page(
         "is_wizard": store.activated_at is None,
         "may_manage": may(user_of(request), "kwai:store_stage", "POST"),
         "offer": consent_offer(store=store, user=user_of(request)),
-        "next": stage_beside(stage, 1),
         **store_cards([store])[0],
         "lifecycle": lifecycle_badge(store, stage_number(stage.key)),
-        **stage.context(store),
         **extra,
     }
     if "verificar" in request.GET and context["may_manage"]:
