@@ -23,8 +23,8 @@ from erp.stock.models import MovementKind, StockMovement, StockReservation
 from erp.stock.services import (
     Departure,
     Wish,
+    lines_away,
     lines_leave,
-    lines_left,
     lines_return,
     reservations_release,
     reservations_set,
@@ -60,7 +60,7 @@ def orders_stock_reserve(
         line.pk: line
         for line in sorted(found, key=lambda line: (orders[line.order_id].placed_at, line.order_id, line.pk))
     }
-    left = lines_left(lines)
+    away = lines_away(lines)
     waiting = reservations_set(
         wishes=[
             Wish(
@@ -71,7 +71,7 @@ def orders_stock_reserve(
                 warehouse_id=warehouses.get(orders[line.order_id].store_id),
             )
             for line in lines.values()
-            if line.pk not in left
+            if line.pk not in away
             for sku_id, quantity in _units(line)
         ],
         gone_line_ids=gone_line_ids,
@@ -111,7 +111,8 @@ class LineStock:
 
     wanted: int = 0
     held: int = 0
-    moves: frozenset[str] = frozenset()
+    # The line's last movement, empty before the first.
+    moved: str = ""
 
     @property
     def missing(self) -> int:
@@ -119,17 +120,17 @@ class LineStock:
 
     @property
     def is_away(self) -> bool:
-        return MovementKind.SALE in self.moves and MovementKind.RETURN not in self.moves
+        return self.moved == MovementKind.SALE
 
     @property
     def badge(self) -> Badge:
-        if MovementKind.RETURN in self.moves:
-            return Badge("devolvido ao estoque", "teal")
         if self.is_away:
             return Badge("saiu do estoque", "purple")
         if self.missing:
             return Badge("sem estoque", "red", title=f"{self.held} de {self.wanted} reservados")
-        return Badge("reservado", "green") if self.wanted else Badge("não reservado", "secondary")
+        if self.wanted:
+            return Badge("reservado", "green")
+        return Badge("devolvido ao estoque", "teal") if self.moved else Badge("não reservado", "secondary")
 
 
 def lines_stock_read(lines: Iterable[OrderLine]) -> dict[int, LineStock]:
@@ -137,14 +138,12 @@ def lines_stock_read(lines: Iterable[OrderLine]) -> dict[int, LineStock]:
     ids = [line.pk for line in lines]
     wanted: dict[int, int] = defaultdict(int)
     held: dict[int, int] = defaultdict(int)
-    moves: dict[int, set[str]] = defaultdict(set)
     for row in StockReservation.objects.of_lines(ids):
         wanted[row.order_line_id] += row.wanted
         held[row.order_line_id] += row.held
-    movements = StockMovement.objects.filter(order_line_id__in=ids)
-    for line_id, kind in movements.values_list("order_line_id", "kind"):
-        moves[line_id].add(kind)
-    return {pk: LineStock(wanted[pk], held[pk], frozenset(moves[pk])) for pk in ids}
+    movements = StockMovement.objects.filter(order_line_id__in=ids).order_by("pk")
+    moved: dict[int | None, str] = dict(movements.values_list("order_line_id", "kind"))
+    return {pk: LineStock(wanted[pk], held[pk], moved.get(pk, "")) for pk in ids}
 
 
 def order_lines_describe(user: User, order_line_ids: Collection[int]) -> dict[int, Cause]:
@@ -206,7 +205,7 @@ def _cancel(before: Mapping[Order, OrderStatus], actor: User | None) -> None:
         if before[order].rank < OrderStatus.READY_TO_SHIP.rank
     }
     _return(at_home, actor)
-    away = lines_left(lines.keys() - at_home.keys())
+    away = lines_away(lines.keys() - at_home.keys())
     texts += [(pk, LEFT_ALREADY) for pk in _order_ids(lines, away)]
     order_events_append(drafts=[EventDraft(pk, STOCK, text) for pk, text in texts], actor=actor)
 

@@ -100,6 +100,8 @@ class StockMovement(AppendOnlyModel):
     balance = models.BigIntegerField()
     # The cause, for SALE and RETURN. A plain number, because order lines stand left of stock.
     order_line_id = models.BigIntegerField(null=True)
+    # Which leaving of the line this is: the second begins once the goods of the first came back.
+    round = models.PositiveSmallIntegerField(default=1, db_default=1)
     actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True)
     text = models.CharField("motivo", max_length=300)
     # What a form sends along, so that sending it twice moves the balance once.
@@ -121,9 +123,9 @@ class StockMovement(AppendOnlyModel):
                 | (~Q(kind__in=["sale", "return"]) & Q(order_line_id__isnull=True)),
                 name="stock_movement_cause",
             ),
-            # A line of an order leaves once and comes back once, whatever its situation does.
+            # A line of an order leaves once and comes back once in each round, whatever its situation does.
             models.UniqueConstraint(
-                fields=["order_line_id", "sku", "kind"], name="stock_movement_once_per_line"
+                fields=["order_line_id", "sku", "kind", "round"], name="stock_movement_once_per_round"
             ),
         ]
         indexes = [models.Index(fields=["sku", "-id"], name="stock_movement_ledger")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -218,12 +219,14 @@ def lines_leave(*, texts: Mapping[int, str], actor: User | None = None) -> list[
     """Physical exit of order lines: their reservations become movements. `texts` is the movement's text by
     order line id.
 
-    Only a reservation lets a line leave, and it is gone afterwards, so repeating this changes nothing.
+    Only a reservation lets a line leave, and it is gone afterwards, so repeating this changes nothing. A
+    line whose goods came back and that was reserved again leaves in a round of its own.
     What was sent without being there takes from the newest holds of others; beyond the balance it is
     only noted, because no balance goes below zero.
     """
     rows = _reservations_lock(texts)
     balances = Balances((row.sku_id, row.warehouse_id) for row in rows)
+    rounds = _rounds(rows)
     departures = []
     # Whoever has its goods kept takes them before those who do not.
     for row in sorted(rows, key=lambda row: (row.missing > 0, row.pk)):
@@ -232,7 +235,13 @@ def lines_leave(*, texts: Mapping[int, str], actor: User | None = None) -> list[
         missing = row.wanted - taken
         text = texts[row.order_line_id] + (f" (sem saldo para {missing} de {row.wanted})" if missing else "")
         movement = balances.move(
-            place, MovementKind.SALE, -taken, text, order_line_id=row.order_line_id, actor=actor
+            place,
+            MovementKind.SALE,
+            -taken,
+            text,
+            order_line_id=row.order_line_id,
+            round=rounds[row.order_line_id, row.sku_id] + 1,
+            actor=actor,
         )
         movement.sku, movement.warehouse = row.sku, row.warehouse
         departures.append(Departure(movement, missing))
@@ -244,16 +253,16 @@ def lines_leave(*, texts: Mapping[int, str], actor: User | None = None) -> list[
 
 @transaction.atomic
 def lines_return(*, texts: Mapping[int, str], actor: User | None = None) -> list[StockMovement]:
-    """Take back what these order lines had let leave; each comes back once."""
+    """Take back what these order lines had let leave; each leaving comes back once."""
     gone = StockMovement.objects.filter(order_line_id__in=texts)
     companies = set(gone.values_list("sku__company_id", flat=True))
     if not companies:
         return []
     warehouses_lock(companies)
     rows = list(gone.select_related("sku", "warehouse").order_by("pk"))
-    back = {(row.order_line_id, row.sku_id) for row in rows if row.kind == MovementKind.RETURN}
+    back = {(row.order_line_id, row.sku_id, row.round) for row in rows if row.kind == MovementKind.RETURN}
     sales = [row for row in rows if row.kind == MovementKind.SALE]
-    coming = [row for row in sales if (row.order_line_id, row.sku_id) not in back]
+    coming = [row for row in sales if (row.order_line_id, row.sku_id, row.round) not in back]
     balances = Balances((row.sku_id, row.warehouse_id) for row in coming)
     movements = []
     for row in coming:
@@ -263,6 +272,7 @@ def lines_return(*, texts: Mapping[int, str], actor: User | None = None) -> list
             -row.quantity,
             texts[row.order_line_id or 0],
             order_line_id=row.order_line_id,
+            round=row.round,
             actor=actor,
         )
         movement.sku, movement.warehouse = row.sku, row.warehouse
@@ -271,10 +281,19 @@ def lines_return(*, texts: Mapping[int, str], actor: User | None = None) -> list
     return movements
 
 
-def lines_left(order_line_ids: Iterable[int]) -> set[int]:
-    """Those of these lines whose goods have left a warehouse, even if they came back."""
-    gone = StockMovement.objects.filter(order_line_id__in=list(order_line_ids), kind=MovementKind.SALE)
-    return {line_id for line_id in gone.values_list("order_line_id", flat=True) if line_id is not None}
+def lines_away(order_line_ids: Iterable[int]) -> set[int]:
+    """Those of these lines whose goods have left a warehouse and did not come back."""
+    gone = StockMovement.objects.filter(order_line_id__in=list(order_line_ids)).order_by("pk")
+    last: dict[int | None, str] = dict(gone.values_list("order_line_id", "kind"))
+    return {pk for pk, kind in last.items() if pk is not None and kind == MovementKind.SALE}
+
+
+def _rounds(rows: Iterable[StockReservation]) -> Counter[tuple[int, int]]:
+    """How often the line of each of these reservations has left, by line and SKU."""
+    sales = StockMovement.objects.filter(
+        order_line_id__in=[row.order_line_id for row in rows], kind=MovementKind.SALE
+    )
+    return Counter(sales.values_list("order_line_id", "sku_id"))
 
 
 def _reservations_lock(order_line_ids: Iterable[int]) -> list[StockReservation]:

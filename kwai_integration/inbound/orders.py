@@ -27,7 +27,7 @@ from erp.sales.services import EventDraft, order_events_append, orders_status_se
 from erp.sales.statuses import OrderStatus
 from erp.sales.stock import orders_stock_reserve
 from erp.stock.ledger import warehouses_lock
-from erp.stock.services import lines_left
+from erp.stock.services import lines_away
 from expedition.models import Package, Shipment
 from invoices.models import ISSUED, Invoice
 from kwai_integration.client.codes import Role, status_label
@@ -204,6 +204,7 @@ def situations_set(told: Iterable[tuple[int, int, str]], rules: Rules, actor: Us
         status = rules.situation(store_id, remote_status)
         if status is not None:
             wanted[rules.is_on("allow_backwards", store_id)][order_id] = status
+    cancelled = _cancelled(wanted[True])
     moved: set[int] = set()
     for backwards, targets in wanted.items():
         if targets:
@@ -211,9 +212,17 @@ def situations_set(told: Iterable[tuple[int, int, str]], rules: Rules, actor: Us
                 wanted=targets, actor=actor, reason="informada pelo Kwai", backwards=backwards
             )
     # Back from a cancellation, an order wants its goods again.
-    back = moved & wanted[True].keys()
-    orders_stock_reserve(order_ids=back, warehouses=rules.warehouses, actor=actor)
+    if back := moved & cancelled:
+        orders_stock_reserve(order_ids=back, warehouses=rules.warehouses, actor=actor)
     return moved
+
+
+def _cancelled(order_ids: Collection[int]) -> set[int]:
+    """Those of these orders that are cancelled; all of them are locked, so that it stays true."""
+    if not order_ids:
+        return set()
+    orders = Order.objects.filter(pk__in=order_ids).lock_for_update().values_list("pk", "status")
+    return {pk for pk, status in orders if status == OrderStatus.CANCELLED}
 
 
 def buyer_values(mapped: MappedOrder) -> dict[str, str]:
@@ -346,7 +355,7 @@ class _Following:
         for line in OrderLine.objects.filter(order_id__in=self.orders).order_by("order_id", "position"):
             self.lines[line.order_id].append(line)
         lines = {line.pk: order_id for order_id, own in self.lines.items() for line in own}
-        self.fixed |= {lines[line_id] for line_id in lines_left(lines)}
+        self.fixed |= {lines[line_id] for line_id in lines_away(lines)}
 
     def follow(self, order: Order, entry: Incoming, rules: Rules) -> None:
         news = _followed(entry.mapped)

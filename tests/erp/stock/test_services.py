@@ -21,8 +21,8 @@ from erp.stock.services import (
     Moved,
     StockRefused,
     Wish,
+    lines_away,
     lines_leave,
-    lines_left,
     lines_return,
     reservations_release,
     reservations_set,
@@ -195,7 +195,7 @@ def test_leaving_turns_the_reservation_into_a_movement_once(
     gone = lines_leave(texts={1: "Pedido 9"}, actor=admin)
     assert [(each.movement.quantity, each.movement.balance, each.missing) for each in gone] == [(-2, 3, 0)]
     assert lines_leave(texts={1: "Pedido 9"}) == []
-    assert (balance(sku), held(), lines_left([1, 2])) == ((3, 0, 3), {}, {1})
+    assert (balance(sku), held(), lines_away([1, 2])) == ((3, 0, 3), {}, {1})
     row = StockMovement.objects.get(kind=MovementKind.SALE)
     assert (row.order_line_id, row.text, row.actor) == (1, "Pedido 9", admin)
 
@@ -233,6 +233,18 @@ def test_a_cancelled_parcel_comes_back_once(sku: Sku, warehouse: Warehouse) -> N
     assert [row.quantity for row in lines_return(texts={1: "Cancelamento", 2: "Cancelamento"})] == [2]
     assert lines_return(texts={1: "Cancelamento"}) == []
     assert (balance(sku), held()) == ((5, 4, 1), {2: 4})
+    books_agree()
+
+
+def test_a_line_that_came_back_may_leave_again(sku: Sku, warehouse: Warehouse) -> None:
+    move(MovementKind.ENTRY, sku, 5)
+    for wanted in (2, 3):
+        reservations_set(wishes=[wish(sku, 1, wanted)])
+        assert [each.movement.quantity for each in lines_leave(texts={1: "Pedido 1"})] == [-wanted]
+        assert lines_away([1]) == {1}
+        assert [row.quantity for row in lines_return(texts={1: "Cancelamento"})] == [wanted]
+        assert lines_return(texts={1: "Cancelamento"}) == []
+        assert (balance(sku), lines_away([1])) == ((5, 0, 5), set())
     books_agree()
 
 
@@ -287,7 +299,7 @@ def test_the_books_agree_whatever_happens(company: Company, warehouse: Warehouse
             case 1:
                 move(MovementKind.COUNT, sku, amount)
             case 2 | 3:
-                if line_id not in lines_left([line_id]):
+                if line_id not in lines_away([line_id]):
                     reservations_set(wishes=[wish(sku, line_id, amount)])
             case 4:
                 reservations_release(order_line_ids=[line_id])

@@ -7,9 +7,11 @@ import pytest
 from erp.accounts.models import Company, Store
 from erp.catalog.models import Sku
 from erp.sales.models import Order
+from erp.sales.services import orders_status_set
+from erp.sales.statuses import OrderStatus
 from erp.sales.stock import orders_lacking_stock
 from erp.stock.models import MovementKind, StockItem, StockReservation, Warehouse
-from erp.stock.services import stock_move
+from erp.stock.services import reservations_release, stock_move
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.stage import kwai_orders_stage
 from kwai_integration.models import KwaiSettings
@@ -83,6 +85,30 @@ def test_an_order_back_from_its_cancellation_wants_its_goods_again(kwai_store: S
     assert balance(sku) == (10_000, 0)
     take_in(kwai_store, later(steps=2, orderStatus=30), after=120)
     assert balance(sku) == (10_000, 2)
+
+
+def test_goods_that_came_back_are_wanted_and_leave_again(kwai_store: Store, sku: Sku) -> None:
+    KwaiSettings.objects.update(allow_backwards=True)
+    take_in(kwai_store, detail())
+    order = Order.objects.get()
+    orders_status_set(wanted={order.pk: OrderStatus.INVOICED})
+    take_in(kwai_store, later(orderStatus=80), after=60)
+    assert balance(sku) == (10_000, 0)
+    more = [line(skuQuantity=3)]
+    take_in(kwai_store, later(steps=2, orderItemView=more), after=120)
+    assert balance(sku) == (10_000, 3)
+    orders_status_set(wanted={order.pk: OrderStatus.INVOICED})
+    assert balance(sku) == (9_997, 0)
+    take_in(kwai_store, later(steps=3, orderStatus=80, orderItemView=more), after=180)
+    assert balance(sku) == (10_000, 0)
+
+
+def test_going_on_reserves_nothing_for_an_order_from_before_the_stock(kwai_store: Store, sku: Sku) -> None:
+    KwaiSettings.objects.update(allow_backwards=True)
+    take_in(kwai_store, detail())
+    reservations_release(order_line_ids=Order.objects.get().lines.values_list("pk", flat=True))
+    take_in(kwai_store, later(orderStatus=40), after=60)
+    assert balance(sku) == (10_000, 0)
 
 
 def test_the_last_unit_in_one_page(kwai_store: Store, sku: Sku) -> None:
