@@ -22,7 +22,7 @@ def invoice_condition(text: str) -> Q:
 
 
 def _word(word: str) -> Q:
-    found = Q(recipient_name__icontains=word) | Q(order__external_id=word)
+    found = Q(recipient_name__icontains=word) | Q(order__external_id=word) | Q(wanted_order__external_id=word)
     if word.isascii() and word.isdigit() and len(word) <= 9:
         found |= Q(number=int(word)) | Q(order__number=int(word))
     return found

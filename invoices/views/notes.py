@@ -35,6 +35,11 @@ def _at_stage(stage: str) -> Q:
     return channels.invoices_in(InvoiceStage(stage))
 
 
+def _of_remote_order(number: str) -> Q:
+    """Notes of the order, and pending ones that wait for it."""
+    return Q(order__external_id__startswith=number) | Q(wanted_order__external_id__startswith=number)
+
+
 class InvoiceList(ListPage[Invoice]):
     """The notes. Its tab *rejeitadas* shows `RefusedFileList`: what is refused never becomes a note."""
 
@@ -66,7 +71,7 @@ class InvoiceList(ListPage[Invoice]):
         ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
         ChoiceFilter("sent", "No e-commerce", _at_stage, choices=STAGES),
         ChoiceFilter("environment", "Ambiente", "environment", choices=ENVIRONMENTS, all_label="todos"),
-        Filter("kwai", "Nº do pedido Kwai", "order__external_id__startswith"),
+        Filter("kwai", "Nº do pedido Kwai", _of_remote_order),
         DateFilter("since", "Desde", "issued_at__date__gte"),
         DateFilter("until", "Até", "issued_at__date__lte"),
     )

@@ -425,3 +425,17 @@ def test_the_xml_can_be_read_on_a_page(client: Client, company: Company, admin: 
         cursor.execute("UPDATE invoices_invoicedocument SET sha256 = %s", ["0" * 64])
     page = client.get(reverse("invoices:xml_view", args=[note.pk]), follow=True).content.decode()
     assert "danificado" in page
+
+
+def test_a_pending_note_is_found_by_the_order_it_waits_for(
+    client: Client, company: Company, admin: User, make_order: MakeOrder, shop: FakeShop
+) -> None:
+    order = make_order()
+    dearer = nfe_xml(order_reference=REFERENCE, total=18000)
+    invoices_import(company=company, files=[("a.xml", dearer)], user=admin)
+    note = Invoice.objects.get(status=InvoiceStatus.PENDING)
+    for query in ({"kwai": REFERENCE[:9]}, {"q": REFERENCE}, {"tab": "pending"}):
+        page = client.get(reverse("invoices:list"), query).content.decode()
+        assert f"Marcar {note}" in page
+        assert "espera confirmação" in page
+        assert reverse("sales:order", args=[order.pk]) in page
