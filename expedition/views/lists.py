@@ -81,6 +81,8 @@ class ExpeditionList(ListPage[Any]):
     search_label = "nº de expedição, pedido, nº no Kwai ou rastreio"
     search_fields = ("number",)
     actions = ACTIONS
+    # What Kwai confirms arrives by itself.
+    poll_seconds = 5
 
     def page_links(self) -> Sequence[Link]:
         return (
