@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, transaction
 
 logger = logging.getLogger(__name__)
@@ -13,8 +14,8 @@ logger = logging.getLogger(__name__)
 Entry = TypeVar("Entry")
 Result = TypeVar("Result")
 
-# The database itself is in trouble: no order is to blame, and the whole batch comes again.
-DATABASE_DOWN = (OperationalError, InterfaceError)
+# The database or this process is in trouble: no order is to blame, and the whole batch comes again.
+NO_CONTENT = (OperationalError, InterfaceError, SoftTimeLimitExceeded, MemoryError)
 
 
 def batch_halved(
@@ -29,7 +30,7 @@ def batch_halved(
     try:
         with transaction.atomic():
             return [write(entries)]
-    except DATABASE_DOWN:
+    except NO_CONTENT:
         raise
     except Exception as error:
         # The type only: the text of a database error quotes the row, which is a buyer's data.

@@ -23,7 +23,8 @@ SLICE = 50
 NOT_FOUND = "Este pedido no e-commerce não existe mais. Atualize a página."
 ALREADY_RECEIVED = "Já recebido."
 NOT_STORABLE = (
-    "O pedido não pôde ser gravado pelo conteúdo que tem. Confira o pedido no Kwai e avise o suporte do ERP."
+    "O pedido não pôde ser gravado. Confira-o no Kwai e avise o suporte do ERP; "
+    "depois da correção, use sincronizar situação."
 )
 RECEIVED_FIELDS = ["state", "problem_code", "problem", "order", "received_digest", "received_at"]
 

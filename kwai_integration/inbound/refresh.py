@@ -50,6 +50,10 @@ def _batch_refresh(store: Store, rows: list[KwaiOrder], actor: User | None) -> l
         fetched = details_fetch(client_for(store.pk), [row.external_id for row in rows])
     except (errors.KwaiError, NotConnected) as error:
         return [RowResult(row.pk, Outcome.REFUSED, str(error)) for row in rows]
+    # What was quarantined is looked at anew although the answer is the same: the fault may have been ours.
+    KwaiOrder.objects.filter(pk__in=[row.pk for row in rows], state=KwaiOrderState.QUARANTINED).update(
+        digest=""
+    )
     before = _situations([row.order_id for row in rows if row.order_id])
     staged = kwai_orders_stage(store=store, details=fetched.answers, fetch_started_at=fetched.started_at)
     known = KwaiOrder.objects.filter(pk__in=staged.pending, order__isnull=False)

@@ -291,7 +291,8 @@ def _poison_store(store: Store, answer: _Answer, fetch_started_at: datetime) -> 
     order_quarantine(
         row,
         "not_storable",
-        "O conteúdo deste pedido não pôde ser guardado. Confira o pedido no Kwai e avise o suporte do ERP.",
+        "O conteúdo deste pedido não pôde ser guardado. Confira o pedido no Kwai e avise o suporte do ERP; "
+        "depois da correção, use sincronizar situação.",
     )
     row.save()
     return StageResult(created=(row.pk,), quarantined=(row.pk,))

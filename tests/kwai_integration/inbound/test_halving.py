@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import OperationalError
 
 from erp.accounts.models import Company, Store
@@ -27,9 +28,10 @@ def test_the_poison_is_alone_and_the_rest_is_written_once(company: Company) -> N
     assert Store.objects.count() == 50
 
 
-def test_a_database_in_trouble_blames_nobody(company: Company) -> None:
+@pytest.mark.parametrize("trouble", [OperationalError, SoftTimeLimitExceeded, MemoryError])
+def test_trouble_of_our_own_blames_nobody(company: Company, trouble: type[Exception]) -> None:
     def write(names: Sequence[str]) -> None:
-        raise OperationalError("connection lost")
+        raise trouble
 
-    with pytest.raises(OperationalError):
+    with pytest.raises(trouble):
         batch_halved(["a", "b"], write, lambda name: pytest.fail(f"{name} was blamed"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
 from erp.accounts.models import Store, StoreLifecycle, User
@@ -11,7 +13,9 @@ from erp.catalog.models import Sku
 from erp.channels import Outcome
 from erp.sales.models import Order, OrderEvent
 from erp.sales.statuses import OrderStatus
+from kwai_integration.inbound import receive
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
+from kwai_integration.inbound.plan import store_receive
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, KwaiSettings, StatusMapping
@@ -98,6 +102,31 @@ def test_a_quarantined_order_says_its_reason_or_heals(received: Kwai) -> None:
     received.change(order_id, orderItemView=good["order"]["orderItemView"])
     assert refresh(row)[0][1] == "O pedido ainda não foi recebido. Use receber pedidos primeiro."
     assert kwai_orders_receive(ids=[row.pk])[0].outcome == Outcome.DONE
+
+
+def test_an_order_that_could_not_be_written_heals_when_the_fault_is_gone(
+    kwai: Kwai, sku: Sku, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer of the platform is the same, so nothing but this click would ever look at it again."""
+    KwaiSettings.objects.update(auto_receive=True)
+
+    def broken(*_: Any) -> None:
+        raise IntegrityError
+
+    kwai.orders()
+    with monkeypatch.context() as upgrading:
+        upgrading.setattr(receive, "_orders_write", broken)
+        kwai.poll()
+    (row,) = rows()
+    assert (row.state, row.problem_code) == ("quarantined", "not_storable")
+    refresh(row)
+    assert store_receive(kwai.store.pk) == 1
+    assert Order.objects.get().external_id == row.external_id
+    with monkeypatch.context() as upgrading:
+        upgrading.setattr(receive, "_orders_write", broken)
+        kwai.change(row.external_id, orderStatus=40)
+        kwai.poll()
+    assert refresh(row) == [(Outcome.DONE, "Situação alterada: Aprovado → Enviado.")]
 
 
 def test_an_order_the_platform_withholds_is_refused(received: Kwai) -> None:
