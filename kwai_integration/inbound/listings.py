@@ -47,7 +47,8 @@ def listings_resolve(orders: Iterable[tuple[Store, MappedOrder]]) -> dict[Listin
     """
     sightings = _sightings(orders)
     listings = _listings_read(sightings)
-    missing = [key for key in sightings if key not in listings]
+    # In one order, whatever the lines' is: two pages that meet the same items must not wait for each other.
+    missing = sorted(key for key in sightings if key not in listings)
     if missing:
         Listing.objects.bulk_create(
             [_listing(key, sightings[key]) for key in missing],
@@ -93,7 +94,9 @@ def _listing(key: ListingKey, sighting: _Sighting) -> Listing:
 def _link_by_code(listings: Mapping[ListingKey, Listing], sightings: Mapping[ListingKey, _Sighting]) -> None:
     """A seller code is unique in the company, so one code means one SKU; two codes on one listing
     (the seller renamed it meanwhile) are for a person to decide."""
-    loose = [key for key, listing in listings.items() if listing.sku_id is None and sightings[key].codes]
+    loose = sorted(
+        key for key, listing in listings.items() if listing.sku_id is None and sightings[key].codes
+    )
     skus = _skus_by_code([sightings[key] for key in loose])
     linked = []
     for key in loose:

@@ -29,6 +29,7 @@ from kwai_integration.models import (
     ShippingMapping,
     StatusMapping,
 )
+from tests.erp.stock.conftest import at_once
 from tests.kwai_integration.inbound.conftest import FETCHED, FIRST_ID, UPDATED_MS, detail, line, sku_make
 
 pytestmark = pytest.mark.django_db
@@ -447,3 +448,19 @@ def test_two_receivers_at_once_create_one_order(kwai_store: Store, sku: Sku) -> 
     assert (found.count(Outcome.DONE), found.count(Outcome.ALREADY_DONE)) == (20, 20)
     assert sorted(Order.objects.values_list("number", flat=True)) == list(range(1, 21))
     assert not AuditEntry.objects.exists()
+
+
+@pytest.mark.services
+@pytest.mark.django_db(transaction=True)
+def test_pages_that_meet_new_listings_in_opposite_order(kwai_store: Store, sku: Sku) -> None:
+    """Poll and push bring first sights of the same items at once: neither waits for the other for ever."""
+    for turn in range(0, 8, 2):
+        lines = [line(f"NOVO-{1_000 * turn + number}") for number in range(300)]
+        pages = [
+            kwai_orders_stage(
+                store=kwai_store, details=[detail(turn + side, orderItemView=own)], fetch_started_at=FETCHED
+            ).ids
+            for side, own in enumerate((lines, lines[::-1]))
+        ]
+        assert at_once(*(lambda ids=ids: len(kwai_orders_receive(ids=ids)) for ids in pages)) == [1, 1]
+    assert Listing.objects.count() == 1_200
