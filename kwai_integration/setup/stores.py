@@ -88,7 +88,8 @@ def store_activate(*, store: Store, user: User) -> Store:
     if not store.kwai_account.is_connected:
         raise StoreRefused("Conecte a loja ao Kwai antes de ativar.")
     store.lifecycle = StoreLifecycle.ACTIVE
-    store.activated_at = timezone.now()
+    # The first time stays: it parts what was sold before anybody counted here from what was sold since.
+    store.activated_at = store.activated_at or timezone.now()
     store.save(update_fields=["lifecycle", "activated_at"])
     now = timezone.now()
     history = now - timedelta(days=store.kwai_settings.history_days)

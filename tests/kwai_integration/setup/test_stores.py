@@ -82,7 +82,7 @@ def test_a_store_that_comes_back_catches_up_from_where_it_stopped(installed: Sto
     assert store_deactivate(store=store, user=admin).lifecycle == StoreLifecycle.INACTIVE
     store_deactivate(store=store, user=admin)
     assert AuditEntry.objects.filter(action="store.deactivated").count() == 1
-    store_activate(store=store, user=admin)
+    assert store_activate(store=store, user=admin).activated_at == store.activated_at
     assert SyncCursor.objects.get().watermark == stopped
 
 
