@@ -15,6 +15,8 @@ from kwai_integration.inbound.webhook import Refused, event_accept
 
 logger = logging.getLogger(__name__)
 
+TOO_LARGE = "larger than a message may be"
+
 
 @csrf_exempt
 @login_not_required
@@ -33,8 +35,18 @@ def _body(request: HttpRequest) -> bytes:
     """At most the agreed size; more is refused by its announced length, before a byte is read."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit()) or int(length) > LARGEST_BODY:
-        raise Refused("larger than a message may be")
+        raise Refused(TOO_LARGE)
     try:
-        return request.read(LARGEST_BODY)
-    except UnreadablePostError:
+        return request.read(LARGEST_BODY) if int(length) else _pieces(request)
+    except (UnreadablePostError, OSError):
         raise Refused("the connection broke off") from None
+
+
+def _pieces(request: HttpRequest) -> bytes:
+    """A body sent in chunks, which announces no length and which Django takes for empty."""
+    if not request.META.get("wsgi.input_terminated"):
+        return b""
+    body: bytes = request.META["wsgi.input"].read(LARGEST_BODY + 1)
+    if len(body) > LARGEST_BODY:
+        raise Refused(TOO_LARGE)
+    return body

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -149,6 +150,18 @@ def test_the_largest_body_is_read(connected: Store) -> None:
     body = push_encrypt(json.dumps(message(info="x" * 48_700)), KEY)
     assert 65_000 < len(body) <= 65_536
     assert post(body) == STORED
+
+
+def test_a_body_that_comes_in_pieces_is_read_up_to_the_limit(connected: Store) -> None:
+    """Without an announced length: the server ends the input where the last piece ends."""
+
+    def pieces(body: bytes) -> tuple[int, Any]:
+        return post(b"", **{"wsgi.input": BytesIO(body), "wsgi.input_terminated": True})
+
+    body = push_encrypt(json.dumps(message()), KEY).encode()
+    assert pieces(body) == STORED
+    assert InboundEvent.objects.get().event_id == "event-1"
+    assert pieces(body + b"\n" * 65_536) == REFUSED
 
 
 @pytest.mark.parametrize("key", ["", "no key"])
