@@ -87,10 +87,12 @@ class BalanceList(ListPage[Sku]):
         )
 
     def queryset(self) -> QuerySet[Sku]:
-        own = Sku.objects.filter(company=user_of(self.request).company, product__is_active=True)
+        own = Sku.objects.filter(company=user_of(self.request).company)
         warehouse_id = id_of(self.request.GET.get("warehouse"))
         known = warehouse_id if warehouse_id in dict(warehouses_of(self.request)) else None
-        return skus_with_balance(own.select_related("product"), known)
+        # A product out of use still has its goods, and its orders still wait.
+        shown = Q(product__is_active=True) | Q(on_hand__gt=0) | Q(waiting__gt=0)
+        return skus_with_balance(own.select_related("product"), known).filter(shown)
 
     def decorate(self, objects: list[Sku]) -> None:
         places: dict[int, list[StockItem]] = defaultdict(list)

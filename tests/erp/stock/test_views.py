@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from erp.accounts.models import Company, User
-from erp.catalog.models import Sku
+from erp.catalog.models import Product, Sku
 from erp.stock.models import MovementKind, StockMovement, Warehouse
 from erp.stock.services import Wish, reservations_set, stock_move, warehouse_save
 from tests.erp.stock.conftest import sku_make
@@ -71,6 +71,19 @@ def test_the_list_tells_what_is_there_what_is_not_and_who_waits(
         for choice in ("", shop.pk, "9" * 18, "x")
     }
     assert figures == {"": (5, 0, 5), shop.pk: (2, 0, 2), "9" * 18: (5, 0, 5), "x": (5, 0, 5)}
+
+
+def test_a_product_out_of_use_shows_while_it_has_goods_or_orders(
+    client: Client, company: Company, sku: Sku, warehouse: Warehouse
+) -> None:
+    wanted, spent = sku_make(company, "SKU-2"), sku_make(company, "SKU-3")
+    count(sku, 3)
+    count(spent, 0)
+    wants(wanted, 1, 4)
+    Product.objects.update(is_active=False)
+    assert codes(client) == ["SKU-1", "SKU-2"]
+    assert codes(client, tab="waiting") == ["SKU-2"]
+    assert "produto inativo" in client.get(reverse("stock:balances")).content.decode()
 
 
 def test_nothing_of_another_company_shows(
