@@ -18,13 +18,19 @@ class ProductsForm(StageForm):
         Warehouse.objects.none(),
         label="Depósito das reservas",
         required=False,
-        help_text="Os itens de cada pedido são reservados neste depósito.",
+        help_text=(
+            "Os itens de cada pedido são reservados neste depósito. "
+            "Uma troca vale para os pedidos que chegarem; o que já está reservado fica onde está."
+        ),
     )
     stock_exit_at = forms.ChoiceField(
         label="Lançamento de estoque para saídas",
         choices=StockExit.choices,
         widget=forms.RadioSelect,
-        help_text="Até lá os itens ficam reservados; neste momento o estoque físico baixa.",
+        help_text=(
+            "Até lá os itens ficam reservados; neste momento o estoque físico baixa. Uma troca vale para "
+            "cada pedido aberto na próxima mudança de situação dele; o que já saiu não volta."
+        ),
     )
 
     def __init__(self, data: Any = None, *, store: Store) -> None:
