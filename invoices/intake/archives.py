@@ -122,7 +122,8 @@ def _check_member(info: zipfile.ZipInfo) -> None:
 
 def _is_ignored(info: zipfile.ZipInfo) -> bool:
     parts = PurePosixPath(info.filename).parts
-    return info.is_dir() or any(part in _IGNORED or part.startswith("._") for part in parts)
+    # `ZipInfo.is_dir` of Python 3.11 stops at a member without a name.
+    return info.filename.endswith("/") or any(part in _IGNORED or part.startswith("._") for part in parts)
 
 
 def _entry(name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:

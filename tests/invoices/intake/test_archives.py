@@ -85,6 +85,11 @@ def test_archives_that_are_refused_whole(content: bytes, words: str) -> None:
     assert words in problem_of(content)
 
 
+def test_a_member_without_a_name_is_refused_like_any_name_cut_at_a_nul() -> None:
+    content = zipped({"a.xml": b"<a/>"}).replace(b"a.xml", b"\x00.xml")
+    assert "fora dele" in problem_of(content)
+
+
 def test_a_damaged_member_stops_nobody() -> None:
     content = bytearray(zipped({"a.xml": nfe_xml(), "b.xml": b"<b/>"}))
     content[200] ^= 0xFF
