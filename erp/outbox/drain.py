@@ -124,6 +124,11 @@ def _carry_out(handler: Handler, trial: Trial) -> None:
     except AlreadyDone as answer:
         trial.remote_code = answer.remote_code
         sent = Sent(already=True)
+    if sent is None:
+        # Loaded once more: some pushes go on only until it is known that nothing arrived.
+        trial.uncertain = job.needs_verification = False
+        _carry_out(handler, trial)
+        return
 
     def record() -> None:
         handler.record(job, loaded, sent)
@@ -132,12 +137,12 @@ def _carry_out(handler: Handler, trial: Trial) -> None:
         raise LeaseLost
 
 
-def _sent(handler: Handler, loaded: Any, trial: Trial) -> Sent:
+def _sent(handler: Handler, loaded: Any, trial: Trial) -> Sent | None:
+    """None when the platform was read back and holds nothing."""
     read_back = handler.is_satisfied
     if trial.uncertain and read_back is not None:
-        if _refreshing(handler, trial, lambda: _verified(lambda: read_back(loaded, trial), trial)):
-            return Sent(verified=True)
-        trial.uncertain = False
+        there = _refreshing(handler, trial, lambda: _verified(lambda: read_back(loaded, trial), trial))
+        return Sent(verified=True) if there else None
     return _refreshing(handler, trial, lambda: _written(handler, loaded, trial))
 
 

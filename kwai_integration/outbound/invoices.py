@@ -17,7 +17,7 @@ from django.utils.formats import date_format
 
 from erp.channels import Badge, InvoiceStage, InvoiceState
 from erp.outbox.models import PushJob
-from erp.outbox.services import jobs_cancel
+from erp.outbox.services import jobs_cancel, jobs_retry
 from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState
 from erp.outbox.wishes import Topic
 from erp.sales.services import EventDraft, order_events_append
@@ -73,20 +73,25 @@ def invoices_in(stage: InvoiceStage) -> Q:
 
 
 def invoices_withdraw(ids: Sequence[int]) -> None:
-    """Nothing of cancelled notes leaves any more; where Kwai has one already, its order says what to do."""
+    """Nothing of cancelled notes leaves any more; where Kwai has one already, its order says what to do.
+
+    A push whose outcome is unknown goes on until Kwai was read back: its handler sends nothing.
+    """
     notes = [note for note in own_invoices(ids) if note.order is not None and note.order.external_id]
     jobs = [(note, job) for note, job in _own_jobs(notes) if job.state in LIVE]
-    waiting = [job.pk for _, job in jobs if job.state in WAITING_STATES]
-    jobs_cancel(job_ids=waiting, reason=WITHDRAWN)
-    order_events_append(
-        drafts=[
-            EventDraft(
-                note.order_id, "kwai.invoice_cancelled", f"{AT_KWAI} ({note})", note.get_absolute_url()
-            )
-            for note, job in jobs
-            if note.order_id is not None and job.state not in WAITING_STATES
-        ]
-    )
+    waiting = [job for _, job in jobs if job.state in WAITING_STATES]
+    jobs_cancel(job_ids=[job.pk for job in waiting if not job.needs_verification], reason=WITHDRAWN)
+    jobs_retry(job_ids=[job.pk for job in waiting if job.needs_verification])
+    drafts = [
+        held_cancelled_event(note, note.order_id)
+        for note, job in jobs
+        if note.order_id is not None and job.state == JobState.DONE
+    ]
+    order_events_append(drafts=drafts)
+
+
+def held_cancelled_event(note: Invoice, order_id: int) -> EventDraft:
+    return EventDraft(order_id, "kwai.invoice_cancelled", f"{AT_KWAI} ({note})", note.get_absolute_url())
 
 
 def orders_with_cancelled_note(order_ids: Sequence[int]) -> set[int]:

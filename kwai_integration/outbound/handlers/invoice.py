@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from django.db.models import F
 
 from erp.outbox.errors import Refused
-from erp.outbox.handlers import Handler, Nature, Sent, Turn
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent, Turn
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
 from invoices.models import ISSUED, Invoice
+from invoices.models import InvoiceStatus as NoteStatus
 from kwai_integration.client.codes import InvoiceStatus
 from kwai_integration.client.types import InvoiceUpload
 from kwai_integration.models import KwaiOrder
+from kwai_integration.outbound.invoices import WITHDRAWN, held_cancelled_event
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
 
@@ -28,9 +30,13 @@ class Loaded:
     replaces: bool
 
 
-def load(job: PushJob) -> Loaded:
+def load(job: PushJob) -> Loaded | Obsolete:
     invoice = Invoice.objects.select_related("order", "document").get(pk=job.payload["invoice_id"])
-    if invoice.status not in ISSUED:
+    if invoice.status == NoteStatus.CANCELLED:
+        if not job.needs_verification:
+            return Obsolete(WITHDRAWN)
+        # Whether Kwai holds it is read back first: then its order says so.
+    elif invoice.status not in ISSUED:
         raise Refused(f"A NF-e {invoice.number} não está mais autorizada. Vincule a nota que vale.")
     if invoice.order is None or invoice.order.external_id != job.subject:
         raise Refused(f"A NF-e {invoice.number} não está mais vinculada a este pedido.")
@@ -72,7 +78,10 @@ def record(job: PushJob, loaded: Loaded, sent: Sent) -> None:
     if not sent.verified and not sent.already:
         _received(job)
     text = f"Kwai recebeu os dados e o XML da NF-e {loaded.invoice.number}"
-    order_events_append(drafts=[EventDraft(loaded.order_id, "kwai.invoice", text)])
+    drafts = [EventDraft(loaded.order_id, "kwai.invoice", text)]
+    if Invoice.objects.filter(pk=loaded.invoice.pk, status=NoteStatus.CANCELLED).exists():
+        drafts.append(held_cancelled_event(loaded.invoice, loaded.order_id))
+    order_events_append(drafts=drafts)
 
 
 def _received(job: PushJob) -> None:

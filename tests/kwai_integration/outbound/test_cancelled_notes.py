@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 from erp import channels
 from erp.channels import Action, InvoiceStage
+from erp.outbox.errors import NotSent
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, OrderEvent
 from invoices.models import Invoice, InvoiceStatus
 from invoices.services import invoices_import
+from kwai_integration.client.gateway import KwaiClient
+from kwai_integration.client.types import InvoiceUpload
 from kwai_integration.outbound.kinds import Kind
 from tests.invoices.factory import event_xml
 from tests.kwai_integration.outbound.conftest import Desk, job_of
@@ -64,3 +69,65 @@ def test_a_note_that_never_left_says_nothing_of_kwai(desk: Desk) -> None:
     cancel(desk, desk.invoice(order))
     assert "cancelada, mas no Kwai" not in labels(order)
     assert not OrderEvent.objects.filter(order=order, kind="kwai.invoice_cancelled").exists()
+
+
+def test_an_upload_without_an_answer_is_read_back_before_it_is_given_up(desk: Desk) -> None:
+    """Kwai may hold the note although nobody heard so: the worker died, or the answer was lost."""
+    (order,) = desk.orders()
+    invoice = desk.invoice(order)
+    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    desk.fault("uploadInvoice", "bad_gateway", effect="before")
+    desk.push()
+    assert job_of(Kind.SEND_INVOICE, order).needs_verification
+    cancel(desk, invoice)
+    assert "cancelada, mas no Kwai" not in labels(order)
+    desk.push_later()
+    assert job_of(Kind.SEND_INVOICE, order).state == JobState.DONE
+    assert "cancelada, mas no Kwai" in labels(order)
+    event = OrderEvent.objects.get(order=order, kind="kwai.invoice_cancelled")
+    assert "O Kwai já tem a NF-e" in event.text
+
+
+def test_an_upload_that_never_arrived_is_given_up_once_that_is_known(desk: Desk) -> None:
+    (order,) = desk.orders()
+    invoice = desk.invoice(order)
+    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    desk.fault("uploadInvoice", "bad_gateway", effect="after")
+    desk.push()
+    cancel(desk, invoice)
+    desk.push_later()
+    job = job_of(Kind.SEND_INVOICE, order)
+    assert (job.state, job.last_error) == (
+        JobState.CANCELLED,
+        "A NF-e foi cancelada na SEFAZ: nada é enviado.",
+    )
+    assert not desk.remote(order).get("invoice")
+    assert not OrderEvent.objects.filter(order=order, kind="kwai.invoice_cancelled").exists()
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_cancellation_during_the_upload_claims_only_what_is_true(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, arrives: bool
+) -> None:
+    (order,) = desk.orders()
+    invoice = desk.invoice(order)
+    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    upload = KwaiClient.upload_invoice
+
+    def cancelled_meanwhile(client: KwaiClient, note: InvoiceUpload) -> object:
+        if arrives:
+            upload(client, note)
+        cancel(desk, invoice)
+        assert not OrderEvent.objects.filter(order=order, kind="kwai.invoice_cancelled").exists()
+        if not arrives:
+            raise NotSent
+        return None
+
+    monkeypatch.setattr(KwaiClient, "upload_invoice", cancelled_meanwhile)
+    desk.push()
+    desk.push_later()
+    job = job_of(Kind.SEND_INVOICE, order)
+    assert job.state == (JobState.DONE if arrives else JobState.CANCELLED)
+    assert ("cancelada, mas no Kwai" in labels(order)) is arrives
+    told = OrderEvent.objects.filter(order=order, kind="kwai.invoice_cancelled")
+    assert told.exists() is arrives
