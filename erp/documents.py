@@ -108,6 +108,8 @@ def tax_id_parse(text: str) -> tuple[str, str]:
 
 def tax_id_format(value: str) -> str:
     """`529.982.247-25` or `12.ABC.345/01DE-35`; anything else comes back unchanged."""
+    if not value.isalnum():
+        return value
     if len(value) == 11:
         return f"{value[:3]}.{value[3:6]}.{value[6:9]}-{value[9:]}"
     if len(value) == 14:

@@ -17,6 +17,8 @@ from erp.municipalities import city_code_is_known
 
 Parsed = TypeVar("Parsed")
 
+_DASHES = "---------"  # what Django calls no choice
+
 
 class TablerRenderer(TemplatesSetting):
     """Named by `FORM_RENDERER`; needs `django.forms` among the installed apps."""
@@ -29,6 +31,8 @@ class TablerRenderer(TemplatesSetting):
 def widget_render(field: BoundField) -> SafeString:
     """The field's control with the class Tabler wants for its kind, marked when it holds an error."""
     widget = field.field.widget
+    if isinstance(field.field, forms.ModelChoiceField) and field.field.empty_label == _DASHES:
+        field.field.empty_label = "escolha" if field.field.required else "—"
     classes = [str(widget.attrs.get("class", "")), _control_class(widget)]
     if field.errors:
         classes.append("is-invalid")

@@ -56,7 +56,7 @@ class JobList(ListPage[PushJob]):
         Column("Situação"),
         Column("Motivo e próximo passo"),
         Column("Tentativas", numeric=True, css="d-none d-md-table-cell"),
-        Column("Pedido em", css="d-none d-lg-table-cell"),
+        Column("Solicitado em", css="d-none d-lg-table-cell"),
     )
     row_template = "kwai/job_row.html"
     order_by = ("-requested_at", "-pk")
@@ -70,7 +70,7 @@ class JobList(ListPage[PushJob]):
         Tab("closed", "encerrados", Q(state__in=[JobState.SUPERSEDED, JobState.CANCELLED])),
     )
     filters = (
-        ChoiceFilter("store", "Loja virtual", "store_id", choices=store_choices),
+        ChoiceFilter("store", "Loja", "store_id", choices=store_choices),
         ChoiceFilter("kind", "Envio", "kind", choices=_kind_choices, all_label="todos"),
     )
     actions = (

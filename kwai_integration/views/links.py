@@ -38,7 +38,7 @@ class ListingList(ListPage[Listing]):
         Tab("unlinked", "sem vínculo", Q(sku__isnull=True)),
         Tab("linked", "vinculados", Q(sku__isnull=False)),
     )
-    filters = (ChoiceFilter("store", "Loja virtual", "store_id", choices=store_choices),)
+    filters = (ChoiceFilter("store", "Loja", "store_id", choices=store_choices),)
     empty = Empty(
         "Todos os itens estão vinculados",
         "Quando um pedido trouxer um item que o ERP não conhece, ele aparece aqui para ser vinculado.",

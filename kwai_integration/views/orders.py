@@ -35,7 +35,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
     columns = (
         Column("Pedido no Kwai", css="d-none d-md-table-cell"),
         Column("Loja", css="d-none d-xxl-table-cell"),
-        Column("Enviar até", css="d-none d-lg-table-cell"),
+        Column("Prazo de envio", css="d-none d-lg-table-cell"),
         Column("Comprador e itens"),
         Column("Situação no Kwai", css="d-none d-md-table-cell"),
         Column("No ERP"),
@@ -53,7 +53,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         Tab("quarantined", "com problema", Q(state=KwaiOrderState.QUARANTINED)),
     )
     filters = (
-        ChoiceFilter("store", "Loja virtual", "store_id", choices=store_choices),
+        ChoiceFilter("store", "Loja", "store_id", choices=store_choices),
         ChoiceFilter("status", "Situação no Kwai", "remote_status", choices=_status_choices),
         DateFilter("since", "Desde", "placed_at__date__gte"),
         DateFilter("until", "Até", "placed_at__date__lte"),

@@ -113,6 +113,7 @@ def test_tax_id_display():
     assert tax_id_format("52998224725") == "529.982.247-25"
     assert tax_id_format("12ABC34501DE35") == "12.ABC.345/01DE-35"
     assert tax_id_format("123") == "123"
+    assert tax_id_format("***.982.247-**") == "***.982.247-**"
     assert tax_id_mask("52998224725") == "***.982.247-**"
     assert tax_id_mask("12ABC34501DE35") == "12.ABC.345/01DE-35"
 

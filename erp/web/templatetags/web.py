@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from erp.channels import Badge
+from erp.documents import postal_code_format, tax_id_format
 from erp.money import money_format
 from erp.web import forms
 
@@ -138,6 +139,18 @@ def timestamp(value: datetime | None) -> SafeString | str:
     if not value:
         return NOTHING
     return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), moment(value))
+
+
+@register.filter
+def tax_id(value: str) -> str:
+    """A CPF or CNPJ with its punctuation; anything else unchanged."""
+    return tax_id_format(value)
+
+
+@register.filter
+def postal_code(value: str) -> str:
+    """A CEP as `01310-100`; anything else unchanged."""
+    return postal_code_format(value)
 
 
 @register.simple_tag

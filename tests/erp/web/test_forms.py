@@ -3,6 +3,8 @@ from __future__ import annotations
 from django import forms
 from django.test import SimpleTestCase
 
+from erp.stock.models import Warehouse
+
 
 class MethodForm(forms.Form):
     name = forms.CharField(label="Nome", help_text="Como <b>aparece</b>.")
@@ -23,6 +25,12 @@ class TestTablerRenderer(SimpleTestCase):
         assert 'class="form-control is-invalid"' in html
         assert 'aria-invalid="true"' in html
         assert "Este campo é obrigatório." in html
+
+    def test_no_choice_is_said_in_words(self) -> None:
+        for required, words in ((True, "escolha"), (False, "—")):
+            form = forms.Form()
+            form.fields["kind"] = forms.ModelChoiceField(Warehouse.objects.none(), required=required)
+            assert f'<option value="" selected>{words}</option>' in str(form)
 
     def test_help_text_is_escaped_and_tied_to_its_field(self) -> None:
         html = str(MethodForm())
