@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+from axes.utils import reset
 from django.contrib import messages
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.db.models import Q, QuerySet
@@ -107,6 +108,8 @@ class PasswordSet(PasswordResetConfirmView):
     success_url = reverse_lazy("login")
 
     def form_valid(self, form: Any) -> HttpResponse:
+        # Whoever forgot the old one may have locked the account with it.
+        reset(username=form.user.get_username())
         messages.success(self.request, "Senha salva. Entre com ela.")
         return super().form_valid(form)
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.tokens import default_token_generator
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -77,7 +78,8 @@ def user_change(
         setattr(user, name, wanted[name])
     if not _administrator_left(user):
         raise UserRefused(
-            "É preciso um administrador ativo: torne outra pessoa administradora antes de mudar esta."
+            "É preciso um administrador ativo que já tenha senha: torne outra pessoa administradora antes "
+            "de mudar esta."
         )
     _save(user)
     if _stores_set(user, stores):
@@ -101,10 +103,11 @@ def password_link(*, user: User, actor: User) -> str:
 
 
 def _administrator_left(user: User) -> bool:
+    """Somebody invited who never chose a password does not count: nobody could enter to help them."""
     if user.role == Role.ADMIN and user.is_active:
         return True
     others = User.objects.filter(company=user.company, role=Role.ADMIN, is_active=True)
-    return others.exclude(pk=user.pk).exists()
+    return others.exclude(pk=user.pk).exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).exists()
 
 
 def _save(user: User) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from kwai_integration.mapping.warnings import Warn
 Notice = Callable[[Warn], None]
 # Stay small within a name.
 PARTICLES = frozenset({"da", "das", "de", "do", "dos", "e"})
+# What a capital follows within a word: `Maria-Clara`, `D'Ávila`.
+JOINTS = re.compile(r"([-'’])")
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def name_format(name: str) -> str:
 
 
 def _capital(word: str) -> str:
-    return "-".join(part[:1].upper() + part[1:] for part in word.split("-"))
+    return "".join(part[:1].upper() + part[1:] for part in JOINTS.split(word))
 
 
 def _reason(masked: bool, missing: list[str]) -> str:

@@ -63,6 +63,62 @@ def test_a_weak_password_is_refused_with_the_reason(client: Client, operator: Us
     assert Client().login(username=operator.username, password=PASSWORD)
 
 
+def test_a_new_password_opens_what_too_many_wrong_ones_had_locked(
+    client: Client, operator: User, settings: Any
+) -> None:
+    """The locked page sends people to an administrator, so the link has to help."""
+    settings.AXES_ENABLED = True
+    visitor = Client()
+    sign_in = {"username": operator.username, "password": "errada"}
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        locked = visitor.post(reverse("login"), sign_in)
+    assert locked.status_code == 429
+    link = link_of(client.post(reverse("user_password_link", args=[operator.pk])).content.decode())
+    address = visitor.get(link, follow=True).redirect_chain[-1][0]
+    visitor.post(address, {"new_password1": "caneca-azul-42", "new_password2": "caneca-azul-42"})
+    answer = visitor.post(reverse("login"), {**sign_in, "password": "caneca-azul-42"})
+    assert answer.status_code == 302
+
+
+def test_what_a_form_does_not_offer_is_not_taken(
+    client: Client, operator: User, other_company: Company
+) -> None:
+    extra = {"is_superuser": "on", "is_staff": "on", "company": other_company.pk, "password": "x", "id": "1"}
+    before = operator.password
+    client.post(reverse("user", args=[operator.pk]), typed(username="operator", is_active="on", **extra))
+    operator.refresh_from_db()
+    assert (operator.is_superuser, operator.is_staff, operator.password) == (False, False, before)
+    assert operator.company_id != other_company.pk
+
+
+def test_a_link_leads_to_the_public_address_whatever_the_browser_calls_us(
+    client: Client, operator: User, settings: Any
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    address = reverse("user_password_link", args=[operator.pk])
+    shown = client.post(address, headers={"host": "evil.example"}).content.decode()
+    assert link_of(shown)
+    assert "evil.example" not in shown
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one(
+    client: Client, operator: User, sign_in: Callable[[User], Client]
+) -> None:
+    theirs = sign_in(operator)
+    link = link_of(client.post(reverse("user_password_link", args=[operator.pk])).content.decode())
+    visitor = Client()
+    address = visitor.get(link, follow=True).redirect_chain[-1][0]
+    visitor.post(address, {"new_password1": "caneca-azul-42", "new_password2": "caneca-azul-42"})
+    assert theirs.get("/").status_code == 302
+
+
+def test_signing_in_leads_nowhere_else(operator: User) -> None:
+    fields = {"username": operator.username, "password": PASSWORD, "next": "https://evil.example/"}
+    for where in ("https://evil.example/", "//evil.example/", "/\\evil.example"):
+        answer = Client().post(reverse("login"), {**fields, "next": where})
+        assert answer["Location"] == "/"
+
+
 def test_who_is_switched_off_is_out_at_once(
     client: Client, operator: User, sign_in: Callable[[User], Client]
 ) -> None:

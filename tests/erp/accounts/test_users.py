@@ -88,6 +88,16 @@ def test_the_last_administrator_stays(
     change(admin, admin, **fields)
 
 
+def test_an_administrator_who_never_chose_a_password_is_not_the_one_who_stays(admin: User) -> None:
+    """Nobody could enter any more, and nobody could make the link with which to choose one."""
+    invited = create(admin, username="nova", role=Role.ADMIN)
+    with pytest.raises(UserRefused, match="É preciso um administrador ativo"):
+        change(admin, admin, role=Role.OPERATOR)
+    invited.set_password("caneca-azul-42")
+    invited.save()
+    change(admin, admin, role=Role.OPERATOR)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_administrators_who_switch_each_other_off_leave_one(
     admin: User, make_user: Callable[..., User]

@@ -85,6 +85,7 @@ def test_reason_fits_its_column():
         ("joão da silva e souza", "João da Silva e Souza"),
         ("MARIA-CLARA DOS SANTOS", "Maria-Clara dos Santos"),
         ("DE PAULA", "De Paula"),
+        ("JOANA D'ÁVILA SANT’ANNA", "Joana D'Ávila Sant’Anna"),
         ("Ana McDonald", "Ana McDonald"),
         ("A***", "A***"),
         ("", ""),
