@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Counter, Store, User
+from erp.documents import CNPJ
 from erp.sales.models import (
     Buyer,
     DeliveryAddress,
@@ -104,23 +105,29 @@ class Rules:
         return default if options is None else bool(getattr(options, option))
 
     def amounts(self, entry: Incoming) -> dict[str, int]:
-        """Amounts of the sales order. Without *importar valor do frete* the freight, which the platform
-        keeps, counts neither by itself nor in the total."""
-        mapped = entry.mapped
+        """Amounts of the sales order, with or without freight as the store wants them."""
         with_freight = self.is_on("import_freight", entry.row.store_id, default=True)
-        return {
-            "items_total": mapped.items_total,
-            "freight_total": mapped.freight if with_freight else 0,
-            "seller_discount": mapped.seller_discount,
-            "platform_discount": mapped.platform_discount,
-            "total": mapped.total if with_freight else max(mapped.total - mapped.freight, 0),
-        }
+        return _amounts(entry.mapped, with_freight=with_freight)
 
-    def shown(self, store_id: int, values: Mapping[str, str]) -> dict[str, str]:
-        """Values of a buyer or address as the store wants names written."""
-        if not self.is_on("format_names", store_id):
+    def shown(self, entry: Incoming, values: Mapping[str, str]) -> dict[str, str]:
+        """Values of a buyer or address as the store wants names written. A company's name stays as it is
+        registered: LTDA and ME are no words to put in order."""
+        is_company = entry.mapped.buyer.tax_id_kind == CNPJ
+        if is_company or not self.is_on("format_names", entry.row.store_id):
             return dict(values)
         return {name: name_format(value) if name in NAMES else value for name, value in values.items()}
+
+
+def _amounts(mapped: MappedOrder, *, with_freight: bool) -> dict[str, int]:
+    """Without *importar valor do frete* the freight, which the platform keeps, counts neither by itself nor
+    in the total."""
+    return {
+        "items_total": mapped.items_total,
+        "freight_total": mapped.freight if with_freight else 0,
+        "seller_discount": mapped.seller_discount,
+        "platform_discount": mapped.platform_discount,
+        "total": mapped.total if with_freight else max(mapped.total - mapped.freight, 0),
+    }
 
 
 def rules_read(store_ids: Collection[int]) -> Rules:
@@ -146,10 +153,10 @@ def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None
     pairs = list(zip(orders, incoming, strict=True))
     OrderLine.objects.bulk_create([line for order, entry in pairs for line in _lines_new(order, entry)])
     Buyer.objects.bulk_create(
-        [_part_new(Buyer, order, buyer_values(entry.mapped), rules) for order, entry in pairs]
+        [_part_new(Buyer, order, entry, buyer_values(entry.mapped), rules) for order, entry in pairs]
     )
     DeliveryAddress.objects.bulk_create(
-        [_part_new(DeliveryAddress, order, address_values(entry.mapped), rules) for order, entry in pairs]
+        [_part_new(DeliveryAddress, order, entry, address_values(entry.mapped), rules) for order, entry in pairs]
     )
     order_events_append(drafts=[_event_new(order, entry, rules) for order, entry in pairs], actor=actor)
     orders_stock_reserve(order_ids=[order.pk for order in orders], warehouses=rules.warehouses, actor=actor)
@@ -292,8 +299,8 @@ def _line_new(order: Order, position: int, line: MappedLine, sku_id: int) -> Ord
     )
 
 
-def _part_new(model: type[Any], order: Order, values: dict[str, str], rules: Rules) -> Any:
-    return model(order=order, platform_values=values, **rules.shown(order.store_id, values))
+def _part_new(model: type[Any], order: Order, entry: Incoming, values: dict[str, str], rules: Rules) -> Any:
+    return model(order=order, platform_values=values, **rules.shown(entry, values))
 
 
 def _event_new(order: Order, entry: Incoming, rules: Rules) -> EventDraft:
@@ -389,7 +396,8 @@ class _Following:
         if not plan.differs and not amounts_differ:
             return
         if order.pk in self.fixed:
-            self.remarks.append(_kept_remark(order.pk, entry.mapped, amounts))
+            if plan.differs or not _is_told(order, entry.mapped):
+                self.remarks.append(_kept_remark(order.pk, entry.mapped, amounts))
             return
         for name, value in amounts.items():
             setattr(order, name, value)
@@ -412,7 +420,7 @@ class _Following:
             hidden = _tells_nothing(_part_source(model, entry.mapped), values)
             if part.platform_values == values or (hidden and any(part.platform_values.values())):
                 continue
-            _part_take(part, values, rules.shown(entry.row.store_id, values))
+            _part_take(part, values, rules.shown(entry, values))
             changed.append(part)
             self.changes[part.order_id].append(f"{label} (aguarda sua decisão)" if part.proposal else label)
 
@@ -451,6 +459,12 @@ class _Following:
         if self.lines_changed:
             OrderLine.objects.bulk_update(self.lines_changed, LINE_FIELDS)
         OrderLine.objects.bulk_create(self.lines_added)
+
+
+def _is_told(order: Order, mapped: MappedOrder) -> bool:
+    """The amounts of `order` are the platform's, whatever the store wants of freight by now."""
+    told = (_amounts(mapped, with_freight=choice) for choice in (True, False))
+    return any(all(getattr(order, name) == value for name, value in amounts.items()) for amounts in told)
 
 
 class _LinePlan:

@@ -45,4 +45,6 @@ def orders_to_receive() -> QuerySet[KwaiOrder]:
     staged = Q(state=KwaiOrderState.STAGED, store__kwai_settings__auto_receive=True)
     linked = Q(state=KwaiOrderState.UNLINKED) & ~Exists(loose)
     again = Q(state=KwaiOrderState.RECEIVED, received_digest="")
-    return KwaiOrder.objects.filter(staged | linked | again).exclude(outside_gate())
+    # Known by now and waiting for a link of what came later: it follows the platform all the same.
+    known = Q(state=KwaiOrderState.UNLINKED, order__isnull=False, received_digest="")
+    return KwaiOrder.objects.filter(staged | linked | again | known).exclude(outside_gate())

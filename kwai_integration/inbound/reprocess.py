@@ -27,7 +27,8 @@ def orders_reprocess(
     # Once more when the mapping is there: an order that was being received under the old one, and staged
     # after the first look, is seen by the second.
     transaction.on_commit(lambda: _mark(carries), robust=True)
-    count = KwaiOrder.objects.filter(carries, state=KwaiOrderState.RECEIVED).count()
+    known = KwaiOrder.objects.filter(carries, order__isnull=False)
+    count = known.exclude(state=KwaiOrderState.QUARANTINED).count()
     if count:
         ring(tasks.receive, store_id=store_id)
     return count

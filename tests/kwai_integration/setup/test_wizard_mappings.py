@@ -14,7 +14,7 @@ from kwai_integration.inbound.plan import store_receive, stores_to_receive
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.stage import kwai_orders_stage
 from kwai_integration.models import KwaiOrder, PaymentMapping, ShippingMapping, StatusMapping
-from tests.kwai_integration.inbound.conftest import FETCHED, detail, sku_make
+from tests.kwai_integration.inbound.conftest import FETCHED, UPDATED_MS, detail, line, sku_make
 from tests.kwai_integration.setup.conftest import Person
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +78,20 @@ def test_a_situation_mapped_later_reaches_the_orders_that_carry_it(active: Store
     statuses = Order.objects.order_by("external_id").values_list("status", flat=True)
     assert list(statuses) == [OrderStatus.SHIPPED, OrderStatus.SHIPPED, OrderStatus.APPROVED]
     assert KwaiOrder.objects.filter(received_digest="").count() == 0
+
+
+def test_a_received_order_that_waits_for_a_link_follows_a_mapping_all_the_same(
+    active: Store, ana: Person
+) -> None:
+    take_in(active, detail(0))
+    take_in(active, detail(0, orderStatus=33, updateTime=UPDATED_MS + 1, orderItemView=[line("NEW-7")]))
+    row = KwaiOrder.objects.get()
+    assert (row.state, row.order.status) == ("unlinked", OrderStatus.APPROVED)
+    ana.post("mapeamentos", "save", **{"situation:33": "cancelled"})
+    assert stores_to_receive() == [active.pk]
+    store_receive(active.pk)
+    assert Order.objects.get().status == OrderStatus.CANCELLED
+    assert stores_to_receive() == []
 
 
 def test_an_order_received_under_the_old_mapping_at_the_same_moment_is_not_missed(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from erp.accounts.models import Store
-from erp.sales.models import Buyer, DeliveryAddress, Order
+from erp.sales.models import Buyer, DeliveryAddress, Order, OrderEvent
 from erp.sales.ownership import buyer_edit
 from kwai_integration.inbound.plan import store_receive, stores_to_receive
 from kwai_integration.inbound.receive import kwai_orders_receive
@@ -26,6 +26,7 @@ from tests.kwai_integration.inbound.conftest import (  # noqa: F401
     kwai_store,
     sku,
 )
+from tests.kwai_integration.outbound.conftest import Desk, desk, rings  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = ("erp", "invoices", "expedition", "kwai_integration")
@@ -169,6 +170,15 @@ def test_names_are_written_as_the_store_wants_them(kwai_store: Store, sku: Any) 
 
 
 @pytest.mark.django_db
+def test_the_name_of_a_company_stays_as_it_is_registered(kwai_store: Store, sku: Any) -> None:
+    KwaiSettings.objects.update(format_names=True)
+    company = named("PADARIA DO ZÉ LTDA ME")
+    company["receiverAddressInfo"]["cpf"] = "11222333000181"
+    take_in(kwai_store, detail(0, **company))
+    assert Buyer.objects.get().name == DeliveryAddress.objects.get().recipient == "PADARIA DO ZÉ LTDA ME"
+
+
+@pytest.mark.django_db
 def test_a_formatted_name_is_no_proposal_to_an_operator(kwai_store: Store, sku: Any, admin: Any) -> None:
     KwaiSettings.objects.update(format_names=True)
     take_in(kwai_store, detail(0, **named("ANA SOUZA")))
@@ -185,6 +195,23 @@ def test_without_freight_neither_freight_nor_total_hold_it(kwai_store: Store, sk
     with_it, without = Order.objects.order_by("external_id")
     assert (with_it.freight_total, with_it.total) == (1_000, 11_000)
     assert (without.freight_total, without.total, without.total_differs) == (0, 10_000, False)
+
+
+@pytest.mark.django_db
+def test_the_option_of_freight_is_no_change_of_kwai_on_an_invoiced_order(desk: Desk) -> None:
+    (order,) = desk.orders()
+    desk.invoice(order)
+    freight = order.freight_total
+    KwaiSettings.objects.update(import_freight=False)
+    desk.kwai.change(order.external_id, buyerRemark="oi")
+    desk.kwai.poll()
+    order.refresh_from_db()
+    assert (order.buyer_note, order.freight_total) == ("oi", freight)
+    assert freight > 0
+    assert not OrderEvent.objects.filter(kind="lines_kept").exists()
+    desk.kwai.change(order.external_id, totalAmount=1)
+    desk.kwai.poll()
+    assert OrderEvent.objects.filter(kind="lines_kept").count() == 1
 
 
 @pytest.mark.django_db
