@@ -83,11 +83,15 @@ def consent_offer(*, store: Store, user: User) -> ConsentRequest | None:
     return offers.exclude(offer_stored="").order_by("-pk").first()
 
 
+@transaction.atomic
 def consent_confirm(*, store: Store, user: User) -> Store:
-    """*Usar esta conta*: bind the account that waits.
+    """*Usar esta conta*: bind the account that waits, and forget the offer with it: a second yes would put
+    back a pair that a refresh may have killed.
 
     Raises ConsentRefused when none waits any more, or another store took the account meanwhile.
     """
+    # Two clicks, one in each tab, take turns.
+    KwaiAccount.objects.select_for_update().get(pk=store.pk)
     offer = consent_offer(store=store, user=user)
     if offer is None:
         if KwaiAccount.objects.filter(pk=store.pk, health=ConnectionHealth.OK).exists():

@@ -129,10 +129,20 @@ def store_disconnect(*, store: Store, user: User) -> None:
     account.token_version += 1
     if not KwaiOrder.objects.filter(store=store).exists():
         account.merchant_id = account.shop_name = ""
+        _reading_reset(store)
     account.save()
     reason = f"{user} desconectou a loja. Use conectar com Kwai para voltar a enviar."
     lane_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason=reason)
     _audit(store, user, "disconnected", f"Integração {store.name} desconectada do Kwai")
+
+
+def _reading_reset(store: Store) -> None:
+    """The next account may be another one: what it sold before is read from where a first import begins."""
+    begin = timezone.now() - timedelta(days=store.kwai_settings.history_days)
+    cursor = SyncCursor.objects.filter(pk=store.pk)
+    cursor.filter(watermark__gt=begin).update(watermark=begin)
+    # A poll under way belongs to the account that goes.
+    cursor.update(lease_until=None)
 
 
 def _audit(store: Store, user: User, action: str, text: str) -> None:

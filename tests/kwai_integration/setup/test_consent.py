@@ -104,6 +104,27 @@ def test_a_new_account_is_bound_only_by_the_operators_yes(
     assert consent_confirm(store=installed, user=admin) == installed
 
 
+def test_a_yes_is_whole_or_not_at_all(
+    sandbox: RunningSandbox, installed: Store, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that dies after the pair is bound must not leave the offer: saying yes to it later would
+    put a pair back that a refresh has killed meanwhile."""
+    offer(sandbox, installed, admin)
+
+    class Killed(BaseException):
+        pass
+
+    def killed(**_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kwai_integration.setup.consent.offers_drop", killed)
+        with pytest.raises(Killed):
+            consent_confirm(store=installed, user=admin)
+    is_bound = KwaiAccount.objects.get().is_connected
+    assert is_bound is (consent_offer(store=installed, user=admin) is None)
+
+
 def test_a_refused_or_forgotten_offer_binds_nothing(
     sandbox: RunningSandbox, installed: Store, admin: User
 ) -> None:

@@ -114,6 +114,24 @@ def test_a_wrong_account_that_brought_no_order_is_let_go(installed: Store, admin
     assert KwaiAccount.objects.get().merchant_id == ""
 
 
+def test_an_account_that_comes_instead_brings_its_own_history(installed: Store, admin: User) -> None:
+    """The first one was read up to now; what the other sold before would be skipped."""
+    store = store_activate(store=connected(installed), user=admin)
+    SyncCursor.objects.update(watermark=timezone.now())
+    store_disconnect(store=store, user=admin)
+    watermark = SyncCursor.objects.get().watermark
+    assert watermark is not None
+    assert abs(timezone.now() - timedelta(days=30) - watermark) < timedelta(minutes=5)
+
+
+def test_letting_an_account_go_never_skips_what_is_not_read_yet(installed: Store, admin: User) -> None:
+    store = store_activate(store=connected(installed), user=admin)
+    old = timezone.now() - timedelta(days=200)
+    SyncCursor.objects.update(watermark=old)
+    store_disconnect(store=store, user=admin)
+    assert SyncCursor.objects.get().watermark == old
+
+
 def test_a_free_name_is_found_by_itself(company: Company, admin: User) -> None:
     names = [store_install(company=company, user=admin).name for _ in range(3)]
     assert names == ["Kwai Shop", "Kwai Shop 2", "Kwai Shop 3"]
