@@ -156,7 +156,10 @@ def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None
         [_part_new(Buyer, order, entry, buyer_values(entry.mapped), rules) for order, entry in pairs]
     )
     DeliveryAddress.objects.bulk_create(
-        [_part_new(DeliveryAddress, order, entry, address_values(entry.mapped), rules) for order, entry in pairs]
+        [
+            _part_new(DeliveryAddress, order, entry, address_values(entry.mapped), rules)
+            for order, entry in pairs
+        ]
     )
     order_events_append(drafts=[_event_new(order, entry, rules) for order, entry in pairs], actor=actor)
     orders_stock_reserve(order_ids=[order.pk for order in orders], warehouses=rules.warehouses, actor=actor)
