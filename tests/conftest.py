@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from playwright.sync_api import expect
 
 from erp.accounts.models import Company, FiscalEnvironment, Role, Store, StoreLifecycle, StoreMembership, User
 
@@ -74,6 +75,8 @@ def browser_type_launch_args(
             "chromium não encontrado: instale o pacote `chromium` (apt-get install chromium) ou defina CHROMIUM"
         )
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    # Playwright's five seconds ask how fast the machine is, not whether the page comes.
+    expect.set_options(timeout=30_000)
     yield browser_type_launch_args | {
         "executable_path": CHROMIUM,
         "args": ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],

@@ -90,7 +90,7 @@ class Operator:
 
 @pytest.fixture
 def operator_page(page: Page, live_server: LiveServer) -> Operator:
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     return Operator(page, live_server.url)
 
 

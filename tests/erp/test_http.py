@@ -53,7 +53,7 @@ def raw_server(serve: Callable[[socket.socket], None], connections: int = 1) -> 
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
     finally:
         listener.close()
-        thread.join(timeout=10)
+        thread.join(timeout=60)
 
 
 def read_request(peer: socket.socket) -> bytes:
@@ -363,7 +363,7 @@ def test_connections_are_reused_and_a_dropped_one_is_replaced():
     assert accepted == 1
     time.sleep(0.1)
     bodies += [http.call("GET", url).body for _ in range(3)]
-    thread.join(timeout=5)
+    thread.join(timeout=60)
     listener.close()
     assert bodies == [b"ok"] * 6
     assert accepted == 2

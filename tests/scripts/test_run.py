@@ -74,7 +74,7 @@ class Run:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(timeout=15) == 0
+        assert self.process.wait(timeout=START_SECONDS) == 0
 
 
 @pytest.fixture
