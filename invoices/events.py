@@ -95,8 +95,10 @@ def _cancel(invoice: Invoice, event: InvoiceEvent, user: User | None) -> str:
     if not changed:
         return ""
     text = CANCELLED.format(invoice=invoice)
-    if order is not None:
-        draft = EventDraft(order.pk, "invoice_cancelled", text, invoice.get_absolute_url())
+    # Somebody may have linked it between our look and the lock.
+    told = invoice.order_id or (order.pk if order is not None else None)
+    if told is not None:
+        draft = EventDraft(told, "invoice_cancelled", text, invoice.get_absolute_url())
         order_events_append(drafts=[draft], actor=user)
     channels.invoice_cancelled([invoice.pk])
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from django.db import models
@@ -76,6 +77,12 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def without_order(self) -> InvoiceQuerySet:
         """*Notas sem pedido*: authorised notes that wait to be linked."""
         return self.filter(order__isnull=True, replaced_by__isnull=True, status__in=ISSUED)
+
+    def claiming(self, order_ids: Sequence[int]) -> InvoiceQuerySet:
+        """Notes in force of the orders, and those that wait for consent to become so."""
+        return self.filter(
+            Q(order__in=order_ids) | Q(wanted_order__in=order_ids, status=InvoiceStatus.PENDING)
+        ).exclude(status__in=OUT_OF_FORCE)
 
     def delete(self) -> NoReturn:
         raise AppendOnlyError("A note is kept for 132 months: nothing deletes it")

@@ -286,7 +286,9 @@ def company_facts(company: Company) -> CompanyFacts:
 
 
 def unlink_problem(invoice: Invoice, order: Order) -> str:
-    """Why the note can no longer be taken off its order, or an empty text. Two queries at most."""
+    """Why the note can no longer be taken off its order, or an empty text. One query at most."""
+    if invoice.status in OUT_OF_FORCE:
+        return "A nota está cancelada e fica na história do pedido. Para ele andar, vincule a nota que vale."
     if OrderStatus(order.status).rank >= OrderStatus.READY_TO_SHIP.rank:
         return "O pedido já está pronto para envio ou enviado: a nota não pode mais ser trocada."
     pushes = PushJob.objects.facts().filter(store_id=order.store_id, payload__invoice_id=invoice.pk)

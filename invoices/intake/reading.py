@@ -274,7 +274,7 @@ def _item(det: etree._Element) -> Item:
         name=_free(product, "n:xProd", 120),
         ncm=_lenient(product, "n:NCM", "[0-9]{2,8}"),
         cfop=_lenient(product, "n:CFOP", "[0-9]{4}"),
-        quantity=Decimal(_field(product, "n:qCom", r"[0-9]{1,11}(\.[0-9]{1,4})?")),
+        quantity=_quantity(_field(product, "n:qCom", r"[0-9]{1,11}(\.[0-9]{1,4})?")),
         total=_centavos(_field(product, "n:vProd", _AMOUNT)),
     )
 
@@ -311,6 +311,11 @@ def _moment(text: str, field: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError:
         raise UnreadableNote(field) from None
+
+
+def _quantity(text: str) -> Decimal:
+    """Without trailing zeros, and never with the exponent of `Decimal.normalize`: 100 is not 1E+2."""
+    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def _centavos(text: str) -> int:

@@ -10,8 +10,9 @@ from erp.municipalities import city_code_find
 from erp.sales.models import Order, OrderLine, ShippingKind
 from erp.sales.statuses import OrderStatus
 from invoices.issuing.draft import Draft, Emitter, Item, Place, Recipient
-from invoices.models import OUT_OF_FORCE, Invoice
+from invoices.models import Invoice
 
+WAITS = "espera confirmação: abra-a e siga, ou diga que não é deste pedido"
 SHIPPED = (OrderStatus.SHIPPED, OrderStatus.UNDELIVERED, OrderStatus.DELIVERED)
 
 
@@ -22,9 +23,17 @@ def drafts_read(order_ids: Sequence[int]) -> dict[int, Draft]:
         .select_related("company", "store", "buyer", "address", "shipping_method", "carrier")
         .prefetch_related("lines__sku")
     )
-    notes = Invoice.objects.filter(order__in=order_ids).exclude(status__in=OUT_OF_FORCE)
-    in_force = {note.order_id: str(note) for note in notes.only("order_id", "number", "series")}
-    return {order.pk: _draft(order, in_force.get(order.pk, "")) for order in orders}
+    notes = _notes_in_the_way(order_ids)
+    return {order.pk: _draft(order, notes.get(order.pk, "")) for order in orders}
+
+
+def _notes_in_the_way(order_ids: Sequence[int]) -> dict[int | None, str]:
+    """By order, the note it has or the one that waits for consent to become its note."""
+    rows = Invoice.objects.claiming(order_ids).only("order_id", "wanted_order_id", "number", "series")
+    return {
+        note.order_id or note.wanted_order_id: str(note) if note.order_id else f"{note} {WAITS}"
+        for note in rows.order_by("order_id")
+    }
 
 
 def _draft(order: Order, invoice: str) -> Draft:

@@ -39,7 +39,7 @@ from invoices.issuing.issuers import (
 )
 from invoices.issuing.models import OPEN, InvoiceIssue, InvoiceNumberGap, IssueState
 from invoices.issuing.requirements import Lack, lacks
-from invoices.models import ISSUED, OUT_OF_FORCE, DocumentDamaged, Invoice, InvoiceDocument
+from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument
 from invoices.services import DAMAGED, InvoiceRefused, invoices_import
 
 LEASE: Final = timedelta(seconds=60)
@@ -111,7 +111,7 @@ def issue_request(*, order_id: int, issuer: NFeIssuer, user: User | None) -> tup
     current = InvoiceIssue.objects.filter(order=order, state__in=OPEN).first()
     if current is not None:
         return current, False
-    if Invoice.objects.filter(order=order).exclude(status__in=OUT_OF_FORCE).exists():
+    if Invoice.objects.claiming([order_id]).exists():
         return None, False
     issue = InvoiceIssue.objects.create(
         company=order.company,

@@ -135,3 +135,17 @@ def test_it_needs_no_database_and_makes_none(folder: Path) -> None:
     )
     assert (done.returncode, json.loads(done.stdout)["verdict"]) == (0, "accepted"), done.stderr
     assert not database.exists()
+
+
+def test_a_name_that_is_no_text_is_shown_as_well_as_it_can_be(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"nota-\xe7.xml")).write_bytes(nfe_xml())
+    options = ["--json", "--company", COMPANY_TAX_ID, "--environment", "homologation"]
+    result = subprocess.run(
+        [sys.executable, "manage.py", "invoices_check", *options, *tmp_path.iterdir()],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["file"].endswith("nota-\ufffd.xml")

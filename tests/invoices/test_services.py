@@ -423,6 +423,18 @@ def test_unlink_and_link_to_the_right_order(load: Callable[..., ImportResult], m
     assert (invoice.order, invoice.store) == (right, right.store)
 
 
+def test_a_cancelled_note_stays_with_its_order(
+    load: Callable[..., ImportResult], make_order: MakeOrder
+) -> None:
+    """It is what keeps the order from leaving without a note (design 3.1, rule 9)."""
+    make_order()
+    invoice = load(nfe_xml(order_reference=REFERENCE)).invoice
+    assert invoice is not None
+    Invoice.objects.update(status=InvoiceStatus.CANCELLED, cancelled_at=invoice.issued_at)
+    with pytest.raises(InvoiceRefused, match="cancelada"):
+        invoice_unlink(invoice_id=invoice.pk, user=None)
+
+
 @pytest.mark.parametrize("status", [OrderStatus.READY_TO_SHIP, OrderStatus.SHIPPED, OrderStatus.DELIVERED])
 def test_unlink_is_refused_once_the_order_left(
     load: Callable[..., ImportResult], make_order: MakeOrder, status: OrderStatus

@@ -185,6 +185,21 @@ def test_detail_shows_the_checks(client: Client, invoice: Invoice, shop: FakeSho
     assert "Falhou:" not in page
 
 
+def test_quantities_are_written_as_people_write_them(
+    client: Client, company: Company, admin: User, shop: FakeShop
+) -> None:
+    for number, quantity in ((901, "100.0000"), (902, "2.5000"), (903, "0.0010")):
+        content = nfe_xml(
+            number=number,
+            content=lambda text, quantity=quantity: text.replace("<qCom>1.0000", f"<qCom>{quantity}"),
+        )
+        (result,) = invoices_import(company=company, files=[("a.xml", content)], user=admin)
+        assert result.invoice is not None
+        page = client.get(result.invoice.get_absolute_url()).content.decode()
+        shown = {"100.0000": "100", "2.5000": "2,5", "0.0010": "0,001"}[quantity]
+        assert f'<td class="text-end">{shown}</td>' in page
+
+
 def test_detail_judges_the_note_beside_its_order_as_it_is_today(
     client: Client, invoice: Invoice, shop: FakeShop
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
@@ -80,7 +81,7 @@ def _entries(paths: Sequence[Path]) -> Iterator[Entry]:
     for path in paths:
         try:
             with path.open("rb") as stream:
-                yield from entries(str(path), stream)
+                yield from entries(os.fsencode(path).decode(errors="replace"), stream)
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror or 'não pode ser lido'}", returncode=USAGE) from None
 

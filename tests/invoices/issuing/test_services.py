@@ -31,8 +31,9 @@ from invoices.issuing.issuers import (
 )
 from invoices.issuing.models import InvoiceIssue, InvoiceNumberGap, IssueState
 from invoices.models import Invoice, InvoiceStatus
-from invoices.services import InvoiceRefused
+from invoices.services import ImportOutcome, InvoiceRefused, invoices_import
 from tests.invoices.conftest import RecordingFacts
+from tests.invoices.factory import nfe_xml
 
 ReadyOrder = Callable[..., Order]
 
@@ -337,6 +338,20 @@ def test_a_note_the_gate_refuses_ends_the_attempt_with_its_reasons(
     assert result.outcome == Outcome.REFUSED
     assert "denegado" in result.text
     assert not Invoice.objects.exists()
+
+
+def test_a_note_that_waits_for_consent_is_in_the_way_of_another(
+    demonstration: DemonstrationIssuer, ready_order: ReadyOrder, company: Company, admin: User
+) -> None:
+    """SEFAZ has authorised it: making a second would tax the sale twice."""
+    order = ready_order()
+    content = nfe_xml(number=900, total=order.total + 500)
+    (held,) = invoices_import(company=company, files=[("n.xml", content)], user=admin, order=order)
+    assert held.outcome == ImportOutcome.HELD
+    (result,) = issue(company, order)
+    assert (result.outcome, Invoice.objects.count()) == (Outcome.REFUSED, 1)
+    assert "NF-e 900 série 1 espera confirmação" in result.text
+    assert services.issue_request(order_id=order.pk, issuer=demonstration, user=None) == (None, False)
 
 
 def test_a_cancelled_note_makes_room_for_the_next(
