@@ -91,6 +91,11 @@ class KwaiOrder(models.Model):
         ]
         indexes = [
             models.Index(fields=["store", "state", "-placed_at", "-id"], name="kwai_order_list"),
+            # Holds all that `setup.seen` reads of an order.
+            models.Index(
+                fields=["store", "remote_status", "shipping_type", "remote_carrier_code", "payment_code"],
+                name="kwai_order_codes",
+            ),
             models.Index(
                 fields=["store"],
                 condition=Q(state="received", received_digest=""),

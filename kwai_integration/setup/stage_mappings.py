@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.forms.boundfield import BoundField
 
 from erp.accounts.models import Store
@@ -24,7 +24,7 @@ from kwai_integration.client.codes import (
 from kwai_integration.client.text import clean_text
 from kwai_integration.inbound.reprocess import orders_reprocess
 from kwai_integration.models import PaymentMapping, ShippingMapping, StageKey, StatusMapping
-from kwai_integration.setup.seen import payments_seen, shippings_seen, statuses_seen
+from kwai_integration.setup.seen import Seen, codes_seen
 from kwai_integration.setup.stage import Check, Level, Stage, StageForm
 
 DEFAULT_SITUATIONS = {
@@ -114,26 +114,20 @@ class MappingsForm(StageForm):
     )
 
     def __init__(self, data: Any = None, *, store: Store) -> None:
-        self.codes = [_codes(store, table, data or {}) for table in TABLES]
+        seen = codes_seen(store)
+        self.codes = [_codes(store, table, data or {}, seen) for table in TABLES]
         super().__init__(data, store=store)
         for codes in self.codes:
+            choices = [("", "não mapeada"), *_targets(codes.table, store)]
             for code in codes.all():
-                self.fields[codes.table.field_name(code)] = self._choice(codes.table, code)
+                self.fields[codes.table.field_name(code)] = _choice(codes.table, choices, code)
             self.fields[codes.table.new_code] = forms.CharField(
                 label="Outro código do Kwai",
                 required=False,
                 max_length=codes.table.code_length,
                 widget=forms.TextInput(attrs={"placeholder": "outro código"}),
             )
-            self.fields[codes.table.new_target] = self._choice(codes.table, "")
-
-    def _choice(self, table: Table, code: str) -> forms.Field:
-        label = f"{table.ours} para {code}" if code else table.ours
-        if table is SITUATIONS:
-            choices = [("", "não mapeada"), *OrderStatus.choices]
-            return forms.ChoiceField(label=label, choices=choices, required=False)
-        rows = _own(ShippingMethod if table is SHIPPING else PaymentMethod, self.store)
-        return forms.ModelChoiceField(rows, label=label, required=False, empty_label="não mapeada")
+            self.fields[codes.table.new_target] = _choice(codes.table, choices)
 
     def current(self) -> dict[str, Any]:
         stored = {
@@ -183,10 +177,11 @@ class MappingsForm(StageForm):
         typed = clean_text(self.cleaned_data[table.new_code], table.code_length)
         if typed:
             wanted[typed] = self.cleaned_data[table.new_target]
-        targets = {
-            code: value.pk if isinstance(value, Model) else value for code, value in wanted.items() if value
+        told = {
+            code: target or None
+            for code, target in wanted.items()
+            if (target or None) != codes.stored.get(code)
         }
-        told = {code: targets.get(code) for code in wanted if targets.get(code) != codes.stored.get(code)}
         rows = table.model.objects.filter(store=self.store)
         rows.filter(remote_code__in=[code for code, target in told.items() if not target]).delete()
         for code, target in told.items():
@@ -226,10 +221,11 @@ class MappingsStage(Stage):
         return filled
 
     def checks(self, store: Store) -> list[Check]:
-        return [_situation_check(store), _shipping_check(store), _payment_check(store)]
+        seen = codes_seen(store)
+        return [_situation_check(store, seen), _shipping_check(store, seen), _payment_check(store, seen)]
 
 
-def _situation_check(store: Store) -> Check:
+def _situation_check(store: Store, seen: Seen) -> Check:
     title, anchor = "Situações de pedidos", "situation"
     mapped = set(store.status_mappings.values_list("remote_code", flat=True))
     roles = status_roles(settings.KWAI_STATUS_ROLES)
@@ -237,7 +233,7 @@ def _situation_check(store: Store) -> Check:
     if any(roles[code] is Role.PAYABLE for code in missing):
         text = "Pedidos pagos não têm situação no ERP. Use adicionar situações padrão."
         return Check(Level.BLOCKING, title, text, StageKey.MAPPINGS, anchor)
-    unknown = {code: count for code, count in statuses_seen(store).items() if code not in mapped}
+    unknown = {code: count for code, count in seen.situations.items() if code not in mapped}
     if missing or unknown:
         labels = ", ".join(status_label(code) for code in dict.fromkeys([*missing, *unknown]))
         text = f"Sem correspondência: {labels}. Pedidos nessas situações não mudam no ERP."
@@ -247,10 +243,10 @@ def _situation_check(store: Store) -> Check:
     )
 
 
-def _shipping_check(store: Store) -> Check:
+def _shipping_check(store: Store, seen: Seen) -> Check:
     title, anchor = "Formas de envio", "shipping"
     mapped = set(store.shipping_mappings.values_list("remote_code", flat=True))
-    wanted = {ShippingType.KWAI_ENVIOS.value, *shippings_seen(store)} - OPTIONAL_CODES
+    wanted = {ShippingType.KWAI_ENVIOS.value, *seen.shippings} - OPTIONAL_CODES
     missing = sorted(wanted - mapped)
     if missing:
         text = (
@@ -261,10 +257,10 @@ def _shipping_check(store: Store) -> Check:
     return Check(Level.OK, title, "Os envios do Kwai têm forma de envio.", StageKey.MAPPINGS, anchor)
 
 
-def _payment_check(store: Store) -> Check:
+def _payment_check(store: Store, seen: Seen) -> Check:
     title, anchor = "Formas de recebimento", "payment"
     mapped = set(store.payment_mappings.values_list("remote_code", flat=True))
-    missing = sorted(set(payments_seen(store)) - mapped)
+    missing = sorted(set(seen.payments) - mapped)
     if missing:
         text = f"Sem forma de recebimento: {', '.join(missing)}. Esses pedidos chegam sem ela."
         return Check(Level.WARNING, title, text, StageKey.MAPPINGS, anchor)
@@ -272,15 +268,15 @@ def _payment_check(store: Store) -> Check:
     return Check(Level.OK, title, text, StageKey.MAPPINGS, anchor)
 
 
-def _codes(store: Store, table: Table, data: Any) -> Codes:
+def _codes(store: Store, table: Table, data: Any, seen: Seen) -> Codes:
     stored = {mapping.remote_code: getattr(mapping, table.target) for mapping in _mappings(table, store)}
     posted = [
         name.partition(":")[2] for name in list(data)[: 10 * MOST_CODES] if name.startswith(f"{table.name}:")
     ]
     usable = [code for code in posted if code and code == clean_text(code, table.code_length)]
-    seen = {SITUATIONS: statuses_seen, SHIPPING: shippings_seen, PAYMENTS: payments_seen}[table](store)
+    orders = {SITUATIONS: seen.situations, SHIPPING: seen.shippings, PAYMENTS: seen.payments}[table]
     labels = {SITUATIONS: _situation_labels, SHIPPING: _shipping_labels}.get(table, dict)()
-    return Codes(table, stored, seen, labels, usable[:MOST_CODES])
+    return Codes(table, stored, orders, labels, usable[:MOST_CODES])
 
 
 def _situation_labels() -> dict[str, str]:
@@ -299,6 +295,22 @@ def _target_label(mapping: Any) -> str:
     if isinstance(mapping, StatusMapping):
         return OrderStatus(mapping.status).label
     return str(mapping.shipping_method if isinstance(mapping, ShippingMapping) else mapping.payment_method)
+
+
+def _choice(table: Table, choices: Sequence[tuple[Any, str]], code: str = "") -> forms.Field:
+    label = f"{table.ours} para {code}" if code else table.ours
+    coerce = str if table is SITUATIONS else int
+    return forms.TypedChoiceField(
+        label=label, choices=choices, coerce=coerce, empty_value=None, required=False
+    )
+
+
+def _targets(table: Table, store: Store) -> list[tuple[Any, str]]:
+    """What a code of `table` may mean, read once for all of them."""
+    if table is SITUATIONS:
+        return list(OrderStatus.choices)
+    rows = _own(ShippingMethod if table is SHIPPING else PaymentMethod, store)
+    return [(row.pk, str(row)) for row in rows]
 
 
 def _own(model: type[ShippingMethod] | type[PaymentMethod], store: Store) -> QuerySet[Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from erp.accounts.models import Store, StoreLifecycle
 from erp.sales.models import Order, PaymentMethod, ShippingMethod
@@ -52,6 +53,23 @@ def test_codes_seen_so_far_are_listed_with_their_orders(active: Store, ana: Pers
     assert rows["PIX"] == (2, True)
     assert (rows["KW_LOG"], rows["DRONE"], rows["KWAI_ENVIOS"]) == ((1, True), (1, True), (1, False))
     assert rows["10"] == (0, False)
+
+
+def test_the_page_costs_the_same_for_one_code_and_for_many(active: Store, ana: Person) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as statements:
+            assert ana.open("mapeamentos").status_code == 200
+        return len(statements)
+
+    take_in(active, detail(0, shippingType="DRONE", payments=[{"method": "PIX", "amount": 1}]))
+    cost()
+    few = cost()
+    more = [
+        detail(n, orderStatus=100 + n, shippingType=f"T{n}", payments=[{"method": f"P{n}", "amount": 1}])
+        for n in range(1, 9)
+    ]
+    take_in(active, *more)
+    assert cost() == few
 
 
 def test_what_a_seller_ships_itself_brings_no_carrier_to_map(active: Store, ana: Person) -> None:
