@@ -43,7 +43,7 @@ class KwaiSettings(models.Model):
     import_roles = models.JSONField("situações importadas", default=every_role)
     # Read by inbound.poll and inbound.plan: receive right after staging, without a click.
     auto_receive = models.BooleanField("sincronização automática dos pedidos", default=False)
-    # Read by inbound.receive when the platform's situation lies behind ours.
+    # Read by inbound.orders when the platform's situation lies behind ours.
     allow_backwards = models.BooleanField("permite retroceder situação dos pedidos", default=False)
     # Read by inbound.orders: how names of buyers and recipients are written.
     format_names = models.BooleanField("formatar nome dos contatos no recebimento dos pedidos", default=False)

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from erp.accounts.models import Company, Role, User
+from erp.accounts.models import AuditEntry, Company, Role, User
 from erp.accounts.permissions import ROLE_PERMISSIONS, URL_PERMISSIONS, Permission, permission_of
 from erp.catalog.models import Product, Sku
 from erp.sales.defaults import company_defaults_create
@@ -125,3 +125,48 @@ def test_rows_of_another_company_do_not_exist(
         addresses = {name: reverse(name, args=[row.pk]) for name, row in rows.items()}
         found = {name: client.get(to).status_code for name, to in addresses.items()}
         assert found == dict.fromkeys(rows, expected)
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
+@pytest.mark.django_db
+def test_a_store_one_does_not_belong_to_does_not_exist(
+    role: str,
+    admin: User,
+    company: Company,
+    make_user: Callable[..., User],
+    sign_in: Callable[[User], Client],
+) -> None:
+    mine = store_install(company=company, name="Loja minha", user=admin)
+    other = store_install(company=company, name="Loja alheia", user=admin)
+    client = sign_in(make_user(role, username="membro", stores=[mine]))
+    pages = ("kwai:store", "kwai:store_guide", "kwai:store_connection")
+    found = {name: client.get(reverse(name, args=[other.pk])).status_code for name in pages}
+    assert found == dict.fromkeys(pages, 404)
+    assert client.get(reverse("kwai:store_stage", args=[other.pk, "pedidos"])).status_code == 404
+    assert client.get(reverse("kwai:store_stage", args=[mine.pk, "pedidos"])).status_code == 200
+    for name in ("web:home", "kwai:stores", "kwai:orders", "kwai:links", "kwai:jobs", "sales:orders"):
+        assert "Loja alheia" not in client.get(reverse(name)).content.decode(), name
+
+
+@pytest.mark.django_db
+def test_no_post_reaches_a_store_of_another_company(
+    admin: User, company: Company, other_company: Company, sign_in: Callable[[User], Client]
+) -> None:
+    store = store_install(company=company, name="Loja alheia", user=admin)
+    stranger = User.objects.create_user(username="x", role=Role.ADMIN, company=other_company)
+    client = sign_in(stranger)
+    before = AuditEntry.objects.count()
+    posts = {
+        reverse("kwai:store_connect", args=[store.pk]): {},
+        reverse("kwai:store_account", args=[store.pk]): {"do": "use"},
+        reverse("kwai:store_switch", args=[store.pk]): {"to": "active"},
+        reverse("kwai:store_disconnect", args=[store.pk]): {},
+        reverse("kwai:store_stage", args=[store.pk, "conexao"]): {"name": "Minha", "do": "save"},
+        reverse("kwai:store_stage", args=[store.pk, "pedidos"]): {"do": "later"},
+    }
+    assert {address: client.post(address, body).status_code for address, body in posts.items()} == (
+        dict.fromkeys(posts, 404)
+    )
+    assert client.get(reverse("kwai:reauthorise", args=[store.pk])).status_code == 404
+    assert client.get(reverse("kwai:store_live", args=[store.pk])).status_code == 404
+    assert AuditEntry.objects.count() == before
