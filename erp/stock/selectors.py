@@ -23,8 +23,10 @@ def skus_with_balance(skus: QuerySet[Sku], warehouse_id: int | None = None) -> Q
     return skus.annotate(
         on_hand=_total(items, F("on_hand")),
         reserved=_total(items, F("reserved")),
+        # A sum of its own: as a difference of the two above the database would add both up again.
+        available=_total(items, F("on_hand") - F("reserved")),
         waiting=_total(waiting, F("wanted") - F("held")),
-    ).annotate(available=F("on_hand") - F("reserved"))
+    )
 
 
 def _total(rows: QuerySet[Any], units: Any) -> Coalesce:
