@@ -22,7 +22,11 @@ class EventDraft:
 
 
 def order_events_append(*, drafts: Iterable[EventDraft], actor: User | None = None) -> None:
-    """Append timeline lines in one statement."""
+    """Append timeline lines in one statement.
+
+    Order by order, as orders are locked: a line waits for whoever holds its order, and a writer that holds
+    none of them must not wait for a later one while it has an earlier one.
+    """
     OrderEvent.objects.bulk_create(
         OrderEvent(
             order_id=draft.order_id,
@@ -32,5 +36,5 @@ def order_events_append(*, drafts: Iterable[EventDraft], actor: User | None = No
             link=draft.link,
             data=draft.data,
         )
-        for draft in drafts
+        for draft in sorted(drafts, key=lambda draft: draft.order_id)
     )

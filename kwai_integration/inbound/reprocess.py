@@ -34,6 +34,10 @@ def orders_reprocess(
     return count
 
 
+@transaction.atomic
 def _mark(carries: Q) -> None:
     """Whatever their state: one that is being received right now is waited for, and marked after."""
-    KwaiOrder.objects.filter(carries).update(received_digest="")
+    rows = KwaiOrder.objects.filter(carries).order_by("pk")
+    # Locked in the order in which receive locks them, or the two would wait for each other.
+    locked = rows.select_for_update(of=("self",)).values_list("pk", flat=True)
+    KwaiOrder.objects.filter(pk__in=list(locked)).update(received_digest="")
