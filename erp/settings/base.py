@@ -38,7 +38,7 @@ FIELD_KEYS = required("FIELD_KEYS", "execute `make setup`, que gera um valor.")
 
 DEBUG = env.bool("DEBUG", False)
 ERP_DEMO = env.bool("ERP_DEMO", False)
-PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+PUBLIC_URL = env.str("PUBLIC_URL", f"http://127.0.0.1:{os.environ.get('ERP_PORT', '8000')}").rstrip("/")
 PUBLIC_HOST = PUBLIC_URL.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
 LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 ALLOWED_HOSTS = sorted({PUBLIC_HOST, *LOOPBACK_HOSTS, *env.list("ALLOWED_HOSTS", [])})
@@ -184,7 +184,8 @@ CONTENT_SECURITY_POLICY = {
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        # Sent under another name of this machine, a form may lead to a page that moves to PUBLIC_URL.
+        "form-action": [SELF, PUBLIC_URL],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
         "object-src": [NONE],

@@ -26,7 +26,7 @@ def kwai_stores(request: HttpRequest) -> StoreQuerySet:
 
 
 def store_choices(request: HttpRequest) -> list[tuple[Any, Any]]:
-    """Choices of the filter *loja virtual*: pickers see only ACTIVE stores."""
+    """Choices of the filter *loja*: pickers see only ACTIVE stores."""
     return list(kwai_stores(request).active().values_list("pk", "name"))
 
 

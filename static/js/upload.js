@@ -62,12 +62,18 @@
     rows.insertAdjacentHTML("beforeend", await answer.text());
   };
 
+  // "2 recusadas", "2 eventos guardados"; "2 sem pedido" stays
+  const plural = (label) => {
+    if (label.startsWith("sem ")) return label;
+    return label.replace(/[aeo]\b/g, "$&s");
+  };
+
   const summary = () => {
     const counts = new Map();
     for (const row of rows.querySelectorAll("[data-outcome]")) {
       counts.set(row.dataset.outcome, (counts.get(row.dataset.outcome) ?? 0) + 1);
     }
-    return [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(", ");
+    return [...counts].map(([outcome, count]) => `${count} ${count > 1 ? plural(outcome) : outcome}`).join(", ");
   };
 
   form.addEventListener("submit", async (event) => {

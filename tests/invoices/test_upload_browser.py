@@ -45,6 +45,7 @@ def test_drop_files_read_the_answers_and_send(
         "nota.xml": nfe_xml(order_reference=order.external_id),
         "lixo.xml": b"texto",
         "lote.zip": zipped({"cancelamento.xml": event_xml(key=access_key(number=9))}),
+        "outro.xml": b"texto",
     }
     page.evaluate(DROP, [[[name, base64.b64encode(content).decode()] for name, content in files.items()]])
     expect(page.locator("[data-drop-list] li")).to_have_text(list(files))
@@ -54,7 +55,7 @@ def test_drop_files_read_the_answers_and_send(
     expect(results.nth(1)).to_contain_text("não é um XML")
     expect(results.nth(2)).to_contain_text("lote.zip/cancelamento.xml")
     expect(page.get_by_role("status").filter(has_text="Pronto")).to_have_text(
-        "Pronto: 1 vinculada, 1 recusada, 1 evento guardado."
+        "Pronto: 1 vinculada, 2 recusadas, 1 evento guardado."
     )
     assert Invoice.objects.get().document.read() == files["nota.xml"]
 
