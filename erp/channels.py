@@ -44,6 +44,10 @@ class Outcome(StrEnum):
     def colour(self) -> str:
         return _OUTCOMES[self][1]
 
+    def counted(self, count: int) -> str:
+        """`1 feito`, `3 feitos`, `3 na fila de envio`."""
+        return f"{count} {self.label}{'s' if count > 1 and self in (Outcome.DONE, Outcome.REFUSED) else ''}"
+
 
 _OUTCOMES = {
     Outcome.DONE: ("feito", "green"),

@@ -17,9 +17,9 @@ class Results:
     rows: Sequence[RowResult]
 
     @property
-    def counts(self) -> list[tuple[Outcome, int]]:
+    def counts(self) -> list[tuple[Outcome, str]]:
         counted = Counter(row.outcome for row in self.rows)
-        return [(outcome, counted[outcome]) for outcome in Outcome if counted[outcome]]
+        return [(outcome, outcome.counted(counted[outcome])) for outcome in Outcome if counted[outcome]]
 
 
 def results_named(title: str, rows: Sequence[RowResult], names: Mapping[int, tuple[str, str]]) -> Results:

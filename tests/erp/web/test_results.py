@@ -13,7 +13,7 @@ def test_refused_rows_come_first_and_rows_are_named() -> None:
     results = results_named("enviar", rows, {1: ("pedido 10", "/1/"), 2: ("pedido 20", "/2/")})
     assert [row.label for row in results.rows] == ["pedido 20", "pedido 10", "nº 3"]
     assert results.rows[0].url == "/2/"
-    assert results.counts == [(Outcome.DONE, 2), (Outcome.REFUSED, 1)]
+    assert results.counts == [(Outcome.DONE, "2 feitos"), (Outcome.REFUSED, "1 recusado")]
 
 
 def test_a_label_the_command_chose_stays() -> None:
