@@ -67,7 +67,7 @@ def order_find(*, company: Company, reading: NfeReading, user: User | None) -> M
         if found:
             numbers = ", ".join(str(order.number) for order in found[:5])
             return Match(None, f"A nota cita mais de um pedido ({numbers}). Vincule-a na página da nota.")
-    return Match(None, "A nota não cita um pedido já recebido. Receba o pedido ou vincule a nota na página dela.")
+    return Match(None, "Ela não cita um pedido já recebido. Receba-o ou vincule a nota na página dela.")
 
 
 def orders_suggest(*, invoices: Sequence[Invoice], company: Company, user: User) -> dict[int, Suggestion]:
