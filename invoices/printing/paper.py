@@ -5,12 +5,13 @@ The library parses with a lenient reader, so it is fed only what passed the gate
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from io import BytesIO
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import models
 from lxml import etree
@@ -20,6 +21,10 @@ from invoices.intake.parser import parse
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument
 
+logger = logging.getLogger(__name__)
+
+# Apostrophes for all quotes: a quotation mark could end an attribute.
+_TYPOGRAPHY: Final = str.maketrans({**dict.fromkeys("‘’“”", "'"), "–": "-", "—": "-", "…": "...", "€": "EUR"})
 _merging = Lock()  # PDFium keeps state of the whole process
 
 
@@ -54,6 +59,15 @@ class PrinterMissing(Exception):
         )
 
 
+class DrawingFailed(Exception):
+    """The printer stopped at the note at `place`: its file passed the gate, and is odd in a way it does not
+    know."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__(f"note {place} cannot be drawn")
+        self.place = place
+
+
 def is_available() -> bool:
     """True when the extra `danfe` is installed; imports nothing."""
     return all(find_spec(name) is not None for name in ("brazilfiscalreport", "pypdfium2"))
@@ -62,11 +76,18 @@ def is_available() -> bool:
 def notes_draw(*, notes: Sequence[PrintableNote], paper: Paper) -> bytes:
     """One PDF with every note in order; about 70 ms a DANFE of few items, 15 ms a label.
 
-    Raises `PrinterMissing`.
+    Raises `PrinterMissing`, `DrawingFailed`.
     """
     if not is_available():
         raise PrinterMissing
-    drawn = [_note_draw(note, paper) for note in notes]
+    drawn = []
+    for place, note in enumerate(notes):
+        try:
+            drawn.append(_note_draw(note, paper))
+        except Exception as error:
+            # Whatever a stranger's file makes the library raise; its words may hold personal data.
+            logger.warning("A note cannot be drawn: %s", type(error).__name__)
+            raise DrawingFailed(place) from None
     return drawn[0] if len(drawn) == 1 else _merged(drawn)
 
 
@@ -85,10 +106,10 @@ def _note_draw(note: PrintableNote, paper: Paper) -> bytes:
 
 
 def _printable_text(content: bytes) -> str:
-    """The note as text that the printer's fonts can draw: they know Windows-1252 alone and stop at
-    anything else, for example an emoji in a buyer's name."""
-    text = etree.tostring(parse(content), encoding="unicode")
-    return text.encode("cp1252", "replace").decode("cp1252")
+    """The note as text that the printer's fonts can draw: Latin-1 without control characters, as the layout
+    has it too. Anything else stops the printer, for example an emoji in a buyer's name."""
+    text = etree.tostring(parse(content), encoding="unicode").translate(_TYPOGRAPHY)
+    return text.encode("cp1252", "replace").decode("cp1252").encode("latin-1", "replace").decode("latin-1")
 
 
 def _merged(documents: Sequence[bytes]) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 from django.db.models import F
@@ -14,7 +14,14 @@ from erp.sales.services import EventDraft, order_events_append
 from invoices.intake.files import CompanyFacts
 from invoices.intake.gate import judge
 from invoices.models import DocumentDamaged, Invoice, InvoiceStatus
-from invoices.printing.paper import Paper, PrintableNote, PrinterMissing, is_available, notes_draw
+from invoices.printing.paper import (
+    DrawingFailed,
+    Paper,
+    PrintableNote,
+    PrinterMissing,
+    is_available,
+    notes_draw,
+)
 
 LARGEST_PRINT = 100
 # The printer's time grows with the square of a note's items: 1 s for 100, 3 s for 200, a minute for 990.
@@ -27,6 +34,7 @@ GONE = "A nota não existe mais. Atualize a página."
 TOO_LONG = f"A nota tem mais de {LARGEST_NOTE} itens. Imprima este DANFE no emissor que a gerou."
 TOO_MUCH = f"As notas marcadas somam mais de {LARGEST_SUM} itens. Imprima-as em partes."
 TOO_MANY = f"Marque até {LARGEST_PRINT} notas por impressão."
+NOT_DRAWN = "A nota traz algo que a impressão daqui não desenha. Imprima este DANFE no emissor que a gerou."
 NOT_ALONE = "Não impressa: outra nota marcada não pode ser impressa. Desmarque-a e imprima de novo."
 
 
@@ -71,8 +79,16 @@ def notes_paper(*, ids: Sequence[int], paper: Paper) -> bytes:
         if paper is Paper.DANFE and sum(note.items for note in notes) > LARGEST_SUM:
             problems = dict.fromkeys(ids, TOO_MUCH)
     if any(problems.values()):
-        raise PrintRefused([RowResult(pk, Outcome.REFUSED, problems[pk] or NOT_ALONE) for pk in ids])
-    return notes_draw(notes=notes, paper=paper)
+        raise PrintRefused(_refused(ids, problems))
+    try:
+        return notes_draw(notes=notes, paper=paper)
+    except DrawingFailed as failed:
+        problems[ids[failed.place]] = NOT_DRAWN
+        raise PrintRefused(_refused(ids, problems)) from None
+
+
+def _refused(ids: Sequence[int], problems: Mapping[int, str]) -> list[RowResult]:
+    return [RowResult(pk, Outcome.REFUSED, problems[pk] or NOT_ALONE) for pk in ids]
 
 
 @transaction.atomic

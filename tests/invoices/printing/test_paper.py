@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from invoices.printing import paper
-from invoices.printing.paper import Paper, PrintableNote, PrinterMissing, notes_draw
+from invoices.printing.paper import DrawingFailed, Paper, PrintableNote, PrinterMissing, notes_draw
 from tests.invoices.factory import access_key, nfe_xml
 from tests.invoices.printing.reading import codes, pages, sizes
 
@@ -55,11 +55,24 @@ def test_homologation_has_no_fiscal_value(kind: Paper) -> None:
 @pytest.mark.parametrize("kind", list(Paper))
 @pytest.mark.parametrize("name", ["Maria 😀 da Silva", "李小龍", "A & B <b>C</b>", "^XA~HI (dobra) \\ %"])
 def test_any_name_can_be_printed(kind: Paper, name: str) -> None:
-    """The printer's fonts know Windows-1252 alone; what they lack is a question mark, never a failure."""
+    """The printer's fonts know Latin-1 alone; what they lack is a question mark, never a failure."""
     pdf = drawn(kind, nfe_xml(recipient_name=name, environment="production"))
     shown = name.encode("cp1252", "replace").decode("cp1252")
     text = " ".join(pages(pdf)[0].split())
     assert shown.split()[0].upper() in text.upper()
+
+
+def test_typographic_marks_are_printed_as_plain_ones_everywhere() -> None:
+    """The printer encodes some texts twice, which only Latin-1 survives."""
+    note = nfe_xml(additional_text="“Cuidado” – frágil… 5 €")
+    assert "'Cuidado' - frágil... 5 EUR" in pages(drawn(Paper.DANFE, note))[0]
+
+
+def test_what_the_printer_cannot_draw_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paper, "_printable_text", lambda content: "<nfeProc/>")
+    with pytest.raises(DrawingFailed) as failed:
+        drawn(Paper.DANFE, nfe_xml())
+    assert failed.value.place == 0
 
 
 def test_a_note_in_another_encoding() -> None:

@@ -112,6 +112,21 @@ def test_bytes_that_fail_the_gate_never_reach_the_printer(
     assert "conferência" in refused.value.results[0].text
 
 
+def test_a_note_the_printer_stops_at_is_named_and_nothing_is_recorded(
+    notes: list[Invoice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stops(note: papers.PrintableNote, paper: Paper) -> bytes:
+        if b"<nNF>2<" in note.content:
+            raise AttributeError
+        return b"%PDF"
+
+    monkeypatch.setattr(papers, "_note_draw", stops)
+    with pytest.raises(PrintRefused) as refused:
+        invoices_print(ids=ids(notes), paper=Paper.DANFE, user=None)
+    assert [result.text for result in refused.value.results] == [services.NOT_ALONE, services.NOT_DRAWN]
+    assert not Invoice.objects.filter(danfe_printed_at__isnull=False).exists()
+
+
 def test_a_note_of_yesterdays_environment_still_prints(notes: list[Invoice], company: Company) -> None:
     Company.objects.filter(pk=company.pk).update(fiscal_environment="production")
     assert codes(notes_paper(ids=ids(notes)[:1], paper=Paper.DANFE))

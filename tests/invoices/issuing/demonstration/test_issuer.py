@@ -191,6 +191,12 @@ def test_what_the_schema_refuses_is_said_by_field_and_never_sent(
         demonstration.build(*draft.values(), Numbering(1, 7, ISSUED_AT))
 
 
+def test_an_order_number_of_any_characters_makes_a_note(
+    demonstration: DemonstrationIssuer, ready_order: Callable[..., Order], company: Company
+) -> None:
+    assert read(demonstration, ready_order(external_id="9\x0b\U0001f600"), company).additional_text
+
+
 def test_what_it_cannot_do_is_said(
     demonstration: DemonstrationIssuer, ready_order: Callable[..., Order], company: Company
 ) -> None:
