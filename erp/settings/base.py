@@ -138,8 +138,16 @@ def database() -> dict[str, Any]:
     else:
         config["CONN_MAX_AGE"] = 60
         config["CONN_HEALTH_CHECKS"] = True
-        # A database that does not answer is an error page, not a page that hangs.
-        config["OPTIONS"] = {"connect_timeout": 5} | config.get("OPTIONS", {})
+        # A database that does not answer is an error page, not a page that hangs: at the start, and when the
+        # way to it is cut while a connection is open (idle after a minute, waiting after 20 s).
+        limits = {
+            "connect_timeout": 5,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+        }
+        config["OPTIONS"] = limits | config.get("OPTIONS", {})
         config["TEST"] = {"NAME": f"test_erp{suffix}"}
     return config
 

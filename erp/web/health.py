@@ -24,6 +24,7 @@ from erp.outbox import selectors
 logger = logging.getLogger(__name__)
 
 DATABASE_MS = 2000
+CONNECT_SECONDS = 3
 # The code of a running process does not change: once its migrations are applied they are not read again.
 _applied = False
 
@@ -66,8 +67,16 @@ def _checked(check: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _database() -> Mapping[str, Any]:
-    with _quickly() as cursor:
-        cursor.execute("SELECT 1")
+    """Over a connection of its own: one kept open from before hangs when its server is there and stopped
+    answering, and no limit that the server watches over ends that."""
+    fresh = connection.copy()
+    if fresh.vendor == "postgresql":
+        fresh.settings_dict["OPTIONS"]["connect_timeout"] = CONNECT_SECONDS
+    try:
+        with fresh.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    finally:
+        fresh.close()
     return {}
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, connections
 from django.test import Client
 
 from erp import scheduling
@@ -90,11 +90,21 @@ def test_a_missing_migration_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert body["checks"]["migrations"]["pending"] >= 1
 
 
+def test_the_database_is_asked_over_a_connection_of_its_own() -> None:
+    """One that is kept open may hang for ever when its server stops answering."""
+    connection.set_rollback(True)
+    try:
+        assert health._checked(health._database)["ok"]
+        assert not health._checked(health._oldest_job)["ok"]
+    finally:
+        connection.set_rollback(False)
+
+
 def test_a_database_that_is_gone_is_told_without_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone() -> None:
+    def gone(*_: Any) -> None:
         raise OperationalError("connection to server at db.example, user erp, password secret")
 
-    monkeypatch.setattr(health, "_quickly", gone)
+    monkeypatch.setattr(type(connections["default"]), "get_new_connection", gone)
     code, body = ready()
     assert code == 503
     assert body["checks"]["database"]["ok"] is False
