@@ -35,6 +35,7 @@ from kwai_integration.client.codes import Role, status_label
 from kwai_integration.mapping.orders import MappedLine, MappedOrder
 from kwai_integration.mapping.people import name_format
 from kwai_integration.models import KwaiOrder, KwaiSettings, PaymentMapping, ShippingMapping, StatusMapping
+from kwai_integration.outbound.rules import orders_released
 
 UNMAPPED = "unmapped"
 LINES_KEPT = "lines_kept"
@@ -191,6 +192,7 @@ def orders_follow(incoming: Sequence[Incoming], rules: Rules, actor: User | None
         actor=actor,
     )
     moved = situations_apply(incoming, rules, actor)
+    orders_released(batch.released)
     return {order_id: bool(batch.changes[order_id]) or order_id in moved for order_id in orders}
 
 
@@ -358,6 +360,7 @@ class _Following:
         self.lines_touched: set[int] = set()
         self.parts_changed: dict[type[Any], list[Any]] = {}
         self.drafts: list[EventDraft] = []
+        self.released: list[int] = []
         # Said once for the same content, however often the answer changes in other ways.
         self.remarks: list[EventDraft] = []
 
@@ -374,6 +377,8 @@ class _Following:
             setattr(order, name, news[name])
         self.changes[order.pk] += [FOLLOWED[name] for name in told]
         self.drafts += _hold_events(order, told)
+        if {"hold_reason", "refund_open"} & set(told) and not order.frozen_reason:
+            self.released.append(order.pk)
         if "remote_status" in told and rules.situation(order.store_id, order.remote_status) is None:
             self.drafts.append(_unmapped_event(order, order.remote_status))
         self.choose(order, entry, rules)

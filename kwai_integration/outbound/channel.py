@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from erp.accounts.models import Store, User
+from erp.accounts.models import User
 from erp.channels import (
     Action,
     Badge,
@@ -22,7 +22,7 @@ from erp.outbox.statuses import Origin
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
-from kwai_integration.outbound import badges, invoices, wishes
+from kwai_integration.outbound import badges, invoices, rules, wishes
 
 Rows = Callable[[Sequence[int]], list[Any]]
 
@@ -32,24 +32,16 @@ class KwaiChannel(Facts):
     label = "Kwai Shop"
 
     def invoice_authorised(self, ids: Sequence[int]) -> None:
-        wanted = [row for row in wishes.own_invoices(ids) if not wishes.invoice_problem(row)]
-        chosen = _stores_with("auto_send_invoice")
-        wishes.invoices_request(
-            [row for row in wanted if row.store_id in chosen], user=None, origin=Origin.RULE
-        )
+        rules.notes_by_rule(ids)
 
     def invoice_cancelled(self, ids: Sequence[int]) -> None:
         invoices.invoices_withdraw(ids)
 
     def shipment_concluded(self, ids: Sequence[int]) -> None:
-        chosen = _stores_with("auto_send_tracking")
-        wanted = [row for row in wishes.own_shipments(ids) if row.store_id in chosen]
-        wishes.trackings_request(wanted, user=None, origin=Origin.RULE)
+        rules.trackings_by_rule(ids)
 
     def shipment_delivered(self, ids: Sequence[int]) -> None:
-        chosen = _stores_with("auto_confirm_delivery")
-        wanted = [row for row in wishes.own_shipments(ids) if row.store_id in chosen]
-        wishes.deliveries_request(wanted, user=None, origin=Origin.RULE)
+        rules.deliveries_by_rule(ids)
 
     def check(self, action: Action, ids: Sequence[int]) -> dict[int, str]:
         if action is Action.REFRESH_STATUS:
@@ -88,12 +80,6 @@ CHECKS: dict[Action, tuple[Rows, Callable[[Any], str]]] = {
     Action.SEND_TRACKING: (wishes.own_shipments, wishes.tracking_problem),
     Action.CONFIRM_DELIVERY: (wishes.own_shipments, wishes.delivery_problem),
 }
-
-
-def _stores_with(option: str) -> set[int]:
-    """Stores whose settings ask for a sending by itself."""
-    chosen = Store.objects.active().filter(channel=CHANNEL_KEY, **{f"kwai_settings__{option}": True})
-    return set(chosen.values_list("pk", flat=True))
 
 
 def _send_invoices(ids: Sequence[int], user: User | None) -> dict[int, RowResult]:

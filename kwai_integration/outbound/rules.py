@@ -1,0 +1,51 @@
+"""What is sent by itself, where a store's settings ask for it: when it becomes a fact, and once more when
+its order may move on again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from erp.accounts.models import Store
+from erp.outbox.statuses import Origin
+from expedition.models import Shipment, ShipmentStatus
+from invoices.models import ISSUED, Invoice
+from kwai_integration.models import CHANNEL_KEY
+from kwai_integration.outbound import wishes
+
+
+def notes_by_rule(ids: Sequence[int]) -> None:
+    wanted = [row for row in wishes.own_invoices(ids) if not wishes.invoice_problem(row)]
+    chosen = _stores_with("auto_send_invoice")
+    wishes.invoices_request([row for row in wanted if row.store_id in chosen], user=None, origin=Origin.RULE)
+
+
+def trackings_by_rule(ids: Sequence[int]) -> None:
+    chosen = _stores_with("auto_send_tracking")
+    wanted = [row for row in wishes.own_shipments(ids) if row.store_id in chosen]
+    wishes.trackings_request(wanted, user=None, origin=Origin.RULE)
+
+
+def deliveries_by_rule(ids: Sequence[int]) -> None:
+    chosen = _stores_with("auto_confirm_delivery")
+    wanted = [row for row in wishes.own_shipments(ids) if row.store_id in chosen]
+    wishes.deliveries_request(wanted, user=None, origin=Origin.RULE)
+
+
+def orders_released(order_ids: Collection[int]) -> None:
+    """A hold or a refund ended: what it kept from leaving, or stopped on its way, goes now."""
+    if not order_ids:
+        return
+    notes = Invoice.objects.filter(order__in=order_ids, status__in=ISSUED)
+    notes_by_rule(list(notes.values_list("pk", flat=True)))
+    shipments = Shipment.objects.filter(order__in=order_ids)
+    for status, rule in (
+        (ShipmentStatus.CONCLUDED, trackings_by_rule),
+        (ShipmentStatus.DELIVERED, deliveries_by_rule),
+    ):
+        rule(list(shipments.filter(status=status).values_list("pk", flat=True)))
+
+
+def _stores_with(option: str) -> set[int]:
+    """Stores whose settings ask for a sending by itself."""
+    chosen = Store.objects.active().filter(channel=CHANNEL_KEY, **{f"kwai_settings__{option}": True})
+    return set(chosen.values_list("pk", flat=True))
