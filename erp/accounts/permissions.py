@@ -69,6 +69,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "kwai:reauthorise": Permission.MANAGE,
     "kwai:store_switch": Permission.MANAGE,
     "kwai:store_disconnect": Permission.MANAGE,
+    "kwai:store_discard": Permission.MANAGE,
     "kwai:store_guide": Permission.VIEW,
     "kwai:store_live": Permission.MANAGE,
     "kwai:store_stage": (Permission.VIEW, Permission.MANAGE),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import ProtectedError
 from django.utils import timezone
 
 from erp.accounts.models import Company, Store, StoreLifecycle, StoreMembership, User
@@ -28,6 +29,7 @@ from kwai_integration.models import (
 from kwai_integration.setup.stage_mappings import default_situations
 
 FIRST_NAME = "Kwai Shop"
+ALREADY_WORKED = "Esta integração já trabalhou e guarda o que recebeu: use desativar."
 
 
 class StoreRefused(Exception):
@@ -113,6 +115,24 @@ def store_deactivate(*, store: Store, user: User) -> Store:
         store.save(update_fields=["lifecycle"])
         _audit(store, user, "deactivated", f"Integração {store.name} desativada")
     return store
+
+
+@transaction.atomic
+def store_discard(*, store: Store, user: User) -> None:
+    """*Descartar*: an integration that never worked goes, with its settings; the audit keeps that it was.
+
+    Raises StoreRefused once it was activated or brought anything, and while it is connected.
+    """
+    store = Store.objects.select_for_update().get(pk=store.pk)
+    if store.kwai_account.is_connected:
+        raise StoreRefused("Desconecte a loja do Kwai antes de descartar a integração.")
+    if store.lifecycle != StoreLifecycle.DRAFT:
+        raise StoreRefused(ALREADY_WORKED)
+    _audit(store, user, "discarded", f"Integração {store.name} descartada antes de ativar")
+    try:
+        store.delete()
+    except ProtectedError:
+        raise StoreRefused(ALREADY_WORKED) from None
 
 
 @transaction.atomic

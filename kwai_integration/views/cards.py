@@ -17,6 +17,8 @@ from erp.outbox.statuses import JobState
 from kwai_integration.models import ConnectionHealth, InboundEvent, KwaiOrder, KwaiOrderState, SyncCursor
 from kwai_integration.setup.wizard import STAGES, stage_number
 
+# Without these no call can be made; what each one is stands in `.env.example`.
+APP_NAMES = ("KWAI_APP_KEY", "KWAI_APP_SECRET", "KWAI_SIGN_SECRET")
 OPEN_STATES = (KwaiOrderState.QUARANTINED, KwaiOrderState.UNLINKED)
 
 
@@ -57,7 +59,23 @@ def lifecycle_badge(store: Store, step: int | None = None) -> Badge:
 def connection_facts(store: Store) -> dict[str, Any]:
     """`health` with the countdown of the consent, and `expires_in_days` while connected."""
     account = store.kwai_account
-    return {"health": account.connection, "expires_in_days": account.consent_days_left}
+    return {
+        "health": account.connection,
+        "expires_in_days": account.consent_days_left,
+        "app_missing": app_missing(),
+    }
+
+
+def app_missing() -> str:
+    """What `.env` lacks to speak to Kwai at all, as a sentence for who administers the system."""
+    names = [name for name in APP_NAMES if not getattr(settings, name)]
+    if not names:
+        return ""
+    verb = "Faltam" if len(names) > 1 else "Falta"
+    return (
+        f"{verb} {', '.join(names)} no arquivo .env do ERP: são os dados do aplicativo cadastrado no Kwai. "
+        "Quem administra o servidor preenche e reinicia o ERP; depois conecte a loja."
+    )
 
 
 def _job_counts(stores: Sequence[Store]) -> dict[int, dict[str, int]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -26,11 +25,12 @@ from kwai_integration.setup.consent import (
 from kwai_integration.setup.stores import (
     StoreRefused,
     store_deactivate,
+    store_discard,
     store_disconnect,
     store_install,
 )
 from kwai_integration.setup.wizard import STAGES, stage_current
-from kwai_integration.views.cards import connection_facts, store_cards
+from kwai_integration.views.cards import app_missing, connection_facts, store_cards
 from kwai_integration.views.scope import kwai_stores
 
 # What the integration offers, in the words of the help article.
@@ -102,13 +102,8 @@ def store_connection(request: HttpRequest, pk: int) -> HttpResponse:
 def store_connect(request: HttpRequest, pk: int) -> HttpResponse:
     """Opened in a new tab by *conectar com Kwai*."""
     store = get_object_or_404(kwai_stores(request), pk=pk)
-    if not settings.KWAI_APP_KEY:
-        return render(
-            request,
-            "kwai/callback.html",
-            {"problem": "Falta KWAI_APP_KEY no arquivo .env. Peça ao administrador do sistema."},
-            status=409,
-        )
+    if missing := app_missing():
+        return render(request, "kwai/callback.html", {"problem": missing}, status=409)
     url = consent_start(store=store, user=user_of(request), session_key=request.session.session_key or "")
     return redirect(url)
 
@@ -162,6 +157,19 @@ def store_disconnected(request: HttpRequest, pk: int) -> HttpResponse:
         request, "Loja desconectada. Configurações e envios em espera ficam guardados até conectar de novo."
     )
     return redirect("kwai:store_stage", pk=pk, stage=STAGES[0].slug)
+
+
+@require_POST
+def store_discarded(request: HttpRequest, pk: int) -> HttpResponse:
+    """*descartar*: a draft leaves the cards."""
+    store = get_object_or_404(kwai_stores(request), pk=pk)
+    try:
+        store_discard(store=store, user=user_of(request))
+    except StoreRefused as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"Integração {store.name} descartada.")
+    return redirect("kwai:stores")
 
 
 @require_POST

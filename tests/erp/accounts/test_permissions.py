@@ -161,6 +161,7 @@ def test_no_post_reaches_a_store_of_another_company(
         reverse("kwai:store_account", args=[store.pk]): {"do": "use"},
         reverse("kwai:store_switch", args=[store.pk]): {"to": "active"},
         reverse("kwai:store_disconnect", args=[store.pk]): {},
+        reverse("kwai:store_discard", args=[store.pk]): {},
         reverse("kwai:store_stage", args=[store.pk, "conexao"]): {"name": "Minha", "do": "save"},
         reverse("kwai:store_stage", args=[store.pk, "pedidos"]): {"do": "later"},
     }

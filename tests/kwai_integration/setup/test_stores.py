@@ -20,6 +20,7 @@ from kwai_integration.setup.stores import (
     StoreRefused,
     store_activate,
     store_deactivate,
+    store_discard,
     store_disconnect,
     store_install,
 )
@@ -84,6 +85,28 @@ def test_a_store_that_comes_back_catches_up_from_where_it_stopped(installed: Sto
     assert AuditEntry.objects.filter(action="store.deactivated").count() == 1
     assert store_activate(store=store, user=admin).activated_at == store.activated_at
     assert SyncCursor.objects.get().watermark == stopped
+
+
+def test_a_draft_can_be_discarded(installed: Store, admin: User) -> None:
+    store_discard(store=installed, user=admin)
+    assert not Store.objects.exists()
+    assert AuditEntry.objects.filter(action="store.discarded", actor=admin).count() == 1
+
+
+def test_what_is_connected_or_brought_anything_stays(installed: Store, admin: User) -> None:
+    with pytest.raises(StoreRefused, match="Desconecte"):
+        store_discard(store=connected(installed), user=admin)
+    store_disconnect(store=installed, user=admin)
+    order = KwaiOrder.objects.create(store=installed, external_id="1", fetch_started_at=timezone.now())
+    with pytest.raises(StoreRefused, match="use desativar"):
+        store_discard(store=installed, user=admin)
+    order.delete()
+    store = store_activate(store=connected(installed), user=admin)
+    store_disconnect(store=store, user=admin)
+    with pytest.raises(StoreRefused, match="use desativar"):
+        store_discard(store=store, user=admin)
+    assert Store.objects.get() == installed
+    assert not AuditEntry.objects.filter(action="store.discarded").exists()
 
 
 def test_disconnecting_keeps_everything_but_the_tokens(installed: Store, admin: User) -> None:
