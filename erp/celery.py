@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery, Task
 from celery.signals import worker_shutting_down
 from django.conf import settings
+from kombu.transport import TRANSPORT_ALIASES
 
 from erp import scheduling, tracing
 
@@ -39,6 +40,8 @@ def _queue_of(name: str) -> str:
     routes = (route["queue"] for pattern, route in app.conf.task_routes.items() if fnmatch(name, pattern))
     return str(next(routes, app.conf.task_default_queue))
 
+
+TRANSPORT_ALIASES["folder"] = "erp.folder_broker:Transport"
 
 app = Celery("erp", task_cls=TracedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
