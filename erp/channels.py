@@ -46,7 +46,7 @@ class Outcome(StrEnum):
 
     def counted(self, count: int) -> str:
         """`1 feito`, `3 feitos`, `3 na fila de envio`."""
-        return f"{count} {self.label}{'s' if count > 1 and self in (Outcome.DONE, Outcome.REFUSED) else ''}"
+        return f"{count} {_PLURALS.get(self, self.label) if count > 1 else self.label}"
 
 
 _OUTCOMES = {
@@ -55,6 +55,11 @@ _OUTCOMES = {
     Outcome.ALREADY_QUEUED: ("já na fila", "secondary"),
     Outcome.ALREADY_DONE: ("já estava feito", "secondary"),
     Outcome.REFUSED: ("recusado", "red"),
+}
+_PLURALS = {
+    Outcome.DONE: "feitos",
+    Outcome.ALREADY_DONE: "já estavam feitos",
+    Outcome.REFUSED: "recusados",
 }
 
 
