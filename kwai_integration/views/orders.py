@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from erp.channels import RowResult
 from erp.web.lists import LIVE_SECONDS, Action, ChoiceFilter, Column, DateFilter, Empty, Link, ListPage, Tab
 from erp.web.requests import user_of
-from kwai_integration.client.codes import ORDER_STATUSES, status_label
+from kwai_integration.client.codes import ORDER_STATUSES, Role, status_label, status_roles
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.gate import gate_refusal
 from kwai_integration.inbound.payload import payload_read
@@ -87,7 +89,10 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         return do(ids=ids, actor=user_of(self.request))
 
     def decorate(self, objects: list[KwaiOrder]) -> None:
+        now, roles = timezone.now(), status_roles(settings.KWAI_STATUS_ROLES)
         for row in objects:
+            unsent = roles.get(row.remote_status) == Role.PAYABLE
+            row.is_late = unsent and row.ship_by_at is not None and row.ship_by_at < now  # type: ignore[attr-defined]
             row.status_text = status_label(row.remote_status)  # type: ignore[attr-defined]
             row.shown_state = KwaiOrderState(row.state)  # type: ignore[attr-defined]
             row.notices = _notices(row)  # type: ignore[attr-defined]
