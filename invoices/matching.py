@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from invoices.models import OUT_OF_FORCE, DocumentDamaged, Invoice, InvoiceDocum
 
 MAX_WORDS: Final = 200
 NUMBER_DIGITS: Final = 12
+# Shorter than an access key, longer than a telephone or a postal code.
+_PLATFORM_NUMBER: Final = re.compile(r"(?<![0-9A-Za-z])[0-9]{15,20}(?![0-9A-Za-z])")
 # A note is issued after its order; a day covers clocks and time zones.
 CLOCKS: Final = timedelta(days=1)
 NO_SUGGESTION = "Sem pedido citado nem com o mesmo comprador e total."
@@ -109,7 +112,15 @@ def order_not_found(typed: str, orders: Sequence[Order]) -> str:
 
 def _sources(reading: NfeReading) -> list[tuple[str, ...]]:
     """The words to look up, the more certain source first."""
-    return [reading.purchase_orders[:MAX_WORDS], tuple(sorted(reading.reference_words))[:MAX_WORDS]]
+    named, written = reading.purchase_orders[:MAX_WORDS], sorted(reading.reference_words)[:MAX_WORDS]
+    return [_with_platform_numbers(words) for words in (named, written)]
+
+
+def _with_platform_numbers(words: Sequence[str]) -> tuple[str, ...]:
+    """Emitters decorate (`KWAI-9007199254740993123`, `#9007199254740993123`): a run of digits as long as only
+    a platform's number is counts without its decoration."""
+    bare = (run for word in words for run in _PLATFORM_NUMBER.findall(word))
+    return tuple(dict.fromkeys([*words, *bare]))
 
 
 def _candidates(words: Collection[str], company: Company, user: User | None) -> list[Order]:

@@ -57,6 +57,34 @@ def test_the_order_a_note_names_comes_first(
         assert suggest(note) == Suggestion(named, Basis.REFERENCE)
 
 
+@pytest.mark.parametrize(
+    "note",
+    [
+        {"order_reference": f"KWAI-{PLATFORM}"},
+        {"item_reference": f"#{PLATFORM}"},
+        {"additional_text": f"Pedido_{PLATFORM}/1"},
+    ],
+    ids=["compra", "item", "text"],
+)
+def test_a_decorated_number_of_the_platform_counts(
+    add: Callable[..., Invoice],
+    suggest: Callable[..., Suggestion],
+    make_order: Callable[..., Order],
+    note: dict[str, str],
+) -> None:
+    invoice = add(1, **note)
+    order = make_order(total=99)
+    assert suggest(invoice) == Suggestion(order, Basis.REFERENCE)
+
+
+def test_part_of_a_longer_number_is_no_reference(
+    add: Callable[..., Invoice], suggest: Callable[..., Suggestion], make_order: Callable[..., Order]
+) -> None:
+    invoice = add(1, additional_text=f"Chave {PLATFORM}{PLATFORM} e X{PLATFORM}")
+    make_order(total=99)
+    assert suggest(invoice) == Suggestion(None, text=NO_SUGGESTION)
+
+
 def test_the_same_buyer_and_total_is_only_a_suggestion(
     add: Callable[..., Invoice], suggest: Callable[..., Suggestion], make_order: Callable[..., Order]
 ) -> None:
