@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 
+from erp import http, tracing
 from erp.accounts.models import Store
 from kwai_integration.client import errors
 from kwai_integration.client.codes import Role
@@ -21,6 +23,8 @@ from kwai_integration.setup.stage_orders import history_label
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # With no history wanted the call still has to be a real one.
 SHORTEST_LOOK = timedelta(hours=1)
+# Somebody waits for the page.
+REACH_LIMITS = http.Limits(connect=3.0, read=4.0, total=6.0, max_bytes=65_536)
 
 
 class ReviewStage(Stage):
@@ -48,6 +52,31 @@ def webhook_check() -> Check:
     if public.scheme != "https":
         return Check(Level.WARNING, title, f"PUBLIC_URL não usa https. {later}")
     return Check(Level.OK, title, f"O Kwai avisa em {settings.PUBLIC_URL}/kwai/webhook/.")
+
+
+def reach_checks() -> list[Check]:
+    """Does PUBLIC_URL lead to this ERP? The id that comes back proves it. Where the check from the settings
+    already says why Kwai cannot reach us, nothing is asked. Runs outside any transaction."""
+    if webhook_check().level is not Level.OK:
+        return []
+    title, address = "Endereço público", settings.PUBLIC_URL + reverse("kwai:webhook")
+    if _is_ours(address):
+        return [Check(Level.OK, title, f"{address} responde e é deste ERP.")]
+    text = (
+        f"{address} não trouxe resposta deste ERP. Confira PUBLIC_URL, o DNS e o proxy; até lá, "
+        f"o ERP lê o Kwai a cada {settings.KWAI_POLL_SECONDS} s."
+    )
+    return [Check(Level.WARNING, title, text)]
+
+
+def _is_ours(address: str) -> bool:
+    told = tracing.made()
+    try:
+        answer = http.call("GET", address, headers={tracing.HEADER: told}, limits=REACH_LIMITS)
+    except http.HttpError:
+        return False
+    # The address takes only POST.
+    return answer.status == 405 and answer.headers.get(tracing.HEADER.lower()) == told
 
 
 def live_checks(store: Store) -> list[Check]:

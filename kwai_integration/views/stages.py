@@ -16,7 +16,7 @@ from erp.web.requests import id_of, user_of
 from kwai_integration.models import SetupStage
 from kwai_integration.setup.consent import consent_offer
 from kwai_integration.setup.stage import Stage, StageForm
-from kwai_integration.setup.stage_review import live_checks
+from kwai_integration.setup.stage_review import live_checks, reach_checks
 from kwai_integration.setup.wizard import (
     StageConflict,
     blocking,
@@ -151,7 +151,7 @@ def _page(
 
 
 def _live(store: Store) -> dict[str, Any]:
-    found = live_checks(store) if store.kwai_account.is_connected else []
+    found = [*live_checks(store), *reach_checks()] if store.kwai_account.is_connected else []
     return {"live": found, "live_blocking": blocking(found)}
 
 

@@ -177,6 +177,7 @@ def connect(operator: Operator, context: BrowserContext) -> None:
     page.get_by_label("Outro código do Kwai (Formas de recebimento)").press("Enter")
     expect(page.locator("[aria-current=step]")).to_contain_text("Revisão e ativação")
     expect(page.get_by_text("pedidos dos últimos 7 dias, contados no Kwai agora")).to_be_visible()
+    expect(page.get_by_text("/kwai/webhook/ responde e é deste ERP")).to_be_visible()
     operator.click("ativar")
     expect(operator.heading()).to_have_text("Como usar no dia a dia")
 

@@ -86,6 +86,8 @@ def bruno(draft: Store, make_user: Any, sign_in: Any) -> Person:
 def platform(settings: Any) -> Iterator[RunningSandbox]:
     with running() as emulator:
         settings.KWAI_API_URL = emulator.url
+        # Where nobody listens, whatever runs on this machine.
+        settings.PUBLIC_URL = "http://127.0.0.1:9"
         settings.KWAI_CONSENT_URL = f"{emulator.url}/shop/b/authorize"
         emulator.control("POST", "merchants", {"merchantId": WIZARD_MERCHANT, "shopName": "Loja Um"})
         yield emulator

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
 
+from erp import tracing
 from erp.accounts.models import AuditEntry, Store, StoreLifecycle, User
 from erp.stock.models import Warehouse
 from kwai_integration.models import (
@@ -155,6 +158,25 @@ def test_the_webhook_is_reachable_or_said_not_to_be(
 ) -> None:
     settings.KWAI_MESSAGE_KEY, settings.PUBLIC_URL, settings.KWAI_API_URL = message_key, public, api
     assert webhook_check().level is level
+
+
+def test_the_public_address_is_asked_and_only_our_own_answer_counts(
+    ana: Person, connected: Store, settings: Any, httpserver: HTTPServer
+) -> None:
+    """Here a stranger answers; the browser test of the whole wizard stands at a real address of ours."""
+    assert "http://127.0.0.1:9/kwai/webhook/ não trouxe resposta deste ERP" in live(ana)
+    httpserver.expect_request("/kwai/webhook/").respond_with_data("bem-vindo")
+    settings.PUBLIC_URL = httpserver.url_for("").rstrip("/")
+    assert "não trouxe resposta deste ERP" in live(ana)
+    httpserver.clear()
+    httpserver.expect_request("/kwai/webhook/").respond_with_handler(
+        lambda asked: Response(status=405, headers={tracing.HEADER: asked.headers[tracing.HEADER]})
+    )
+    assert "responde e é deste ERP" in live(ana)
+    settings.PUBLIC_URL = "http://erp.exemplo.com.br"
+    before = len(httpserver.log)
+    assert "Endereço público" not in live(ana)
+    assert len(httpserver.log) == before
 
 
 def test_every_check_that_is_not_right_leads_to_its_field(ana: Person) -> None:
