@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from erp.accounts.models import Branch, User
+from tests.erp.web.pages import BranchList
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,6 +56,21 @@ def test_row_menu_asks_before_it_acts_and_keeps_what_is_ticked(list_page: Page) 
     dialog.get_by_role("button", name="encerrar filial").click()
     expect(list_page.locator("#results")).to_contain_text("filial Filial 01")
     expect(list_page.get_by_label("Marcar filial Filial 03")).to_be_checked()
+
+
+def test_a_list_that_refreshes_by_itself_stays_whole(
+    list_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows ask for themselves alone; pages and actions among them must not."""
+    monkeypatch.setattr(BranchList, "poll_seconds", 600)
+    list_page.reload()
+    list_page.get_by_role("link", name="Próxima página").click()
+    expect(list_page.get_by_text("Mostrando 51–60 de 60")).to_be_visible()
+    expect(list_page.get_by_role("link", name="paulistas")).to_be_visible()
+    list_page.get_by_label("Ações de filial Filial 51").click()
+    list_page.locator("[popover]:popover-open").get_by_text("conferir cadastro").click()
+    expect(list_page.locator("#results")).to_contain_text("filial Filial 51")
+    expect(list_page.get_by_role("link", name="paulistas")).to_be_visible()
 
 
 def test_saying_no_does_nothing(list_page: Page) -> None:
