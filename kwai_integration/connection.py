@@ -7,6 +7,7 @@ it is used (contract section 2).
 
 from __future__ import annotations
 
+import logging
 import random
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from erp.accounts.services import audit_append
+from erp.encryption import UnreadableSecret
 from erp.outbox.models import Lane
 from erp.outbox.services import lane_pause, lane_resume
 from erp.outbox.statuses import PauseMode
@@ -23,6 +25,8 @@ from kwai_integration.client import errors, gateway
 from kwai_integration.client.types import Credentials, TokenPair
 from kwai_integration.limiter import StoreLimiter
 from kwai_integration.models import ConnectionHealth, KwaiAccount
+
+logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 30
 # A pair is renewed this long before its end, so that no page of an import meets the end midway; one with a
@@ -73,8 +77,9 @@ class StoreTokens:
         the authorisation has ended, and the client's errors when Kwai cannot be reached.
         """
         account = _connected_account(self.store_id)
-        if account.access_token != stale.access_token:
-            return _credentials(account)
+        stored = _credentials(account)
+        if stored.access_token != stale.access_token:
+            return stored
         lease = _lease_take(account)
         if lease is None:
             raise _come_back(CONTENTION_SECONDS)
@@ -90,7 +95,7 @@ class StoreTokens:
         if health is None:
             return
         account = KwaiAccount.objects.get(pk=self.store_id)
-        if account.access_token_stored and account.access_token == used.access_token:
+        if account.is_connected and _credentials(account) == used:
             account_health_set(store_id=self.store_id, health=health, token_version=account.token_version)
 
 
@@ -153,6 +158,7 @@ def account_refresh(*, store_id: int) -> bool:
     if account is None:
         return False
     try:
+        _credentials(account)
         lease = _lease_take(account)
         if lease is None:
             return False
@@ -218,7 +224,13 @@ def _connected_account(store_id: int) -> KwaiAccount:
 
 
 def _credentials(account: KwaiAccount) -> Credentials:
-    return Credentials(merchant_id=account.merchant_id, access_token=account.access_token)
+    """The stored pair, opened. Without the key that closed it only the merchant can help, as at its end."""
+    try:
+        access_token, _ = account.access_token, account.refresh_token
+    except UnreadableSecret as error:
+        logger.error("Tokens of store %s: %s", account.pk, error)
+        raise _authorisation_ended(account, ConnectionHealth.EXPIRED) from None
+    return Credentials(merchant_id=account.merchant_id, access_token=access_token)
 
 
 def _lease_take(account: KwaiAccount) -> datetime | None:

@@ -183,6 +183,25 @@ def test_a_worker_killed_while_renewing_leaves_a_lease_that_runs_out(
     assert kwai.calls("refreshToken") == 1
 
 
+def test_tokens_without_their_key_ask_for_a_new_consent(kwai: Kwai, settings: Any) -> None:
+    """A database restored without its `.env`: nothing but the merchant brings the store back."""
+    settings.FIELD_KEYS = "t2:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
+    kwai.due()
+    assert store_poll(kwai.store.pk) is not None
+    assert account().health == ConnectionHealth.EXPIRED
+    assert "conectar com Kwai" in kwai.cursor.last_error
+    reconnect(kwai)
+    assert client_for(kwai.store.pk).list_items(page=1).total == 0
+
+
+def test_a_planned_renewal_without_the_key_spends_nothing(kwai: Kwai, settings: Any) -> None:
+    settings.FIELD_KEYS = "t2:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
+    due()
+    assert account_refresh(store_id=kwai.store.pk) is False
+    assert (account().health, account().refresh_lease_until) == (ConnectionHealth.EXPIRED, None)
+    assert kwai.calls("refreshToken") == 0
+
+
 def test_the_end_of_a_consent_does_not_wander_with_each_renewal(kwai: Kwai) -> None:
     row = account()
     account_store_pair(row, _pair(20))
