@@ -8,12 +8,14 @@ from dataclasses import replace
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from erp import channels
 from erp.channels import Outcome
 from erp.sales.models import Order, ShippingMethod
 from erp.web.results import Results
+from expedition import marketplace
 from expedition.forms import ExpectedDeliveryForm
 from expedition.models import Shipment, ShipmentGroup
 from expedition.rules import conclusion_problem, group_kind_for
@@ -56,7 +58,8 @@ def group_codes(request: HttpRequest, pk: int) -> HttpResponse:
     rows = tracking_set(codes=changed, actor=user_of(request))
     wrong = {row.id: typed[row.id] for row in rows if row.outcome is Outcome.REFUSED}
     if not wrong:
-        messages.success(request, f"{len(rows)} código(s) salvo(s)." if rows else "Nada mudou.")
+        saved = ngettext("%d código salvo.", "%d códigos salvos.", len(rows)) % len(rows)
+        messages.success(request, saved if rows else "Nada mudou.")
         return redirect(group)
     panel = results_of("Códigos de rastreio", rows, members)
     return _group_page(request, group, panel, typed=wrong)
@@ -173,7 +176,8 @@ def _include_save(
         }
         return render(request, "expedition/include.html", context)
     if not outcome.is_refused:
-        messages.success(request, f"{outcome.group}: {len(orders)} pedido(s) incluído(s).")
+        text = ngettext("%d pedido incluído.", "%d pedidos incluídos.", len(orders)) % len(orders)
+        messages.success(request, f"{outcome.group}: {text}")
         return redirect(outcome.group)
     return _group_page(request, group_or_404(request, outcome.group.pk), panel)
 
@@ -208,5 +212,6 @@ def _group_page(
         "results": results,
         "expected_form": ExpectedDeliveryForm(),
         "may_operate": may_operate(request),
+        "send_tracking": marketplace.SEND_TRACKING,
     }
     return render(request, "expedition/group.html", context)

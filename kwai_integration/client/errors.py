@@ -59,7 +59,7 @@ class ConnectionFailed(KwaiError):
 class OutcomeUnknown(KwaiError):
     """Sent, but anything other than a readable envelope came back. A write must be verified first."""
 
-    message = "O Kwai não deu uma resposta legível; o resultado é desconhecido e será conferido."
+    message = "O Kwai não deu uma resposta legível; pode estar fora do ar. O ERP confere e tenta de novo."
 
 
 class PlatformFault(KwaiError):

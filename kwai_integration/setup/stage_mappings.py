@@ -10,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.forms.boundfield import BoundField
+from django.utils.translation import ngettext
 
 from erp.accounts.models import Store
 from erp.sales.models import PaymentMethod, ShippingMethod
@@ -166,7 +167,12 @@ class MappingsForm(StageForm):
             shippings=changed["shipping"],
             payments=changed["payment"],
         )
-        return f"{count} pedido(s) com os códigos alterados são reprocessados agora." if count else ""
+        text = ngettext(
+            "%d pedido com os códigos alterados é reprocessado agora.",
+            "%d pedidos com os códigos alterados são reprocessados agora.",
+            count,
+        )
+        return text % count if count else ""
 
     def _table_save(self, codes: Codes) -> list[str]:
         """Write one table and answer the codes that now mean something else."""

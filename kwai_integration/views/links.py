@@ -9,6 +9,7 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import ngettext
 
 from erp.accounts.models import Company, Store
 from erp.channels import Outcome
@@ -68,7 +69,8 @@ def listing_edit(request: HttpRequest, pk: int) -> HttpResponse:
         except LinkRefused as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, f"Item vinculado. {received} pedido(s) que esperavam foram recebidos.")
+            text = "%d pedido que esperava foi recebido.", "%d pedidos que esperavam foram recebidos."
+            messages.success(request, f"Item vinculado. {ngettext(*text, received) % received}")
             return redirect("kwai:links")
     context = {
         "form": form,

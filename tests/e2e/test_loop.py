@@ -219,7 +219,7 @@ def shipping_choose(operator: Operator, remote_id: str) -> None:
     operator.choose("definir forma de envio")
     operator.page.get_by_label("Forma de envio", exact=True).select_option("Correios PAC")
     operator.click("Salvar")
-    expect(operator.page.get_by_text("Forma de envio definida em 1 pedido(s).")).to_be_visible()
+    expect(operator.page.get_by_text("Forma de envio definida em 1 pedido.")).to_be_visible()
 
 
 def group_conclude(operator: Operator, remote_id: str) -> None:

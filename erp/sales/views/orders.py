@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from erp import channels
@@ -171,7 +172,8 @@ def orders_shipping(request: HttpRequest) -> HttpResponse:
     del form.fields["payment_method"]
     if chosen is not None and form.is_valid():
         changed = _shipping_save([order.pk for order in orders], form, user_of(request))
-        messages.success(request, f"Forma de envio definida em {changed} pedido(s).")
+        text = ngettext("em %d pedido", "em %d pedidos", changed) % changed
+        messages.success(request, f"Forma de envio definida {text}.")
         return redirect("sales:orders")
     return render(
         request,

@@ -61,7 +61,9 @@ def test_from_including_to_concluding(
     assert "Falta o código de rastreio dos Correios" in text
     shipment = Shipment.objects.get(order=second)
     assert client.post(url("group_codes", group.pk), {f"code_{shipment.pk}": OTHER_S10}).status_code == 302
-    assert "PLP 1 concluída" in text_of(client.post(url("group_conclude", group.pk)))
+    text = text_of(client.post(url("group_conclude", group.pk)))
+    assert "PLP 1 concluída" in text
+    assert f'name="row_action" value="send_tracking:{group.pk}"' in text
     group.refresh_from_db()
     assert group.status == GroupStatus.CONCLUDED
     assert text_of(client.get(group.get_absolute_url())).count(OTHER_S10) >= 1

@@ -88,7 +88,7 @@ def test_a_situation_mapped_later_reaches_the_orders_that_carry_it(active: Store
     ]
     saved = ana.post("mapeamentos", "save", **{"situation:33": "shipped"})
     told = ana.client.get(saved["Location"]).text
-    assert "2 pedido(s) com os códigos alterados" in told
+    assert "2 pedidos com os códigos alterados" in told
     assert stores_to_receive() == [active.pk]
     assert store_receive(active.pk) == 2
     assert stores_to_receive() == []
