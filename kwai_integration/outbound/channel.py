@@ -32,7 +32,7 @@ class KwaiChannel(Facts):
     label = "Kwai Shop"
 
     def invoice_authorised(self, ids: Sequence[int]) -> None:
-        rules.notes_by_rule(ids)
+        rules.notes_authorised(ids)
 
     def invoice_cancelled(self, ids: Sequence[int]) -> None:
         invoices.invoices_withdraw(ids)

@@ -19,6 +19,13 @@ def notes_by_rule(ids: Sequence[int]) -> None:
     wishes.invoices_request([row for row in wanted if row.store_id in chosen], user=None, origin=Origin.RULE)
 
 
+def notes_authorised(ids: Sequence[int]) -> None:
+    """A new note goes, and with it the code of a parcel that was handed over before it had one in force."""
+    notes_by_rule(ids)
+    late = Shipment.objects.filter(order__invoices__in=ids, status=ShipmentStatus.CONCLUDED)
+    trackings_by_rule(list(late.values_list("pk", flat=True)))
+
+
 def trackings_by_rule(ids: Sequence[int]) -> None:
     chosen = _stores_with("auto_send_tracking")
     wanted = [row for row in wishes.own_shipments(ids) if row.store_id in chosen]
