@@ -16,6 +16,7 @@ from kwai_integration.inbound.webhook import Refused, event_accept
 logger = logging.getLogger(__name__)
 
 TOO_LARGE = "larger than a message may be"
+BROKEN_OFF = "the connection broke off"
 
 
 @csrf_exempt
@@ -38,15 +39,19 @@ def _body(request: HttpRequest) -> bytes:
         raise Refused(TOO_LARGE)
     try:
         return request.read(LARGEST_BODY) if int(length) else _pieces(request)
-    except (UnreadablePostError, OSError):
-        raise Refused("the connection broke off") from None
+    except UnreadablePostError:
+        raise Refused(BROKEN_OFF) from None
 
 
 def _pieces(request: HttpRequest) -> bytes:
     """A body sent in chunks, which announces no length and which Django takes for empty."""
     if not request.META.get("wsgi.input_terminated"):
         return b""
-    body: bytes = request.META["wsgi.input"].read(LARGEST_BODY + 1)
+    try:
+        body: bytes = request.META["wsgi.input"].read(LARGEST_BODY + 1)
+    except Exception:
+        # Each server has an error of its own for a piece that is none.
+        raise Refused(BROKEN_OFF) from None
     if len(body) > LARGEST_BODY:
         raise Refused(TOO_LARGE)
     return body

@@ -163,6 +163,12 @@ def test_a_body_that_comes_in_pieces_is_read_up_to_the_limit(connected: Store) -
     assert InboundEvent.objects.get().event_id == "event-1"
     assert pieces(body + b"\n" * 65_536) == REFUSED
 
+    class Broken(BytesIO):
+        def read(self, *_: Any) -> bytes:
+            raise ValueError("each server has its own error for a piece that is none")
+
+    assert post(b"", **{"wsgi.input": Broken(), "wsgi.input_terminated": True}) == REFUSED
+
 
 @pytest.mark.parametrize("key", ["", "no key"])
 def test_without_a_message_key_nothing_is_believed(
