@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from erp.accounts.models import Store, User
 from erp.accounts.services import audit_append
@@ -33,16 +33,6 @@ class NewSku:
     code: str
     name: str
     price: int
-
-
-def unlinked_listings(store: Store) -> QuerySet[Listing]:
-    """Listings without a SKU, each with `waiting`: how many orders wait for it."""
-    waiting = Count("waiting_orders", filter=Q(waiting_orders__state=KwaiOrderState.UNLINKED))
-    return (
-        Listing.objects.filter(store=store, sku__isnull=True)
-        .annotate(waiting=waiting)
-        .order_by("-waiting", "pk")
-    )
 
 
 def listing_link(

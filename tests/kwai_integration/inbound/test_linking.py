@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from erp.accounts.models import AuditEntry, Company, Role, Store, User
 from erp.catalog.models import Sku
 from erp.channels import Outcome
 from erp.sales.models import Order, OrderEvent
 from kwai_integration.inbound import linking, plan
-from kwai_integration.inbound.linking import LinkRefused, NewSku, listing_link, unlinked_listings
+from kwai_integration.inbound.linking import LinkRefused, NewSku, listing_link
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.stage import kwai_orders_stage
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
@@ -32,8 +33,9 @@ def waiting(kwai_store: Store, sku: Sku) -> Listing:
     return Listing.objects.get(seller_code="NOVO-5")
 
 
-def test_the_list_says_how_many_orders_wait(waiting: Listing, kwai_store: Store) -> None:
-    found = [(row.seller_code, row.waiting) for row in unlinked_listings(kwai_store)]  # type: ignore[attr-defined]
+def test_the_list_says_how_many_orders_wait(waiting: Listing, operator: User, sign_in: Any) -> None:
+    rows = [row.object for row in sign_in(operator).get(reverse("kwai:links")).context["rows"]]
+    found = [(row.seller_code, row.waiting) for row in rows]
     assert found == [("NOVO-5", 3), ("NOVO-6", 2)]
 
 
