@@ -53,7 +53,7 @@ NOT_ITS_FAULT = (NotConnected, errors.ConsentRevoked, errors.ScopeMissing, error
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What this caller holds: the orders to fetch, and an empty subject for the connection."""
+    """What this caller holds: the orders to fetch, or one empty subject for the connection."""
 
     store_id: int
     token: uuid.UUID
@@ -121,9 +121,11 @@ def _claim(store_id: int) -> Claim | None:
         return None
     own = InboundEvent.objects.filter(store_id=store_id)
     due = own.due().values("subject").annotate(first=Min("pk")).order_by("first")
-    claim = Claim(store_id, uuid.uuid4(), list(due.values_list("subject", flat=True)[:PAGE_SIZE]))
-    if not claim.subjects:
+    subjects = list(due.values_list("subject", flat=True)[:PAGE_SIZE])
+    if not subjects:
         return None
+    # The connection is looked at by itself: that this fails tells nothing about the orders beside it.
+    claim = Claim(store_id, uuid.uuid4(), [""] if "" in subjects else subjects)
     own.filter(subject__in=claim.subjects, state=EventState.PENDING).update(
         state=EventState.CLAIMED,
         lease_token=claim.token,
@@ -148,10 +150,10 @@ def _serve(claim: Claim) -> None:
     """Carry out one claim. What is no answer of the platform is raised, with the rows back in the queue."""
     try:
         client = client_for(claim.store_id)
-        if "" in claim.subjects:
-            _connection_check(claim, client)
         if claim.orders:
             _orders_fetch(claim, client)
+        else:
+            _connection_check(claim, client)
     except (errors.KwaiError, NotConnected) as error:
         _give_back(claim, error)
     except Exception:

@@ -293,6 +293,15 @@ def test_a_revocation_that_cannot_be_checked_is_checked_again(kwai: Kwai) -> Non
     assert states() == [EventState.PENDING]
 
 
+def test_orders_are_fetched_beside_a_revocation_that_cannot_be_checked(kwai: Kwai, sku: Sku) -> None:
+    (order_id,) = kwai.orders()
+    kwai.fault("server_error", "list")
+    hint(kwai, "", "authorization_revoked")
+    hint(kwai, order_id)
+    events_fetch(kwai.store.pk)
+    assert states() == [EventState.PENDING, EventState.DONE]
+
+
 def test_a_disconnected_store_waits_for_its_connection(kwai: Kwai, sku: Sku) -> None:
     (order_id,) = kwai.orders()
     hint(kwai, order_id)
