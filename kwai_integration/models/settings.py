@@ -58,7 +58,7 @@ class KwaiSettings(models.Model):
         related_name="+",
         verbose_name="depósito a ser considerado na integração",
     )
-    # Read by outbound.channel on the facts of the same name.
+    # Read by outbound.rules on the facts of the same name.
     auto_send_invoice = models.BooleanField("enviar dados da NF-e ao autorizar", default=False)
     auto_send_tracking = models.BooleanField("enviar rastreamento ao concluir", default=False)
     auto_confirm_delivery = models.BooleanField("marcar como entregue no Kwai", default=False)

@@ -41,9 +41,9 @@ READERS = {
     "format_names": "kwai_integration/inbound/orders.py",
     "import_freight": "kwai_integration/inbound/orders.py",
     "warehouse": "kwai_integration/inbound/orders.py",
-    "auto_send_invoice": "kwai_integration/outbound/channel.py",
-    "auto_send_tracking": "kwai_integration/outbound/channel.py",
-    "auto_confirm_delivery": "kwai_integration/outbound/channel.py",
+    "auto_send_invoice": "kwai_integration/outbound/rules.py",
+    "auto_send_tracking": "kwai_integration/outbound/rules.py",
+    "auto_confirm_delivery": "kwai_integration/outbound/rules.py",
 }
 # Who is at home in a store, whoever reads it.
 OWN_COLUMNS = {"id", "company", "channel", "lifecycle", "created_at", "activated_at"}

@@ -6,10 +6,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from erp.accounts.models import Store, User
+from erp.accounts.models import Store, StoreLifecycle, User
 from kwai_integration.inbound.poll import store_poll
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, KwaiSettings, SyncCursor
 from kwai_integration.setup.stores import store_activate, store_install
@@ -122,6 +124,26 @@ def test_choosing_another_account_binds_none(ana: Person, platform: RunningSandb
     assert "Nenhuma conta foi ligada" in page.text
     assert KwaiAccount.objects.get().merchant_id == ""
     assert "usar esta conta" not in ana.open("conexao").text
+
+
+def test_cards_cost_the_same_for_one_store_and_for_ten(ana: Person, active: Store, admin: User) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as statements:
+            assert ana.client.get(reverse("kwai:stores")).status_code == 200
+        return len(statements)
+
+    cost()
+    one = cost()
+    for _ in range(9):
+        store_install(company=active.company, user=admin)
+    SyncCursor.objects.bulk_create(
+        SyncCursor(store=store, watermark=timezone.now(), due_at=timezone.now())
+        for store in Store.objects.exclude(pk=active.pk)
+    )
+    KwaiAccount.objects.exclude(pk=active.pk).update(health=ConnectionHealth.REVOKED)
+    Store.objects.update(lifecycle=StoreLifecycle.ACTIVE)
+    assert cost() == one
+    assert card(ana).count("Consentimento revogado") == 9
 
 
 def test_a_card_counts_what_waits_and_what_failed(ana: Person, active: Store) -> None:
