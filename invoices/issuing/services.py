@@ -39,8 +39,9 @@ from invoices.issuing.issuers import (
 )
 from invoices.issuing.models import OPEN, InvoiceIssue, InvoiceNumberGap, IssueState
 from invoices.issuing.requirements import Lack, lacks
+from invoices.linking import DAMAGED, InvoiceRefused
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument
-from invoices.services import DAMAGED, InvoiceRefused, invoices_import
+from invoices.services import invoices_import
 
 LEASE: Final = timedelta(seconds=60)
 LONGEST_WAIT: Final = 600

@@ -11,9 +11,10 @@ from erp import channels
 from erp.channels import Outcome
 from erp.web.requests import user_of
 from invoices.intake.parser import MAX_BYTES
+from invoices.linking import InvoiceRefused, replace_problem
 from invoices.models import Invoice
 from invoices.sending import invoices_send, send_problems
-from invoices.services import ImportOutcome, InvoiceRefused, invoice_replace, replace_problem
+from invoices.services import ImportOutcome, invoice_replace
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

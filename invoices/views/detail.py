@@ -17,14 +17,10 @@ from invoices.forms import InvoiceCarrierForm
 from invoices.intake.gate import Verdict, judge
 from invoices.intake.parser import XmlRefused, xml_indented
 from invoices.issuing.services import cancel_issuer
-from invoices.matching import order_not_found, orders_named
-from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceEvent, InvoiceStatus
-from invoices.printing.services import print_problems
-from invoices.services import (
+from invoices.linking import (
     DAMAGED,
     InvoiceRefused,
     company_facts,
-    invoice_carrier_set,
     invoice_link,
     invoice_proceed,
     invoice_unlink,
@@ -33,6 +29,10 @@ from invoices.services import (
     replace_problem,
     unlink_problem,
 )
+from invoices.matching import order_not_found, orders_named
+from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceEvent, InvoiceStatus
+from invoices.printing.services import print_problems
+from invoices.services import invoice_carrier_set
 
 LONGEST_SHOWN = 300_000
 

@@ -27,8 +27,8 @@ from invoices.issuing.issuers import NFeIssuer, issuer_of
 from invoices.issuing.models import OPEN, InvoiceIssue
 from invoices.issuing.requirements import Lack, Where
 from invoices.issuing.services import draft_lacks, invoice_cancel, invoices_issue
+from invoices.linking import InvoiceRefused
 from invoices.models import Invoice
-from invoices.services import InvoiceRefused
 
 MAX_ORDERS = 100
 

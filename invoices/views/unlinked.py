@@ -12,10 +12,10 @@ from erp.accounts.models import Company
 from erp.channels import Outcome, RowResult
 from erp.web.lists import Action, Column, DateFilter, Empty, Link, ListPage
 from erp.web.requests import id_of, user_of
+from invoices.linking import invoices_link
 from invoices.matching import Suggestion, order_not_found, orders_named, orders_suggest
 from invoices.models import Invoice
 from invoices.search import invoice_condition
-from invoices.services import invoices_link
 
 
 class UnlinkedList(ListPage[Invoice]):

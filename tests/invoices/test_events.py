@@ -12,16 +12,10 @@ from erp.accounts.models import Company, User
 from erp.channels import Facts
 from erp.sales.models import Order, OrderEvent
 from expedition.models import Shipment
+from invoices.linking import InvoiceRefused, invoice_link, invoice_proceed
 from invoices.models import Invoice, InvoiceEvent, InvoiceStatus, RefusedFile
 from invoices.sending import send_problems
-from invoices.services import (
-    ImportOutcome,
-    ImportResult,
-    InvoiceRefused,
-    invoice_link,
-    invoice_proceed,
-    invoices_import,
-)
+from invoices.services import ImportOutcome, ImportResult, invoices_import
 from tests.invoices.factory import BRASILIA, access_key, event_xml, nfe_xml
 
 REFERENCE = "9007199254740993123"

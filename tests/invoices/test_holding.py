@@ -10,19 +10,10 @@ from django.urls import reverse
 
 from erp.accounts.models import AuditEntry, Company, User
 from erp.sales.models import Order, OrderEvent, OrderStatus
+from invoices.linking import InvoiceRefused, invoice_link, invoice_proceed, invoice_unlink, invoice_warnings
 from invoices.models import Invoice, InvoiceStatus, WarningConsent
 from invoices.sending import send_problems
-from invoices.services import (
-    ImportOutcome,
-    ImportResult,
-    InvoiceRefused,
-    invoice_link,
-    invoice_proceed,
-    invoice_replace,
-    invoice_unlink,
-    invoice_warnings,
-    invoices_import,
-)
+from invoices.services import ImportOutcome, ImportResult, invoice_replace, invoices_import
 from tests.invoices.conftest import RecordingFacts
 from tests.invoices.factory import nfe_xml
 

@@ -12,16 +12,9 @@ from erp.accounts.models import Branch, Company, Role, Store, StoreLifecycle, Us
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import FailureMode, JobState
 from erp.sales.models import Carrier, Order, OrderEvent, OrderStatus, ShippingKind, ShippingMethod
+from invoices.linking import InvoiceRefused, invoice_link, invoice_unlink
 from invoices.models import Invoice, InvoiceDocument, InvoiceStatus
-from invoices.services import (
-    ImportOutcome,
-    ImportResult,
-    InvoiceRefused,
-    invoice_carrier_set,
-    invoice_link,
-    invoice_unlink,
-    invoices_import,
-)
+from invoices.services import ImportOutcome, ImportResult, invoice_carrier_set, invoices_import
 from tests.invoices.conftest import RecordingFacts
 from tests.invoices.factory import access_key, nfe_xml
 

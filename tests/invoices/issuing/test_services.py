@@ -30,8 +30,9 @@ from invoices.issuing.issuers import (
     SignedNote,
 )
 from invoices.issuing.models import InvoiceIssue, InvoiceNumberGap, IssueState
+from invoices.linking import InvoiceRefused
 from invoices.models import Invoice, InvoiceStatus
-from invoices.services import ImportOutcome, InvoiceRefused, invoices_import
+from invoices.services import ImportOutcome, invoices_import
 from tests.invoices.conftest import RecordingFacts
 from tests.invoices.factory import nfe_xml
 

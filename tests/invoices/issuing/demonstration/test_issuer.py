@@ -24,7 +24,7 @@ from invoices.issuing.demonstration.certificate import signer_for
 from invoices.issuing.demonstration.issuer import DemonstrationIssuer
 from invoices.issuing.drafts import drafts_read
 from invoices.issuing.issuers import Authorised, BuildRefused, Numbering
-from invoices.services import company_facts
+from invoices.linking import company_facts
 
 NS = {"n": "http://www.portalfiscal.inf.br/nfe"}
 # 22:30 of 30 November in Brasília is already December in UTC.
