@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection, connections, transaction
 from django.test import Client
 
 from erp import scheduling
@@ -98,6 +98,28 @@ def test_the_database_is_asked_over_a_connection_of_its_own() -> None:
         assert not health._checked(health._oldest_job)["ok"]
     finally:
         connection.set_rollback(False)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_writer_keeps_nobody_waiting(store: Store) -> None:
+    """SQLite lets one writer in at a time, and a transaction would wait for it twenty seconds."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with transaction.atomic():
+            Store.objects.update(name="writing")
+            begun.set()
+            go_on.wait(60)
+        connection.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert begun.wait(60)
+    try:
+        assert ready()[0] == 200
+    finally:
+        go_on.set()
+        writer.join(60)
 
 
 def test_a_database_that_is_gone_is_told_without_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
