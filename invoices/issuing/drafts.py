@@ -12,7 +12,7 @@ from erp.sales.statuses import OrderStatus
 from invoices.issuing.draft import Draft, Emitter, Item, Place, Recipient
 from invoices.models import Invoice
 
-WAITS = "espera confirmação: abra-a e siga, ou diga que não é deste pedido"
+WAITS = ", que espera confirmação: abra-a e siga, ou diga que não é deste pedido"
 SHIPPED = (OrderStatus.SHIPPED, OrderStatus.UNDELIVERED, OrderStatus.DELIVERED)
 
 
@@ -31,7 +31,7 @@ def _notes_in_the_way(order_ids: Sequence[int]) -> dict[int | None, str]:
     """By order, the note it has or the one that waits for consent to become its note."""
     rows = Invoice.objects.claiming(order_ids).only("order_id", "wanted_order_id", "number", "series")
     return {
-        note.order_id or note.wanted_order_id: str(note) if note.order_id else f"{note} {WAITS}"
+        note.order_id or note.wanted_order_id: str(note) if note.order_id else f"{note}{WAITS}"
         for note in rows.order_by("order_id")
     }
 

@@ -351,7 +351,7 @@ def test_a_note_that_waits_for_consent_is_in_the_way_of_another(
     assert held.outcome == ImportOutcome.HELD
     (result,) = issue(company, order)
     assert (result.outcome, Invoice.objects.count()) == (Outcome.REFUSED, 1)
-    assert "NF-e 900 série 1 espera confirmação" in result.text
+    assert "já tem a NF-e 900 série 1, que espera confirmação" in result.text
     assert services.issue_request(order_id=order.pk, issuer=demonstration, user=None) == (None, False)
 
 
