@@ -7,7 +7,8 @@ import pytest
 from erp import channels
 from erp.channels import Action, InvoiceStage
 from erp.outbox.errors import NotSent
-from erp.outbox.statuses import JobState
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import FailureMode, JobState
 from erp.sales.models import Order, OrderEvent
 from invoices.models import Invoice, InvoiceStatus
 from invoices.services import invoices_import
@@ -71,7 +72,8 @@ def test_a_note_that_never_left_says_nothing_of_kwai(desk: Desk) -> None:
     assert not OrderEvent.objects.filter(order=order, kind="kwai.invoice_cancelled").exists()
 
 
-def test_an_upload_without_an_answer_is_read_back_before_it_is_given_up(desk: Desk) -> None:
+@pytest.mark.parametrize("gave_up", [False, True])
+def test_an_upload_without_an_answer_is_read_back_before_it_is_given_up(desk: Desk, gave_up: bool) -> None:
     """Kwai may hold the note although nobody heard so: the worker died, or the answer was lost."""
     (order,) = desk.orders()
     invoice = desk.invoice(order)
@@ -79,6 +81,8 @@ def test_an_upload_without_an_answer_is_read_back_before_it_is_given_up(desk: De
     desk.fault("uploadInvoice", "bad_gateway", effect="before")
     desk.push()
     assert job_of(Kind.SEND_INVOICE, order).needs_verification
+    if gave_up:
+        PushJob.objects.update(state=JobState.BLOCKED, failure_mode=FailureMode.UNCERTAIN)
     cancel(desk, invoice)
     assert "cancelada, mas no Kwai" not in labels(order)
     desk.push_later()
