@@ -175,18 +175,18 @@ def test_scanning(
         asked = {"leitura": reading} | ({"expedicao": waiting.pk} if waiting else {})
         return text_of(client.post(url("scan"), asked))
 
-    assert "1. Leia a DANFE" in text_of(client.get(url("scan")))
+    assert "1. Leia o DANFE" in text_of(client.get(url("scan")))
     found = read(f"E{first.number}")
     assert "2. Leia o código de rastreio" in found
     assert f'name="expedicao" value="{first.pk}"' in found
     assert "não é um código válido" in read("AA123456784BR", first)
     assert f'name="expedicao" value="{second.pk}"' in read(note.access_key, first)
     recent = read(OTHER_S10, second)
-    assert "1. Leia a DANFE" in recent
+    assert "1. Leia o DANFE" in recent
     assert OTHER_S10 in recent
     assert reload(second).tracking_code == OTHER_S10
     assert "Nenhuma expedição encontrada" in read("424242\x00")
-    assert "1. Leia a DANFE" in read("", first)
+    assert "1. Leia o DANFE" in read("", first)
     Order.objects.filter(pk=first.order_id).update(hold_reason="fraude")
     assert "separe este pacote" in read(f"E{first.number}")
 
