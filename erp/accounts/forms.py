@@ -14,6 +14,7 @@ from erp.accounts.models import Branch, Company, FiscalEnvironment, Role, Store,
 from erp.documents import STATES, cnpj_parse, postal_code_parse
 from erp.fiscal import ORIGINS, cfop_parse, icms_code_check, icms_codes, state_registration_parse
 from erp.web.forms import city_code_clean, code_choices, parsed
+from erp.web.requests import id_of
 
 STATE_CHOICES = [("", "Escolha"), *((code, f"{code} – {name}") for code, (_, name) in STATES.items())]
 
@@ -196,6 +197,18 @@ class AdministratorForm(forms.ModelForm[User]):
             self.add_error("password", error)
 
 
+class StoresField(forms.ModelMultipleChoiceField[Store]):
+    """Refuses a key longer than any, which Django would hand to the database to choke on."""
+
+    def clean(self, value: Any) -> Any:
+        for text in value or ():
+            if id_of(str(text)) is None:
+                raise forms.ValidationError(
+                    self.error_messages["invalid_choice"], "invalid_choice", {"value": text}
+                )
+        return super().clean(value)
+
+
 class UserForm(forms.Form):
     """One user of the company."""
 
@@ -221,7 +234,7 @@ class UserForm(forms.Form):
         ],
         widget=forms.RadioSelect,
     )
-    stores = forms.ModelMultipleChoiceField(
+    stores = StoresField(
         label="Lojas",
         queryset=Store.objects.none(),
         required=False,
@@ -236,7 +249,7 @@ class UserForm(forms.Form):
 
     def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        stores = cast(forms.ModelMultipleChoiceField[Store], self.fields["stores"])
+        stores = cast(StoresField, self.fields["stores"])
         stores.queryset = company.stores.order_by("name")
 
     def clean_username(self) -> str:

@@ -161,6 +161,16 @@ def test_a_store_of_another_company_cannot_be_given(client: Client, other_compan
     assert not User.objects.filter(username="bia").exists()
 
 
+@pytest.mark.parametrize("forged", ["9" * 30, "-1", "x", "٣"])
+def test_a_store_that_cannot_exist_is_refused_like_any_other(
+    client: Client, operator: User, forged: str
+) -> None:
+    answer = client.post(reverse("user_create"), typed(stores=[forged]))
+    assert answer.status_code == 200
+    assert "id_stores_error" in answer.content.decode()
+    assert not User.objects.filter(username="bia").exists()
+
+
 def test_the_list_costs_the_same_for_two_and_for_twenty(
     client: Client, company: Company, store: Store
 ) -> None:
