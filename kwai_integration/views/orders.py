@@ -24,6 +24,7 @@ from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.mapping.warnings import warning_text
 from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.views.cards import OPEN_STATES
 from kwai_integration.views.scope import store_choices
 
 
@@ -50,6 +51,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
     tabs = (
         Tab("all", "todos"),
         Tab("staged", "a receber", Q(state=KwaiOrderState.STAGED)),
+        Tab("open", "com pendência", Q(state__in=OPEN_STATES)),
         Tab("unlinked", "item sem vínculo", Q(state=KwaiOrderState.UNLINKED)),
         Tab("received", "recebidos", Q(state=KwaiOrderState.RECEIVED)),
         Tab("quarantined", "com problema", Q(state=KwaiOrderState.QUARANTINED)),

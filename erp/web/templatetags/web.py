@@ -148,6 +148,14 @@ def tax_id(value: str) -> str:
 
 
 @register.filter
+def person(name: str | None) -> str:
+    """A buyer's name; one that a platform hides whole (`***`) says until when, none is a dash."""
+    if not name:
+        return NOTHING
+    return name if any(character.isalnum() for character in name) else "oculto até o pagamento"
+
+
+@register.filter
 def postal_code(value: str) -> str:
     """A CEP as `01310-100`; anything else unchanged."""
     return postal_code_format(value)

@@ -13,7 +13,7 @@ from erp.accounts.models import StoreLifecycle
 from erp.channels import Badge
 from erp.web import registry
 from erp.web.lists import ListPage
-from erp.web.templatetags.web import day, moment, money
+from erp.web.templatetags.web import day, moment, money, person
 
 SHELVES: tuple[dict[str, Any], ...] = (registry._sidebar, registry._cards, registry._sources)
 AFTER_MIDNIGHT_UTC = datetime(2026, 11, 24, 1, 5, tzinfo=UTC)
@@ -21,6 +21,14 @@ AFTER_MIDNIGHT_UTC = datetime(2026, 11, 24, 1, 5, tzinfo=UTC)
 
 def rendered(template: str, **context: Any) -> str:
     return engines["django"].from_string(template).render(context)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("Ana", "Ana"), ("A** S***", "A** S***"), ("***", "oculto até o pagamento"), ("", "—"), (None, "—")],
+)
+def test_person(name: str | None, text: str) -> None:
+    assert person(name) == text
 
 
 @pytest.mark.parametrize(
