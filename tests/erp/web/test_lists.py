@@ -53,6 +53,11 @@ def test_tabs_count_and_filter_and_keep_the_query(client: Client) -> None:
     assert "q=filial" in re.findall(r'class="nav-link[^"]*" href="(\?[^"]*)"', html)[0]
 
 
+def test_an_empty_tab_points_to_the_others(client: Client) -> None:
+    Branch.objects.update(state_code="MG")
+    assert "Nada nesta aba" in html_of(client, "/filiais/?tab=sp")
+
+
 def test_filter_and_search_combine(client: Client) -> None:
     assert len(names(html_of(client, "/filiais/?uf=MG"))) == 20
     assert names(html_of(client, "/filiais/?uf=MG&q=uberlândia 45")) == ["Filial 45"]
