@@ -33,6 +33,7 @@ from invoices.matching import order_not_found, orders_named
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceEvent, InvoiceStatus
 from invoices.printing.services import print_problems
 from invoices.services import invoice_carrier_set
+from invoices.views.downloads import file_response
 
 LONGEST_SHOWN = 300_000
 
@@ -74,16 +75,8 @@ def invoice_xml(request: HttpRequest, pk: int) -> HttpResponse:
     except DocumentDamaged:
         messages.error(request, DAMAGED)
         return redirect(invoice)
-    return HttpResponse(
-        content,
-        content_type="application/xml",
-        headers={
-            "Content-Disposition": f'attachment; filename="{invoice.access_key}-procNFe.xml"',
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-            "Cache-Control": "private, no-store",
-        },
-    )
+    name = f"{invoice.access_key}-procNFe.xml"
+    return file_response(content, name=name, content_type="application/xml")
 
 
 @require_safe

@@ -23,6 +23,7 @@ from invoices.printing.paper import Paper
 from invoices.printing.services import PrintRefused, invoices_print, print_problems
 from invoices.search import invoice_condition
 from invoices.sending import invoices_send, send_problems
+from invoices.views.downloads import file_response
 from invoices.views.printing import pdf_response
 
 SEND = "send_invoice"
@@ -213,13 +214,5 @@ def refused_file(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(RefusedFile.objects.visible_to(user_of(request)), pk=pk)
     if row.content is None:
         raise Http404
-    return HttpResponse(
-        bytes(row.content),
-        content_type="application/octet-stream",
-        headers={
-            "Content-Disposition": f'attachment; filename="recusado-{row.pk}.xml"',
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-            "Cache-Control": "private, no-store",
-        },
-    )
+    name = f"recusado-{row.pk}.xml"
+    return file_response(bytes(row.content), name=name, content_type="application/octet-stream")
