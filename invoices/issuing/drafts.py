@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from erp.accounts.models import Company
 from erp.catalog.models import Sku
 from erp.municipalities import city_code_find
-from erp.sales.models import Order, OrderLine, ShippingKind
+from erp.sales.models import DeliveryAddress, Order, OrderLine, ShippingKind
 from erp.sales.statuses import OrderStatus
 from invoices.issuing.draft import Draft, Emitter, Item, Place, Recipient
 from invoices.models import Invoice
@@ -61,16 +61,6 @@ def _draft(order: Order, invoice: str) -> Draft:
 
 
 def emitter_of(company: Company) -> Emitter:
-    place = Place(
-        street=company.street,
-        number=company.number,
-        complement=company.complement,
-        district=company.district,
-        city=company.city,
-        city_code=company.city_code or city_code_find(company.city, company.state_code),
-        state_code=company.state_code,
-        postal_code=company.postal_code,
-    )
     return Emitter(
         name=company.name,
         trade_name=company.trade_name,
@@ -78,30 +68,31 @@ def emitter_of(company: Company) -> Emitter:
         state_registration=company.state_registration,
         tax_regime=company.tax_regime,
         environment=company.fiscal_environment,
-        place=place,
+        place=_place(company),
         intermediary_tax_id=company.intermediary_tax_id,
     )
 
 
 def _recipient(order: Order) -> Recipient:
     buyer, address = getattr(order, "buyer", None), getattr(order, "address", None)
-    place = Place()
-    if address is not None:
-        place = Place(
-            street=address.street,
-            number=address.number,
-            complement=address.complement,
-            district=address.district,
-            city=address.city,
-            city_code=address.city_code or city_code_find(address.city, address.state_code),
-            state_code=address.state_code,
-            postal_code=address.postal_code,
-        )
     return Recipient(
         name=buyer.name if buyer else "",
         tax_id=buyer.tax_id if buyer else "",
-        place=place,
+        place=_place(address) if address else Place(),
         problem=address.problem if address else "Falta o endereço de entrega.",
+    )
+
+
+def _place(source: Company | DeliveryAddress) -> Place:
+    return Place(
+        street=source.street,
+        number=source.number,
+        complement=source.complement,
+        district=source.district,
+        city=source.city,
+        city_code=source.city_code or city_code_find(source.city, source.state_code),
+        state_code=source.state_code,
+        postal_code=source.postal_code,
     )
 
 
