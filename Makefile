@@ -1,9 +1,8 @@
 # Every command is a word of ./dev, which needs nothing but Python 3.11 or newer. ARGS reaches the tool, as in
 # `make test ARGS="-k outbox"`.
 PYTHON ?= python3
-COMMANDS := setup run test test-services lint lock audit bench-nfe
 
-.PHONY: help $(COMMANDS)
+.PHONY: help setup run test test-services lint lock audit bench-nfe
 
 help:
 	@echo "make run            inicia o ERP em http://127.0.0.1:8000 (na primeira vez instala tudo)"
@@ -14,6 +13,6 @@ help:
 	@echo "make audit          procura falhas conhecidas nas dependências (precisa de internet)"
 	@echo "make bench-nfe      mede a conferência das notas fiscais, com o nfelib na mesma execução"
 
-$(COMMANDS):
+setup run test test-services lint lock audit bench-nfe:
 	@command -v $(PYTHON) >/dev/null || { echo "Python não encontrado: instale o Python 3.11 ou mais novo."; exit 1; }
 	@$(PYTHON) dev $@ $(ARGS)
