@@ -21,8 +21,7 @@ from invoices.holding import note_hold, warnings_open
 from invoices.intake.archives import Entry, entries
 from invoices.intake.files import CompanyFacts
 from invoices.intake.gate import judge
-from invoices.intake.parser import parse
-from invoices.intake.reading import EventReading, NfeReading, read
+from invoices.intake.reading import EventReading, NfeReading
 from invoices.intake.rules import Check, Severity, messages, refuse
 from invoices.linking import (
     FOREIGN_ORDER,
@@ -172,11 +171,6 @@ def invoice_carrier_set(
         draft = EventDraft(invoice.order_id, "invoice_carrier", text, invoice.get_absolute_url())
         order_events_append(drafts=[draft], actor=user)
     return True
-
-
-def invoice_reading(invoice: Invoice) -> NfeReading:
-    """What the stored file of `invoice` says. Raises `DocumentDamaged`."""
-    return read(parse(InvoiceDocument.objects.get(invoice=invoice).read()))
 
 
 def _import_entry(upload: _Upload, entry: Entry, facts: CompanyFacts) -> ImportResult:
