@@ -82,6 +82,38 @@ class PaymentMethod(models.Model):
         return self.name
 
 
+class RefundStatus(models.TextChoices):
+    """What became of the buyer's money: asked for, paid back, or the request ended without payment."""
+
+    NONE = "none", "Sem reembolso"
+    ASKED = "asked", "Reembolso pedido"
+    PAID = "paid", "Reembolsado"
+    CLOSED = "closed", "Pedido de reembolso encerrado"
+    UNKNOWN = "unknown", "Reembolso em situação desconhecida"
+
+
+class ShippedBy(models.TextChoices):
+    """Who carries the parcel. Unknown is an answer: then nothing is arranged and no code is sent."""
+
+    CHANNEL = "channel", "Logística do e-commerce"
+    SELLER = "seller", "Transportadora própria"
+    UNKNOWN = "unknown", "Não informado"
+
+
+CLOSED = "O e-commerce encerrou este pedido."
+UNREAD_LABELS = {
+    "lines": "itens",
+    "amounts": "valores",
+    "buyer": "comprador",
+    "address": "endereço",
+    "deadlines": "prazos",
+    "hold": "retenção",
+    "refund": "reembolso",
+    "invoice": "nota fiscal",
+    "shipping": "envio",
+}
+
+
 class OrderQuerySet(models.QuerySet["Order"]):
     def visible_to(self, user: User) -> OrderQuerySet:
         return self.filter(store__in=Store.objects.visible_to(user))
@@ -115,7 +147,21 @@ class Order(models.Model):
     cancelled_at = models.DateTimeField(null=True)
     # Written by receive, so that expedition can refuse to ship without knowing the platform.
     hold_reason = models.CharField(max_length=200, blank=True)
+    refund_status = models.CharField(max_length=10, choices=RefundStatus.choices, default=RefundStatus.NONE)
+    refund_amount = models.BigIntegerField(null=True)
+    refund_reason = models.CharField(max_length=300, blank=True)
+    refund_at = models.DateTimeField(null=True)
+    # A refund keeps the order from moving on: it runs, or it was paid and nobody has released the order.
     refund_open = models.BooleanField(default=False)
+    refund_released_at = models.DateTimeField(null=True)
+    refund_released_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    # The e-commerce ended an order whose parcel had left: the situation here stays, nothing else moves.
+    closed_at = models.DateTimeField(null=True)
+    # All that is known of the parcel is that it was handed over; a person says whether it came back.
+    handover_unclear = models.BooleanField(default=False)
+    shipped_by = models.CharField(max_length=8, choices=ShippedBy.choices, default=ShippedBy.UNKNOWN)
+    # Parts of the e-commerce's last answer that could not be read; what stands here of them is older.
+    unread_parts = models.JSONField(default=list)
 
     shipping_method = models.ForeignKey(
         ShippingMethod, on_delete=models.PROTECT, null=True, blank=True, verbose_name="forma de envio"
@@ -139,6 +185,14 @@ class Order(models.Model):
                 fields=["store", "external_id"], condition=~Q(external_id=""), name="order_unique_external_id"
             ),
             models.CheckConstraint(condition=Q(status__in=OrderStatus.values), name="order_known_status"),
+            models.CheckConstraint(
+                condition=Q(refund_status__in=RefundStatus.values), name="order_known_refund"
+            ),
+            models.CheckConstraint(condition=Q(shipped_by__in=ShippedBy.values), name="order_known_shipper"),
+            models.CheckConstraint(
+                condition=Q(handover_unclear=False) | Q(closed_at__isnull=False),
+                name="order_unclear_only_when_closed",
+            ),
             models.CheckConstraint(
                 condition=Q(items_total__gte=0)
                 & Q(freight_total__gte=0)
@@ -177,7 +231,35 @@ class Order(models.Model):
         if self.hold_reason:
             return f"O e-commerce pede para segurar o pedido: {self.hold_reason}"
         if self.refund_open:
+            return self._refund_reason
+        if self.closed_at:
+            return (
+                f"{CLOSED} Diga na página do pedido se o pacote voltou ou foi entregue."
+                if self.handover_unclear
+                else CLOSED
+            )
+        return ""
+
+    @property
+    def _refund_reason(self) -> str:
+        if self.refund_status != RefundStatus.PAID:
             return "Há um reembolso em andamento para este pedido."
+        return (
+            "O comprador foi reembolsado. Não envie a mercadoria; se ela deve seguir assim mesmo, use "
+            "liberar mesmo assim na página do pedido."
+        )
+
+    @property
+    def paper_problem(self) -> str:
+        """Why nothing about this order may be printed now, or an empty text."""
+        if self.frozen_reason:
+            return self.frozen_reason
+        if self.unread_parts:
+            parts = ", ".join(UNREAD_LABELS.get(part, part) for part in self.unread_parts)
+            return (
+                f"A última resposta do e-commerce não foi lida por inteiro ({parts}). Confira o pedido lá e "
+                "use sincronizar situação antes de imprimir."
+            )
         return ""
 
 
@@ -272,6 +354,8 @@ __all__ = [
     "OrderLine",
     "OrderStatus",
     "PaymentMethod",
+    "RefundStatus",
+    "ShippedBy",
     "ShippingKind",
     "ShippingMethod",
 ]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
+
+from kwai_integration.client.codes import result_table, situation_table
+from kwai_integration.client.endpoints import endpoint_table
 
 env = Env()
 
@@ -26,10 +31,28 @@ KWAI_MESSAGE_KEY = env.str("KWAI_MESSAGE_KEY", "")
 KWAI_SIGN_HOST = env.str("KWAI_SIGN_HOST", "api-shop.kwai.com")
 KWAI_SIGN_ACCESS_TOKEN = env.bool("KWAI_SIGN_ACCESS_TOKEN", False)
 
-# Corrections of assumed rows of the contract, as JSON objects: {"ship_order": "/rest/..."} and
-# {"30": "payable"}.
-KWAI_PATHS: dict[str, str] = json.loads(env.str("KWAI_PATHS", "{}") or "{}")
-KWAI_STATUS_ROLES: dict[str, str] = json.loads(env.str("KWAI_STATUS_ROLES", "{}") or "{}")
+
+def _corrections(name: str, check: Callable[[Any], object]) -> dict[str, Any]:
+    """A JSON object that corrects a table of the contract; one that does not fit ends the start."""
+    text = env.str(name, "") or "{}"
+    try:
+        corrections: dict[str, Any] = json.loads(text)
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} não é um objeto JSON: confira aspas e chaves no arquivo .env."
+        ) from None
+    try:
+        check(corrections)
+    except ValueError as error:
+        raise ImproperlyConfigured(str(error)) from None
+    return corrections
+
+
+# Corrections of rows of the contract: {"ship_order": "/rest/..."}, {"448": "clock_wrong"} and
+# {"77": {"role": "to_arrange", "label": "..."}}.
+KWAI_PATHS = _corrections("KWAI_PATHS", endpoint_table)
+KWAI_STATUS_ROLES = _corrections("KWAI_STATUS_ROLES", situation_table)
+KWAI_RESULT_ROLES = _corrections("KWAI_RESULT_ROLES", result_table)
 
 # Platform limits (contract section 4, assumed): requests a second and calls a day.
 KWAI_STORE_RATE = env.float("KWAI_STORE_RATE", 20.0)

@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
+
+from kwai_integration.client.codes import CodeTableError, Source
 
 SCOPES = ("user_info", "merchant_item", "merchant_order")
-
-
-class Source(StrEnum):
-    PUBLISHED = "published"
-    ASSUMED = "assumed"
 
 
 class Access(StrEnum):
@@ -72,6 +69,23 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         # Only the path of cancelOrder is published; its fields are assumed.
         _order("cancel_order", "merchant/cancelOrder", Source.PUBLISHED, Access.WRITE),
         _order("upload_invoice", "merchant/uploadInvoice", Source.ASSUMED, Access.WRITE),
+        Endpoint(
+            "arrange_shipment",
+            "POST",
+            "/rest/open/api/logistics/arrangeShipment",
+            "merchant_order",
+            Source.ASSUMED,
+            Access.WRITE,
+        ),
+        Endpoint(
+            "shipping_label",
+            "GET",
+            "/rest/open/api/logistics/getShippingLabel",
+            "merchant_order",
+            Source.ASSUMED,
+            Access.READ,
+        ),
+        _order("list_refunds", "queryRefundList", Source.ASSUMED, Access.READ),
         _order("ship_order", "merchant/shipOrder", Source.ASSUMED, Access.WRITE),
         _order("confirm_delivery", "merchant/confirmDelivery", Source.ASSUMED, Access.WRITE),
         _item("update_stock", "updateStock", Source.ASSUMED, Access.WRITE),
@@ -80,12 +94,16 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 }
 
 
-def endpoint_table(overrides: Mapping[str, str]) -> dict[str, Endpoint]:
-    """The table with corrected paths. ValueError names an override that fits no row or is no path."""
-    unknown = sorted(set(overrides) - set(ENDPOINTS))
-    wrong = sorted(name for name, path in overrides.items() if not str(path).startswith("/"))
-    if unknown or wrong:
-        raise ValueError(f"unknown calls: {unknown}; paths that do not start with /: {wrong}")
+def endpoint_table(overrides: Mapping[str, Any]) -> dict[str, Endpoint]:
+    """The table with corrected paths (`KWAI_PATHS`). Raises CodeTableError for one that fits no row or is no
+    path."""
+    if not isinstance(overrides, Mapping):
+        raise CodeTableError("KWAI_PATHS precisa ser um objeto JSON, como {}.")
+    for name, path in overrides.items():
+        if name not in ENDPOINTS:
+            raise CodeTableError(f"KWAI_PATHS: a chamada {name} não existe; veja manage.py kwai_contract.")
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise CodeTableError(f"KWAI_PATHS: o caminho de {name} precisa começar com /.")
     return {
         name: replace(endpoint, path=overrides.get(name, endpoint.path))
         for name, endpoint in ENDPOINTS.items()

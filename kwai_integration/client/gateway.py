@@ -13,11 +13,10 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
 from erp.http import redacted
 from kwai_integration.client import transport
-from kwai_integration.client.codes import status_roles
+from kwai_integration.client.codes import result_table, situation_table
 from kwai_integration.client.endpoints import SCOPES, endpoint_table
 from kwai_integration.client.errors import KwaiError, OutcomeUnknown, QuotaSpent, TokenExpired
 from kwai_integration.client.types import (
@@ -80,15 +79,8 @@ def now_ms() -> int:
 
 
 def client_config() -> ClientConfig:
-    """The application's side of the connection, from the settings of contract section 6.
-
-    Raises ImproperlyConfigured when an override of a path or of a status role fits nothing.
-    """
-    try:
-        endpoints = endpoint_table(settings.KWAI_PATHS)
-        roles = status_roles(settings.KWAI_STATUS_ROLES)
-    except ValueError as error:
-        raise ImproperlyConfigured(f"KWAI_PATHS / KWAI_STATUS_ROLES: {error}") from error
+    """The application's side of the connection, from the settings of contract section 6; they were checked
+    at start-up."""
     return ClientConfig(
         api_url=settings.KWAI_API_URL.rstrip("/"),
         consent_url=settings.KWAI_CONSENT_URL,
@@ -97,8 +89,9 @@ def client_config() -> ClientConfig:
         sign_secret=settings.KWAI_SIGN_SECRET,
         sign_host=settings.KWAI_SIGN_HOST,
         sign_access_token=settings.KWAI_SIGN_ACCESS_TOKEN,
-        endpoints=endpoints,
-        status_roles=roles,
+        endpoints=endpoint_table(settings.KWAI_PATHS),
+        situations=situation_table(settings.KWAI_STATUS_ROLES),
+        results=result_table(settings.KWAI_RESULT_ROLES),
     )
 
 

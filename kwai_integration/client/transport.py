@@ -15,7 +15,7 @@ from typing import Any
 
 from erp import http
 from kwai_integration.client import errors
-from kwai_integration.client.codes import Result
+from kwai_integration.client.codes import ResultMeaning
 from kwai_integration.client.endpoints import Endpoint
 from kwai_integration.client.signing import signature
 from kwai_integration.client.text import clean_text
@@ -28,18 +28,21 @@ MAX_DEPTH = 64
 LONGEST_RETRY_AFTER = 86_400.0
 JSON_HEADERS = {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"}
 
-RESULT_ERRORS: Mapping[int, type[errors.KwaiError]] = {
-    Result.TOKEN_EXPIRED: errors.TokenExpired,
-    Result.CONSENT_REVOKED: errors.ConsentRevoked,
-    Result.NO_PERMISSION: errors.ScopeMissing,
-    Result.NOT_FOUND: errors.NotFound,
-    Result.ALREADY_DONE: errors.AlreadyDone,
-    Result.BUSINESS_REFUSAL: errors.BusinessRefused,
-    Result.TOO_MANY_REQUESTS: errors.RateLimited,
-    Result.QUOTA_SPENT: errors.QuotaSpent,
-    Result.BAD_SIGNATURE: errors.BadSignature,
-    Result.PLATFORM_FAULT: errors.PlatformFault,
-    Result.PLATFORM_UNAVAILABLE: errors.PlatformFault,
+MEANING_ERRORS: Mapping[ResultMeaning, type[errors.KwaiError]] = {
+    ResultMeaning.APP_INVALID: errors.BadSignature,
+    ResultMeaning.SECRET_INVALID: errors.BadSignature,
+    ResultMeaning.CLOCK_WRONG: errors.BadSignature,
+    ResultMeaning.SIGNATURE_INVALID: errors.BadSignature,
+    ResultMeaning.TOKEN_INVALID: errors.TokenExpired,
+    ResultMeaning.MERCHANT_INVALID: errors.ConsentRevoked,
+    ResultMeaning.PERMISSION_MISSING: errors.ScopeMissing,
+    ResultMeaning.CONSENT_REVOKED: errors.ConsentRevoked,
+    ResultMeaning.NOT_FOUND: errors.NotFound,
+    ResultMeaning.ALREADY_DONE: errors.AlreadyDone,
+    ResultMeaning.REFUSED: errors.BusinessRefused,
+    ResultMeaning.RATE_LIMITED: errors.RateLimited,
+    ResultMeaning.QUOTA_SPENT: errors.QuotaSpent,
+    ResultMeaning.PLATFORM_FAULT: errors.PlatformFault,
 }
 
 
@@ -120,7 +123,7 @@ def _exchange(
     except http.HttpError:
         failure = errors.ConnectionFailed(call=endpoint.name, write=endpoint.is_write)
     else:
-        return _reply(endpoint, answer, _secrets(config, credentials, query))
+        return _reply(config, endpoint, answer, _secrets(config, credentials, query))
     raise failure
 
 
@@ -173,27 +176,27 @@ def _secrets(config: ClientConfig, credentials: Credentials | None, query: Mappi
     return [*hidden, config.app_secret, config.sign_secret, credentials.access_token if credentials else ""]
 
 
-def _reply(endpoint: Endpoint, answer: http.Answer, secrets: Iterable[str]) -> Reply:
+def _reply(config: ClientConfig, endpoint: Endpoint, answer: http.Answer, secrets: Iterable[str]) -> Reply:
     try:
-        envelope = _envelope(answer)
+        envelope = _envelope(config, answer)
     except ValueError:
         failure = _unreadable(endpoint, answer)
     else:
         text = _without(secrets, envelope.message)
-        if envelope.result == Result.OK:
+        if config.results.meaning(envelope.result) is ResultMeaning.OK:
             return Reply(data=envelope.data, code=envelope.result, text=text, http_status=answer.status)
-        failure = _refusal(endpoint, answer, envelope, text)
+        failure = _refusal(config, endpoint, answer, envelope, text)
     raise failure
 
 
-def _envelope(answer: http.Answer) -> _Envelope:
+def _envelope(config: ClientConfig, answer: http.Answer) -> _Envelope:
     if answer.status >= 500:
         raise ValueError("a gateway answered, not the platform")
     value = decoded(answer.body)
     result = value.get("result") if isinstance(value, dict) else None
     if type(result) is not int:
         raise ValueError("no result")
-    if result == Result.OK and answer.status != 200:
+    if config.results.meaning(result) is ResultMeaning.OK and answer.status != 200:
         raise ValueError("success on another HTTP status")
     message = value.get("message")
     return _Envelope(result, message if isinstance(message, str) else "", value.get("data"))
@@ -212,9 +215,13 @@ def _unreadable(endpoint: Endpoint, answer: http.Answer) -> errors.KwaiError:
     )
 
 
-def _refusal(endpoint: Endpoint, answer: http.Answer, envelope: _Envelope, text: str) -> errors.KwaiError:
+def _refusal(
+    config: ClientConfig, endpoint: Endpoint, answer: http.Answer, envelope: _Envelope, text: str
+) -> errors.KwaiError:
     stated = envelope.data.get("retryAfter") if isinstance(envelope.data, dict) else None
-    return RESULT_ERRORS.get(envelope.result, errors.UnknownResult)(
+    meaning = config.results.meaning(envelope.result)
+    kind = MEANING_ERRORS[meaning] if meaning else errors.UnknownResult
+    return kind(
         call=endpoint.name,
         write=endpoint.is_write,
         code=envelope.result,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from kwai_integration.client.codes import Role
+from kwai_integration.client.codes import ResultTable, SituationTable
 from kwai_integration.client.endpoints import Endpoint
 
 
@@ -26,7 +26,8 @@ class ClientConfig:
     sign_host: str
     sign_access_token: bool
     endpoints: Mapping[str, Endpoint] = field(repr=False)
-    status_roles: Mapping[str, Role] = field(repr=False)
+    situations: SituationTable = field(repr=False)
+    results: ResultTable = field(repr=False)
 
 
 @dataclass(frozen=True)

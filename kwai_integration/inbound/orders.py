@@ -31,11 +31,12 @@ from erp.stock.ledger import warehouses_lock
 from erp.stock.services import lines_away
 from expedition.models import Package, Shipment
 from invoices.models import ISSUED, Invoice
-from kwai_integration.client.codes import Role, status_label
+from kwai_integration.client.codes import SHIPPED_ROLES
 from kwai_integration.mapping.orders import MappedLine, MappedOrder
 from kwai_integration.mapping.people import name_format
 from kwai_integration.models import KwaiOrder, KwaiSettings, PaymentMapping, ShippingMapping, StatusMapping
 from kwai_integration.outbound.rules import orders_released
+from kwai_integration.situations import situations
 
 UNMAPPED = "unmapped"
 LINES_KEPT = "lines_kept"
@@ -314,7 +315,7 @@ def _event_new(order: Order, entry: Incoming, rules: Rules) -> EventDraft:
         return _unmapped_event(order, remote, f"Pedido {entry.mapped.external_id} recebido do Kwai. ")
     text = (
         f"Pedido {entry.mapped.external_id} recebido do Kwai: "
-        f"{status_label(remote)} → {OrderStatus(order.status).label}"
+        f"{situations().label(remote)} → {OrderStatus(order.status).label}"
     )
     return EventDraft(order.pk, "received", text, data={"remote_status": remote})
 
@@ -435,9 +436,7 @@ class _Following:
     def shipped_elsewhere(self, incoming: Sequence[Incoming]) -> None:
         """The platform has the parcel on its way under a number that is not ours."""
         gone = [
-            entry
-            for entry in incoming
-            if entry.mapped.role in (Role.SHIPPED, Role.DELIVERED) and entry.mapped.tracking_code
+            entry for entry in incoming if entry.mapped.role in SHIPPED_ROLES and entry.mapped.tracking_code
         ]
         codes = _own_codes([entry.row.order_id or 0 for entry in gone]) if gone else {}
         for entry in gone:

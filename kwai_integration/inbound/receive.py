@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -10,14 +10,16 @@ from django.utils import timezone
 from erp.accounts.models import User
 from erp.channels import Outcome, RowResult
 from erp.sales.models import Order
+from kwai_integration.client.codes import KwaiRole
 from kwai_integration.inbound.gate import gate_refusal, outside_gate
 from kwai_integration.inbound.halving import batch_halved
 from kwai_integration.inbound.listings import ListingKey, listing_key, listings_resolve
 from kwai_integration.inbound.orders import Incoming, orders_create, orders_follow, rules_read
 from kwai_integration.inbound.payload import payload_read
-from kwai_integration.inbound.stage import order_mapped, order_quarantine
-from kwai_integration.mapping.orders import MappedOrder, Problem
+from kwai_integration.inbound.stage import order_quarantine
+from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
+from kwai_integration.situations import roles_of
 
 SLICE = 50
 NOT_FOUND = "Este pedido no e-commerce não existe mais. Atualize a página."
@@ -91,7 +93,8 @@ def _refusal_result(row: KwaiOrder) -> RowResult:
 def _rows_receive(rows: Sequence[KwaiOrder], actor: User | None) -> list[RowResult]:
     if not rows:
         return []
-    mapped = {row.pk: _mapped(row) for row in rows}
+    roles = roles_of({row.store_id for row in rows})
+    mapped = {row.pk: _mapped(row, roles[row.store_id]) for row in rows}
     usable = [(row, order) for row in rows if isinstance(order := mapped[row.pk], MappedOrder)]
     listings = listings_resolve((row.store, order) for row, order in usable)
     incoming = [Incoming(row, order, _sku_ids(row, order, listings)) for row, order in usable]
@@ -105,12 +108,12 @@ def _rows_receive(rows: Sequence[KwaiOrder], actor: User | None) -> list[RowResu
     return [_result(row, texts) for row in rows]
 
 
-def _mapped(row: KwaiOrder) -> MappedOrder | Problem:
+def _mapped(row: KwaiOrder, roles: Mapping[str, KwaiRole]) -> MappedOrder | Problem:
     try:
         answer = payload_read(row)
     except ValueError:
         return Problem("payload_cut", "A resposta guardada está cortada. Confira no Kwai.", row.external_id)
-    return order_mapped(answer, row.fetch_started_at)
+    return order_read(answer, row.fetch_started_at, roles)
 
 
 def _sku_ids(row: KwaiOrder, order: MappedOrder, listings: dict[ListingKey, Listing]) -> list[int] | None:

@@ -11,7 +11,6 @@ from erp.channels import Outcome, RowResult
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client import errors
-from kwai_integration.client.codes import status_label
 from kwai_integration.client.gateway import PAGE_SIZE
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.checks import NOT_RECEIVED, KwaiOrderAction, kwai_orders_check
@@ -20,6 +19,7 @@ from kwai_integration.inbound.orders import Rules, rules_read, situations_set
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.stage import DETAILS_FAILED, DETAILS_MISSING, MISSING_TEXTS, kwai_orders_stage
 from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.situations import situations
 
 
 def kwai_orders_refresh(*, ids: Sequence[int], actor: User | None = None) -> list[RowResult]:
@@ -96,7 +96,9 @@ def _result(
         return RowResult(row.pk, Outcome.DONE, f"Situação alterada: {was.label} → {now.label}.")
     told = rules.situation(row.store_id, row.remote_status)
     if told not in (None, now):
-        text = f"Continua {now.label}: o Kwai diz {status_label(row.remote_status)}, que fica para trás."
+        text = (
+            f"Continua {now.label}: o Kwai diz {situations().label(row.remote_status)}, que fica para trás."
+        )
         return RowResult(row.pk, Outcome.DONE, text)
     return RowResult(row.pk, Outcome.DONE, f"Sem mudança: continua {now.label}.")
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
 from erp.accounts.models import Store
 from erp.sales.services import EventDraft, order_events_append
-from kwai_integration.client.codes import InvoiceStatus, status_roles
+from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRole
 from kwai_integration.inbound.halving import batch_halved
 from kwai_integration.inbound.payload import payload_keep
 from kwai_integration.mapping import fields
 from kwai_integration.mapping.digest import order_digest
 from kwai_integration.mapping.orders import CLOCK_TOLERANCE, MappedOrder, Problem, order_read, summary
 from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.situations import store_roles
 
 # What a new version of the answer may change; the rest belongs to `receive`.
 STAGED_FIELDS = [
@@ -167,7 +167,8 @@ def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: dat
     older = [known[a.external_id] for a in news if _loses(a, known.get(a.external_id), fetch_started_at)]
     losers = {row.external_id for row in older}
     verdicts = {row.pk: row.invoice_status for row in known.values()}
-    fresh = [_filled(known, store, a, fetch_started_at) for a in news if a.external_id not in losers]
+    roles = store_roles(store.pk) if news else {}
+    fresh = [_filled(known, store, a, fetch_started_at, roles) for a in news if a.external_id not in losers]
     created = KwaiOrder.objects.bulk_create([row for row in fresh if row.pk is None])
     changed = [row for row in fresh if row.external_id in known]
     KwaiOrder.objects.bulk_update(changed, STAGED_FIELDS)
@@ -201,9 +202,9 @@ def _verdicts_tell(rows: Iterable[KwaiOrder]) -> None:
     """Kwai's verdict on a note belongs to the order's history: later answers overwrite the column."""
     drafts = []
     for row in rows:
-        if row.order_id is not None and row.invoice_status == InvoiceStatus.ACCEPTED:
+        if row.order_id is not None and row.invoice_status == KwaiInvoiceStatus.ACCEPTED:
             drafts.append(EventDraft(row.order_id, "kwai.invoice_accepted", "Kwai aceitou a NF-e"))
-        if row.order_id is not None and row.invoice_status == InvoiceStatus.REFUSED:
+        if row.order_id is not None and row.invoice_status == KwaiInvoiceStatus.REFUSED:
             reason = row.invoice_refusal_reason or "sem dizer o motivo"
             text = f"Kwai recusou a NF-e: {reason}"
             drafts.append(EventDraft(row.order_id, "kwai.invoice_refused", text))
@@ -229,14 +230,18 @@ def _is_pending(row: KwaiOrder) -> bool:
 
 
 def _filled(
-    known: dict[str, KwaiOrder], store: Store, answer: _Answer, fetch_started_at: datetime
+    known: dict[str, KwaiOrder],
+    store: Store,
+    answer: _Answer,
+    fetch_started_at: datetime,
+    roles: Mapping[str, KwaiRole],
 ) -> KwaiOrder:
     row = known.get(answer.external_id) or KwaiOrder(store=store, external_id=answer.external_id)
     kept = payload_keep(answer.raw)
     row.payload, row.payload_bytes, row.payload_truncated = kept.text, kept.raw, kept.truncated
     row.digest, row.fetch_started_at = answer.digest, fetch_started_at
     row.remote_updated_at = answer.updated_at
-    mapped = order_mapped(answer.raw, fetch_started_at)
+    mapped = order_read(answer.raw, fetch_started_at, roles)
     if not kept.readable:
         mapped = Problem(
             "payload_too_large",
@@ -248,11 +253,6 @@ def _filled(
     else:
         _mapped_show(row, mapped)
     return row
-
-
-def order_mapped(raw: Any, fetched_at: datetime) -> MappedOrder | Problem:
-    """`order_read` with the roles of this installation."""
-    return order_read(raw, fetched_at, status_roles(settings.KWAI_STATUS_ROLES))
 
 
 def order_quarantine(row: KwaiOrder, code: str, reason: str) -> None:

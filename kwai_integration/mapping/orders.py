@@ -14,11 +14,10 @@ from typing import Any
 
 from erp.money import LARGEST, MoneyError, centavos_read
 from kwai_integration.client.codes import (
-    DEFAULT_STATUS_ROLES,
-    REFUND_NOT_RUNNING,
-    InvoiceStatus,
-    RefundStatus,
-    Role,
+    SITUATIONS,
+    KwaiInvoiceStatus,
+    KwaiRefundStatus,
+    KwaiRole,
     ShippingType,
 )
 from kwai_integration.client.text import clean_lines, clean_text
@@ -27,6 +26,7 @@ from kwai_integration.mapping.answers import seller_code
 from kwai_integration.mapping.people import MappedAddress, MappedBuyer, address_read, buyer_read
 from kwai_integration.mapping.warnings import Warn
 
+DEFAULT_ROLES: Mapping[str, KwaiRole] = {row.code: row.role for row in SITUATIONS.values()}
 CURRENCY = "BRL"
 COUNTRIES = frozenset({"BRA", "BR"})
 # A clock a little ahead is normal; a change "next year" would make every later version look old.
@@ -73,7 +73,7 @@ class MappedOrder:
 
     external_id: str
     remote_status: str
-    role: Role | None
+    role: KwaiRole | None
     lines: tuple[MappedLine, ...] = field(repr=False)
     buyer: MappedBuyer = field(repr=False)
     address: MappedAddress = field(repr=False)
@@ -118,7 +118,7 @@ class MappedOrder:
 
 
 def order_read(
-    raw: object, fetched_at: datetime, roles: Mapping[str, Role] = DEFAULT_STATUS_ROLES
+    raw: object, fetched_at: datetime, roles: Mapping[str, KwaiRole] = DEFAULT_ROLES
 ) -> MappedOrder | Problem:
     """Map one raw order that was asked for at `fetched_at`; `roles` come from the client's configuration."""
     entry = fields.record(raw)
@@ -140,7 +140,7 @@ class _Reader:
     """One reading of one order; collects the warnings on the way."""
 
     def __init__(
-        self, raw: dict[str, Any], external_id: str, fetched_at: datetime, roles: Mapping[str, Role]
+        self, raw: dict[str, Any], external_id: str, fetched_at: datetime, roles: Mapping[str, KwaiRole]
     ) -> None:
         self.raw = raw
         self.external_id = external_id
@@ -191,7 +191,9 @@ class _Reader:
             carrier_code=self.text("carrierCode", 40),
             tracking_code=self.text("trackingNumber", 60),
             payments=self.payments(),
-            invoice_status=self.known_code("invoiceStatus", InvoiceStatus, Warn.INVOICE_STATUS_UNKNOWN, 20),
+            invoice_status=self.known_code(
+                "invoiceStatus", KwaiInvoiceStatus, Warn.INVOICE_STATUS_UNKNOWN, 20
+            ),
             invoice_refusal_reason=self.text("invoiceRefusalReason", 500),
             warnings=tuple(str(warning) for warning in self.warnings),
         )
@@ -291,12 +293,12 @@ class _Reader:
         if fields.is_absent(value):
             return False
         code = fields.remote_code(value)
-        if code not in set(RefundStatus):
+        if code not in set(KwaiRefundStatus):
             self.warn(Warn.REFUND_STATUS_UNKNOWN)
-        return code not in REFUND_NOT_RUNNING
+        return code not in (KwaiRefundStatus.NONE, KwaiRefundStatus.CLOSED)
 
     def known_code(
-        self, name: str, known: type[ShippingType] | type[InvoiceStatus], warning: Warn, limit: int
+        self, name: str, known: type[ShippingType] | type[KwaiInvoiceStatus], warning: Warn, limit: int
     ) -> str:
         code = fields.remote_code(self.raw.get(name), limit)
         if code and code not in {str(member) for member in known}:

@@ -17,7 +17,13 @@ from kwai_integration.models.binding import (
     StatusMapping,
 )
 from kwai_integration.models.inbound import SETTLED, EventState, InboundEvent, SyncCursor
-from kwai_integration.models.settings import HISTORY_DAYS, KwaiSettings, SetupStage, StageKey
+from kwai_integration.models.settings import (
+    HISTORY_DAYS,
+    KwaiSettings,
+    SetupStage,
+    StageKey,
+    StoreNotice,
+)
 
 __all__ = [
     "CHANNEL_KEY",
@@ -38,6 +44,7 @@ __all__ = [
     "ShippingMapping",
     "StageKey",
     "StatusMapping",
+    "StoreNotice",
     "SyncCursor",
     "WarningKind",
 ]

@@ -11,6 +11,7 @@ from erp.accounts.models import Store, User
 from erp.catalog.models import Sku
 from erp.sales.models import Order, PaymentMethod, ShippingMethod
 from erp.sales.statuses import OrderStatus
+from kwai_integration.client.codes import KwaiRole
 
 
 class KwaiOrderState(models.TextChoices):
@@ -56,6 +57,8 @@ class KwaiOrder(models.Model):
     remote_carrier_code = models.CharField(max_length=40, blank=True)
     remote_tracking_code = models.CharField(max_length=60, blank=True)
     shipping_type = models.CharField(max_length=30, blank=True)
+    # The first answer whose role says that the parcel had left; once set it stays.
+    first_shipped_at = models.DateTimeField(null=True)
     # The way of payment that carries most of the total, as the platform names it.
     payment_code = models.CharField(max_length=60, blank=True)
 
@@ -132,6 +135,12 @@ class StatusMapping(models.Model):
     store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="status_mappings")
     remote_code = models.CharField(max_length=20)
     status = models.CharField(max_length=15, choices=OrderStatus.choices)
+    # What a code that the table does not know means on the platform, said by a person; empty for all others.
+    role = models.CharField(
+        max_length=20, choices=[(role.value, role.value) for role in KwaiRole], blank=True
+    )
+    # Chosen under another table of codes: somebody should look at it once (*confira*).
+    needs_check = models.BooleanField(default=False)
 
     class Meta:
         constraints = [

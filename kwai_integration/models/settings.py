@@ -7,8 +7,9 @@ from django.db import models
 from django.db.models import Q
 
 from erp.accounts.models import Store, User
+from erp.sales.models import ShippedBy
 from erp.stock.models import Warehouse
-from kwai_integration.client.codes import Role
+from kwai_integration.client.codes import KwaiRole
 
 # *Importar pedidos dos últimos*: none, or that many days (days of `KwaiSettings.history_days`).
 HISTORY_DAYS = (0, 7, 30, 90)
@@ -25,7 +26,7 @@ class StageKey(models.TextChoices):
 
 
 def every_role() -> list[str]:
-    return [role.value for role in Role]
+    return [role.value for role in KwaiRole]
 
 
 class KwaiSettings(models.Model):
@@ -39,7 +40,7 @@ class KwaiSettings(models.Model):
         "pedidos anteriores à ativação", default=30, validators=[MaxValueValidator(90)]
     )
     # Read by inbound.gate: roles of the remote situation in which a new order is received (a list of
-    # `Role` values). An order received once follows the platform whatever stands here.
+    # `KwaiRole` values). An order received once follows the platform whatever stands here.
     import_roles = models.JSONField("situações importadas", default=every_role)
     # Read by inbound.poll and inbound.plan: receive right after staging, without a click.
     auto_receive = models.BooleanField("sincronização automática dos pedidos", default=False)
@@ -58,6 +59,14 @@ class KwaiSettings(models.Model):
         related_name="+",
         verbose_name="depósito a ser considerado na integração",
     )
+    # Read by inbound.orders: who carries the parcel of a new order that does not say so.
+    unknown_shipping = models.CharField(
+        "envio não informado pelo Kwai", max_length=8, choices=ShippedBy.choices, default=ShippedBy.UNKNOWN
+    )
+    # Read by inbound.judging: `KwaiOrder` rows up to this id have been judged under the present table of
+    # codes; None when there is nothing to judge.
+    judged_up_to = models.BigIntegerField(null=True)
+    judged_moved = models.PositiveIntegerField(default=0)
     # Read by outbound.rules on the facts of the same name.
     auto_send_invoice = models.BooleanField("enviar dados da NF-e ao autorizar", default=False)
     auto_send_tracking = models.BooleanField("enviar rastreamento ao concluir", default=False)
@@ -94,4 +103,22 @@ class SetupStage(models.Model):
                 condition=Q(version=0) | (Q(saved_at__isnull=False) & Q(saved_by__isnull=False)),
                 name="setup_stage_saved_by_somebody",
             ),
+        ]
+
+
+class StoreNotice(models.Model):
+    """Something about a store that somebody should read once; it stays above every page until then."""
+
+    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="kwai_notices")
+    key = models.CharField(max_length=40)
+    text = models.CharField(max_length=500)
+    link = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    read_at = models.DateTimeField(null=True)
+    read_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["store", "key"], name="store_notice_once")]
+        indexes = [
+            models.Index(fields=["store"], condition=Q(read_at__isnull=True), name="store_notice_unread")
         ]

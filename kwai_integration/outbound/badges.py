@@ -11,11 +11,12 @@ from erp.channels import Badge, Panel
 from erp.outbox.selectors import Mark, jobs_done
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
-from kwai_integration.client.codes import INVOICE_STATUS_LABELS, InvoiceStatus, status_label
+from kwai_integration.client.codes import INVOICE_STATUS_LABELS, KwaiInvoiceStatus
 from kwai_integration.mapping.warnings import warning_text
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound.invoices import CANCELLED_BADGE, orders_with_cancelled_note
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.situations import situations
 
 DONE = {
     Kind.SEND_INVOICE: ("dados da NF-e enviados", "purple"),
@@ -66,7 +67,7 @@ def panel(order_id: int) -> Panel | None:
     if kwai_order is None:
         return None
     rows = [
-        ("Situação no Kwai", status_label(kwai_order.remote_status)),
+        ("Situação no Kwai", situations().label(kwai_order.remote_status)),
         ("Nota no Kwai", INVOICE_STATUS_LABELS.get(kwai_order.invoice_status, "—")),
         ("Rastreio no Kwai", kwai_order.remote_tracking_code or "—"),
     ]
@@ -95,9 +96,9 @@ def _job_badge(mark: Mark) -> Badge:
 
 
 def _invoice_badges(kwai_order: KwaiOrder) -> list[Badge]:
-    if kwai_order.invoice_status == InvoiceStatus.ACCEPTED:
+    if kwai_order.invoice_status == KwaiInvoiceStatus.ACCEPTED:
         return [Badge("NF-e aceita", "green", "check", "O Kwai aceitou a nota fiscal")]
-    if kwai_order.invoice_status == InvoiceStatus.REFUSED:
+    if kwai_order.invoice_status == KwaiInvoiceStatus.REFUSED:
         link = f"{reverse('invoices:list')}?kwai={kwai_order.external_id}"
         return [Badge("NF-e recusada", "red", "alert-circle", kwai_order.invoice_refusal_reason, link)]
     return []

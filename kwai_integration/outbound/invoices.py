@@ -23,7 +23,7 @@ from erp.outbox.wishes import Topic
 from erp.sales.services import EventDraft, order_events_append
 from invoices.models import ISSUED, Invoice
 from invoices.models import InvoiceStatus as NoteStatus
-from kwai_integration.client.codes import InvoiceStatus
+from kwai_integration.client.codes import KwaiInvoiceStatus
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.wishes import invoice_wish, own_invoices
@@ -52,7 +52,7 @@ def invoice_states(ids: Sequence[int]) -> dict[int, InvoiceState]:
 
 def refused_orders(order_ids: Sequence[int]) -> set[int]:
     """Orders whose note Kwai has refused after receiving it."""
-    rows = KwaiOrder.objects.filter(order_id__in=order_ids, invoice_status=InvoiceStatus.REFUSED)
+    rows = KwaiOrder.objects.filter(order_id__in=order_ids, invoice_status=KwaiInvoiceStatus.REFUSED)
     return {order_id for order_id in rows.values_list("order_id", flat=True) if order_id is not None}
 
 
@@ -65,7 +65,10 @@ def invoices_in(stage: InvoiceStage) -> Q:
         return own & _has_job(OPEN)
     if stage is InvoiceStage.FAILED:
         return own & _has_job((JobState.BLOCKED,))
-    verdicts = {InvoiceStage.ACCEPTED: InvoiceStatus.ACCEPTED, InvoiceStage.REFUSED: InvoiceStatus.REFUSED}
+    verdicts = {
+        InvoiceStage.ACCEPTED: KwaiInvoiceStatus.ACCEPTED,
+        InvoiceStage.REFUSED: KwaiInvoiceStatus.REFUSED,
+    }
     sent = own & _has_job((JobState.DONE,))
     if stage in verdicts:
         return sent & Q(order__kwai_order__invoice_status=verdicts[stage])
@@ -179,10 +182,10 @@ def _sent_state(job: PushJob, done: Sequence[PushJob], answer: tuple[str, str]) 
     at = timezone.localtime(job.finished_at) if job.finished_at else None
     when = f"O Kwai recebeu a nota em {date_format(at, 'd/m/Y H:i')}" if at else "O Kwai recebeu a nota"
     sent = Badge("enviada", "purple", "send", when, link)
-    if status == InvoiceStatus.ACCEPTED:
+    if status == KwaiInvoiceStatus.ACCEPTED:
         accepted = Badge("aceita", "green", "check", "O Kwai aceitou a nota")
         return InvoiceState(InvoiceStage.ACCEPTED, [sent, accepted], channel=LABEL)
-    if status == InvoiceStatus.REFUSED:
+    if status == KwaiInvoiceStatus.REFUSED:
         words = reason or "O Kwai não disse o motivo"
         refused = Badge("recusada", "red", "alert-circle", words)
         return InvoiceState(InvoiceStage.REFUSED, [sent, refused], words, True, LABEL)

@@ -58,7 +58,7 @@ def remote_order(client: KwaiClient, external_id: str) -> MappedOrder:
     Raises Refused when Kwai no longer knows it or answers with something unreadable.
     """
     for raw in client.order_details([external_id]):
-        mapped = order_read(raw, timezone.now(), client.config.status_roles)
+        mapped = order_read(raw, timezone.now(), client.config.situations.roles)
         if isinstance(mapped, MappedOrder) and mapped.external_id == external_id:
             return mapped
     raise Refused("O Kwai não devolveu este pedido. Confira na central do vendedor se ele ainda existe.")

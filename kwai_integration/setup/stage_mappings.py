@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.forms.boundfield import BoundField
 from django.utils.translation import ngettext
@@ -16,35 +15,21 @@ from erp.accounts.models import Store
 from erp.sales.models import PaymentMethod, ShippingMethod
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client.codes import (
+    PAID_ROLES,
     SHIPPING_TYPE_LABELS,
-    Role,
     ShippingType,
-    status_label,
-    status_roles,
 )
 from kwai_integration.client.text import clean_text
 from kwai_integration.inbound.reprocess import orders_reprocess
 from kwai_integration.models import PaymentMapping, ShippingMapping, StageKey, StatusMapping
 from kwai_integration.setup.seen import Seen, codes_seen
 from kwai_integration.setup.stage import Check, Level, Stage, StageForm
+from kwai_integration.situations import default_situations, situations
 
-DEFAULT_SITUATIONS = {
-    Role.AWAITING_PAYMENT: OrderStatus.OPEN,
-    Role.PAYABLE: OrderStatus.APPROVED,
-    Role.SHIPPED: OrderStatus.SHIPPED,
-    Role.DELIVERED: OrderStatus.DELIVERED,
-    Role.CANCELLED: OrderStatus.CANCELLED,
-}
 # What a seller ships itself has no way of shipping of its own; one may be preset.
 OPTIONAL_CODES = frozenset({ShippingType.SELLER.value})
 # More codes than any platform has; a form that sends more is not ours.
 MOST_CODES = 200
-
-
-def default_situations() -> dict[str, OrderStatus]:
-    """Remote code -> ERP situation, for every code whose role is known."""
-    roles = status_roles(settings.KWAI_STATUS_ROLES)
-    return {code: DEFAULT_SITUATIONS[role] for code, role in roles.items()}
 
 
 @dataclass(frozen=True)
@@ -234,14 +219,14 @@ class MappingsStage(Stage):
 def _situation_check(store: Store, seen: Seen) -> Check:
     title, anchor = "Situações de pedidos", "situation"
     mapped = set(store.status_mappings.values_list("remote_code", flat=True))
-    roles = status_roles(settings.KWAI_STATUS_ROLES)
-    missing = [code for code in roles if code not in mapped]
-    if any(roles[code] is Role.PAYABLE for code in missing):
+    known = situations()
+    missing = [code for code in known.rows if code not in mapped]
+    if any(known.role(code) in PAID_ROLES for code in missing):
         text = "Pedidos pagos não têm situação no ERP. Use adicionar situações padrão."
         return Check(Level.BLOCKING, title, text, StageKey.MAPPINGS, anchor)
     unknown = {code: count for code, count in seen.situations.items() if code not in mapped}
     if missing or unknown:
-        labels = ", ".join(status_label(code) for code in dict.fromkeys([*missing, *unknown]))
+        labels = ", ".join(known.label(code) for code in dict.fromkeys([*missing, *unknown]))
         text = f"Sem correspondência: {labels}. Pedidos nessas situações não mudam no ERP."
         return Check(Level.WARNING, title, text, StageKey.MAPPINGS, anchor)
     return Check(
@@ -286,7 +271,7 @@ def _codes(store: Store, table: Table, data: Any, seen: Seen) -> Codes:
 
 
 def _situation_labels() -> dict[str, str]:
-    return {code: status_label(code) for code in default_situations()}
+    return {row.code: row.label for row in situations().rows.values()}
 
 
 def _shipping_labels() -> dict[str, str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
 from erp.accounts.models import Store
-from kwai_integration.client.codes import ROLE_LABELS
+from kwai_integration.client.codes import KwaiRole
 from kwai_integration.models import HISTORY_DAYS, StageKey, SyncCursor
 from kwai_integration.setup.stage import Check, Level, Stage, StageForm
+from kwai_integration.situations import situations
 
 HISTORY_LABELS = {0: "não importar"}
 
@@ -35,7 +36,7 @@ class OrdersForm(StageForm):
     )
     import_roles = forms.MultipleChoiceField(
         label="Receber pedidos nestas situações",
-        choices=[(role.value, label) for role, label in ROLE_LABELS.items()],
+        choices=[],
         widget=forms.CheckboxSelectMultiple,
         help_text=(
             "Um pedido em outra situação espera em Pedidos no e-commerce e segue quando mudar. "
@@ -74,6 +75,9 @@ class OrdersForm(StageForm):
 
     def __init__(self, data: Any = None, *, store: Store) -> None:
         super().__init__(data, store=store)
+        table = situations()
+        roles = cast("forms.MultipleChoiceField", self.fields["import_roles"])
+        roles.choices = [(role.value, table.role_label(role)) for role in KwaiRole]
         if SyncCursor.objects.filter(pk=store.pk).exists():
             self.fields["history_days"].disabled = True
             self.fields["history_days"].help_text = "A primeira leitura já aconteceu; não muda mais."

@@ -13,7 +13,7 @@ from django.utils import timezone
 from erp import http, tracing
 from erp.accounts.models import Store
 from kwai_integration.client import errors
-from kwai_integration.client.codes import Role
+from kwai_integration.client.codes import KwaiRole
 from kwai_integration.client.gateway import LONGEST_WINDOW, KwaiClient
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.models import StageKey, SyncCursor
@@ -118,6 +118,6 @@ def _import_text(store: Store, count: int) -> str:
     if not days:
         return "Nenhum pedido anterior é importado; os novos chegam sozinhos."
     noun = "pedido" if count == 1 else "pedidos"
-    some = len(store.kwai_settings.import_roles) < len(Role)
+    some = len(store.kwai_settings.import_roles) < len(KwaiRole)
     gate = " São recebidos os que estiverem nas situações marcadas." if some else ""
     return f"{count} {noun} {history_label(days)}, contados no Kwai agora. Nada foi gravado.{gate}"

@@ -26,7 +26,7 @@ from kwai_integration.models import (
     StatusMapping,
     SyncCursor,
 )
-from kwai_integration.setup.stage_mappings import default_situations
+from kwai_integration.situations import default_situations
 
 FIRST_NAME = "Kwai Shop"
 ALREADY_WORKED = "Esta integração já trabalhou e guarda o que recebeu: use desativar."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -16,7 +15,7 @@ from django.views.decorators.http import require_safe
 from erp.channels import RowResult
 from erp.web.lists import LIVE_SECONDS, Action, ChoiceFilter, Column, DateFilter, Empty, Link, ListPage, Tab
 from erp.web.requests import user_of
-from kwai_integration.client.codes import ORDER_STATUSES, Role, status_label, status_roles
+from kwai_integration.client.codes import PAID_ROLES
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.gate import gate_refusal
 from kwai_integration.inbound.payload import payload_read
@@ -24,12 +23,13 @@ from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.mapping.warnings import warning_text
 from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.situations import situations
 from kwai_integration.views.cards import OPEN_STATES
 from kwai_integration.views.scope import store_choices
 
 
 def _status_choices(request: HttpRequest) -> list[tuple[str, str]]:
-    return [(status.code, status.label) for status in ORDER_STATUSES.values()]
+    return [(row.code, row.label) for row in situations().rows.values()]
 
 
 class KwaiOrderList(ListPage[KwaiOrder]):
@@ -91,11 +91,11 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         return do(ids=ids, actor=user_of(self.request))
 
     def decorate(self, objects: list[KwaiOrder]) -> None:
-        now, roles = timezone.now(), status_roles(settings.KWAI_STATUS_ROLES)
+        now, known = timezone.now(), situations()
         for row in objects:
-            unsent = roles.get(row.remote_status) == Role.PAYABLE
+            unsent = known.role(row.remote_status) in PAID_ROLES
             row.is_late = unsent and row.ship_by_at is not None and row.ship_by_at < now  # type: ignore[attr-defined]
-            row.status_text = status_label(row.remote_status)  # type: ignore[attr-defined]
+            row.status_text = known.label(row.remote_status)  # type: ignore[attr-defined]
             row.shown_state = KwaiOrderState(row.state)  # type: ignore[attr-defined]
             row.notices = _notices(row)  # type: ignore[attr-defined]
 
@@ -118,7 +118,7 @@ def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "row": row,
         "state": KwaiOrderState(row.state),
-        "status_text": status_label(row.remote_status),
+        "status_text": situations().label(row.remote_status),
         "payload": payload,
         "notices": _notices(row),
         "waiting_for": row.waiting_for.filter(sku__isnull=True),

@@ -10,12 +10,16 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from kwai_integration.client import codes
-from kwai_integration.client.codes import Result
 from kwai_integration.client.endpoints import ENDPOINTS, Endpoint
 from kwai_integration.client.gateway import client_config
 from kwai_integration.client.types import ClientConfig
 
-SOURCES = {"published": "publicado", "assumed": "presumido"}
+SOURCES = {
+    "published": "publicado",
+    "third_party": "de terceiro",
+    "inferred": "deduzido",
+    "assumed": "presumido",
+}
 ACCESSES = {"read": "leitura", "write": "escrita"}
 OTHER_CODES = {
     "invoiceStatus": codes.INVOICE_STATUS_LABELS,
@@ -47,8 +51,8 @@ def contract_tables(config: ClientConfig) -> dict[str, list[dict[str, Any]]]:
     """Every row as data, overrides applied and marked; the same rows feed the text and the JSON."""
     return {
         "endpoints": [_endpoint_row(endpoint) for endpoint in config.endpoints.values()],
-        "orderStatus": _status_rows(config),
-        "result": [_result_row(result) for result in Result],
+        "orderStatus": _situation_rows(config),
+        "result": _result_rows(config),
         **{name: _label_rows(labels.items()) for name, labels in OTHER_CODES.items()},
     }
 
@@ -65,22 +69,31 @@ def _endpoint_row(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _status_rows(config: ClientConfig) -> list[dict[str, Any]]:
+def _situation_rows(config: ClientConfig) -> list[dict[str, Any]]:
     return [
         {
-            "code": code,
-            "label": codes.status_label(code),
-            "role": str(role),
-            "source": "assumed",
-            "overridden": codes.DEFAULT_STATUS_ROLES.get(code) != role,
+            "code": row.code,
+            "label": row.label,
+            "role": str(row.role),
+            "source": str(row.source),
+            "overridden": row.is_overridden,
         }
-        for code, role in sorted(config.status_roles.items())
+        for row in config.situations.rows.values()
     ]
 
 
-def _result_row(result: Result) -> dict[str, Any]:
-    source = "published" if result in codes.PUBLISHED_RESULTS else "assumed"
-    return {"code": int(result), "label": codes.RESULT_LABELS[result], "source": source}
+def _result_rows(config: ClientConfig) -> list[dict[str, Any]]:
+    return [
+        {
+            "code": row.code,
+            "label": row.label,
+            "meaning": str(row.meaning),
+            "follows": row.follows,
+            "source": str(row.source),
+            "overridden": row.is_overridden,
+        }
+        for row in config.results.rows.values()
+    ]
 
 
 def _label_rows(labels: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:

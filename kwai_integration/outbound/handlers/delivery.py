@@ -12,7 +12,7 @@ from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
 from expedition.models import Shipment
 from expedition.services.shipments import shipments_mark_delivered
-from kwai_integration.client.codes import Role
+from kwai_integration.client.codes import ARRIVED_ROLES
 from kwai_integration.client.types import DeliveryNotice
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
@@ -34,7 +34,7 @@ def load(job: PushJob) -> Loaded:
 def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
     with calling(turn) as client:
         order = remote_order(client, loaded.notice.order_id)
-    return order.role is Role.DELIVERED
+    return order.role in ARRIVED_ROLES
 
 
 def send(loaded: Loaded, turn: Turn) -> Sent:

@@ -14,7 +14,7 @@ from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
 from invoices.models import ISSUED, Invoice
 from invoices.models import InvoiceStatus as NoteStatus
-from kwai_integration.client.codes import InvoiceStatus
+from kwai_integration.client.codes import KwaiInvoiceStatus
 from kwai_integration.client.types import InvoiceUpload
 from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.invoices import WITHDRAWN, held_cancelled_event
@@ -53,7 +53,7 @@ def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
         return False
     with calling(turn) as client:
         order = remote_order(client, loaded.external_id)
-    return order.invoice_status in (InvoiceStatus.RECEIVED, InvoiceStatus.ACCEPTED)
+    return order.invoice_status in (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
 
 
 def send(loaded: Loaded, turn: Turn) -> Sent:
@@ -90,7 +90,7 @@ def _received(job: PushJob) -> None:
     own = KwaiOrder.objects.filter(store_id=job.store_id, external_id=job.subject)
     own.exclude(received_digest=F("digest")).update(digest="")
     own.filter(received_digest=F("digest")).update(digest="", received_digest="")
-    own.update(invoice_status=InvoiceStatus.RECEIVED, invoice_refusal_reason="")
+    own.update(invoice_status=KwaiInvoiceStatus.RECEIVED, invoice_refusal_reason="")
 
 
 HANDLER = Handler(

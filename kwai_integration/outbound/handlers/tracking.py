@@ -11,13 +11,11 @@ from erp.outbox.models import PushJob
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment
-from kwai_integration.client.codes import Role, ShippingType
+from kwai_integration.client.codes import SHIPPED_ROLES, KwaiRole, ShippingType
 from kwai_integration.client.types import InvoiceReference, ShipmentNotice
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
-
-ON_THE_WAY = (Role.SHIPPED, Role.DELIVERED)
 
 
 @dataclass(frozen=True)
@@ -94,19 +92,19 @@ def _notice_for(order: MappedOrder, notice: ShipmentNotice) -> ShipmentNotice:
 
 
 def _holds(order: MappedOrder, notice: ShipmentNotice) -> bool:
-    return order.role in ON_THE_WAY and order.tracking_code == notice.tracking_number
+    return order.role in SHIPPED_ROLES and order.tracking_code == notice.tracking_number
 
 
 def _check(order: MappedOrder) -> None:
-    if order.role is Role.CANCELLED:
+    if order.role is KwaiRole.CLOSED:
         raise Refused("O pedido está cancelado no Kwai. Não envie a mercadoria.")
-    if order.role is Role.AWAITING_PAYMENT:
+    if order.role is KwaiRole.AWAITING_PAYMENT:
         raise Refused("O Kwai ainda espera o pagamento deste pedido. Não envie a mercadoria.")
     if order.hold_reason:
         raise Refused(f"O Kwai pede para segurar o pedido: {order.hold_reason}")
     if order.refund_open:
         raise Refused("Há um reembolso em andamento no Kwai. Não envie a mercadoria.")
-    if order.role in ON_THE_WAY:
+    if order.role in SHIPPED_ROLES:
         raise Refused(_shipped_elsewhere(order.tracking_code))
 
 

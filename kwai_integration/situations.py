@@ -1,0 +1,63 @@
+"""The tables of `client.codes` as this installation and its stores have them.
+
+A setting corrects a table for everybody. A code without a role may be given one by a person, per store
+(*Mapeamentos*, "o que ela significa no Kwai"); the role of a known code is never changed on a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from django.conf import settings
+
+from erp.sales.statuses import OrderStatus
+from kwai_integration.client.codes import (
+    KwaiRole,
+    ResultTable,
+    SituationTable,
+    result_table,
+    situation_table,
+)
+from kwai_integration.models import StatusMapping
+
+# What a role becomes here until a store decides otherwise (contract 3.1, last column).
+DEFAULT_STATUSES: Mapping[KwaiRole, OrderStatus] = {
+    KwaiRole.AWAITING_PAYMENT: OrderStatus.OPEN,
+    KwaiRole.AWAITING_INVOICE: OrderStatus.APPROVED,
+    KwaiRole.TO_ARRANGE: OrderStatus.APPROVED,
+    KwaiRole.AWAITING_PICKUP: OrderStatus.READY_TO_SHIP,
+    KwaiRole.PACKED: OrderStatus.READY_TO_SHIP,
+    KwaiRole.SHIPPED: OrderStatus.SHIPPED,
+    KwaiRole.DELIVERED: OrderStatus.DELIVERED,
+    KwaiRole.COMPLETED: OrderStatus.DELIVERED,
+    KwaiRole.CLOSED: OrderStatus.CANCELLED,
+}
+
+
+def situations() -> SituationTable:
+    """The situations in force. The setting was checked at start-up."""
+    return situation_table(settings.KWAI_STATUS_ROLES)
+
+
+def results() -> ResultTable:
+    """The result codes in force. The setting was checked at start-up."""
+    return result_table(settings.KWAI_RESULT_ROLES)
+
+
+def default_situations() -> dict[str, OrderStatus]:
+    """Remote code -> ERP situation, for every code of the table."""
+    return {row.code: DEFAULT_STATUSES[row.role] for row in situations().rows.values()}
+
+
+def roles_of(store_ids: Collection[int]) -> dict[int, dict[str, KwaiRole]]:
+    """Per store the role of every code that has one, by table or by a person; one query."""
+    table = situations()
+    found: dict[int, dict[str, KwaiRole]] = {store_id: dict(table.roles) for store_id in store_ids}
+    chosen = StatusMapping.objects.filter(store_id__in=found).exclude(role="")
+    for store_id, code, role in chosen.values_list("store_id", "remote_code", "role"):
+        found[store_id].setdefault(code, KwaiRole(role))
+    return found
+
+
+def store_roles(store_id: int) -> Mapping[str, KwaiRole]:
+    return roles_of([store_id])[store_id]
