@@ -254,10 +254,10 @@ def refund_put(state: State, order: Order, *, amount: Any = None, reason: Any = 
     at = now_ms()
     kept = dict(row) if row else _refund_new(state, order, at)
     state.run(
-        "INSERT OR REPLACE INTO refunds VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO refunds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         kept["refund_id"], order.order_id, order.merchant_id, status,
         kept["amount"] if amount is None else amount, kept["reason"] if reason is None else reason,
-        kept["create_time"], max(at, kept["update_time"] + 1),
+        kept["create_time"], max(at, kept["update_time"] + 1), kept["recorded"],
     )  # fmt: skip
 
 
@@ -274,4 +274,5 @@ def _refund_new(state: State, order: Order, at: int) -> dict[str, Any]:
         "reason": "Produto não serviu",
         "create_time": at,
         "update_time": at - 1,
+        "recorded": "{}",
     }
