@@ -29,6 +29,7 @@ from kwai_integration.client.types import (
     ItemPage,
     OrderPage,
     PriceUpdate,
+    RefundPage,
     RemoteSku,
     ShipmentNotice,
     StockUpdate,
@@ -126,15 +127,7 @@ class KwaiClient:
         time_range_field: str = "UPDATE_TIME",
     ) -> OrderPage:
         """One page, counted from 1, of the orders changed within a window of at most 31 days."""
-        if not 1 <= size <= PAGE_SIZE or not timedelta(0) <= time_to - time_from <= LONGEST_WINDOW:
-            raise ValueError(f"a page holds 1 to {PAGE_SIZE} orders of at most {LONGEST_WINDOW.days} days")
-        payload = {
-            "page": page,
-            "size": size,
-            "timeFrom": ms_from_moment(time_from),
-            "timeTo": ms_from_moment(time_to),
-            "timeRangeField": time_range_field,
-        }
+        payload = _window(time_from, time_to, page, size, time_range_field)
         return self._read("list_orders", answers.order_page_read, payload=payload)
 
     def order_details(self, order_ids: Sequence[str]) -> tuple[dict[str, Any], ...]:
@@ -143,6 +136,14 @@ class KwaiClient:
             raise ValueError(f"1 to {PAGE_SIZE} ids at a time")
         payload = {"orderList": [wire_id(order_id) for order_id in order_ids]}
         return self._read("order_details", answers.order_details_read, payload=payload)
+
+    def list_refunds(
+        self, *, time_from: datetime, time_to: datetime, page: int, size: int = PAGE_SIZE
+    ) -> RefundPage:
+        """One page, counted from 1, of the refunds changed within a window of at most 31 days (contract
+        section 4, assumed)."""
+        payload = _window(time_from, time_to, page, size, "UPDATE_TIME")
+        return self._read("list_refunds", answers.refund_page_read, payload=payload)
 
     def list_items(self, *, page: int, size: int = PAGE_SIZE) -> ItemPage:
         """One page, counted from 1, of the store's listings."""
@@ -278,6 +279,20 @@ def refresh_tokens(config: ClientConfig, *, refresh_token: str) -> TokenPair:
     `TokenExpired` and `ConsentRevoked` mean that only the merchant can help.
     """
     return _tokens(config, "oauth_refresh", {"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+
+def _window(
+    time_from: datetime, time_to: datetime, page: int, size: int, time_range_field: str
+) -> dict[str, Any]:
+    if not 1 <= size <= PAGE_SIZE or not timedelta(0) <= time_to - time_from <= LONGEST_WINDOW:
+        raise ValueError(f"a page holds 1 to {PAGE_SIZE} rows of at most {LONGEST_WINDOW.days} days")
+    return {
+        "page": page,
+        "size": size,
+        "timeFrom": ms_from_moment(time_from),
+        "timeTo": ms_from_moment(time_to),
+        "timeRangeField": time_range_field,
+    }
 
 
 def _tokens(config: ClientConfig, name: str, grant: Mapping[str, str]) -> TokenPair:

@@ -76,6 +76,27 @@ class OrderPage:
 
 
 @dataclass(frozen=True)
+class RemoteRefund:
+    """One row of `queryRefundList` (contract section 4, assumed). `status` is a code of `refundStatus`,
+    `amount` in centavos; a field the platform left out or wrote unreadably is empty or None."""
+
+    refund_id: str
+    order_id: str
+    status: str
+    amount: int | None
+    reason: str = field(repr=False)
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RefundPage:
+    """One page of `queryRefundList`: the total of the window and this page's refunds, in remote order."""
+
+    total: int
+    refunds: tuple[RemoteRefund, ...]
+
+
+@dataclass(frozen=True)
 class RemoteItem:
     """One listing of `listItem`; a field the platform left out or wrote unreadably is empty or None."""
 

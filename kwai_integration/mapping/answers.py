@@ -9,7 +9,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from kwai_integration.client.types import ItemPage, OrderPage, RemoteItem, RemoteSku, TokenPair
+from kwai_integration.client.types import (
+    ItemPage,
+    OrderPage,
+    RefundPage,
+    RemoteItem,
+    RemoteRefund,
+    RemoteSku,
+    TokenPair,
+)
 from kwai_integration.mapping import fields
 
 TEN_YEARS = 10 * 366 * 86_400
@@ -30,6 +38,15 @@ def order_details_read(data: object) -> tuple[dict[str, Any], ...]:
     """`queryOrderDetails`, which answers with a list or with `{"orderInfoDetailList": [...]}`."""
     entries = data if isinstance(data, list) else _entries(_frame(data), "orderInfoDetailList")
     return tuple(fields.records(entries))
+
+
+def refund_page_read(data: object) -> RefundPage:
+    """`queryRefundList`. Rows that name no order are left out, so the total then tells of the gap."""
+    frame = _frame(data)
+    refunds = (_refund_read(entry) for entry in fields.records(_entries(frame, "refundList")))
+    return RefundPage(
+        total=_total(frame, "total"), refunds=tuple(refund for refund in refunds if refund.order_id)
+    )
 
 
 def item_page_read(data: object) -> ItemPage:
@@ -61,6 +78,17 @@ def token_pair_read(data: object, asked_at: datetime) -> TokenPair:
         access_expires_at=_end(frame.get("expiresIn"), asked_at),
         refresh_expires_at=_end(frame.get("refreshTokenExpiresIn"), asked_at),
         scopes=_scopes(frame.get("scopes")),
+    )
+
+
+def _refund_read(entry: dict[str, Any]) -> RemoteRefund:
+    return RemoteRefund(
+        refund_id=fields.remote_id(entry.get("refundId")),
+        order_id=fields.remote_id(entry.get("orderId")),
+        status=fields.remote_code(entry.get("status")),
+        amount=_not_negative(entry.get("amount")),
+        reason=fields.text(entry.get("reason"), 500),
+        updated_at=fields.moment(entry.get("updateTime")),
     )
 
 
@@ -118,7 +146,8 @@ def _total(frame: dict[str, Any], name: str) -> int:
 
 
 def _not_negative(value: object) -> int | None:
-    return value if type(value) is int and 0 <= value < 2**63 else None
+    number = fields.integer(value)
+    return number if number is not None and number >= 0 else None
 
 
 def _token(frame: dict[str, Any], name: str) -> str:
