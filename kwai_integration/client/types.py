@@ -12,6 +12,7 @@ from typing import Any
 
 from kwai_integration.client.codes import ResultTable, SituationTable
 from kwai_integration.client.endpoints import Endpoint
+from kwai_integration.client.wire import WireNames
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class ClientConfig:
     endpoints: Mapping[str, Endpoint] = field(repr=False)
     situations: SituationTable = field(repr=False)
     results: ResultTable = field(repr=False)
+    names: WireNames = field(repr=False)
 
 
 @dataclass(frozen=True)

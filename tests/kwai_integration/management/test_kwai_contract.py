@@ -4,10 +4,11 @@ import json
 from io import StringIO
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
+from kwai_integration.client.codes import RESULTS, SITUATIONS, CodeTableError
 from kwai_integration.client.endpoints import ENDPOINTS
+from kwai_integration.client.wire import field_rows
 
 
 def printed(*args: str) -> str:
@@ -28,21 +29,29 @@ def test_text_names_every_call_and_says_what_is_assumed():
 def test_json_is_one_object_with_every_table():
     contract = json.loads(printed("--json"))
     assert {row["name"] for row in contract["endpoints"]} == set(ENDPOINTS)
-    roles = {row["code"]: row["role"] for row in contract["orderStatus"]}
-    assert roles["30"] == "payable"
-    published = {row["code"] for row in contract["result"] if row["source"] == "published"}
-    assert published == {200, 403, 443}
+    assert {row["code"]: row["role"] for row in contract["orderStatus"]} == {
+        row.code: row.role for row in SITUATIONS.values()
+    }
+    assert {row["code"]: row["meaning"] for row in contract["result"]} == {
+        row.code: row.meaning for row in RESULTS.values()
+    }
+    assert {row["name"]: row["wire"] for row in contract["fields"]} == {
+        row.name: row.wire for row in field_rows()
+    }
     assert {"invoiceStatus", "refundStatus", "shippingType", "activeStatus"} <= set(contract)
 
 
 def test_overrides_are_shown_as_such(settings):
     settings.KWAI_PATHS = {"ship_order": "/rest/open/api/trade/ship"}
     settings.KWAI_STATUS_ROLES = {"35": "shipped"}
+    settings.KWAI_FIELDS = {"order.hold_reason": "blockReason"}
     contract = json.loads(printed("--json"))
     changed = [row for row in contract["endpoints"] if row["overridden"]]
     assert [(row["name"], row["path"]) for row in changed] == [("ship_order", "/rest/open/api/trade/ship")]
     assert [row["code"] for row in contract["orderStatus"] if row["overridden"]] == ["35"]
-    assert printed().count("ALTERADO") == 2
+    fields = [(row["name"], row["wire"]) for row in contract["fields"] if row["overridden"]]
+    assert fields == [("order.hold_reason", "blockReason")]
+    assert printed().count("ALTERADO") == 3
 
 
 @pytest.mark.parametrize(
@@ -51,12 +60,14 @@ def test_overrides_are_shown_as_such(settings):
         {"KWAI_PATHS": {"no_such_call": "/x"}},
         {"KWAI_PATHS": {"ship_order": "no-slash"}},
         {"KWAI_STATUS_ROLES": {"35": "no_such_role"}},
+        {"KWAI_FIELDS": {"order.no_such_field": "x"}},
     ],
 )
 def test_an_override_that_fits_nothing_is_named(settings, wrong):
     for name, value in wrong.items():
         setattr(settings, name, value)
-    with pytest.raises(ImproperlyConfigured, match="no"):
+    (name,) = wrong
+    with pytest.raises(CodeTableError, match=name):
         printed()
 
 
