@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from kwai_integration.client.codes import CodeTableError, Source
@@ -442,6 +443,9 @@ def section_rows(names: WireNames, section: str) -> Iterator[FieldRow]:
         yield FieldRow(section, row.name, part.call, str(row.default), wire, **row.metadata)
 
 
+_KNOWN = frozenset(row.name for row in field_rows())
+
+
 def wire_names(overrides: Mapping[str, Any]) -> WireNames:
     """The names corrected by `KWAI_FIELDS`, `{"order.status": "state"}`.
 
@@ -450,26 +454,27 @@ def wire_names(overrides: Mapping[str, Any]) -> WireNames:
     """
     if not isinstance(overrides, Mapping):
         raise CodeTableError('KWAI_FIELDS precisa ser um objeto JSON, como {"order.status": "state"}.')
-    if not overrides:
-        return DEFAULT_NAMES
-    known = {row.name for row in field_rows()}
     for name, wire in overrides.items():
-        _check(name, wire, known)
-    sections = {
-        section.name: _corrected(section.name, overrides) for section in dataclasses.fields(DEFAULT_NAMES)
-    }
-    return WireNames(**sections)
+        _check(name, wire)
+    return _corrected(tuple(sorted(overrides.items())))
 
 
-def _check(name: str, wire: Any, known: set[str]) -> None:
-    if name not in known:
+def _check(name: str, wire: Any) -> None:
+    if name not in _KNOWN:
         raise CodeTableError(f"KWAI_FIELDS: o campo {name} não existe; veja manage.py kwai_contract.")
     usable = isinstance(wire, str) and wire.isprintable() and wire.strip() == wire
     if not usable or not 0 < len(wire) <= NAME_LENGTH:
         raise CodeTableError(f"KWAI_FIELDS: o nome de {name} precisa ser um texto, como o Kwai o escreve.")
 
 
-def _corrected(section: str, overrides: Mapping[str, Any]) -> Any:
+@lru_cache(maxsize=8)
+def _corrected(overrides: tuple[tuple[str, str], ...]) -> WireNames:
+    """Asked for every order, so the same correction is worked out once."""
+    given = dict(overrides)
+    return WireNames(**{row.name: _section(row.name, given) for row in dataclasses.fields(DEFAULT_NAMES)})
+
+
+def _section(section: str, overrides: Mapping[str, str]) -> Any:
     part = getattr(DEFAULT_NAMES, section)
     changes = {
         row.name: overrides[f"{section}.{row.name}"]

@@ -15,7 +15,7 @@ from erp.documents import (
     state_code_parse,
     tax_id_parse,
 )
-from kwai_integration.client.wire import DEFAULT_NAMES, ReceiverNames
+from kwai_integration.client.wire import ReceiverNames
 from kwai_integration.mapping import fields
 from kwai_integration.mapping.warnings import Warn
 
@@ -60,9 +60,7 @@ class MappedAddress:
     incomplete_reason: str
 
 
-def buyer_read(
-    receiver: Mapping[str, Any], warn: Notice, names: ReceiverNames = DEFAULT_NAMES.receiver
-) -> MappedBuyer:
+def buyer_read(receiver: Mapping[str, Any], warn: Notice, names: ReceiverNames) -> MappedBuyer:
     """The buyer, who is the receiver: the platform publishes no other person."""
     name, phone = fields.text(receiver.get(names.name), 150), fields.text(receiver.get(names.phone), 30)
     stated = _tax_id_text(receiver.get(names.tax_id))
@@ -75,9 +73,7 @@ def buyer_read(
     return MappedBuyer(name, tax_id, kind, stated if is_masked(stated) else "", phone, masked)
 
 
-def address_read(
-    receiver: Mapping[str, Any], warn: Notice, names: ReceiverNames = DEFAULT_NAMES.receiver
-) -> MappedAddress:
+def address_read(receiver: Mapping[str, Any], warn: Notice, names: ReceiverNames) -> MappedAddress:
     """The delivery address with the reason that blocks label and NF-e, never the order."""
     address = MappedAddress(
         recipient=fields.text(receiver.get(names.name), 150),
