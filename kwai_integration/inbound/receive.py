@@ -19,6 +19,7 @@ from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.stage import order_quarantine, usable_problem
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
+from kwai_integration.names import names
 
 SLICE = 50
 NOT_FOUND = "Este pedido no e-commerce não existe mais. Atualize a página."
@@ -116,7 +117,7 @@ def _mapped(row: KwaiOrder, roles: Mapping[str, KwaiRole]) -> MappedOrder | Prob
         answer = payload_read(row)
     except ValueError:
         return Problem("payload_cut", "A resposta guardada está cortada. Confira no Kwai.", row.external_id)
-    return order_read(answer, row.fetch_started_at, roles)
+    return order_read(answer, row.fetch_started_at, roles, names())
 
 
 def _sku_ids(row: KwaiOrder, order: MappedOrder, listings: dict[ListingKey, Listing]) -> list[int] | None:

@@ -19,6 +19,7 @@ from kwai_integration.mapping.digest import order_digest
 from kwai_integration.mapping.orders import CLOCK_TOLERANCE, MappedOrder, Problem, order_read, summary
 from kwai_integration.mapping.warnings import UNREAD
 from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.names import names
 from kwai_integration.situations import store_roles
 
 # What a new version of the answer may change; the rest belongs to `receive`.
@@ -159,10 +160,10 @@ def _answers(details: Sequence[Any], fetch_started_at: datetime) -> list[_Answer
 
 
 def _answer(raw: Any, fetch_started_at: datetime) -> _Answer:
-    entry, digest = fields.record(raw), order_digest(raw)
+    entry, digest, wire = fields.record(raw), order_digest(raw), names().order
     # Without a number of its own an answer is known by its content: the same one is stored once.
-    external_id = fields.remote_id(entry.get("orderId")) or f"{NO_ID}{digest[:32]}"
-    updated_at = fields.moment(entry.get("updateTime"))
+    external_id = fields.remote_id(entry.get(wire.id)) or f"{NO_ID}{digest[:32]}"
+    updated_at = fields.moment(entry.get(wire.updated_at))
     if updated_at and updated_at > fetch_started_at + CLOCK_TOLERANCE:
         updated_at = None
     return _Answer(external_id, digest, updated_at, raw)
@@ -258,7 +259,7 @@ def _filled(
     row.remote_updated_at = answer.updated_at
     # What is stored is what `receive` reads, so a part that was left out is unread here too.
     source = answer.raw if kept.is_whole else payload_read(row)
-    mapped = order_read(source, fetch_started_at, roles)
+    mapped = order_read(source, fetch_started_at, roles, names())
     problem = TOO_LARGE if not kept.is_whole else usable_problem(row, mapped)
     if isinstance(mapped, MappedOrder):
         _mapped_show(row, mapped)
