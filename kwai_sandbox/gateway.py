@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Request, Response, current_app, request
@@ -14,11 +15,11 @@ from flask import Blueprint, Request, Response, current_app, request
 from kwai_sandbox import fulfilment, logistics, oauth, product, trade
 from kwai_sandbox.activity import order_of, sentence
 from kwai_sandbox.clock import now_ms
-from kwai_sandbox.faults import Fault
+from kwai_sandbox.faults import MISSING_MERCHANT, PAGING, Fault
 from kwai_sandbox.ledger import Identity, IdentityReader, ledger_add
 from kwai_sandbox.sandbox import Sandbox
 from kwai_sandbox.signing import signature_matches
-from kwai_sandbox.stats import Seen
+from kwai_sandbox.stats import Arrival, Seen
 from kwai_sandbox.wire import (
     APP_INVALID,
     BAD_SIGNATURE,
@@ -51,6 +52,7 @@ COMMON_PARAMETERS = {
     "merchantId": MERCHANT_INVALID,
 }
 API_VERSION = "1.0"
+LIMIT_SECONDS = 1
 LONGEST_MESSAGE = 200
 LARGEST_BODY = 8 * 1024 * 1024
 Handler = Callable[[Call], Reply]
@@ -107,10 +109,12 @@ FAULT_ENVELOPES = {
     "rate_limit": Envelope(TOO_MANY_REQUESTS, "Muitas chamadas; tente de novo em instantes."),
     "quota": Envelope(QUOTA_SPENT, "A cota diária de chamadas acabou."),
     "token_expired": Envelope(TOKEN_INVALID, "O accessToken venceu."),
+    "clock": Envelope(CLOCK_WRONG, "ts está longe do horário da plataforma."),
+    "unknown_code": Envelope(499, "Resultado que ninguém documentou."),
     "revoked": Envelope(CONSENT_REVOKED, "O vendedor revogou a autorização."),
     "server_error": Envelope(PLATFORM_FAULT, "Erro interno da plataforma."),
 }
-PAGE_SHIFTS = {"duplicate_page": -1, "skip_page": 1}
+MERCHANT_FIELDS = ("merchantId", "shopName")
 
 blueprint = Blueprint("gateway", __name__, url_prefix=ROOT)
 
@@ -136,9 +140,9 @@ def serve(name: str) -> Response:
     """Every call of the open API."""
     sandbox, started = emulator(), now_ms()
     path, merchant_id = f"{ROOT}/{name}", request.args.get("merchantId", "")
-    rates = sandbox.stats.arrived(path, merchant_id)
+    arrival = sandbox.stats.arrived(path, merchant_id)
     try:
-        outcome = _answer(sandbox, name, rates)
+        outcome = _answer(sandbox, name, arrival)
     except Refusal as refusal:
         outcome = _told(sandbox, Envelope(refusal.result, refusal.message, refusal.data))
     fields = _fields(request)
@@ -153,6 +157,7 @@ def serve(name: str) -> Response:
             text=sentence(name, fields),
             order_id=order_of(fields),
             message=outcome.message,
+            early=arrival.early,
         )
     )
     return outcome.response
@@ -166,20 +171,20 @@ def _fields(incoming: Request) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _answer(sandbox: Sandbox, name: str, rates: tuple[int, int, int]) -> Outcome:
+def _answer(sandbox: Sandbox, name: str, arrival: Arrival) -> Outcome:
     query = request.args.to_dict()
     if name in OAUTH_ENDPOINTS and request.method == "GET":
-        fault = sandbox.faults.pick(f"{ROOT}/{name}", paged=False)
+        fault = sandbox.faults.pick(f"{ROOT}/{name}", oauth=True)
         return _play(sandbox, fault, lambda: _oauth(sandbox, name, query), lambda: None)
     endpoint = ENDPOINTS.get(name)
     if endpoint is None or endpoint.verb != request.method:
         raise Refusal(NOT_FOUND, f"Não existe {request.method} {ROOT}/{name}.")
     _authenticate(sandbox, request, endpoint)
     call = Call(sandbox, query["merchantId"], query, _body(request, endpoint.verb))
-    _limits_check(sandbox, rates)
-    fault = sandbox.faults.pick(f"{ROOT}/{name}", endpoint.paged)
+    _limits_check(sandbox, arrival, call.merchant_id, f"{ROOT}/{name}")
+    fault = sandbox.faults.pick(f"{ROOT}/{name}", paged=endpoint.paged)
     if fault is not None:
-        call = replace(call, page_shift=PAGE_SHIFTS.get(fault.kind, 0))
+        call = replace(call, page_fault=fault.kind)
     identity = None if endpoint.identity is None else endpoint.identity(call.body)
     with _in_flight(sandbox, identity):
         run = lambda: _run(call, endpoint, identity, fault)  # noqa: E731
@@ -241,8 +246,10 @@ def _play(
     sandbox: Sandbox, fault: Fault | None, run: Callable[[], Envelope], note_unapplied: Callable[[], None]
 ) -> Outcome:
     """The call with its fault: applied or not, then what the caller gets to see."""
-    if fault is None or fault.kind in PAGE_SHIFTS:
+    if fault is None or fault.kind in PAGING:
         return _told(sandbox, run(), fault)
+    if fault.kind == MISSING_MERCHANT:
+        return _told(sandbox, _without_merchant(run()), fault)
     if fault.kind == "slow":
         return _slow(sandbox, fault, run)
     envelope = Envelope(OK, "success", {})
@@ -251,11 +258,25 @@ def _play(
     else:
         note_unapplied()
     if fault.kind in FAULT_ENVELOPES:
-        data = {"retryAfter": fault.retryAfter} if fault.retryAfter is not None else None
-        envelope = replace(FAULT_ENVELOPES[fault.kind], data=data)
-        return _told(sandbox, envelope, fault)
+        return _told(sandbox, _fault_envelope(sandbox, fault), fault)
     sandbox.stopping.wait(fault.delay_seconds)
     return Outcome(_broken(sandbox, fault, envelope), fault.kind, fault.kind)
+
+
+def _without_merchant(envelope: Envelope) -> Envelope:
+    if not isinstance(envelope.data, dict):
+        return envelope
+    kept = {name: value for name, value in envelope.data.items() if name not in MERCHANT_FIELDS}
+    return replace(envelope, data=kept)
+
+
+def _fault_envelope(sandbox: Sandbox, fault: Fault) -> Envelope:
+    usual = FAULT_ENVELOPES[fault.kind]
+    data = None
+    if fault.retryAfter is not None:
+        data = {"retryAfter": fault.retryAfter}
+        sandbox.stats.wait_told((request.args.get("merchantId", ""), request.path), fault.retryAfter)
+    return replace(usual, result=usual.result if fault.code is None else fault.code, data=data)
 
 
 def _slow(sandbox: Sandbox, fault: Fault, run: Callable[[], Envelope]) -> Outcome:
@@ -280,6 +301,9 @@ def _broken(sandbox: Sandbox, fault: Fault, envelope: Envelope) -> Response:
 
 def _told(sandbox: Sandbox, envelope: Envelope, fault: Fault | None = None) -> Outcome:
     response = Response(_written(sandbox, envelope), content_type="application/json")
+    # The server writes the true time unless told another.
+    if fault is not None and fault.offsetMs:
+        response.date = datetime.now(UTC) + timedelta(milliseconds=fault.offsetMs)
     message = "" if envelope.result == OK else envelope.message[:LONGEST_MESSAGE]
     return Outcome(response, str(envelope.result), fault.kind if fault else None, message)
 
@@ -332,11 +356,16 @@ def _body(incoming: Request, verb: str) -> dict[str, Any]:
     return body
 
 
-def _limits_check(sandbox: Sandbox, rates: tuple[int, int, int]) -> None:
-    of_path, of_store, today = rates
+def _limits_check(sandbox: Sandbox, arrival: Arrival, merchant_id: str, path: str) -> None:
     switches = sandbox.settings
-    for rate, limit in ((of_path, switches["perAppRate"]), (of_store, switches["perStoreRate"])):
+    for rate, limit, scope in (
+        (arrival.of_path, switches["perAppRate"], (None, path)),
+        (arrival.of_store, switches["perStoreRate"], (merchant_id, None)),
+    ):
         if limit and rate > limit:
-            raise Refusal(TOO_MANY_REQUESTS, "Muitas chamadas por segundo.", {"retryAfter": 1})
-    if switches["dailyQuota"] and today > switches["dailyQuota"]:
+            sandbox.stats.wait_told(scope, LIMIT_SECONDS)
+            raise Refusal(
+                TOO_MANY_REQUESTS, f"Passou de {limit} chamadas por segundo.", {"retryAfter": LIMIT_SECONDS}
+            )
+    if switches["dailyQuota"] and arrival.today > switches["dailyQuota"]:
         raise Refusal(QUOTA_SPENT, "A cota diária de chamadas acabou.")

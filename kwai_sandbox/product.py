@@ -9,7 +9,7 @@ from kwai_sandbox import items
 from kwai_sandbox.drafts import SEED_DATA
 from kwai_sandbox.items import Item
 from kwai_sandbox.ledger import Identity
-from kwai_sandbox.trade import page_doubled, page_of
+from kwai_sandbox.trade import page_of
 from kwai_sandbox.wire import NOT_FOUND, REFUSED, Call, Refusal, Reply, id_text
 
 LARGEST_STOCK = 999_999
@@ -26,8 +26,7 @@ def item_list(call: Call) -> Reply:
     limit, offset = page_of(call, "currentPage", "pageSize")
     found = items.items_list(call.sandbox.state, call.merchant_id, offset, limit)
     total = items.items_count(call.sandbox.state, call.merchant_id)
-    rows = page_doubled(call, "currentPage", [item.summary() for item in found])
-    return Reply({"totalCount": total, "itemList": rows})
+    return Reply({"totalCount": total, "itemList": [item.summary() for item in found]})
 
 
 def sku_list(call: Call) -> Reply:

@@ -15,6 +15,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from kwai_sandbox.app import create_app
 from kwai_sandbox.sandbox import Sandbox
+from kwai_sandbox.settings import settings_change
 from kwai_sandbox.signing import Credentials
 
 ADDRESS = "127.0.0.1"
@@ -52,13 +53,17 @@ def build_server(sandbox: Sandbox, port: int) -> BaseWSGIServer:
 
 @contextmanager
 def running(
-    port: int = 0, state: Path | str | None = None, seed: int | None = None
+    port: int = 0,
+    state: Path | str | None = None,
+    seed: int | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> Iterator[RunningSandbox]:
     """A sandbox in a thread of this process, for tests.
 
     By default it is empty, keeps its state in memory and takes a free port; `seed=1` loads the seed's
-    sellers, listings and orders into an empty state; `state` keeps everything in that file. Secrets come
-    from the `KWAI_*` environment when set, else they are made up and found in `.credentials`.
+    sellers, listings and orders into an empty state; `state` keeps everything in that file. `settings` turns
+    switches (`settings.DEFAULTS`) before the first call: `{"perStoreRate": 0}` for a test that calls fast.
+    Secrets come from the `KWAI_*` environment when set, else they are made up and found in `.credentials`.
 
         @pytest.fixture
         def kwai():
@@ -72,6 +77,7 @@ def running(
     emulator = Sandbox(Path(state) if state is not None else None)
     if seed is not None and not emulator.state.count("SELECT count(*) FROM merchants"):
         emulator.seed(seed)
+    settings_change(emulator.state, settings or {})
     server = build_server(emulator, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -1,4 +1,8 @@
-"""Switches of the emulator that a person or a test may turn (`/_sandbox/settings`)."""
+"""Switches of the emulator that a person or a test may turn (`/_sandbox/settings`).
+
+It is strict by default: the contract's limits hold, notes are read and compared, a refresh token that was
+replaced ends the consent when it comes again.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +26,14 @@ DEFAULTS: dict[str, Any] = {
     "invoiceReviewMs": 5 * SECOND,
     "invoiceRefusalReason": "O destinatário não confere com o comprador.",
     "shipLeadsTo": int(Status.SHIPPED),
-    "perStoreRate": 0,
-    "perAppRate": 0,
-    "dailyQuota": 0,
+    "invoiceChecks": "strict",
+    "reusedRefreshEndsConsent": True,
+    "perStoreRate": 20,
+    "perAppRate": 100,
+    "dailyQuota": 1_000_000,
 }
+# The limits of contract section 4, calls per second and per day; 0 limits nothing.
+LIMITS = ("perAppRate", "perStoreRate", "dailyQuota")
 # accept, soon: taken at once or after `invoiceReviewMs`; wait: a person decides; refuse: 422 at once and
 # nothing is kept; refuse_later: received, then refused with the reason.
 INVOICE_REVIEWS = ("accept", "soon", "wait", "refuse", "refuse_later")
@@ -33,6 +41,7 @@ CHOICES: dict[str, tuple[str | int, ...]] = {
     "detailShape": ("wrapped", "list"),
     "idsAs": ("number", "text"),
     "invoiceReview": INVOICE_REVIEWS,
+    "invoiceChecks": ("strict", "loose"),
     "shipLeadsTo": (Status.SHIPPED, Status.AWAITING_PICKUP),
 }
 KEY = "settings"

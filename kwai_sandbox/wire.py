@@ -56,13 +56,13 @@ class Envelope:
 
 @dataclass(frozen=True)
 class Call:
-    """One authenticated request. `page_shift` is set by the page faults (contract section 6)."""
+    """One authenticated request. `page_fault` is the kind of the page fault it meets, if any."""
 
     sandbox: Sandbox
     merchant_id: str
     query: dict[str, str]
     body: dict[str, Any]
-    page_shift: int = 0
+    page_fault: str = ""
 
     def text(self, name: str) -> str:
         """A non-empty text field of the body; 422 otherwise."""
