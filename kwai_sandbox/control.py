@@ -455,6 +455,12 @@ def settings_put() -> Response:
     return jsonify(settings.settings_change(emulator().state, _body()))
 
 
+@blueprint.get("/dialect")
+def dialect_get() -> Response:
+    """The words in which the platform speaks now, by the contract's words."""
+    return jsonify(emulator().dialect.as_json())
+
+
 @blueprint.get("/ledger")
 def ledger_get() -> Response:
     """Rows since a moment (ms) or after a row id; which of them are doubled is judged against all rows."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import json
 from typing import Any
 
@@ -13,6 +16,9 @@ from kwai_sandbox.trade import page_of
 from kwai_sandbox.wire import NOT_FOUND, REFUSED, Call, Refusal, Reply, id_text
 
 LARGEST_STOCK = 999_999
+LARGEST_IMAGE = 2 * 1024 * 1024
+IMAGE_FORMS = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png"}
+IMAGE_HOST = "https://images.kwai-sandbox.invalid"
 ITEM_FIELDS = (
     "title", "description", "categoryId", "images", "attributes", "ncm", "gtin", "package",
     "handlingDays", "number",
@@ -168,6 +174,19 @@ def active_status_update(call: Call) -> Reply:
     applied = item.body["activeStatus"] != status
     item.body["activeStatus"] = status
     return _changed(call, item, applied)
+
+
+def image_upload(call: Call) -> Reply:
+    """POST uploadImage: a JPG or PNG in base64, up to 2 MB; the same content always has the same address."""
+    call.text("fileName")
+    try:
+        content = base64.b64decode(call.text("content"), validate=True)
+    except (binascii.Error, ValueError):
+        raise Refusal(REFUSED, "A imagem não está em base64.") from None
+    form = next((name for start, name in IMAGE_FORMS.items() if content.startswith(start)), None)
+    if form is None or len(content) > LARGEST_IMAGE:
+        raise Refusal(REFUSED, "A imagem deve ser JPG ou PNG de até 2 MB.")
+    return Reply({"url": f"{IMAGE_HOST}/{hashlib.sha256(content).hexdigest()}.{form}"})
 
 
 def category_list(call: Call) -> Reply:

@@ -48,21 +48,22 @@ KEY = "settings"
 
 
 def settings_read(state: State) -> dict[str, Any]:
-    """Every switch with its present value."""
+    """Every switch with its present value: as it was turned, else as the dialect has it, else the default."""
     changed: dict[str, Any] = state.meta(KEY, {})
-    return DEFAULTS | changed
+    return DEFAULTS | state.usual_settings | changed
 
 
 def settings_change(state: State, changes: dict[str, Any]) -> dict[str, Any]:
     """Turn some switches; raises `ValueError` for an unknown name or a value that does not fit."""
     for name, value in changes.items():
-        _check(name, value)
+        setting_check(name, value)
     with state.transaction():
         state.meta_set(KEY, state.meta(KEY, {}) | changes)
     return settings_read(state)
 
 
-def _check(name: str, value: Any) -> None:
+def setting_check(name: str, value: Any) -> None:
+    """Raise `ValueError` for an unknown switch or a value that does not fit."""
     if name not in DEFAULTS or type(value) is not type(DEFAULTS[name]):
         raise ValueError(f"{name}: ajuste desconhecido ou de tipo errado")
     if name in CHOICES and value not in CHOICES[name]:

@@ -107,6 +107,8 @@ class State:
                 f"{path} é da edição {edition} do contrato e este simulador é da edição {EDITION}:"
                 " guarde o arquivo em outro lugar ou use --reset."
             )
+        # What a dialect makes of the settings' defaults; kept nowhere.
+        self.usual_settings: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._depth = 0
         self._connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)

@@ -26,6 +26,11 @@ MERCHANT_INVALID = 445
 SCOPE_MISSING = 446
 VERSION_INVALID = 447
 PLATFORM_FAULT = 500
+UNKNOWN_CODE = 499
+RESULTS = (
+    OK, REFRESH_INVALID, CONSENT_REVOKED, NOT_FOUND, ALREADY_DONE, REFUSED, TOO_MANY_REQUESTS, QUOTA_SPENT,
+    *range(APP_INVALID, VERSION_INVALID + 1), UNKNOWN_CODE, PLATFORM_FAULT,
+)  # fmt: skip
 
 ID_FIELDS = {"orderId", "itemId", "skuId", "refundId", "categoryId", "parentId", "attributeId", "merchantId"}
 MAX_ID = 9_999_999_999_999_999_999
@@ -44,14 +49,11 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Envelope:
-    """The answer's body: `{"result", "message", "data"}`."""
+    """The answer's body, in the contract's words."""
 
     result: int
     message: str
     data: Any = None
-
-    def as_json(self) -> dict[str, Any]:
-        return {"result": self.result, "message": self.message, "data": self.data}
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ CALLS = {
     "product/addItem": ("POST", ITEM),
     "product/updateItem": ("POST", ITEM),
     "product/updateActiveStatus": ("POST", ITEM),
+    "product/uploadImage": ("POST", ITEM),
     "product/getCategoryList": ("GET", ITEM),
     "product/getCategoryAttributes": ("GET", ITEM),
     "logistics/arrangeShipment": ("POST", ORDER),
@@ -38,7 +39,7 @@ FAULTS = (
 CONTROLS = (
     ("POST", "merchants"), ("POST", "grants"), ("POST", "orders"), ("PATCH", "orders/1"), ("GET", "orders/1"),
     ("POST", "items"), ("PATCH", "items/1"), ("PATCH", "items"), ("PUT", "faults"), ("DELETE", "faults"), ("PUT", "pushes"),
-    ("GET", "ledger"), ("GET", "stats"), ("POST", "reset"), ("GET", ""),
+    ("GET", "ledger"), ("GET", "dialect"), ("GET", "stats"), ("POST", "reset"), ("GET", ""),
 )  # fmt: skip
 
 
