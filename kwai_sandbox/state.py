@@ -2,8 +2,8 @@
 
 A transaction is committed before its answer leaves, so `kill -9` loses nothing that was answered.
 
-The table `meta (key, value)` has a row `edition` whose value is the edition of the wire contract as JSON, `2`;
-a file without that row is of edition 1. Whoever wants to know before starting the emulator asks
+The table `meta (key, value)` has a row `edition` whose value is the edition of the wire contract as JSON,
+`2`; a file without that row is of edition 1. Whoever wants to know before starting the emulator asks
 `SELECT value FROM meta WHERE key = 'edition'` with the standard library, as `edition_of` does here.
 """
 

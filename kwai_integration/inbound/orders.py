@@ -39,7 +39,7 @@ from kwai_integration.mapping.orders import MappedLine, MappedOrder
 from kwai_integration.mapping.people import name_format
 from kwai_integration.models import KwaiOrder, KwaiSettings, PaymentMapping, ShippingMapping, StatusMapping
 from kwai_integration.outbound.rules import orders_released
-from kwai_integration.situations import roles_of, situations
+from kwai_integration.situations import roles_from, situations
 
 UNMAPPED = "unmapped"
 LINES_KEPT = "lines_kept"
@@ -152,7 +152,7 @@ def _amounts(mapped: MappedOrder, *, with_freight: bool) -> dict[str, int]:
 
 
 def rules_read(store_ids: Collection[int]) -> Rules:
-    mappings = StatusMapping.objects.filter(store_id__in=store_ids)
+    mappings = list(StatusMapping.objects.filter(store_id__in=store_ids))
     shippings = ShippingMapping.objects.filter(store_id__in=store_ids).select_related("shipping_method")
     payments = PaymentMapping.objects.filter(store_id__in=store_ids)
     return Rules(
@@ -160,7 +160,7 @@ def rules_read(store_ids: Collection[int]) -> Rules:
         shippings={(row.store_id, row.remote_code): row.shipping_method for row in shippings},
         payments={(row.store_id, row.remote_code): row.payment_method_id for row in payments},
         options=KwaiSettings.objects.in_bulk(list(store_ids)),
-        roles=roles_of(store_ids),
+        roles=roles_from(mappings, store_ids),
     )
 
 

@@ -14,13 +14,12 @@ from kwai_integration.client.codes import KwaiRole
 from kwai_integration.inbound.gate import gate_refusal, outside_gate
 from kwai_integration.inbound.halving import batch_halved
 from kwai_integration.inbound.listings import ListingKey, listing_key, listings_resolve
-from kwai_integration.inbound.orders import Incoming, orders_create, orders_follow, rules_read
+from kwai_integration.inbound.orders import Incoming, Rules, orders_create, orders_follow, rules_read
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.stage import order_quarantine, usable_problem
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
 from kwai_integration.names import names
-from kwai_integration.situations import roles_of
 
 SLICE = 50
 NOT_FOUND = "Este pedido no e-commerce não existe mais. Atualize a página."
@@ -94,8 +93,8 @@ def _refusal_result(row: KwaiOrder) -> RowResult:
 def _rows_receive(rows: Sequence[KwaiOrder], actor: User | None) -> list[RowResult]:
     if not rows:
         return []
-    roles = roles_of({row.store_id for row in rows})
-    mapped = {row.pk: _mapped(row, roles[row.store_id]) for row in rows}
+    rules = rules_read({row.store_id for row in rows})
+    mapped = {row.pk: _mapped(row, rules.roles[row.store_id]) for row in rows}
     problems = {row.pk: problem for row in rows if (problem := usable_problem(row, mapped[row.pk]))}
     usable = [
         (row, order)
@@ -104,7 +103,7 @@ def _rows_receive(rows: Sequence[KwaiOrder], actor: User | None) -> list[RowResu
     ]
     listings = listings_resolve((row.store, order) for row, order in usable)
     incoming = [Incoming(row, order, _sku_ids(row, order, listings)) for row, order in usable]
-    texts = _orders_write(incoming, actor)
+    texts = _orders_write(incoming, rules, actor)
     _waiting_write(incoming, listings)
     for row in rows:
         if problem := problems.get(row.pk):
@@ -130,9 +129,8 @@ def _sku_ids(row: KwaiOrder, order: MappedOrder, listings: dict[ListingKey, List
     return linked if len(linked) == len(found) else None
 
 
-def _orders_write(incoming: Sequence[Incoming], actor: User | None) -> dict[int, str]:
+def _orders_write(incoming: Sequence[Incoming], rules: Rules, actor: User | None) -> dict[int, str]:
     """Create and update; the text of each row that was taken over. The others wait for a link."""
-    rules = rules_read({entry.row.store_id for entry in incoming})
     new = [entry for entry in incoming if entry.row.order_id is None and entry.sku_ids is not None]
     known = [entry for entry in incoming if entry.row.order_id is not None]
     numbers = {order.pk: order.number for order in _orders_of(known)}
