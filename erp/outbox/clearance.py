@@ -220,11 +220,16 @@ def _locked(job_id: int) -> tuple[PushJob | None, FirstPush | None]:
 
 def _decide(job_id: int, text: str, **changes: object) -> JobResult:
     job, row = _locked(job_id)
-    if job is None or row is None or row.job_id != job_id or row.stage is not FirstStage.DIFFERENT:
+    if job is None or row is None or row.job_id != job_id or not _is_decidable(row):
         return JobResult(job_id, False, "Nada a decidir aqui: atualize a página.")
     FirstPush.objects.filter(pk=row.pk).update(**changes)
     doorbell.ring_stores({job.store_id})
     return JobResult(job_id, True, text)
+
+
+def _is_decidable(row: FirstPush) -> bool:
+    """A person may go on when what was found differs, and also when nothing can be read."""
+    return row.stage is FirstStage.DIFFERENT or (row.stage is FirstStage.CHECKING and bool(row.note))
 
 
 def _checkable() -> QuerySet[FirstPush]:
