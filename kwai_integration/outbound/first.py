@@ -77,7 +77,7 @@ def _equal(label: str, sent: str, found: str) -> Compared:
 
 def _situation(order: MappedOrder, wanted: tuple[KwaiRole, ...]) -> Compared:
     table = situations()
-    words = " ou ".join(dict.fromkeys(table.role_label(role) for role in wanted))
+    words = f"{table.role_label(wanted[0])} ou além"
     return Compared("Situação", words, table.label(order.remote_status), order.role in wanted)
 
 

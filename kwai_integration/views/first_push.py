@@ -116,8 +116,11 @@ def _held_text(job: PushJob, row: FirstPush) -> str:
     stage = row.stage
     if row.job_id == job.pk and stage is FirstStage.SENDING:
         return ""
-    if stage is FirstStage.WAITING and row.candidate_id == job.pk:  # type: ignore[attr-defined]
+    candidate = row.candidate_id  # type: ignore[attr-defined]
+    if stage is FirstStage.WAITING and candidate == job.pk:
         return "Espera a sua conferência: é o primeiro envio deste tipo nesta loja."
+    if stage is FirstStage.WAITING and candidate is None:
+        return "Espera um passo anterior do pedido; depois, como primeiro deste tipo, a sua conferência."
     return f"Espera o primeiro envio deste tipo nesta loja ({stage.label.lower()})."
 
 
