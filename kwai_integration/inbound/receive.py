@@ -63,13 +63,13 @@ def kwai_orders_follow(*, pending: Sequence[int], auto_receive: bool) -> int:
     return len(kwai_orders_receive(ids=list(rows.order_by("pk").values_list("pk", flat=True))))
 
 
-def receive_refusal(row: KwaiOrder) -> str:
-    """Why `row` cannot be received, or an empty text."""
+def receive_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> str:
+    """Why `row` cannot be received, or an empty text; `roles` as `situations.roles_of` answers."""
     if row.state == KwaiOrderState.QUARANTINED:
         return f"Com problema: {row.problem}"
     if row.state == KwaiOrderState.RECEIVED and row.received_digest == row.digest:
         return ALREADY_RECEIVED
-    return gate_refusal(row)
+    return gate_refusal(row, roles)
 
 
 def _batch_receive(ids: Sequence[int], actor: User | None) -> list[RowResult]:
@@ -79,21 +79,20 @@ def _batch_receive(ids: Sequence[int], actor: User | None) -> list[RowResult]:
         .select_related("store__kwai_settings")
         .order_by("pk")
     )
-    refused = {row.pk: _refusal_result(row) for row in rows if receive_refusal(row)}
-    open_rows = [row for row in rows if row.pk not in refused]
-    return [*refused.values(), *_rows_receive(open_rows, actor)]
+    rules = rules_read({row.store_id for row in rows})
+    reasons = {row.pk: receive_refusal(row, rules.roles) for row in rows}
+    refused = [_refusal_result(row, reasons[row.pk]) for row in rows if reasons[row.pk]]
+    return [*refused, *_rows_receive([row for row in rows if not reasons[row.pk]], rules, actor)]
 
 
-def _refusal_result(row: KwaiOrder) -> RowResult:
-    reason = receive_refusal(row)
+def _refusal_result(row: KwaiOrder, reason: str) -> RowResult:
     outcome = Outcome.ALREADY_DONE if reason == ALREADY_RECEIVED else Outcome.REFUSED
     return RowResult(row.pk, outcome, reason)
 
 
-def _rows_receive(rows: Sequence[KwaiOrder], actor: User | None) -> list[RowResult]:
+def _rows_receive(rows: Sequence[KwaiOrder], rules: Rules, actor: User | None) -> list[RowResult]:
     if not rows:
         return []
-    rules = rules_read({row.store_id for row in rows})
     mapped = {row.pk: _mapped(row, rules.roles[row.store_id]) for row in rows}
     problems = {row.pk: problem for row in rows if (problem := usable_problem(row, mapped[row.pk]))}
     usable = [

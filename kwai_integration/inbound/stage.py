@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from erp.accounts.models import Store
+from erp.outbox.services import jobs_wake
 from erp.sales.services import EventDraft, order_events_append
 from kwai_integration.client.codes import SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
 from kwai_integration.inbound.halving import batch_halved
@@ -214,7 +215,7 @@ def _pks(rows: Iterable[KwaiOrder]) -> tuple[int, ...]:
     return tuple(row.pk for row in rows)
 
 
-def _verdicts_tell(rows: Iterable[KwaiOrder]) -> None:
+def _verdicts_tell(rows: Sequence[KwaiOrder]) -> None:
     """Kwai's verdict on a note belongs to the order's history: later answers overwrite the column."""
     drafts = []
     for row in rows:
@@ -226,6 +227,12 @@ def _verdicts_tell(rows: Iterable[KwaiOrder]) -> None:
             drafts.append(EventDraft(row.order_id, "kwai.invoice_refused", text))
     if drafts:
         order_events_append(drafts=drafts)
+    judged = [
+        row for row in rows if row.invoice_status in (KwaiInvoiceStatus.ACCEPTED, KwaiInvoiceStatus.REFUSED)
+    ]
+    if judged:
+        # What waits for this verdict need not wait for its next look.
+        jobs_wake(store_id=judged[0].store_id, subjects=[row.external_id for row in judged])
 
 
 def _is_equal(answer: _Answer, row: KwaiOrder | None) -> bool:
@@ -262,7 +269,7 @@ def _filled(
     mapped = order_read(source, fetch_started_at, roles, names())
     problem = TOO_LARGE if not kept.is_whole else usable_problem(row, mapped)
     if isinstance(mapped, MappedOrder):
-        _mapped_show(row, mapped)
+        mapped_show(row, mapped)
     if problem and row.order_id is None:
         order_quarantine(row, problem.code, problem.reason)
     return row
@@ -281,7 +288,7 @@ def order_quarantine(row: KwaiOrder, code: str, reason: str) -> None:
     row.problem_code, row.problem = code, reason[:500]
 
 
-def _mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
+def mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
     """What lists show; of a field that could not be read the row keeps what it knew."""
     if row.state == KwaiOrderState.QUARANTINED:
         row.state = KwaiOrderState.RECEIVED if row.order_id else KwaiOrderState.STAGED

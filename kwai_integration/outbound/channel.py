@@ -37,6 +37,9 @@ class KwaiChannel(Facts):
     def invoice_cancelled(self, ids: Sequence[int]) -> None:
         invoices.invoices_withdraw(ids)
 
+    def orders_released(self, order_ids: Sequence[int]) -> None:
+        rules.orders_released(order_ids)
+
     def shipment_concluded(self, ids: Sequence[int]) -> None:
         rules.trackings_by_rule(ids)
 

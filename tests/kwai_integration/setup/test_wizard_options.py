@@ -42,6 +42,8 @@ READERS = {
     "format_names": "kwai_integration/inbound/orders.py",
     "import_freight": "kwai_integration/inbound/orders.py",
     "warehouse": "kwai_integration/inbound/orders.py",
+    "judged_up_to": "kwai_integration/inbound/judging.py",
+    "judged_moved": "kwai_integration/inbound/judging.py",
     "auto_send_invoice": "kwai_integration/outbound/rules.py",
     "auto_send_tracking": "kwai_integration/outbound/rules.py",
     "auto_confirm_delivery": "kwai_integration/outbound/rules.py",
