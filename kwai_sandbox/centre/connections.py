@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kwai_sandbox import oauth, settings
 from kwai_sandbox.centre.blueprint import blueprint, leads_to
+from kwai_sandbox.dialect import Dialect
 from kwai_sandbox.gateway import emulator
 from kwai_sandbox.statuses import Status
 
@@ -31,6 +32,7 @@ def connections() -> str:
         pushes=sandbox.pushes.settings(),
         switches=sandbox.settings,
         limits={name: settings.DEFAULTS[name] for name in settings.LIMITS},
+        dialect=sandbox.dialect != Dialect(),
         check_names=CHECK_NAMES,
         shipped_names=SHIPPED_NAMES,
     )
