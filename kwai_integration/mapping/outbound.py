@@ -49,6 +49,10 @@ def shipment_payload(notice: ShipmentNotice) -> Payload:
     return payload
 
 
+def arrangement_payload(order_id: str, handover: str) -> Payload:
+    return {"orderId": wire_id(order_id), "handover": handover}
+
+
 def delivery_payload(notice: DeliveryNotice) -> Payload:
     return {"orderId": wire_id(notice.order_id), "deliveredAt": ms_from_moment(notice.delivered_at)}
 
