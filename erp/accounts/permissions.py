@@ -87,6 +87,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "sales:order": Permission.VIEW,
     "sales:orders_shipping": Permission.OPERATE,
     "sales:order_shipping": Permission.OPERATE,
+    "sales:order_shipper": Permission.OPERATE,
     "sales:order_buyer": Permission.OPERATE,
     "sales:order_address": Permission.OPERATE,
     "sales:order_proposal": Permission.OPERATE,

@@ -14,11 +14,15 @@ from erp.channels import (
     Facts,
     InvoiceStage,
     InvoiceState,
+    LabelFile,
+    Logistics,
     Outcome,
     Panel,
     RowResult,
+    ShippingCode,
 )
 from erp.outbox.statuses import Origin
+from kwai_integration.client.codes import LOGISTICS_LABEL, ShippingType
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
@@ -30,6 +34,7 @@ Rows = Callable[[Sequence[int]], list[Any]]
 class KwaiChannel(Facts):
     key = CHANNEL_KEY
     label = "Kwai Shop"
+    logistics = Logistics(LOGISTICS_LABEL, ShippingType.KWAI_ENVIOS)
 
     def invoice_authorised(self, ids: Sequence[int]) -> None:
         rules.notes_authorised(ids)
@@ -73,6 +78,15 @@ class KwaiChannel(Facts):
 
     def panel(self, order_id: int) -> Panel | None:
         return badges.panel(order_id)
+
+    def shipping_codes(self, order_ids: Sequence[int]) -> dict[int, ShippingCode]:
+        return logistics.shipping_codes(order_ids)
+
+    def shippers_told(self, order_ids: Sequence[int]) -> set[int]:
+        return logistics.shippers_told(order_ids)
+
+    def shipping_label(self, shipment_id: int) -> LabelFile | None:
+        return labels.shipping_label(shipment_id)
 
 
 CHECKS: dict[Action, tuple[Rows, Callable[[Any], str]]] = {

@@ -37,7 +37,7 @@ MakeGroup = Callable[..., ShipmentGroup]
     [
         (ShippingKind.CORREIOS, GroupKind.POSTING_LIST),
         (ShippingKind.CARRIER, GroupKind.PICKUP),
-        (ShippingKind.KWAI, GroupKind.PICKUP),
+        (ShippingKind.MARKETPLACE, GroupKind.PICKUP),
         (ShippingKind.OTHER, GroupKind.PICKUP),
     ],
 )

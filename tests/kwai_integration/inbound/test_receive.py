@@ -366,7 +366,7 @@ def test_kwai_envios_takes_the_mapped_method(kwai_store: Store, sku: Sku, compan
     from erp.sales.defaults import company_defaults_create
 
     company_defaults_create(company)
-    method = ShippingMethod.objects.get(company=company, kind="kwai")
+    method = ShippingMethod.objects.get(company=company, kind="marketplace")
     ShippingMapping.objects.create(store=kwai_store, remote_code="KWAI_ENVIOS", shipping_method=method)
     take_in(kwai_store, detail(shippingType="KWAI_ENVIOS"), detail(1))
     ours, sellers = Order.objects.order_by("number")
