@@ -8,6 +8,8 @@ from decimal import Decimal, InvalidOperation
 # What a signed 64-bit column holds; more cannot be stored and is no real price.
 LARGEST = 2**63 - 1
 
+# Longer ones fit no column.
+_DIGITS = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 _TYPED = re.compile(r"(?:R\$)?\s*(\d{1,3}(?:\.\d{3})+|\d+)(?:,(\d{1,2}))?", re.ASCII)
 
 
@@ -23,11 +25,13 @@ class MoneyError(ValueError):
 
 
 def centavos_read(value: object) -> int:
-    """A remote amount: a JSON integer of centavos (contract section 1). Raises MoneyError.
+    """A remote amount: an integer of centavos, or its digits as text (contract 3.4). Raises MoneyError.
 
-    A text, a fraction or a boolean is refused rather than guessed: "170.00" and 17000 are both seen in APIs,
-    a hundred times apart.
+    A fraction or a boolean is refused rather than guessed: "170.00" and 17000 are both seen in APIs, a
+    hundred times apart.
     """
+    if type(value) is str and _DIGITS.fullmatch(value):
+        value = int(value)
     if type(value) is not int:
         raise MoneyError("not_integer", "O valor não é um número inteiro de centavos.")
     if value < 0:

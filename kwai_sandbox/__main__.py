@@ -11,13 +11,19 @@ from types import FrameType
 
 from kwai_sandbox.sandbox import Sandbox
 from kwai_sandbox.server import ADDRESS, build_server
-from kwai_sandbox.state import INITIALISED
+from kwai_sandbox.state import INITIALISED, OtherEdition
+
+OTHER_EDITION = 3
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; exit code 1 when the port is taken."""
+    """Serve until SIGTERM or SIGINT; exit code 1 when the port is taken, 3 for a state of another edition."""
     options = _options()
-    sandbox = Sandbox(options.state)
+    try:
+        sandbox = Sandbox(options.state, renew=options.reset)
+    except OtherEdition as error:
+        print(error, file=sys.stderr)
+        return OTHER_EDITION
     _prepare(sandbox, reset=options.reset, seed=options.seed)
     if options.push_url:
         sandbox.pushes.address_set(options.push_url)

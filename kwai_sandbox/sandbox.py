@@ -21,10 +21,10 @@ ERP = "erp"
 
 
 class Sandbox:
-    """One emulated platform with one app."""
+    """One emulated platform with one app; `renew` as in `State`."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.state = State(path)
+    def __init__(self, path: Path | None = None, *, renew: bool = False) -> None:
+        self.state = State(path, renew=renew)
         self.credentials = _credentials(self.state)
         self.chance = random.Random()  # noqa: S311 - chance, not secrets
         self.faults = Faults(self.state, self.chance)

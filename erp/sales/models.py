@@ -108,15 +108,13 @@ class ShippedBy(models.TextChoices):
 
 CLOSED = "O e-commerce encerrou este pedido."
 UNREAD_LABELS = {
+    "situation": "situação",
     "lines": "itens",
     "amounts": "valores",
-    "buyer": "comprador",
-    "address": "endereço",
-    "deadlines": "prazos",
-    "hold": "retenção",
-    "refund": "reembolso",
-    "invoice": "nota fiscal",
-    "shipping": "envio",
+    "deadlines": "datas e prazos",
+    "address": "comprador e endereço",
+    "shipping": "tipo de envio",
+    "invoice": "situação da nota",
 }
 
 

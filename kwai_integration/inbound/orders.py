@@ -16,6 +16,7 @@ from erp import channels
 from erp.accounts.models import Counter, Store, User
 from erp.documents import CNPJ
 from erp.sales.models import (
+    UNREAD_LABELS,
     Buyer,
     DeliveryAddress,
     Order,
@@ -31,12 +32,14 @@ from erp.stock.ledger import warehouses_lock
 from erp.stock.services import lines_away
 from expedition.models import Package, Shipment
 from invoices.models import ISSUED, Invoice
-from kwai_integration.client.codes import SHIPPED_ROLES
+from kwai_integration.client.codes import SHIPPED_ROLES, KwaiRole
+from kwai_integration.inbound.closing import closed_keep
+from kwai_integration.inbound.refunds import REFUNDS, RUNNING, refund_events, refund_take
 from kwai_integration.mapping.orders import MappedLine, MappedOrder
 from kwai_integration.mapping.people import name_format
 from kwai_integration.models import KwaiOrder, KwaiSettings, PaymentMapping, ShippingMapping, StatusMapping
 from kwai_integration.outbound.rules import orders_released
-from kwai_integration.situations import situations
+from kwai_integration.situations import roles_of, situations
 
 UNMAPPED = "unmapped"
 LINES_KEPT = "lines_kept"
@@ -48,13 +51,22 @@ FOLLOWED = {
     "paid_at": "pagamento",
     "ship_by_at": "prazo de envio",
     "hold_reason": "retenção",
-    "refund_open": "reembolso",
     "buyer_note": "observação do comprador",
 }
 # Chosen by a mapping while nobody has chosen yet.
 CHOSEN = ("shipping_method", "carrier", "payment_method")
 NAMES = ("name", "recipient")
-AMOUNTS = ("items_total", "freight_total", "seller_discount", "platform_discount", "total")
+# Columns of amounts, with the fields of the answer each is made of.
+AMOUNTS = {
+    "items_total": ("lines",),
+    "freight_total": ("freight",),
+    "seller_discount": ("seller_discount",),
+    "platform_discount": ("platform_discount",),
+    "total": ("total",),
+}
+REFUND_FIELDS = ("refund_status", "refund_open", "refund_released_at", "refund_released_by")
+CLOSED_FIELDS = ("closed_at", "handover_unclear")
+UNREAD_EVENT = "kwai.unread"
 LINE_FIELDS = ("title", "specification", "quantity", "unit_price")
 
 
@@ -82,6 +94,11 @@ class Rules:
     shippings: Mapping[tuple[int, str], ShippingMethod]
     payments: Mapping[tuple[int, str], int]
     options: Mapping[int, KwaiSettings]
+    roles: Mapping[int, Mapping[str, KwaiRole]]
+
+    def role(self, store_id: int, remote_status: str) -> KwaiRole | None:
+        """What a remote code means in a store; None when nobody has said it."""
+        return self.roles[store_id].get(remote_status)
 
     def situation(self, store_id: int, remote_status: str) -> OrderStatus | None:
         """The ERP situation for a remote code, None when it is *não mapeada*."""
@@ -107,9 +124,11 @@ class Rules:
         return default if options is None else bool(getattr(options, option))
 
     def amounts(self, entry: Incoming) -> dict[str, int]:
-        """Amounts of the sales order, with or without freight as the store wants them."""
+        """Amounts of the sales order, with or without freight as the store wants them; those that could not
+        be read are missing."""
         with_freight = self.is_on("import_freight", entry.row.store_id, default=True)
-        return _amounts(entry.mapped, with_freight=with_freight)
+        found, unread = _amounts(entry.mapped, with_freight=with_freight), entry.mapped.unread
+        return {name: value for name, value in found.items() if not unread.intersection(AMOUNTS[name])}
 
     def shown(self, entry: Incoming, values: Mapping[str, str]) -> dict[str, str]:
         """Values of a buyer or address as the store wants names written. A company's name stays as it is
@@ -141,6 +160,7 @@ def rules_read(store_ids: Collection[int]) -> Rules:
         shippings={(row.store_id, row.remote_code): row.shipping_method for row in shippings},
         payments={(row.store_id, row.remote_code): row.payment_method_id for row in payments},
         options=KwaiSettings.objects.in_bulk(list(store_ids)),
+        roles=roles_of(store_ids),
     )
 
 
@@ -164,15 +184,20 @@ def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None
         ]
     )
     order_events_append(drafts=[_event_new(order, entry, rules) for order, entry in pairs], actor=actor)
-    orders_stock_reserve(order_ids=[order.pk for order in orders], warehouses=rules.warehouses, actor=actor)
+    # An order first met closed wants no goods, whatever its store makes of it.
+    wanting = [order.pk for order in orders if order.closed_at is None]
+    orders_stock_reserve(order_ids=wanting, warehouses=rules.warehouses, actor=actor)
     channels.order_status_changed(order.pk for order in orders)
     return orders
 
 
-def orders_follow(incoming: Sequence[Incoming], rules: Rules, actor: User | None) -> dict[int, bool]:
+def orders_follow(
+    incoming: Sequence[Incoming], rules: Rules, actor: User | None, *, sending: bool = True
+) -> dict[int, bool]:
     """Let existing orders follow their platform's answer; order id -> did anything change.
 
-    A constant number of statements, and none that writes when nothing changed.
+    A constant number of statements, and none that writes when nothing changed. `sending` False asks for no
+    push: old answers are only judged again.
     """
     if not incoming:
         return {}
@@ -193,7 +218,8 @@ def orders_follow(incoming: Sequence[Incoming], rules: Rules, actor: User | None
         actor=actor,
     )
     moved = situations_apply(incoming, rules, actor)
-    orders_released(batch.released)
+    if sending:
+        orders_released(batch.released)
     return {order_id: bool(batch.changes[order_id]) or order_id in moved for order_id in orders}
 
 
@@ -211,11 +237,15 @@ def situations_apply(incoming: Sequence[Incoming], rules: Rules, actor: User | N
 
 def situations_set(told: Iterable[tuple[int, int, str]], rules: Rules, actor: User | None) -> set[int]:
     """Order id, store id and remote code -> the ids that moved. Monotonic unless the store allows going
-    back; a code nobody mapped moves nothing. Call inside a transaction."""
+    back; a code nobody mapped moves nothing, nor does the closing of an order whose parcel has left. Call
+    inside a transaction."""
+    told = list(told)
+    closed = [order_id for order_id, store_id, code in told if rules.role(store_id, code) is KwaiRole.CLOSED]
+    kept = closed_keep(closed, actor=actor)
     wanted: dict[bool, dict[int, OrderStatus]] = {False: {}, True: {}}
     for order_id, store_id, remote_status in told:
         status = rules.situation(store_id, remote_status)
-        if status is not None:
+        if status is not None and order_id not in kept:
             wanted[rules.is_on("allow_backwards", store_id)][order_id] = status
     cancelled = _cancelled(wanted[True])
     moved: set[int] = set()
@@ -251,6 +281,8 @@ def _order_new(entry: Incoming, rules: Rules, number: int) -> Order:
     mapped, store = entry.mapped, entry.store
     status = rules.situation(store.pk, mapped.remote_status) or OrderStatus.OPEN
     method = rules.shipping(store.pk, mapped)
+    closed = rules.role(store.pk, mapped.remote_status) is KwaiRole.CLOSED
+    refund = REFUNDS[mapped.refund_status]
     return Order(
         company_id=store.company_id,
         store=store,
@@ -262,13 +294,18 @@ def _order_new(entry: Incoming, rules: Rules, number: int) -> Order:
         shipping_method=method,
         carrier_id=method.carrier_id if method else None,
         payment_method_id=rules.payment_id(store.pk, mapped),
+        refund_status=refund,
+        refund_open=refund in RUNNING,
+        closed_at=timezone.now() if closed else None,
+        unread_parts=list(mapped.unread_parts),
         **_followed(mapped),
-        **rules.amounts(entry),
+        **_amounts(mapped, with_freight=rules.is_on("import_freight", store.pk, default=True)),
     )
 
 
 def _followed(mapped: MappedOrder) -> dict[str, Any]:
-    return {name: getattr(mapped, name) for name in FOLLOWED}
+    """What the answer says of the followed columns; of those it could not be read for, nothing."""
+    return {name: getattr(mapped, name) for name in FOLLOWED if name not in mapped.unread}
 
 
 def _cancelled_at(mapped: MappedOrder) -> Any:
@@ -354,6 +391,8 @@ class _Following:
         # Orders whose lines stay as they are: a note names them, or their goods have left.
         self.fixed = set(invoiced)
         self.changes: dict[int, list[str]] = {order_id: [] for order_id in orders}
+        # Changed without a word in `changes`: the timeline has a line of their own for it.
+        self.touched: set[int] = set()
         self.lines: dict[int, list[OrderLine]] = {order_id: [] for order_id in orders}
         self.lines_changed: list[OrderLine] = []
         self.lines_added: list[OrderLine] = []
@@ -377,14 +416,39 @@ class _Following:
         for name in told:
             setattr(order, name, news[name])
         self.changes[order.pk] += [FOLLOWED[name] for name in told]
-        self.drafts += _hold_events(order, told)
-        if {"hold_reason", "refund_open"} & set(told) and not order.frozen_reason:
+        was_frozen = bool(order.frozen_reason)
+        self.refund_follow(order, entry.mapped)
+        self.closing_follow(order, entry.mapped, rules)
+        self.unread_follow(order, entry.mapped)
+        if "hold_reason" in told:
+            self.drafts.append(_hold_event(order))
+        if (was_frozen or "hold_reason" in told) and not order.frozen_reason:
             self.released.append(order.pk)
         if "remote_status" in told and rules.situation(order.store_id, order.remote_status) is None:
             self.drafts.append(_unmapped_event(order, order.remote_status))
         self.choose(order, entry, rules)
-        if entry.sku_ids is not None:
+        if entry.sku_ids is not None or "lines" in entry.mapped.unread:
             self.content_follow(order, entry, rules)
+
+    def refund_follow(self, order: Order, mapped: MappedOrder) -> None:
+        if refund_take(order, REFUNDS[mapped.refund_status]):
+            self.changes[order.pk].append("reembolso")
+            self.drafts += refund_events([order])
+
+    def closing_follow(self, order: Order, mapped: MappedOrder, rules: Rules) -> None:
+        """A closed order that the platform opens again moves on; closing itself is `closing.closed_keep`."""
+        role = rules.role(order.store_id, order.remote_status)
+        if order.closed_at is not None and role not in (None, KwaiRole.CLOSED):
+            order.closed_at, order.handover_unclear = None, False
+            self.touched.add(order.pk)
+
+    def unread_follow(self, order: Order, mapped: MappedOrder) -> None:
+        parts = list(mapped.unread_parts)
+        if parts == order.unread_parts:
+            return
+        order.unread_parts = parts
+        self.touched.add(order.pk)
+        self.drafts.append(EventDraft(order.pk, UNREAD_EVENT, _unread_text(parts), data={"parts": parts}))
 
     def choose(self, order: Order, entry: Incoming, rules: Rules) -> None:
         """Ways of shipping and of payment that a mapping knows by now, where nobody has chosen any."""
@@ -399,18 +463,22 @@ class _Following:
 
     def content_follow(self, order: Order, entry: Incoming, rules: Rules) -> None:
         """Lines and amounts follow together, or not at all: a note or the stock has settled both."""
-        plan = _LinePlan(self.lines[order.pk], entry)
+        is_read = "lines" not in entry.mapped.unread
+        plan = _LinePlan(self.lines[order.pk], entry) if is_read else None
+        differs = plan is not None and plan.differs
         amounts = rules.amounts(entry)
         amounts_differ = any(getattr(order, name) != value for name, value in amounts.items())
-        if not plan.differs and not amounts_differ:
+        if not differs and not amounts_differ:
             return
         if order.pk in self.fixed:
-            if plan.differs or not _is_told(order, entry.mapped):
+            if differs or not _is_told(order, entry.mapped):
                 self.remarks.append(_kept_remark(order.pk, entry.mapped, amounts))
             return
         for name, value in amounts.items():
             setattr(order, name, value)
-        self.changes[order.pk] += ["itens"] * plan.differs + ["valores"] * amounts_differ
+        self.changes[order.pk] += ["itens"] * differs + ["valores"] * amounts_differ
+        if plan is None:
+            return
         self.lines_changed += plan.changed
         self.lines_added += [
             _line_new(order, position, line, sku_id) for position, line, sku_id in plan.added
@@ -425,6 +493,8 @@ class _Following:
         parts = {part.order_id: part for part in model.objects.filter(order_id__in=self.orders)}
         changed = self.parts_changed.setdefault(model, [])
         for entry in incoming:
+            if "address" in entry.mapped.unread:
+                continue
             part, values = parts[entry.row.order_id], values_of(entry.mapped)
             hidden = _tells_nothing(_part_source(model, entry.mapped), values)
             if part.platform_values == values or (hidden and any(part.platform_values.values())):
@@ -446,11 +516,16 @@ class _Following:
                 self.remarks.append(EventDraft(order_id, SHIPPED_ELSEWHERE, text, data={"code": code}))
 
     def write(self, actor: User | None) -> None:
-        touched = [self.orders[order_id] for order_id, labels in self.changes.items() if labels]
+        touched = [
+            self.orders[order_id]
+            for order_id, labels in self.changes.items()
+            if labels or order_id in self.touched
+        ]
         if touched:
             for order in touched:
                 order.updated_at = timezone.now()
-            Order.objects.bulk_update(touched, [*FOLLOWED, *AMOUNTS, *CHOSEN, "updated_at"])
+            columns = [*FOLLOWED, *REFUND_FIELDS, *CLOSED_FIELDS, "unread_parts", *AMOUNTS, *CHOSEN]
+            Order.objects.bulk_update(touched, [*columns, "updated_at"])
         self.lines_write()
         for model, parts in self.parts_changed.items():
             if parts:
@@ -471,7 +546,14 @@ class _Following:
 def _is_told(order: Order, mapped: MappedOrder) -> bool:
     """The amounts of `order` are the platform's, whatever the store wants of freight by now."""
     told = (_amounts(mapped, with_freight=choice) for choice in (True, False))
-    return any(all(getattr(order, name) == value for name, value in amounts.items()) for amounts in told)
+    return any(
+        all(
+            getattr(order, name) == value
+            for name, value in amounts.items()
+            if not mapped.unread.intersection(AMOUNTS[name])
+        )
+        for amounts in told
+    )
 
 
 class _LinePlan:
@@ -530,23 +612,23 @@ def _part_take(part: Any, values: dict[str, str], shown: dict[str, str]) -> None
     part.proposal = shown if differs else None
 
 
-def _hold_events(order: Order, told: Sequence[str]) -> list[EventDraft]:
-    drafts = []
-    if "hold_reason" in told:
-        text = (
-            f"O Kwai pede para segurar o pedido: {order.hold_reason}"
-            if order.hold_reason
-            else "O Kwai liberou o pedido que estava retido."
-        )
-        drafts.append(EventDraft(order.pk, "hold", text))
-    if "refund_open" in told:
-        text = (
-            "Reembolso em andamento no Kwai: o pedido não pode ser enviado."
-            if order.refund_open
-            else ("O reembolso no Kwai terminou.")
-        )
-        drafts.append(EventDraft(order.pk, "refund", text))
-    return drafts
+def _hold_event(order: Order) -> EventDraft:
+    text = (
+        f"O Kwai pede para segurar o pedido: {order.hold_reason}"
+        if order.hold_reason
+        else "O Kwai liberou o pedido que estava retido."
+    )
+    return EventDraft(order.pk, "hold", text)
+
+
+def _unread_text(parts: Sequence[str]) -> str:
+    if not parts:
+        return "A resposta do Kwai voltou a ser lida por inteiro."
+    labels = ", ".join(UNREAD_LABELS[part] for part in parts)
+    return (
+        f"Parte da última resposta do Kwai não pôde ser lida: {labels}. Vale o que já estava aqui; confira o "
+        "pedido no Kwai."
+    )
 
 
 def _changed_events(changes: Mapping[int, Sequence[str]]) -> list[EventDraft]:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from kwai_integration.mapping.digest import raw_clean, raw_load
+from kwai_integration.mapping.digest import STORED_LIMIT, raw_clean, raw_load
 from kwai_integration.models import KwaiOrder
 
 # No field that the mapping reads is longer; an answer over the limit keeps this much of each text.
 LONGEST_TEXT = 2_000
+# Of an answer that is too large even so, fields up to this many characters are kept.
+LARGEST_FIELD = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """`text`, or `raw` when the answer is not clean. `readable` is False when even cutting its texts
-    left too much: then the rest was cut off and it is no JSON any more."""
+    """`text`, or `raw` when the answer is not clean. `is_whole` is False when even cutting its texts left too
+    much: then its largest fields are left out, and what reads it again misses them."""
 
     text: str = field(repr=False)
     raw: bytes | None = field(repr=False)
     truncated: bool = False
-    readable: bool = True
+    is_whole: bool = True
 
 
 def payload_keep(answer: Any) -> Kept:
@@ -28,13 +31,25 @@ def payload_keep(answer: Any) -> Kept:
     text, raw, over = raw_clean(answer)
     if not over:
         return Kept(text or "", raw)
-    text, raw, over = raw_clean(_shortened(answer))
-    return Kept(text or "", raw, truncated=True, readable=not over)
+    shortened = _shortened(answer)
+    text, raw, over = raw_clean(shortened)
+    if not over:
+        return Kept(text or "", raw, truncated=True)
+    text, raw, _ = raw_clean(_without_large(shortened))
+    return Kept(text or "", raw, truncated=True, is_whole=False)
 
 
 def payload_read(row: KwaiOrder) -> Any:
     """The stored answer as JSON. Raises ValueError when it was cut off."""
     return raw_load(row.payload, None if row.payload_bytes is None else bytes(row.payload_bytes))
+
+
+def _without_large(answer: Any) -> Any:
+    """The fields that stay small: situation, amounts and dates of an order are followed all the same."""
+    if not isinstance(answer, dict):
+        return None
+    small = {name: value for name, value in answer.items() if len(json.dumps(value)) <= LARGEST_FIELD}
+    return small if len(json.dumps(small)) <= STORED_LIMIT else None
 
 
 def _shortened(value: Any) -> Any:

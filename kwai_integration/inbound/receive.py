@@ -16,7 +16,7 @@ from kwai_integration.inbound.halving import batch_halved
 from kwai_integration.inbound.listings import ListingKey, listing_key, listings_resolve
 from kwai_integration.inbound.orders import Incoming, orders_create, orders_follow, rules_read
 from kwai_integration.inbound.payload import payload_read
-from kwai_integration.inbound.stage import order_quarantine
+from kwai_integration.inbound.stage import order_quarantine, usable_problem
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
 from kwai_integration.situations import roles_of
@@ -95,14 +95,18 @@ def _rows_receive(rows: Sequence[KwaiOrder], actor: User | None) -> list[RowResu
         return []
     roles = roles_of({row.store_id for row in rows})
     mapped = {row.pk: _mapped(row, roles[row.store_id]) for row in rows}
-    usable = [(row, order) for row in rows if isinstance(order := mapped[row.pk], MappedOrder)]
+    problems = {row.pk: problem for row in rows if (problem := usable_problem(row, mapped[row.pk]))}
+    usable = [
+        (row, order)
+        for row in rows
+        if isinstance(order := mapped[row.pk], MappedOrder) and row.pk not in problems
+    ]
     listings = listings_resolve((row.store, order) for row, order in usable)
     incoming = [Incoming(row, order, _sku_ids(row, order, listings)) for row, order in usable]
     texts = _orders_write(incoming, actor)
     _waiting_write(incoming, listings)
     for row in rows:
-        problem = mapped[row.pk]
-        if isinstance(problem, Problem):
+        if problem := problems.get(row.pk):
             order_quarantine(row, problem.code, problem.reason)
     KwaiOrder.objects.bulk_update(rows, RECEIVED_FIELDS)
     return [_result(row, texts) for row in rows]
@@ -117,7 +121,9 @@ def _mapped(row: KwaiOrder, roles: Mapping[str, KwaiRole]) -> MappedOrder | Prob
 
 
 def _sku_ids(row: KwaiOrder, order: MappedOrder, listings: dict[ListingKey, Listing]) -> list[int] | None:
-    """The SKU of each line, or None while one of them has no link."""
+    """The SKU of each line, or None while one of them has no link or the lines could not be read."""
+    if "lines" in order.unread:
+        return None
     found = [listings[listing_key(row.store_id, line)].sku_id for line in order.lines]
     linked = [sku_id for sku_id in found if sku_id is not None]
     return linked if len(linked) == len(found) else None
@@ -151,7 +157,8 @@ def _orders_of(known: Sequence[Incoming]) -> Iterable[Order]:
 
 def _row_settle(entry: Incoming) -> None:
     row = entry.row
-    row.state = KwaiOrderState.UNLINKED if entry.sku_ids is None else KwaiOrderState.RECEIVED
+    waits = entry.sku_ids is None and "lines" not in entry.mapped.unread
+    row.state = KwaiOrderState.UNLINKED if waits else KwaiOrderState.RECEIVED
     row.received_digest = row.digest
     row.received_at = timezone.now()
 
@@ -159,7 +166,8 @@ def _row_settle(entry: Incoming) -> None:
 def _waiting_write(incoming: Sequence[Incoming], listings: dict[ListingKey, Listing]) -> None:
     """Note which listings keep which orders waiting, so that linking one finds them at once."""
     through: Any = KwaiOrder.waiting_for.through
-    through.objects.filter(kwaiorder_id__in=[entry.row.pk for entry in incoming]).delete()
+    told = [entry.row.pk for entry in incoming if "lines" not in entry.mapped.unread]
+    through.objects.filter(kwaiorder_id__in=told).delete()
     pairs = {
         (entry.row.pk, listings[listing_key(entry.row.store_id, line)].pk)
         for entry in incoming

@@ -11,12 +11,13 @@ from django.db import transaction
 
 from erp.accounts.models import Store
 from erp.sales.services import EventDraft, order_events_append
-from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRole
+from kwai_integration.client.codes import SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
 from kwai_integration.inbound.halving import batch_halved
-from kwai_integration.inbound.payload import payload_keep
+from kwai_integration.inbound.payload import payload_keep, payload_read
 from kwai_integration.mapping import fields
 from kwai_integration.mapping.digest import order_digest
 from kwai_integration.mapping.orders import CLOCK_TOLERANCE, MappedOrder, Problem, order_read, summary
+from kwai_integration.mapping.warnings import UNREAD
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.situations import store_roles
 
@@ -38,6 +39,7 @@ STAGED_FIELDS = [
     "remote_tracking_code",
     "shipping_type",
     "payment_code",
+    "first_shipped_at",
     "payload",
     "payload_bytes",
     "payload_truncated",
@@ -45,7 +47,20 @@ STAGED_FIELDS = [
     "remote_updated_at",
     "fetch_started_at",
 ]
+# Columns of lists that are made of fields of another name.
+SHOWN_FROM = {
+    "buyer_name": ("address",),
+    "summary": ("lines",),
+    "total": ("lines", "total"),
+    "invoice_refusal_reason": ("invoice_status",),
+    "payment_code": ("payments",),
+}
 NO_ID = "sem-id-"
+TOO_LARGE = Problem(
+    "payload_too_large",
+    "A resposta do Kwai para este pedido passa de 1 MB e foi guardada cortada. Confira no Kwai.",
+    "",
+)
 DETAILS_MISSING = "details_missing"
 DETAILS_FAILED = "details_failed"
 MISSING_TEXTS = {
@@ -241,18 +256,22 @@ def _filled(
     row.payload, row.payload_bytes, row.payload_truncated = kept.text, kept.raw, kept.truncated
     row.digest, row.fetch_started_at = answer.digest, fetch_started_at
     row.remote_updated_at = answer.updated_at
-    mapped = order_read(answer.raw, fetch_started_at, roles)
-    if not kept.readable:
-        mapped = Problem(
-            "payload_too_large",
-            "A resposta do Kwai para este pedido passa de 1 MB e foi guardada cortada. Confira no Kwai.",
-            answer.external_id,
-        )
-    if isinstance(mapped, Problem):
-        order_quarantine(row, mapped.code, mapped.reason)
-    else:
+    # What is stored is what `receive` reads, so a part that was left out is unread here too.
+    source = answer.raw if kept.is_whole else payload_read(row)
+    mapped = order_read(source, fetch_started_at, roles)
+    problem = TOO_LARGE if not kept.is_whole else usable_problem(row, mapped)
+    if isinstance(mapped, MappedOrder):
         _mapped_show(row, mapped)
+    if problem and row.order_id is None:
+        order_quarantine(row, problem.code, problem.reason)
     return row
+
+
+def usable_problem(row: KwaiOrder, mapped: MappedOrder | Problem) -> Problem | None:
+    """Why this answer makes no new order; one that is here already is followed as far as it can be read."""
+    if isinstance(mapped, Problem):
+        return mapped
+    return mapped.problem if row.order_id is None else None
 
 
 def order_quarantine(row: KwaiOrder, code: str, reason: str) -> None:
@@ -262,23 +281,31 @@ def order_quarantine(row: KwaiOrder, code: str, reason: str) -> None:
 
 
 def _mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
+    """What lists show; of a field that could not be read the row keeps what it knew."""
     if row.state == KwaiOrderState.QUARANTINED:
         row.state = KwaiOrderState.RECEIVED if row.order_id else KwaiOrderState.STAGED
     row.problem_code = row.problem = ""
     row.remote_updated_at = mapped.remote_updated_at
-    row.warnings = list(mapped.warnings)
-    row.remote_status = mapped.remote_status
-    row.buyer_name = mapped.buyer.name
-    row.summary = summary(mapped)
-    row.total = mapped.total
-    row.placed_at = mapped.placed_at
-    row.ship_by_at = mapped.ship_by_at
-    row.invoice_status = mapped.invoice_status
-    row.invoice_refusal_reason = mapped.invoice_refusal_reason
+    row.warnings = [*mapped.warnings, *(f"{UNREAD}{part}" for part in mapped.unread_parts)]
     row.remote_carrier_code = mapped.carrier_code
     row.remote_tracking_code = mapped.tracking_code
-    row.shipping_type = mapped.shipping_type
-    row.payment_code = mapped.payment_code
+    values = {
+        "remote_status": mapped.remote_status,
+        "buyer_name": mapped.buyer.name,
+        "summary": summary(mapped),
+        "total": mapped.total,
+        "placed_at": mapped.placed_at,
+        "ship_by_at": mapped.ship_by_at,
+        "invoice_status": mapped.invoice_status,
+        "invoice_refusal_reason": mapped.invoice_refusal_reason,
+        "shipping_type": mapped.shipping_type,
+        "payment_code": mapped.payment_code,
+    }
+    for name, value in values.items():
+        if not mapped.unread.intersection(SHOWN_FROM.get(name, (name,))):
+            setattr(row, name, value)
+    if row.first_shipped_at is None and mapped.role in SHIPPED_ROLES:
+        row.first_shipped_at = mapped.remote_updated_at or row.fetch_started_at
 
 
 @transaction.atomic

@@ -1,8 +1,10 @@
-"""A raw order of the platform as a typed value, or the reason why it cannot be used. Pure, never raises.
+"""A raw order of the platform as a typed value. Pure, never raises.
 
-Required are only the published `orderId`, `orderStatus` and items with quantity and price; all else warns
-(contract sections 3 and 4, design 3.1 rule 6). What would corrupt money or stock is a `Problem` instead: a
-price written as text, a quantity of zero, an amount that fits no column, another currency.
+What is needed to create an order is not needed to follow it (contract 3.4). `MappedOrder.problem` says why a
+new order cannot be made from this answer: the published `orderId`, `orderStatus` and items with quantity and
+price are required, and what would corrupt money or stock is refused. `MappedOrder.unread` names the fields
+that could not be read: whoever follows an order that is already here keeps what it knows of them. Everything
+else warns.
 """
 
 from __future__ import annotations
@@ -27,6 +29,26 @@ from kwai_integration.mapping.people import MappedAddress, MappedBuyer, address_
 from kwai_integration.mapping.warnings import Warn
 
 DEFAULT_ROLES: Mapping[str, KwaiRole] = {row.code: row.role for row in SITUATIONS.values()}
+AMOUNT_NAMES = ("freight", "seller_discount", "platform_discount", "total")
+CODE_NAMES = {"shippingType": "shipping_type", "invoiceStatus": "invoice_status"}
+# The parts an order is read by, with the fields of each (contract 3.4).
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "situation": ("remote_status",),
+    "lines": ("lines",),
+    "amounts": AMOUNT_NAMES,
+    "deadlines": ("placed_at", "paid_at", "ship_by_at", "cancelled_at"),
+    "address": ("address",),
+    "shipping": ("shipping_type",),
+    "invoice": ("invoice_status",),
+}
+PROBLEMS: Mapping[str, str] = {
+    "status_missing": "O pedido veio sem situação. Confira o pedido no Kwai.",
+    "currency_unknown": "O pedido não está em reais (BRL) e não pode ser recebido. Confira no Kwai.",
+    "items_missing": "O pedido veio sem itens. Confira o pedido no Kwai.",
+    "quantity_invalid": "Um item veio com quantidade inválida: ela precisa ser inteira e maior que zero.",
+    "price_invalid": "Um item veio com preço inválido: ele precisa ser um número inteiro de centavos.",
+    "amount_too_large": ("O pedido tem um valor maior do que pode ser guardado. Confira o pedido no Kwai."),
+}
 CURRENCY = "BRL"
 COUNTRIES = frozenset({"BRA", "BR"})
 # A clock a little ahead is normal; a change "next year" would make every later version look old.
@@ -68,7 +90,9 @@ class MappedOrder:
     """Names of design section 4. Money in centavos and never negative (but `computed_total`, which is the
     contract's formula as it comes out), datetimes aware UTC, texts clean and short enough for their columns.
 
-    `role` is None for a status nobody mapped; `total` is the platform's, or the computed one without it.
+    `role` is None for a situation nobody gave one; `total` is the platform's, or the computed one without it.
+    `lines` leaves out what stands with quantity 0: in a later answer that is a line taken away.
+    `refund_status` is None for a code nobody knows. A field named in `unread` holds an empty value here.
     """
 
     external_id: str
@@ -88,7 +112,7 @@ class MappedOrder:
     ship_by_at: datetime | None
     cancelled_at: datetime | None
     hold_reason: str
-    refund_open: bool
+    refund_status: KwaiRefundStatus | None
     cancel_reason: str
     buyer_note: str = field(repr=False)
     shipping_type: str
@@ -98,6 +122,18 @@ class MappedOrder:
     invoice_status: str
     invoice_refusal_reason: str
     warnings: tuple[str, ...]
+    unread: frozenset[str]
+    problem: Problem | None
+
+    @property
+    def unread_parts(self) -> tuple[str, ...]:
+        """The parts of the order, as `erp.sales` names them, that this answer leaves open."""
+        return tuple(part for part, names in PARTS.items() if self.unread.intersection(names))
+
+    @property
+    def refund_open(self) -> bool:
+        """An unknown code counts as running: a refunded parcel that left is lost money, a held one is not."""
+        return self.refund_status not in (KwaiRefundStatus.NONE, KwaiRefundStatus.CLOSED)
 
     @property
     def items_total(self) -> int:
@@ -120,24 +156,19 @@ class MappedOrder:
 def order_read(
     raw: object, fetched_at: datetime, roles: Mapping[str, KwaiRole] = DEFAULT_ROLES
 ) -> MappedOrder | Problem:
-    """Map one raw order that was asked for at `fetched_at`; `roles` come from the client's configuration."""
+    """Map one raw order that was asked for at `fetched_at`; `roles` says what each code means in its store.
+
+    A Problem when the answer names no order at all.
+    """
     entry = fields.record(raw)
     external_id = fields.remote_id(entry.get("orderId"))
-    try:
-        return _Reader(entry, external_id, fetched_at, roles).order()
-    except _Refused as refused:
-        return Problem(refused.code, refused.reason, external_id)
-
-
-class _Refused(Exception):
-    def __init__(self, code: str, reason: str) -> None:
-        self.code = code
-        self.reason = reason
-        super().__init__(code)
+    if not external_id:
+        return Problem("order_id_missing", "O pedido veio sem número. Confira o pedido no Kwai.", "")
+    return _Reader(entry, external_id, fetched_at, roles).order()
 
 
 class _Reader:
-    """One reading of one order; collects the warnings on the way."""
+    """One reading of one order; collects on the way what warns, what is unread, and the first problem."""
 
     def __init__(
         self, raw: dict[str, Any], external_id: str, fetched_at: datetime, roles: Mapping[str, KwaiRole]
@@ -147,30 +178,35 @@ class _Reader:
         self.fetched_at = fetched_at
         self.roles = roles
         self.warnings: dict[Warn, None] = {}
+        self.unread: set[str] = set()
+        self.problem: Problem | None = None
 
     def warn(self, warning: Warn) -> None:
         self.warnings[warning] = None
 
+    def refuse(self, code: str, *names: str) -> None:
+        """Fields that could not be read, of those without which no new order is made."""
+        self.unread.update(names)
+        self.problem = self.problem or Problem(code, PROBLEMS[code], self.external_id)
+
     def order(self) -> MappedOrder:
-        if not self.external_id:
-            raise _Refused("order_id_missing", "O pedido veio sem número. Confira o pedido no Kwai.")
         remote_status = self.status()
         self.currency_and_country()
         lines = self.lines()
-        freight = self.optional_amount("shippingFee")
-        seller_discount = self.optional_amount("productSellerDiscount")
-        platform_discount = self.optional_amount("productPlatformDiscount")
+        freight = self.amount("shippingFee", "freight")
+        seller_discount = self.amount("productSellerDiscount", "seller_discount")
+        platform_discount = self.amount("productPlatformDiscount", "platform_discount")
         items_total = sum(line.quantity * line.unit_price for line in lines)
         computed_total = items_total + freight - seller_discount - platform_discount
         if items_total > LARGEST or computed_total > LARGEST:
-            raise _too_large()
+            self.refuse("amount_too_large", "lines", *AMOUNT_NAMES)
         receiver = self.receiver()
         # The arguments are read in this order: `warnings` comes last, when all have been collected.
         return MappedOrder(
             external_id=self.external_id,
             remote_status=remote_status,
             role=self.roles.get(remote_status),
-            lines=lines,
+            lines=() if "lines" in self.unread else lines,
             buyer=buyer_read(receiver, self.warn),
             address=address_read(receiver, self.warn),
             freight=freight,
@@ -178,13 +214,13 @@ class _Reader:
             platform_discount=platform_discount,
             total=self.total(computed_total),
             computed_total=computed_total,
-            placed_at=self.moment("createTime"),
-            paid_at=self.moment("paidTime"),
-            remote_updated_at=self.past_moment("updateTime"),
-            ship_by_at=self.moment("shipByTime"),
-            cancelled_at=self.moment("canceledAt"),
+            placed_at=self.moment("createTime", "placed_at"),
+            paid_at=self.moment("paidTime", "paid_at"),
+            remote_updated_at=self.updated_at(),
+            ship_by_at=self.moment("shipByTime", "ship_by_at"),
+            cancelled_at=self.moment("canceledAt", "cancelled_at"),
             hold_reason=self.hold_reason(),
-            refund_open=self.refund_open(),
+            refund_status=self.refund_status(),
             cancel_reason=self.text("cancelReason", 500),
             buyer_note=self.note("buyerRemark", 2000),
             shipping_type=self.known_code("shippingType", ShippingType, Warn.SHIPPING_TYPE_UNKNOWN, 30),
@@ -196,13 +232,15 @@ class _Reader:
             ),
             invoice_refusal_reason=self.text("invoiceRefusalReason", 500),
             warnings=tuple(str(warning) for warning in self.warnings),
+            unread=frozenset(self.unread),
+            problem=self.problem,
         )
 
     def status(self) -> str:
         code = fields.remote_code(self.raw.get("orderStatus"))
         if not code:
-            raise _Refused("status_missing", "O pedido veio sem situação. Confira o pedido no Kwai.")
-        if code not in self.roles:
+            self.refuse("status_missing", "remote_status")
+        elif code not in self.roles:
             self.warn(Warn.STATUS_UNKNOWN)
         return code
 
@@ -211,20 +249,28 @@ class _Reader:
         if fields.is_absent(currency):
             self.warn(Warn.CURRENCY_MISSING)
         elif fields.text(currency, 10).upper() != CURRENCY:
-            raise _Refused(
-                "currency_unknown",
-                "O pedido não está em reais (BRL) e não pode ser recebido. Confira no Kwai.",
-            )
+            self.refuse("currency_unknown", "lines", *AMOUNT_NAMES)
         if fields.text(country, 10).upper() not in COUNTRIES:
             self.warn(Warn.COUNTRY_UNKNOWN)
 
     def lines(self) -> tuple[MappedLine, ...]:
+        """The lines with a quantity; none, and the reason, when one of them cannot be read."""
         entries = self.raw.get("orderItemView")
         if not isinstance(entries, list) or not entries:
-            raise _Refused("items_missing", "O pedido veio sem itens. Confira o pedido no Kwai.")
-        return tuple(self.line(fields.record(entry)) for entry in entries)
+            self.refuse("items_missing", "lines")
+            return ()
+        lines = [self.line(fields.record(entry)) for entry in entries]
+        if any(line is None for line in lines):
+            return ()
+        kept = tuple(line for line in lines if line and line.quantity)
+        if len(kept) < len(lines):
+            # A new order cannot begin with what was taken away; one that is here loses these lines.
+            self.problem = self.problem or Problem(
+                "quantity_invalid", PROBLEMS["quantity_invalid"], self.external_id
+            )
+        return kept
 
-    def line(self, entry: dict[str, Any]) -> MappedLine:
+    def line(self, entry: dict[str, Any]) -> MappedLine | None:
         item_id, sku_id = fields.remote_id(entry.get("itemId")), fields.remote_id(entry.get("skuId"))
         if not item_id or not sku_id:
             self.warn(Warn.ITEM_ID_MISSING)
@@ -232,53 +278,76 @@ class _Reader:
         code = seller_code(stated_code)
         if not code and not fields.is_absent(stated_code):
             self.warn(Warn.SELLER_CODE_UNUSABLE)
+        quantity, price = self.quantity(entry.get("skuQuantity")), self.price(entry.get("skuPrice"))
+        if quantity is None or price is None:
+            return None
         return MappedLine(
             item_id=item_id,
             sku_id=sku_id,
             seller_code=code,
             title=fields.text(entry.get("itemName"), 300),
             specification=fields.text(entry.get("skuName"), 200),
-            quantity=_quantity(entry.get("skuQuantity")),
-            unit_price=_price(entry.get("skuPrice")),
+            quantity=quantity,
+            unit_price=price,
         )
 
-    def optional_amount(self, name: str) -> int:
-        """Freight or a discount; left out with a warning when unreadable, so that the total shows the gap."""
-        value = self.raw.get(name)
-        return 0 if value is None else self.amount(value) or 0
+    def quantity(self, value: object) -> int | None:
+        count = fields.integer(value)
+        if count is None or not 0 <= count <= fields.COUNT_LIMIT:
+            self.refuse("quantity_invalid", "lines")
+            return None
+        return count
 
-    def amount(self, value: object) -> int | None:
+    def price(self, value: object) -> int | None:
+        try:
+            return centavos_read(value)
+        except MoneyError as error:
+            self.refuse("amount_too_large" if error.code == "too_large" else "price_invalid", "lines")
+            return None
+
+    def amount(self, name: str, ours: str) -> int:
+        """Freight or a discount; 0 with a warning when unreadable, so that the total shows the gap."""
+        value = self.raw.get(name)
+        return 0 if value is None else self.centavos(value, ours) or 0
+
+    def centavos(self, value: object, ours: str) -> int | None:
         try:
             return centavos_read(value)
         except MoneyError as error:
             if error.code == "too_large":
-                raise _too_large() from None
-            self.warn(Warn.AMOUNT_UNREADABLE)
+                self.refuse("amount_too_large", ours)
+            else:
+                self.unread.add(ours)
+                self.warn(Warn.AMOUNT_UNREADABLE)
             return None
 
     def total(self, computed: int) -> int:
         value = self.raw.get("totalAmount")
-        stated = None if value is None else self.amount(value)
+        stated = None if value is None else self.centavos(value, "total")
         if stated is None:
             self.warn(Warn.TOTAL_MISSING)
-            return max(computed, 0)
+            return min(max(computed, 0), LARGEST)
         if stated != computed:
             self.warn(Warn.TOTAL_DIFFERS)
         return stated
 
-    def moment(self, name: str) -> datetime | None:
+    def moment(self, name: str, ours: str) -> datetime | None:
         value = self.raw.get(name)
         moment = fields.moment(value)
         if moment is None and not fields.is_absent(value):
+            self.unread.add(ours)
             self.warn(Warn.MOMENT_UNREADABLE)
         return moment
 
-    def past_moment(self, name: str) -> datetime | None:
-        moment = self.moment(name)
-        if moment and moment > self.fetched_at + CLOCK_TOLERANCE:
+    def updated_at(self) -> datetime | None:
+        """Compares versions only: one from the future would make every later version look old."""
+        value = self.raw.get("updateTime")
+        moment = fields.moment(value)
+        if moment and moment <= self.fetched_at + CLOCK_TOLERANCE:
+            return moment
+        if not fields.is_absent(value):
             self.warn(Warn.MOMENT_UNREADABLE)
-            return None
-        return moment
+        return None
 
     def hold_reason(self) -> str:
         """Whatever stands there holds the order, also when it is no text."""
@@ -287,33 +356,43 @@ class _Reader:
             return ""
         return fields.text(value, 200) or "motivo não informado"
 
-    def refund_open(self) -> bool:
-        """An unknown code counts as running: a refunded parcel that left is lost money, a held one is not."""
+    def refund_status(self) -> KwaiRefundStatus | None:
         value = self.raw.get("refundStatus")
         if fields.is_absent(value):
-            return False
+            return KwaiRefundStatus.NONE
         code = fields.remote_code(value)
         if code not in set(KwaiRefundStatus):
             self.warn(Warn.REFUND_STATUS_UNKNOWN)
-        return code not in (KwaiRefundStatus.NONE, KwaiRefundStatus.CLOSED)
+            return None
+        return KwaiRefundStatus(code)
 
     def known_code(
         self, name: str, known: type[ShippingType] | type[KwaiInvoiceStatus], warning: Warn, limit: int
     ) -> str:
-        code = fields.remote_code(self.raw.get(name), limit)
-        if code and code not in {str(member) for member in known}:
+        value = self.raw.get(name)
+        code = fields.remote_code(value, limit)
+        if not code and not fields.is_absent(value):
+            self.unread.add(CODE_NAMES[name])
+            self.warn(warning)
+        elif code and code not in {str(member) for member in known}:
             self.warn(warning)
         return code
 
     def payments(self) -> tuple[MappedPayment, ...]:
         entries = fields.records(self.raw.get("payments"))
         return tuple(
-            MappedPayment(fields.text(entry.get("method"), 60), self.amount(entry.get("amount")))
+            MappedPayment(
+                fields.text(entry.get("method"), 60), self.centavos(entry.get("amount"), "payments")
+            )
             for entry in entries
         )
 
     def receiver(self) -> dict[str, Any]:
-        return fields.record(self.raw.get("receiverAddressInfo"))
+        """Null is nobody told yet, or withdrawn: no fault. Anything else that is no object cannot be read."""
+        value = self.raw.get("receiverAddressInfo")
+        if value is not None and not isinstance(value, dict):
+            self.unread.add("address")
+        return fields.record(value)
 
     def text(self, name: str, limit: int) -> str:
         return fields.text(self.raw.get(name), limit)
@@ -321,30 +400,6 @@ class _Reader:
     def note(self, name: str, limit: int) -> str:
         value = self.raw.get(name)
         return clean_lines(value, limit) if isinstance(value, str) else ""
-
-
-def _quantity(value: object) -> int:
-    if type(value) is not int or not 0 < value <= fields.COUNT_LIMIT:
-        raise _Refused(
-            "quantity_invalid",
-            "Um item veio com quantidade inválida: ela precisa ser inteira e maior que zero.",
-        )
-    return value
-
-
-def _price(value: object) -> int:
-    try:
-        return centavos_read(value)
-    except MoneyError as error:
-        if error.code == "too_large":
-            raise _too_large() from None
-        raise _Refused("price_invalid", f"Um item veio com preço inválido. {error}") from None
-
-
-def _too_large() -> _Refused:
-    return _Refused(
-        "amount_too_large", "O pedido tem um valor maior do que pode ser guardado. Confira o pedido no Kwai."
-    )
 
 
 def summary(order: MappedOrder) -> str:

@@ -51,6 +51,21 @@ WARNING_TEXTS: Mapping[Warn, str] = {
 }
 
 
+# Before the name of a part of the order that could not be read (`mapping.orders.PARTS`).
+UNREAD = "unread:"
+UNREAD_TEXTS: Mapping[str, str] = {
+    "situation": "A situação não pôde ser lida na última resposta do Kwai; vale a anterior.",
+    "lines": "Os itens não puderam ser lidos na última resposta do Kwai; valem os anteriores.",
+    "amounts": "Um valor não pôde ser lido na última resposta do Kwai; vale o anterior.",
+    "deadlines": "Uma data não pôde ser lida na última resposta do Kwai; vale a anterior.",
+    "address": "Comprador e endereço não puderam ser lidos na última resposta do Kwai; valem os anteriores.",
+    "shipping": "O tipo de envio não pôde ser lido na última resposta do Kwai; vale o anterior.",
+    "invoice": "A situação da nota não pôde ser lida na última resposta do Kwai; vale a anterior.",
+}
+
+
 def warning_text(code: str) -> str:
     """The text of a stored code; a code of another version shows as itself."""
+    if code.startswith(UNREAD):
+        return UNREAD_TEXTS.get(code.removeprefix(UNREAD), code)
     return WARNING_TEXTS[Warn(code)] if code in set(Warn) else code

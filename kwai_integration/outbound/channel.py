@@ -53,8 +53,8 @@ class KwaiChannel(Facts):
             orders = _kwai_orders(ids)
             reasons = kwai_orders_check(KwaiOrderAction.REFRESH, list(orders.values()))
             return {order_id: reasons.get(kwai_id, "") for order_id, kwai_id in orders.items()}
-        rows, problem = CHECKS[action]
-        return {row.pk: problem(row) for row in rows(ids)}
+        rows, problems = CHECKS[action]
+        return problems(rows(ids))
 
     def run(self, action: Action, ids: Sequence[int], *, user: User | None) -> dict[int, RowResult]:
         match action:
@@ -89,10 +89,10 @@ class KwaiChannel(Facts):
         return labels.shipping_label(shipment_id)
 
 
-CHECKS: dict[Action, tuple[Rows, Callable[[Any], str]]] = {
-    Action.SEND_INVOICE: (wishes.own_invoices, wishes.invoice_problem),
-    Action.SEND_TRACKING: (wishes.own_shipments, wishes.tracking_problem),
-    Action.CONFIRM_DELIVERY: (wishes.own_shipments, wishes.delivery_problem),
+CHECKS: dict[Action, tuple[Rows, Callable[[Any], dict[int, str]]]] = {
+    Action.SEND_INVOICE: (wishes.own_invoices, wishes.invoice_problems),
+    Action.SEND_TRACKING: (wishes.own_shipments, wishes.tracking_problems),
+    Action.CONFIRM_DELIVERY: (wishes.own_shipments, wishes.delivery_problems),
 }
 
 

@@ -19,6 +19,7 @@ from kwai_integration.client.types import Exchange
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.mapping.orders import MappedOrder, order_read
 from kwai_integration.outbound.failures import push_error
+from kwai_integration.situations import store_roles
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,14 @@ def frozen_check(row: Order | Shipment) -> None:
         raise Refused(reason)
 
 
-def remote_order(client: KwaiClient, external_id: str) -> MappedOrder:
-    """The order as Kwai has it now.
+def remote_order(client: KwaiClient, store_id: int, external_id: str) -> MappedOrder:
+    """The order as Kwai has it now; its `unread` names what could not be read.
 
-    Raises Refused when Kwai no longer knows it or answers with something unreadable.
+    Raises Refused when Kwai no longer knows it.
     """
+    roles = store_roles(store_id)
     for raw in client.order_details([external_id]):
-        mapped = order_read(raw, timezone.now(), client.config.situations.roles)
+        mapped = order_read(raw, timezone.now(), roles)
         if isinstance(mapped, MappedOrder) and mapped.external_id == external_id:
             return mapped
     raise Refused("O Kwai não devolveu este pedido. Confira na central do vendedor se ele ainda existe.")

@@ -14,9 +14,9 @@ from kwai_integration.outbound import wishes
 
 
 def notes_by_rule(ids: Sequence[int]) -> None:
-    wanted = [row for row in wishes.own_invoices(ids) if not wishes.invoice_problem(row)]
     chosen = _stores_with("auto_send_invoice")
-    wishes.invoices_request([row for row in wanted if row.store_id in chosen], user=None, origin=Origin.RULE)
+    wanted = [row for row in wishes.own_invoices(ids) if row.store_id in chosen]
+    wishes.invoices_request(wanted, user=None, origin=Origin.RULE)
 
 
 def notes_authorised(ids: Sequence[int]) -> None:

@@ -5,7 +5,7 @@ Content is what tells equal from corrected: access key, carrier + code, `deliver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from erp.accounts.models import Store, User
@@ -14,11 +14,12 @@ from erp.outbox.services import facts_request
 from erp.outbox.statuses import Origin
 from erp.outbox.wishes import FactResult, FactWish, RequestOutcome
 from erp.sales.models import Order
-from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment, ShipmentStatus
 from invoices.models import ISSUED, Invoice
+from kwai_integration.client.writes import Write, is_arrived_by_content
 from kwai_integration.models import CHANNEL_KEY
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.permits import Roles, roles_for, write_problem
 
 Row = TypeVar("Row", Invoice, Shipment)
 
@@ -38,18 +39,39 @@ def own_invoices(ids: Sequence[int]) -> list[Invoice]:
 
 
 def own_shipments(ids: Sequence[int]) -> list[Shipment]:
-    return list(Shipment.objects.filter(pk__in=ids, store__channel=CHANNEL_KEY).for_screens())
+    rows = Shipment.objects.filter(pk__in=ids, store__channel=CHANNEL_KEY).for_screens()
+    answers = [f"order__kwai_order__{name}" for name in ("payload", "payload_bytes")]
+    return list(rows.select_related("order__kwai_order").defer(*answers))
 
 
-def invoice_problem(invoice: Invoice) -> str:
+def invoice_problems(invoices: Sequence[Invoice]) -> dict[int, str]:
+    """Per note why it cannot be sent, or an empty text; a constant number of queries. `tracking_problems` and
+    `delivery_problems` answer the same for shipments."""
+    roles = roles_for([row.order for row in invoices if row.order is not None])
+    return {row.pk: _invoice_problem(row, roles) for row in invoices}
+
+
+def tracking_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
+    roles = roles_for([row.order for row in shipments])
+    return {row.pk: _tracking_problem(row, roles) for row in shipments}
+
+
+def delivery_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
+    roles = roles_for([row.order for row in shipments])
+    return {row.pk: _delivery_problem(row, roles) for row in shipments}
+
+
+def _invoice_problem(invoice: Invoice, roles: Roles) -> str:
     if invoice.order is None:
         return "A nota está sem pedido. Vincule-a ao pedido na página da nota."
     if invoice.status not in ISSUED:
         return "Só notas autorizadas são enviadas ao Kwai."
-    return _order_problem(invoice.order, invoice.store)
+    return _order_problem(invoice.order, invoice.store) or write_problem(
+        Write.UPLOAD_INVOICE, invoice.order, roles
+    )
 
 
-def tracking_problem(shipment: Shipment) -> str:
+def _tracking_problem(shipment: Shipment, roles: Roles) -> str:
     if shipment.status == ShipmentStatus.PENDING:
         return "Conclua o agrupamento (PLP ou coleta) antes de enviar o código."
     if shipment.status == ShipmentStatus.CANCELLED:
@@ -60,17 +82,26 @@ def tracking_problem(shipment: Shipment) -> str:
         return "Falta o código de rastreamento."
     if shipment.chosen_carrier is None:
         return "Falta a transportadora."
-    return _order_problem(shipment.order, shipment.store)
+    if problem := _order_problem(shipment.order, shipment.store):
+        return problem
+    return "" if _kwai_holds(shipment, roles) else write_problem(Write.SHIP_ORDER, shipment.order, roles)
 
 
-def delivery_problem(shipment: Shipment) -> str:
+def _kwai_holds(shipment: Shipment, roles: Roles) -> bool:
+    """Our code is on the order at Kwai already: asking again is answered *já feito*."""
+    answer = getattr(shipment.order, "kwai_order", None)
+    return is_arrived_by_content(
+        roles[shipment.store_id].get(shipment.order.remote_status),
+        same_number=answer is not None and answer.remote_tracking_code == shipment.tracking_code,
+    )
+
+
+def _delivery_problem(shipment: Shipment, roles: Roles) -> str:
     if shipment.status in (ShipmentStatus.PENDING, ShipmentStatus.CANCELLED):
         return "A expedição ainda não foi concluída."
     if problem := _order_problem(shipment.order, shipment.store):
         return problem
-    if shipment.order.status not in (OrderStatus.SHIPPED, OrderStatus.UNDELIVERED, OrderStatus.DELIVERED):
-        return "O Kwai ainda não confirmou o despacho. Envie antes o código de rastreio."
-    return ""
+    return write_problem(Write.CONFIRM_DELIVERY, shipment.order, roles)
 
 
 def invoice_wish(invoice: Invoice, order: Order, *, again: bool = False) -> FactWish:
@@ -114,7 +145,8 @@ def invoices_request(
     def wish(invoice: Invoice) -> FactWish:
         return _linked_invoice_wish(invoice, again=invoice.order_id in refused)
 
-    return _request(invoices, invoice_problem, wish, user, origin)
+    rows = list(invoices)
+    return _request(rows, invoice_problems(rows), wish, user, origin)
 
 
 def trackings_request(
@@ -123,32 +155,37 @@ def trackings_request(
     """*Enviar código de rastreio*, per shipment id. The NF-e goes first: its job is asked for too, and
     the steps keep the order."""
     rows = list(shipments)
+    problems = tracking_problems(rows)
+    notes = [row.invoice for row in rows if row.invoice and not problems[row.pk]]
+    unsendable = invoice_problems(notes)
     first = [
-        invoice_wish(row.invoice, row.order) for row in rows if row.invoice and not tracking_problem(row)
+        invoice_wish(row.invoice, row.order)
+        for row in rows
+        if row.invoice and not problems[row.pk] and not unsendable[row.invoice.pk]
     ]
-    return _request(rows, tracking_problem, tracking_wish, user, origin, first)
+    return _request(rows, problems, tracking_wish, user, origin, first)
 
 
 def deliveries_request(
     shipments: Iterable[Shipment], *, user: User | None, origin: Origin
 ) -> dict[int, RowResult]:
     """*Marcar pedidos como entregue*, per shipment id."""
-    return _request(shipments, delivery_problem, delivery_wish, user, origin)
+    rows = list(shipments)
+    return _request(rows, delivery_problems(rows), delivery_wish, user, origin)
 
 
 def _request(
-    rows: Iterable[Row],
-    problem: Callable[[Row], str],
+    rows: Sequence[Row],
+    problems: Mapping[int, str],
     wish: Callable[[Row], FactWish],
     user: User | None,
     origin: Origin,
     first: Sequence[FactWish] = (),
 ) -> dict[int, RowResult]:
     """Ask for what has no problem, in one call together with the wishes that go `first`."""
-    problems = {row: problem(row) for row in rows}
-    able: list[Row] = [row for row, reason in problems.items() if not reason]
+    able: list[Row] = [row for row in rows if not problems[row.pk]]
     asked = facts_request(wishes=[*first, *map(wish, able)], requested_by=user, origin=origin)
-    results = {row.pk: RowResult(row.pk, Outcome.REFUSED, reason) for row, reason in problems.items()}
+    results = {row.pk: RowResult(row.pk, Outcome.REFUSED, problems[row.pk]) for row in rows}
     for row, answer in zip(able, asked[len(first) :], strict=True):
         results[row.pk] = _result(row.pk, answer)
     return results

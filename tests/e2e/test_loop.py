@@ -21,6 +21,7 @@ from invoices.models import Invoice, InvoiceDocument
 from kwai_sandbox.server import RunningSandbox
 from tests.conftest import PASSWORD
 from tests.e2e.conftest import Problems
+from tests.kwai_integration.codes import RECEIVED
 
 MERCHANT = "100000000000000101"
 TRACKING_CODE = "AA123456785BR"
@@ -303,5 +304,5 @@ def platform_check(known: dict[str, Any], xml: bytes) -> None:
     expected = Shipment.objects.get().expected_delivery_on
     estimated = datetime.fromtimestamp(shipment["estimatedDeliveryAt"] / 1000, BRASILIA)
     assert estimated.date() == expected
-    assert known["status"] == 50
+    assert known["status"] == RECEIVED
     assert set(PushJob.objects.values_list("state", flat=True)) == {JobState.DONE}

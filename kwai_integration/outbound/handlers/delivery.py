@@ -14,7 +14,9 @@ from expedition.models import Shipment
 from expedition.services.shipments import shipments_mark_delivered
 from kwai_integration.client.codes import ARRIVED_ROLES
 from kwai_integration.client.types import DeliveryNotice
+from kwai_integration.client.writes import Permit, Write
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
 
 
@@ -33,13 +35,18 @@ def load(job: PushJob) -> Loaded:
 
 def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
     with calling(turn) as client:
-        order = remote_order(client, loaded.notice.order_id)
+        order = remote_order(client, turn.job.store_id, loaded.notice.order_id)
     return order.role in ARRIVED_ROLES
 
 
 def send(loaded: Loaded, turn: Turn) -> Sent:
-    frozen_check(Order.objects.get(pk=loaded.order_id))
+    own = Order.objects.get(pk=loaded.order_id)
+    frozen_check(own)
     with calling(turn) as client:
+        remote = remote_order(client, turn.job.store_id, loaded.notice.order_id)
+        if remote_permit(Write.CONFIRM_DELIVERY, own, remote, job=turn.job) is Permit.DONE:
+            return Sent(already=True)
+        turn.confirm()
         client.confirm_delivery(loaded.notice)
     return Sent()
 

@@ -16,9 +16,11 @@ from invoices.models import ISSUED, Invoice
 from invoices.models import InvoiceStatus as NoteStatus
 from kwai_integration.client.codes import KwaiInvoiceStatus
 from kwai_integration.client.types import InvoiceUpload
+from kwai_integration.client.writes import Write
 from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.invoices import WITHDRAWN, held_cancelled_event
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
 
 
@@ -52,14 +54,18 @@ def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
     if loaded.replaces:
         return False
     with calling(turn) as client:
-        order = remote_order(client, loaded.external_id)
+        order = remote_order(client, turn.job.store_id, loaded.external_id)
     return order.invoice_status in (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
 
 
 def send(loaded: Loaded, turn: Turn) -> Sent:
-    frozen_check(Order.objects.get(pk=loaded.order_id))
+    own = Order.objects.get(pk=loaded.order_id)
+    frozen_check(own)
     invoice = loaded.invoice
     with calling(turn) as client:
+        remote = remote_order(client, turn.job.store_id, loaded.external_id)
+        remote_permit(Write.UPLOAD_INVOICE, own, remote, job=turn.job)
+        turn.confirm()
         client.upload_invoice(
             InvoiceUpload(
                 order_id=loaded.external_id,

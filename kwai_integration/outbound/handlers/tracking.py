@@ -11,10 +11,12 @@ from erp.outbox.models import PushJob
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment
-from kwai_integration.client.codes import SHIPPED_ROLES, KwaiRole, ShippingType
+from kwai_integration.client.codes import SHIPPED_ROLES, ShippingType
 from kwai_integration.client.types import InvoiceReference, ShipmentNotice
+from kwai_integration.client.writes import Write, is_arrived_by_content
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
 
 
@@ -57,20 +59,23 @@ def load(job: PushJob) -> Loaded:
 
 def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
     with calling(turn) as client:
-        order = remote_order(client, loaded.notice.order_id)
+        order = remote_order(client, turn.job.store_id, loaded.notice.order_id)
     return _holds(order, loaded.notice)
 
 
 def send(loaded: Loaded, turn: Turn) -> Sent:
     """Reads the order right before the write: shipping while a hold, a refund or a cancellation is open
     is what bites integrators (contract section 5)."""
-    frozen_check(Shipment.objects.for_screens().get(pk=loaded.shipment_id))
+    shipment = Shipment.objects.for_screens().get(pk=loaded.shipment_id)
+    frozen_check(shipment)
     with calling(turn) as client:
-        order = remote_order(client, loaded.notice.order_id)
+        order = remote_order(client, turn.job.store_id, loaded.notice.order_id)
         notice = _notice_for(order, loaded.notice)
         if _holds(order, notice):
             return Sent(already=True)
-        _check(order)
+        if order.role in SHIPPED_ROLES:
+            raise Refused(_shipped_elsewhere(order.tracking_code))
+        remote_permit(Write.SHIP_ORDER, shipment.order, order, job=turn.job)
         turn.confirm()
         client.ship_order(notice)
     return Sent()
@@ -92,20 +97,7 @@ def _notice_for(order: MappedOrder, notice: ShipmentNotice) -> ShipmentNotice:
 
 
 def _holds(order: MappedOrder, notice: ShipmentNotice) -> bool:
-    return order.role in SHIPPED_ROLES and order.tracking_code == notice.tracking_number
-
-
-def _check(order: MappedOrder) -> None:
-    if order.role is KwaiRole.CLOSED:
-        raise Refused("O pedido está cancelado no Kwai. Não envie a mercadoria.")
-    if order.role is KwaiRole.AWAITING_PAYMENT:
-        raise Refused("O Kwai ainda espera o pagamento deste pedido. Não envie a mercadoria.")
-    if order.hold_reason:
-        raise Refused(f"O Kwai pede para segurar o pedido: {order.hold_reason}")
-    if order.refund_open:
-        raise Refused("Há um reembolso em andamento no Kwai. Não envie a mercadoria.")
-    if order.role in SHIPPED_ROLES:
-        raise Refused(_shipped_elsewhere(order.tracking_code))
+    return is_arrived_by_content(order.role, same_number=order.tracking_code == notice.tracking_number)
 
 
 def _shipped_elsewhere(code: str) -> str:

@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from pytest_httpserver import HTTPServer
 
 from kwai_integration.client import errors, gateway
-from kwai_integration.client.codes import Role
+from kwai_integration.client.codes import KwaiRole
 from kwai_integration.client.types import (
     Cancellation,
     Credentials,
@@ -317,7 +316,4 @@ def test_configuration_comes_from_the_settings(settings):
     configuration = gateway.client_config()
     assert configuration.api_url == "http://127.0.0.1:8100"
     assert configuration.endpoints["ship_order"].path == "/ship"
-    assert configuration.status_roles["35"] is Role.SHIPPED
-    settings.KWAI_STATUS_ROLES = {"35": "nonsense"}
-    with pytest.raises(ImproperlyConfigured):
-        gateway.client_config()
+    assert configuration.situations.role("35") is KwaiRole.SHIPPED

@@ -19,6 +19,7 @@ from kwai_integration.inbound.plan import store_receive
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, KwaiSettings, StatusMapping
+from tests.kwai_integration.codes import CLOSED, PAID, SHIPPED
 from tests.kwai_integration.inbound.conftest import Kwai
 
 pytestmark = pytest.mark.django_db
@@ -44,8 +45,8 @@ def refresh(*chosen: KwaiOrder, actor: User | None = None) -> list[tuple[Outcome
 
 def test_says_per_row_what_changed(received: Kwai, admin: User) -> None:
     first, second, third = rows()
-    received.change(first.external_id, orderStatus=40)
-    received.change(third.external_id, orderStatus=80)
+    received.change(first.external_id, orderStatus=SHIPPED)
+    received.change(third.external_id, orderStatus=CLOSED)
     assert refresh(third, first, second, actor=admin) == [
         (Outcome.DONE, "Situação alterada: Aprovado → Cancelado."),
         (Outcome.DONE, "Situação alterada: Aprovado → Enviado."),
@@ -66,9 +67,9 @@ def test_an_unmapped_code_is_refused_until_it_is_mapped(received: Kwai) -> None:
 
 def test_a_situation_behind_ours_stays(received: Kwai) -> None:
     row = rows()[0]
-    received.change(row.external_id, orderStatus=40)
+    received.change(row.external_id, orderStatus=SHIPPED)
     refresh(row)
-    received.change(row.external_id, orderStatus=30)
+    received.change(row.external_id, orderStatus=PAID)
     assert refresh(row) == [(Outcome.DONE, "Continua Enviado: o Kwai diz Pago, que fica para trás.")]
 
 
@@ -124,7 +125,7 @@ def test_an_order_that_could_not_be_written_heals_when_the_fault_is_gone(
     assert Order.objects.get().external_id == row.external_id
     with monkeypatch.context() as upgrading:
         upgrading.setattr(receive, "_orders_write", broken)
-        kwai.change(row.external_id, orderStatus=40)
+        kwai.change(row.external_id, orderStatus=SHIPPED)
         kwai.poll()
     assert refresh(row) == [(Outcome.DONE, "Situação alterada: Aprovado → Enviado.")]
 

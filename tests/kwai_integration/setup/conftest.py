@@ -17,8 +17,9 @@ from erp.stock.services import warehouse_default_create
 from kwai_integration.client import gateway
 from kwai_integration.connection import account_store_pair
 from kwai_integration.models import ConnectionHealth, KwaiAccount
-from kwai_integration.setup.stage_mappings import SITUATIONS, default_situations
+from kwai_integration.setup.stage_mappings import SITUATIONS
 from kwai_integration.setup.stores import store_install
+from kwai_integration.situations import default_situations
 from kwai_sandbox.server import RunningSandbox, running
 
 WIZARD_MERCHANT = "700000000000000001"

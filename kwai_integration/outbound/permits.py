@@ -1,0 +1,124 @@
+"""Asking the allow-list (`client.writes.may`) and saying its answer to operators.
+
+What is known here greys menus and refuses commands; the order as read again right before a write decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from erp.outbox.errors import NotYet, Refused
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import JobState
+from erp.sales.models import UNREAD_LABELS, Order, RefundStatus
+from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRefundStatus, KwaiRole
+from kwai_integration.client.writes import Permit, Write, may
+from kwai_integration.mapping.orders import MappedOrder
+from kwai_integration.outbound.kinds import Kind
+from kwai_integration.situations import roles_of, situations
+
+Roles = Mapping[int, Mapping[str, KwaiRole]]
+
+# How long a push rests before it looks again whether Kwai has accepted the note: often at first, as a review
+# takes seconds to minutes.
+FIRST_LOOKS = timedelta(seconds=20)
+LATER_LOOKS = timedelta(minutes=5)
+EAGER = timedelta(minutes=30)
+
+NOT_ACCEPTED = {
+    Write.UPLOAD_INVOICE: "a NF-e não é mais aceita",
+    Write.ARRANGE_SHIPMENT: "o envio não é programado",
+    Write.SHIP_ORDER: "o código de rastreio não é aceito",
+    Write.CONFIRM_DELIVERY: "a entrega não é aceita",
+    Write.CANCEL_ORDER: "o cancelamento não é aceito",
+}
+
+
+def roles_for(orders: Collection[Order]) -> Roles:
+    """The roles of the stores of `orders`; one query whatever their number."""
+    return roles_of({order.store_id for order in orders})
+
+
+def permit_of(write: Write, order: Order, roles: Roles) -> Permit:
+    """The allow-list's answer by what is known here."""
+    role = roles[order.store_id].get(order.remote_status)
+    return may(write, role, hold=bool(order.hold_reason), refund=order.refund_open)
+
+
+def write_problem(write: Write, order: Order, roles: Roles) -> str:
+    """Why `write` may not be asked for, or an empty text. What is done already, or has to wait for the note
+    first, may be asked for."""
+    return _text(permit_of(write, order, roles), write, order.remote_status, order.frozen_reason)
+
+
+def remote_permit(write: Write, own: Order, remote: MappedOrder, *, job: PushJob) -> Permit:
+    """YES or DONE by the order as Kwai has it now (`remote`), for a write about to be made.
+
+    Raises Refused when the platform would not permit it, and NotYet while it looks at the note.
+    """
+    _read_check(remote)
+    released = own.refund_released_at is not None and remote.refund_status is KwaiRefundStatus.REFUNDED
+    permit = may(
+        write, remote.role, hold=bool(remote.hold_reason), refund=remote.refund_open and not released
+    )
+    if permit is Permit.NOT_YET:
+        raise _waiting_for_note(remote, job)
+    if problem := _text(permit, write, remote.remote_status, _remote_freeze(remote)):
+        raise Refused(problem)
+    return permit
+
+
+def _read_check(remote: MappedOrder) -> None:
+    if "remote_status" in remote.unread:
+        raise Refused(
+            f"O Kwai devolveu o pedido, mas não deu para ler a {UNREAD_LABELS['situation']}. Nada foi "
+            "enviado: confira o pedido no Kwai e envie de novo."
+        )
+
+
+def _text(permit: Permit, write: Write, remote_status: str, frozen: str) -> str:
+    match permit:
+        case Permit.YES | Permit.DONE | Permit.NOT_YET:
+            return ""
+        case Permit.UNKNOWN:
+            return (
+                f"A situação {remote_status or 'deste pedido'} do Kwai não é conhecida: diga em Mapeamentos "
+                "o que ela significa. Até lá nada é enviado."
+            )
+        case Permit.HELD | Permit.REFUND:
+            return frozen
+        case Permit.FORBIDDEN:
+            label = situations().label(remote_status)
+            return f"O Kwai mostra o pedido como {label}: nessa situação {NOT_ACCEPTED[write]}."
+
+
+def _remote_freeze(remote: MappedOrder) -> str:
+    if remote.hold_reason:
+        return f"O Kwai pede para segurar o pedido: {remote.hold_reason}"
+    if remote.refund_status is KwaiRefundStatus.REFUNDED:
+        return f"{RefundStatus.PAID.label} no Kwai. Não envie a mercadoria."
+    return "Há um reembolso em andamento no Kwai. Não envie a mercadoria."
+
+
+def _waiting_for_note(remote: MappedOrder, job: PushJob) -> NotYet | Refused:
+    if remote.invoice_status == KwaiInvoiceStatus.REFUSED:
+        reason = remote.invoice_refusal_reason or "o Kwai não disse o motivo"
+        return Refused(f"O Kwai recusou a NF-e: {reason}. Corrija ou troque a nota; depois envie de novo.")
+    sent_at = _note_sent_at(job)
+    text = "aguardando o Kwai aceitar a NF-e"
+    if sent_at:
+        local = timezone.localtime(sent_at)
+        is_today = local.date() == timezone.localdate()
+        text += f", enviada às {local:%H:%M}" if is_today else f", enviada em {local:%d/%m às %H:%M}"
+    eager = timezone.now() - (sent_at or job.requested_at) < EAGER
+    return NotYet(timezone.now() + (FIRST_LOOKS if eager else LATER_LOOKS), text)
+
+
+def _note_sent_at(job: PushJob) -> datetime | None:
+    done = PushJob.objects.filter(
+        store_id=job.store_id, subject=job.subject, kind=Kind.SEND_INVOICE, state=JobState.DONE
+    )
+    return done.order_by("-finished_at").values_list("finished_at", flat=True).first()
