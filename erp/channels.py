@@ -119,8 +119,8 @@ class Logistics:
 
 @dataclass(frozen=True, slots=True)
 class ShippingCode:
-    """What a marketplace assigned to a parcel it carries itself. The number is never empty, the carrier's code
-    and name may be."""
+    """Carrier and number of a parcel as its marketplace has them. The number is never empty, the code and the
+    name of the carrier may be."""
 
     carrier_code: str
     carrier_name: str
@@ -247,7 +247,8 @@ class SalesChannel(Protocol):
         ...
 
     def shipping_codes(self, order_ids: Sequence[int]) -> dict[int, ShippingCode]:
-        """What the channel's own logistics assigned, per own order that has a number; one query."""
+        """Per own order the tracking code the channel holds, which its logistics assigned or we sent; one
+        query. Orders without one are missing."""
         ...
 
     def shippers_told(self, order_ids: Sequence[int]) -> set[int]:
@@ -373,7 +374,7 @@ def logistics_name(key: str = "") -> str:
 
 
 def shipping_codes(order_ids: Sequence[int]) -> dict[int, ShippingCode]:
-    """Carrier and number that the channels assigned; orders without a number are missing."""
+    """Carrier and number that the channels hold; orders without a number are missing."""
     found: dict[int, ShippingCode] = {}
     for channel in _channels.values():
         found.update(channel.shipping_codes(order_ids))

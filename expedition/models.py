@@ -266,14 +266,14 @@ class Shipment(models.Model):
         """What became of the code before this one, or an empty text."""
         if not self.former_code:
             return ""
-        return {
-            FormerCode.REPLACED: f"O código digitado antes, {self.former_code}, foi substituído pelo número do "
-            f"{self.logistics_name}.",
-            FormerCode.REISSUED: f"O {channels.label(self.store.channel)} reemitiu o número para "
-            f"{self.tracking_code}; antes era {self.former_code}.",
-            FormerCode.SENT: f"No e-commerce continua {self.former_code}: ele não aceita outro código depois do "
-            "despacho.",
-        }[FormerCode(self.former_code_is)]
+        former, channel = self.former_code, channels.label(self.store.channel)
+        match FormerCode(self.former_code_is):
+            case FormerCode.REPLACED:
+                return f"O número do {self.logistics_name} tomou o lugar do código digitado antes, {former}."
+            case FormerCode.REISSUED:
+                return f"O {channel} reemitiu o número para {self.tracking_code}; antes era {former}."
+            case FormerCode.SENT:
+                return f"O {channel} continua com {former}: depois do despacho não aceita outro código."
 
     @property
     def chosen_method(self) -> ShippingMethod | None:
@@ -378,7 +378,7 @@ class ShippingLabel(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(state__in=LabelState.values), name="label_known_state"),
             models.CheckConstraint(
-                condition=Q(kind__in=["", *channels.LabelKind]), name="label_known_kind"
+                condition=Q(kind__in=["", *map(str, channels.LabelKind)]), name="label_known_kind"
             ),
             models.CheckConstraint(
                 condition=~Q(state=LabelState.READY)

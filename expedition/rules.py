@@ -57,14 +57,14 @@ def channel_cares(shipment: Shipment) -> str:
     return f"O {shipment.logistics_name} cuida do rastreio deste pedido: o número vem de lá, e não se digita."
 
 
-def correction_notice(shipment: Shipment) -> str:
-    """What to know before another code is typed: the marketplace has one and takes no other."""
+def correction_notice(shipment: Shipment, held: str = "") -> str:
+    """What to know before another code is typed: the marketplace has `held`, and takes no other."""
     if not shipment.has_channel or shipment.is_channel_shipped or not is_dispatched(shipment.order):
         return ""
-    held = shipment.former_code or shipment.tracking_code
+    held = held or shipment.former_code or shipment.tracking_code or "o que recebeu"
     return (
-        f"Pedido já despachado: o {channels.label(shipment.store.channel)} não aceita outro código para ele e "
-        f"continua com {held or 'o que recebeu'}. Um código novo vale só aqui; a entrega segue normalmente."
+        f"Pedido já despachado: o {channels.label(shipment.store.channel)} continua com {held} e não aceita "
+        "outro código. Um código novo vale só aqui; a entrega segue normalmente."
     )
 
 

@@ -21,7 +21,9 @@ ON_ITS_WAY = "O pedido já foi despachado: quem envia não muda mais."
 
 def shipper_label(shipped_by: str, channel: str) -> str:
     """`Kwai Envios`, `Transportadora própria` or `Não informado`; `channel` is the store's key."""
-    return channels.logistics_name(channel) if shipped_by == ShippedBy.CHANNEL else ShippedBy(shipped_by).label
+    return (
+        channels.logistics_name(channel) if shipped_by == ShippedBy.CHANNEL else ShippedBy(shipped_by).label
+    )
 
 
 def method_fits(kind: str, shipped_by: str) -> bool:

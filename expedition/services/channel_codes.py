@@ -15,7 +15,13 @@ from expedition.services.rows import shipment_event, shipments_lock
 from expedition.services.tracking import holders_of, raced
 
 ON_THE_WAY = (ShipmentStatus.PENDING, ShipmentStatus.CONCLUDED)
-CODE_FIELDS = ["channel_number", "channel_carrier_code", "channel_carrier_name", "former_code", "former_code_is"]
+CODE_FIELDS = [
+    "channel_number",
+    "channel_carrier_code",
+    "channel_carrier_name",
+    "former_code",
+    "former_code_is",
+]
 
 
 def shipments_channel_codes_set(*, codes: Mapping[int, ShippingCode]) -> set[int]:
@@ -25,7 +31,9 @@ def shipments_channel_codes_set(*, codes: Mapping[int, ShippingCode]) -> set[int
     timeline and on the row; so does a number that was reissued, before and after the conclusion. A constant
     number of statements, and none that writes when nothing changed.
     """
-    if not any(_differs(each, codes[each.order_id]) for each in _concerned(codes).prefetch_related("packages")):
+    if not any(
+        _differs(each, codes[each.order_id]) for each in _concerned(codes).prefetch_related("packages")
+    ):
         return set()
     return raced(lambda: _codes_set(codes))
 

@@ -13,8 +13,8 @@ from erp import channels
 from erp.accounts.models import Counter, User
 from erp.channels import Action, RowResult
 from erp.sales.models import Carrier, Order, OrderStatus, ShippingMethod
-from erp.sales.shippers import method_problem
 from erp.sales.services import order_events_append, orders_status_set
+from erp.sales.shippers import method_problem
 from expedition.models import Package, Shipment, ShipmentStatus
 from expedition.rules import cancel_problem, change_problem, delivery_problem, opening_problem
 from expedition.services.channel_codes import shipments_channel_codes_set

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from django.db import IntegrityError, transaction
 
+from erp import channels
 from erp.accounts.models import User
 from erp.channels import RowResult
 from erp.sales.services import order_events_append
@@ -37,6 +38,7 @@ def tracking_set(*, codes: Mapping[int, str], actor: User | None = None) -> list
 def _tracking_set(codes: Mapping[int, str], actor: User | None) -> list[RowResult]:
     shipments = shipments_lock(codes)
     holders = holders_of(shipments.values(), codes.values())
+    held = _held_by_channel(shipments.values())
     results, changing = {}, []
     for pk, shipment in shipments.items():
         code, before = codes[pk], shipment.tracking_code
@@ -47,7 +49,7 @@ def _tracking_set(codes: Mapping[int, str], actor: User | None) -> list[RowResul
         else:
             results[pk] = done(pk, _code_text(shipment, before, code))
             changing.append(shipment)
-            _former_keep(shipment, before, code)
+            _former_keep(shipment, held.get(shipment.order_id, before), code)
             holders[shipment.company_id, code] = shipment
     _first_codes_write(changing, codes)
     order_events_append(
@@ -78,7 +80,8 @@ def _packages_set(shipment_id: int, codes: list[str], actor: User | None) -> Row
     if problem := _packages_problem(shipment, codes):
         return refused(shipment_id, problem)
     before = shipment.tracking_code
-    _former_keep(shipment, before, codes[0])
+    held = _held_by_channel([shipment])
+    _former_keep(shipment, held.get(shipment.order_id, before), codes[0])
     shipment.save(update_fields=["former_code", "former_code_is"])
     shipment.packages.all().delete()
     Package.objects.bulk_create(
@@ -133,14 +136,21 @@ def _code_text(shipment: Shipment, before: str, code: str) -> str:
     return f"Código {code} salvo."
 
 
-def _former_keep(shipment: Shipment, before: str, code: str) -> None:
-    """After the dispatch the marketplace keeps the first code for good: both stay to be seen."""
-    if not before or before == code or not shipment.has_channel or not is_dispatched(shipment.order):
+def _held_by_channel(shipments: Iterable[Shipment]) -> dict[int, str]:
+    """By order id the code that the marketplace has of a parcel on its way, as far as it has told."""
+    away = [each.order_id for each in shipments if each.has_channel and is_dispatched(each.order)]
+    return {pk: code.number for pk, code in channels.shipping_codes(away).items()} if away else {}
+
+
+def _former_keep(shipment: Shipment, held: str, code: str) -> None:
+    """After the dispatch the marketplace keeps the code it `held` for good: both stay to be seen."""
+    if not shipment.has_channel or not is_dispatched(shipment.order):
         return
-    if code == shipment.former_code:
-        shipment.former_code = shipment.former_code_is = ""
-    elif shipment.former_code_is != FormerCode.SENT:
-        shipment.former_code, shipment.former_code_is = before, FormerCode.SENT
+    if shipment.former_code_is == FormerCode.SENT:
+        held = shipment.former_code
+    is_other = bool(held and code) and held != code
+    shipment.former_code = held if is_other else ""
+    shipment.former_code_is = FormerCode.SENT if is_other else ""
 
 
 def _event_text(shipment: Shipment, code: str) -> str:

@@ -8,13 +8,13 @@ from erp.channels import ShippingCode
 from erp.sales.models import ShippedBy
 from kwai_integration.client.codes import LOGISTICS_LABEL, ShippingType
 from kwai_integration.mapping.orders import MappedOrder
-from kwai_integration.models import CHANNEL_KEY, KwaiOrder
+from kwai_integration.models import KwaiOrder
 
 # Said wherever somebody looks for a tracking code that nobody has to send (contract section 4).
 NOTHING_TO_SEND = f"O {LOGISTICS_LABEL} cuida do rastreio: nada a enviar."
 CHOOSE_SHIPPER = (
-    f"O Kwai não informa quem envia este pedido. Escolha {LOGISTICS_LABEL} ou transportadora própria na página "
-    "do pedido."
+    f"O Kwai não informa quem envia este pedido. Escolha {LOGISTICS_LABEL} ou transportadora própria na "
+    "página do pedido."
 )
 
 _SHIPPERS: Mapping[str, ShippedBy] = {
@@ -36,10 +36,8 @@ def shipping_code(mapped: MappedOrder) -> ShippingCode | None:
 
 
 def shipping_codes(order_ids: Sequence[int]) -> dict[int, ShippingCode]:
-    """Per order that Kwai carries and has numbered."""
-    rows = KwaiOrder.objects.filter(
-        order_id__in=order_ids, order__shipped_by=ShippedBy.CHANNEL, store__channel=CHANNEL_KEY
-    ).exclude(remote_tracking_code="")
+    """Per order the code that Kwai holds, its own or one that was sent to it."""
+    rows = KwaiOrder.objects.filter(order_id__in=order_ids).exclude(remote_tracking_code="")
     return {
         order_id: ShippingCode(carrier, "", number)
         for order_id, carrier, number in rows.values_list(

@@ -19,6 +19,7 @@ from kwai_integration.client import gateway
 from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.poll import PollResult, store_poll
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings, StatusMapping, SyncCursor
+from kwai_integration.situations import default_situations
 from kwai_sandbox.server import RunningSandbox, running
 from tests.kwai_integration.codes import PAID
 
