@@ -8,7 +8,7 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.web import registry
 from erp.web.requests import user_of
-from kwai_integration import consent_warnings
+from kwai_integration import consent_warnings, store_notices
 from kwai_integration.inbound.gate import outside_gate
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.outbound.kinds import Kind
@@ -33,6 +33,7 @@ def register() -> None:
         section="vendas", label="Envios ao Kwai", url_name="kwai:jobs", icon="send", order=50, badge=_blocked
     )
     registry.notice_source_register(url_name="kwai:reauthorise", notices=consent_warnings.notices)
+    registry.notice_source_register(url_name="kwai:store_notice", notices=store_notices.notices)
     registry.home_card_register(
         label="Integração com o Kwai", url_name="kwai:stores", icon="plug", content=_connection, order=5
     )

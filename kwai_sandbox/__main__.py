@@ -9,21 +9,28 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from kwai_sandbox.dialect import DialectError, dialect_read
+from kwai_sandbox.gateway import CALLS
 from kwai_sandbox.sandbox import Sandbox
 from kwai_sandbox.server import ADDRESS, build_server
 from kwai_sandbox.state import INITIALISED, OtherEdition
 
-OTHER_EDITION = 3
+UNREADABLE, OTHER_EDITION = 2, 3
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; exit code 1 when the port is taken, 3 for a state of another edition."""
+    """Serve until SIGTERM or SIGINT.
+
+    Exit code 1 when the port is taken, 2 for options or a dialect that cannot be read, 3 for a state of
+    another edition.
+    """
     options = _options()
     try:
-        sandbox = Sandbox(options.state, renew=options.reset)
-    except OtherEdition as error:
+        dialect = dialect_read(options.dialect, CALLS) if options.dialect else None
+        sandbox = Sandbox(options.state, renew=options.reset, dialect=dialect)
+    except (DialectError, OtherEdition) as error:
         print(error, file=sys.stderr)
-        return OTHER_EDITION
+        return OTHER_EDITION if isinstance(error, OtherEdition) else UNREADABLE
     _prepare(sandbox, reset=options.reset, seed=options.seed)
     if options.push_url:
         sandbox.pushes.address_set(options.push_url)
@@ -55,6 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="variante dos dados iniciais; 0 começa vazio")
     parser.add_argument("--reset", action="store_true", help="esquece o estado guardado antes de começar")
     parser.add_argument("--push-url", default="", help="endereço do ERP que recebe as notificações")
+    parser.add_argument("--dialect", type=Path, help="arquivo JSON com outros caminhos, campos e códigos")
     return parser.parse_args()
 
 

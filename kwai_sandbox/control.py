@@ -113,20 +113,9 @@ def grants_patch(merchant_id: str) -> Response:
 @blueprint.delete("/grants/<merchant_id>")
 def grants_delete(merchant_id: str) -> Response:
     """The seller revokes the consent."""
-    if not grant_end(emulator(), merchant_id):
+    if not oauth.consent_end(emulator(), merchant_id):
         abort(404, "Esta loja não tem autorização em vigor.")
     return jsonify(revoked=True)
-
-
-def grant_end(sandbox: Sandbox, merchant_id: str) -> bool:
-    """Revoke and tell the app; False when there was nothing to revoke."""
-    with sandbox.state.transaction():
-        ended = oauth.grant_revoke(sandbox.state, merchant_id)
-        if ended:
-            sandbox.pushes.emit(
-                "authorization_revoked", merchant_id, merchant_id, {"merchantId": merchant_id}
-            )
-    return ended
 
 
 @blueprint.get("/orders")
@@ -367,10 +356,31 @@ def _item(item_id: str) -> Item:
 
 @blueprint.patch("/items/<item_id>")
 def item_patch(item_id: str) -> Response:
-    """Change any field; `skus` entries change the SKU of the same `skuId` or `number`."""
+    """Change any field; an entry of `skus` changes the SKU with its `skuId`, or else with its `number`."""
     item, changes = _item(item_id), _body()
     item_change(emulator(), item, changes)
     return jsonify(item.as_json())
+
+
+@blueprint.patch("/items")
+def items_patch() -> Response:
+    """The same for the listing of `itemId` or of a SKU: `{"skuId": ..., "number": new code, ...}`."""
+    changes = _body()
+    if "itemId" in changes:
+        item = _item(str(changes.pop("itemId")))
+    else:
+        changes = {"skus": changes.get("skus") or [changes]}
+        item = _item_of(changes["skus"])
+    item_change(emulator(), item, changes)
+    return jsonify(item.as_json())
+
+
+def _item_of(entries: Any) -> Item:
+    first = entries[0] if isinstance(entries, list) and isinstance(entries[0], dict) else {}
+    item = items.item_of_sku(emulator().state, str(first.get("skuId", "")))
+    if item is None:
+        abort(404, "SKU não encontrado em nenhum anúncio.")
+    return item
 
 
 def item_change(sandbox: Sandbox, item: Item, changes: dict[str, Any]) -> None:
@@ -386,12 +396,12 @@ def item_change(sandbox: Sandbox, item: Item, changes: dict[str, Any]) -> None:
 def _sku_change(sandbox: Sandbox, item: Item, change: Any) -> None:
     if not isinstance(change, dict):
         raise ValueError("skus: use uma lista de objetos")
-    same = (sku for sku in item.body["skus"] if change.get("skuId", sku["skuId"]) == sku["skuId"])
-    match = next((sku for sku in same if change.get("number", sku["number"]) == sku["number"]), None)
+    key = "skuId" if "skuId" in change else "number"
+    match = next((sku for sku in item.body["skus"] if str(change.get(key, sku[key])) == sku[key]), None)
     if match is None:
         item.body["skus"].append(items.sku_fill(sandbox.state, change))
     else:
-        match.update(change)
+        match.update(change | {"skuId": match["skuId"]})
 
 
 def item_tell(sandbox: Sandbox, item: Item) -> None:
@@ -443,6 +453,12 @@ def settings_get() -> Response:
 @blueprint.put("/settings")
 def settings_put() -> Response:
     return jsonify(settings.settings_change(emulator().state, _body()))
+
+
+@blueprint.get("/dialect")
+def dialect_get() -> Response:
+    """The words in which the platform speaks now, by the contract's words."""
+    return jsonify(emulator().dialect.as_json())
 
 
 @blueprint.get("/ledger")

@@ -84,6 +84,11 @@ def item_get(state: State, item_id: str) -> Item | None:
     return None if row is None else _item(row)
 
 
+def item_of_sku(state: State, sku_id: str) -> Item | None:
+    """The listing of any merchant that has this SKU."""
+    return next((item for item in items_list(state, None) if item.sku(sku_id)), None)
+
+
 def items_count(state: State, merchant_id: str) -> int:
     """How many listings the merchant has."""
     return state.count("SELECT count(*) FROM items WHERE merchant_id = ?", merchant_id)

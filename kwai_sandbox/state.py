@@ -2,8 +2,8 @@
 
 A transaction is committed before its answer leaves, so `kill -9` loses nothing that was answered.
 
-The table `meta (key, value)` has a row `edition` whose value is the edition of the wire contract as JSON, `2`;
-a file without that row is of edition 1. Whoever wants to know before starting the emulator asks
+The table `meta (key, value)` has a row `edition`: the edition of the wire contract as JSON, `2`. A file
+without that row is of edition 1. Whoever wants to know before starting the emulator asks
 `SELECT value FROM meta WHERE key = 'edition'` with the standard library, as `edition_of` does here.
 """
 
@@ -107,6 +107,8 @@ class State:
                 f"{path} é da edição {edition} do contrato e este simulador é da edição {EDITION}:"
                 " guarde o arquivo em outro lugar ou use --reset."
             )
+        # What a dialect makes of the settings' defaults; kept nowhere.
+        self.usual_settings: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._depth = 0
         self._connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)

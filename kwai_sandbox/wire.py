@@ -26,6 +26,11 @@ MERCHANT_INVALID = 445
 SCOPE_MISSING = 446
 VERSION_INVALID = 447
 PLATFORM_FAULT = 500
+UNKNOWN_CODE = 499
+RESULTS = (
+    OK, REFRESH_INVALID, CONSENT_REVOKED, NOT_FOUND, ALREADY_DONE, REFUSED, TOO_MANY_REQUESTS, QUOTA_SPENT,
+    *range(APP_INVALID, VERSION_INVALID + 1), UNKNOWN_CODE, PLATFORM_FAULT,
+)  # fmt: skip
 
 ID_FIELDS = {"orderId", "itemId", "skuId", "refundId", "categoryId", "parentId", "attributeId", "merchantId"}
 MAX_ID = 9_999_999_999_999_999_999
@@ -44,25 +49,22 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Envelope:
-    """The answer's body: `{"result", "message", "data"}`."""
+    """The answer's body, in the contract's words."""
 
     result: int
     message: str
     data: Any = None
 
-    def as_json(self) -> dict[str, Any]:
-        return {"result": self.result, "message": self.message, "data": self.data}
-
 
 @dataclass(frozen=True)
 class Call:
-    """One authenticated request. `page_shift` is set by the page faults (contract section 6)."""
+    """One authenticated request. `page_fault` is the kind of the page fault it meets, if any."""
 
     sandbox: Sandbox
     merchant_id: str
     query: dict[str, str]
     body: dict[str, Any]
-    page_shift: int = 0
+    page_fault: str = ""
 
     def text(self, name: str) -> str:
         """A non-empty text field of the body; 422 otherwise."""

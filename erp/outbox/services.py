@@ -4,7 +4,7 @@ and ring a worker once it commits."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -286,6 +286,17 @@ def _retried(job_id: int, job: PushJob | None, waiting: dict[Topic, int]) -> Job
     if job.state != JobState.PENDING:
         _restart(job)
     return JobResult(job_id, True, "Na fila: o ERP tentará em instantes.")
+
+
+def jobs_wake(*, store_id: int, subjects: Collection[str]) -> int:
+    """The platform may be ready now for what it was not ready for: look again at once. How many pushes."""
+    waiting = PushJob.objects.filter(
+        store_id=store_id, subject__in=subjects, state=JobState.PENDING, waiting_for=WaitReason.CHECK
+    )
+    woken = waiting.update(not_before=Now(), updated_at=Now())
+    if woken:
+        doorbell.ring_stores({store_id})
+    return woken
 
 
 def jobs_cancel(

@@ -51,6 +51,7 @@ CELERY_TASK_ROUTES = {
     "erp.outbox.tasks.drain": {"queue": "push"},
     "kwai_integration.tasks.poll": {"queue": "inbound"},
     "kwai_integration.tasks.receive": {"queue": "inbound"},
+    "kwai_integration.tasks.judge": {"queue": "inbound"},
     "invoices.tasks.*": {"queue": "invoices"},
     "expedition.tasks.labels_fetch": {"queue": "labels"},
     "kwai_integration.tasks.refresh_tokens": {"queue": "inbound"},

@@ -44,7 +44,7 @@ from kwai_integration.outbound.dispatched import codes_sent, dispatch_text, is_s
 from kwai_integration.outbound.following import arrangeable, parcels_follow, shipper_follow
 from kwai_integration.outbound.logistics import shipper_of
 from kwai_integration.outbound.rules import arrangements_by_rule, orders_released
-from kwai_integration.situations import roles_of, situations
+from kwai_integration.situations import roles_from, situations
 
 UNMAPPED = "unmapped"
 LINES_KEPT = "lines_kept"
@@ -165,7 +165,7 @@ def _amounts(mapped: MappedOrder, *, with_freight: bool) -> dict[str, int]:
 
 
 def rules_read(store_ids: Collection[int]) -> Rules:
-    mappings = StatusMapping.objects.filter(store_id__in=store_ids)
+    mappings = list(StatusMapping.objects.filter(store_id__in=store_ids))
     shippings = ShippingMapping.objects.filter(store_id__in=store_ids).select_related("shipping_method")
     payments = PaymentMapping.objects.filter(store_id__in=store_ids)
     return Rules(
@@ -173,7 +173,7 @@ def rules_read(store_ids: Collection[int]) -> Rules:
         shippings={(row.store_id, row.remote_code): row.shipping_method for row in shippings},
         payments={(row.store_id, row.remote_code): row.payment_method_id for row in payments},
         options=KwaiSettings.objects.in_bulk(list(store_ids)),
-        roles=roles_of(store_ids),
+        roles=roles_from(mappings, store_ids),
     )
 
 
@@ -205,12 +205,12 @@ def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None
 
 
 def orders_follow(
-    incoming: Sequence[Incoming], rules: Rules, actor: User | None, *, sending: bool = True
+    incoming: Sequence[Incoming], rules: Rules, actor: User | None, *, again: bool = False
 ) -> dict[int, bool]:
     """Let existing orders follow their platform's answer; order id -> did anything change.
 
-    A constant number of statements, and none that writes when nothing changed. `sending` False asks for no
-    push: old answers are only judged again.
+    A constant number of statements, and none that writes when nothing changed. `again`: old answers are
+    only judged anew, so nothing is asked to be sent and nothing moves backwards.
     """
     if not incoming:
         return {}
@@ -231,28 +231,32 @@ def orders_follow(
         gone_line_ids=batch.gone_ids,
         actor=actor,
     )
-    moved = situations_apply(incoming, rules, actor)
+    moved = situations_apply(incoming, rules, actor, monotonic=again)
     followed = [(orders[entry.row.order_id or 0], entry.mapped) for entry in incoming]
     parcels_follow(followed, batch.shippers_changed)
-    if sending:
+    if not again:
         orders_released(batch.released)
         arrangements_by_rule(arrangeable(followed, rules.roles))
     return {order_id: bool(batch.changes[order_id]) or order_id in moved for order_id in orders}
 
 
-def situations_apply(incoming: Sequence[Incoming], rules: Rules, actor: User | None) -> set[int]:
+def situations_apply(
+    incoming: Sequence[Incoming], rules: Rules, actor: User | None, *, monotonic: bool = False
+) -> set[int]:
     """Move orders to the ERP situation of their remote code; the ids of those that moved."""
     told = [
         (entry.row.order_id, entry.row.store_id, entry.mapped.remote_status)
         for entry in incoming
         if entry.row.order_id
     ]
-    moved = situations_set(told, rules, actor)
+    moved = situations_set(told, rules, actor, monotonic=monotonic)
     _cancelled_at_write(incoming, moved)
     return moved
 
 
-def situations_set(told: Iterable[tuple[int, int, str]], rules: Rules, actor: User | None) -> set[int]:
+def situations_set(
+    told: Iterable[tuple[int, int, str]], rules: Rules, actor: User | None, *, monotonic: bool = False
+) -> set[int]:
     """Order id, store id and remote code -> the ids that moved. Monotonic unless the store allows going
     back; a code nobody mapped moves nothing, nor does the closing of an order whose parcel has left. Call
     inside a transaction."""
@@ -263,7 +267,8 @@ def situations_set(told: Iterable[tuple[int, int, str]], rules: Rules, actor: Us
     for order_id, store_id, remote_status in told:
         status = rules.situation(store_id, remote_status)
         if status is not None and order_id not in kept:
-            wanted[rules.is_on("allow_backwards", store_id)][order_id] = status
+            backwards = not monotonic and rules.is_on("allow_backwards", store_id)
+            wanted[backwards][order_id] = status
     cancelled = _cancelled(wanted[True])
     moved: set[int] = set()
     for backwards, targets in wanted.items():

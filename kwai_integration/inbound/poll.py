@@ -18,6 +18,7 @@ from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.cursor import CursorLease, LeaseLost, is_pollable, lease_take
 from kwai_integration.inbound.details import Fetched, details_fetch
 from kwai_integration.inbound.receive import kwai_orders_follow
+from kwai_integration.inbound.refund_list import refunds_poll
 from kwai_integration.inbound.stage import (
     DETAILS_FAILED,
     DETAILS_MISSING,
@@ -68,6 +69,8 @@ def store_poll(store_id: int) -> PollResult | None:
     poll = _Poll(lease)
     try:
         poll.run()
+        if not poll.result.more:
+            refunds_poll(poll.client, store_id)
         # Two ticks of the planner early, so that from poll to poll no more than the period passes.
         rest = max(0.0, settings.KWAI_POLL_SECONDS - 2 * settings.PLAN_SECONDS)
         due_in = 0.0 if poll.result.more else rest

@@ -141,7 +141,6 @@ class StoreNotice(models.Model):
     store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="kwai_notices")
     key = models.CharField(max_length=40)
     text = models.CharField(max_length=500)
-    link = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     read_at = models.DateTimeField(null=True)
     read_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True)

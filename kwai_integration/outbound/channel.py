@@ -54,6 +54,9 @@ class KwaiChannel(Facts):
     def order_shipper_changed(self, order_ids: Sequence[int]) -> None:
         following.shippers_changed(order_ids)
 
+    def orders_released(self, order_ids: Sequence[int]) -> None:
+        rules.orders_released(order_ids)
+
     def shipment_concluded(self, ids: Sequence[int]) -> None:
         rules.shipments_concluded(ids)
 

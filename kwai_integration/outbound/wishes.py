@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from django.db.models import Max
+
 from erp.accounts.models import Store, User
 from erp.channels import Outcome, RowResult
+from erp.outbox.models import PushJob
 from erp.outbox.services import facts_request
-from erp.outbox.statuses import Origin
+from erp.outbox.statuses import JobState, Origin
 from erp.outbox.wishes import FactResult, FactWish, RequestOutcome
 from erp.sales.models import Order, ShippedBy
 from expedition.models import FormerCode, Shipment, ShipmentStatus
@@ -61,7 +64,30 @@ def tracking_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
 
 def delivery_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
     roles = roles_for([row.order for row in shipments])
-    return {row.pk: _delivery_problem(row, roles) for row in shipments}
+    ahead = _answers_outrun(shipments)
+    return {row.pk: _delivery_problem(row, roles, is_outrun=row.pk in ahead) for row in shipments}
+
+
+def _answers_outrun(shipments: Sequence[Shipment]) -> set[int]:
+    """Shipments whose stored answer is older than the dispatch that Kwai has confirmed to us since: what it
+    says of the situation is no news any more, and the push reads the order again anyhow."""
+    done = PushJob.objects.filter(
+        store_id__in={row.store_id for row in shipments},
+        subject__in={row.order.external_id for row in shipments},
+        kind=Kind.SEND_TRACKING,
+        state=JobState.DONE,
+    )
+    ended = {
+        (store_id, subject): at
+        for store_id, subject, at in done.values_list("store_id", "subject").annotate(at=Max("finished_at"))
+    }
+    return {
+        row.pk
+        for row in shipments
+        if (at := ended.get((row.store_id, row.order.external_id)))
+        and (answer := getattr(row.order, "kwai_order", None))
+        and answer.fetch_started_at < at
+    }
 
 
 def _invoice_problem(invoice: Invoice, roles: Roles) -> str:
@@ -103,12 +129,12 @@ def _kwai_holds(shipment: Shipment, roles: Roles) -> bool:
     )
 
 
-def _delivery_problem(shipment: Shipment, roles: Roles) -> str:
+def _delivery_problem(shipment: Shipment, roles: Roles, *, is_outrun: bool) -> str:
     if shipment.status in (ShipmentStatus.PENDING, ShipmentStatus.CANCELLED):
         return "A expedição ainda não foi concluída."
     if problem := order_problem(shipment.order, shipment.store):
         return problem
-    return write_problem(Write.CONFIRM_DELIVERY, shipment.order, roles)
+    return "" if is_outrun else write_problem(Write.CONFIRM_DELIVERY, shipment.order, roles)
 
 
 def invoice_wish(invoice: Invoice, order: Order, *, again: bool = False) -> FactWish:
@@ -164,13 +190,11 @@ def trackings_request(
     given = list(shipments)
     answered = _answered_trackings(given)
     rows = [row for row in given if row.pk not in answered]
-    problems = tracking_problems(rows)
-    notes = [row.invoice for row in rows if row.invoice and not problems[row.pk]]
-    unsendable = invoice_problems(notes)
+    problems, roles = tracking_problems(rows), roles_for([row.order for row in rows])
     first = [
         invoice_wish(row.invoice, row.order)
         for row in rows
-        if row.invoice and not problems[row.pk] and not unsendable[row.invoice.pk]
+        if row.invoice and not problems[row.pk] and not write_problem(Write.UPLOAD_INVOICE, row.order, roles)
     ]
     return answered | _request(rows, problems, tracking_wish, user, origin, first)
 

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from erp import channels
 from erp.accounts.models import Company, Store, User
 from erp.accounts.permissions import may
+from erp.sales.decisions import order_handover_settle, order_refund_release
 from erp.sales.forms import BuyerForm, DeliveryAddressForm, OrderShippingForm
 from erp.sales.models import Buyer, DeliveryAddress, Order, ShippedBy, ShippingMethod
 from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
@@ -135,6 +136,7 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "shipper": shipper_label(order.shipped_by, order.store.channel) if order.external_id else "",
         "shipper_choices": _shipper_choices(request, order),
         "status": OrderStatus(order.status),
+        "may_decide": may(user_of(request), "sales:order_release", "POST"),
         "may_issue": may(user_of(request), "invoices:issue", "POST")
         and OrderStatus(order.status).rank < OrderStatus.SHIPPED.rank,
     }
@@ -175,6 +177,30 @@ def order_stock(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, "Mercadoria devolvida ao estoque.")
     else:
         messages.info(request, "Não há nada deste pedido para devolver ao estoque.")
+    return redirect("sales:order", pk=order.pk)
+
+
+@require_POST
+def order_release(request: HttpRequest, pk: int) -> HttpResponse:
+    """*liberar mesmo assim*."""
+    order = _order(request, pk)
+    if order_refund_release(order_id=order.pk, actor=user_of(request)):
+        messages.success(request, "Pedido liberado: ele segue apesar do reembolso.")
+    else:
+        messages.info(request, "Nenhum reembolso pago segura este pedido.")
+    return redirect("sales:order", pk=order.pk)
+
+
+@require_POST
+def order_handover(request: HttpRequest, pk: int) -> HttpResponse:
+    """*o pacote voltou* or *foi entregue*."""
+    order = _order(request, pk)
+    came_back = request.POST.get("came_back") == "1"
+    if order_handover_settle(order_id=order.pk, came_back=came_back, actor=user_of(request)):
+        text = "Pedido cancelado; a mercadoria voltou ao estoque." if came_back else "Pedido entregue."
+        messages.success(request, text)
+    else:
+        messages.info(request, "Não há nada a dizer sobre o pacote deste pedido.")
     return redirect("sales:order", pk=order.pk)
 
 

@@ -29,6 +29,7 @@ from tests.kwai_integration.client.fakes import (
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LIST, DETAILS = "/rest/open/api/trade/queryOrderList", "/rest/open/api/trade/queryOrderDetails"
+REFUNDS = "/rest/open/api/trade/queryRefundList"
 STOCK = "/rest/open/api/product/updateStock"
 
 
@@ -89,6 +90,35 @@ def test_a_window_the_platform_would_refuse_is_not_asked(shop: Shop, changes):
     with pytest.raises(ValueError, match="31 days"):
         list_orders(shop, **changes)
     assert shop.server.log == []
+
+
+def test_list_refunds(shop: Shop):
+    refund = {"refundId": 51, "orderId": 2**62, "status": 60, "amount": 17000, "reason": "Defeito\x00"}
+    rows = [refund | {"updateTime": NOW_MS}, {"refundId": 52}, {"orderId": 3, "amount": "17000"}]
+    shop.answer(REFUNDS, ok({"total": 3, "refundList": rows}))
+    page = shop.client.list_refunds(time_from=NOW - timedelta(hours=1), time_to=NOW, page=2)
+    assert shop.sent() == {
+        "page": 2,
+        "size": 50,
+        "timeFrom": 1_795_431_600_000,
+        "timeTo": 1_795_435_200_000,
+        "timeRangeField": "UPDATE_TIME",
+    }
+    assert page.total == 3
+    found, bare = page.refunds
+    assert (found.refund_id, found.order_id, found.status) == ("51", str(2**62), "60")
+    assert (found.amount, found.reason) == (17000, "Defeito")
+    assert found.updated_at == datetime(2026, 1, 2, 0, 0, 0, 123000, tzinfo=UTC)
+    assert (bare.refund_id, bare.order_id, bare.status, bare.amount) == ("", "3", "", 17000)
+    assert bare.updated_at is None
+
+
+@pytest.mark.parametrize("data", [None, [], {"total": 1}, {"refundList": []}])
+def test_refunds_of_another_shape_are_an_unreadable_read(shop: Shop, data):
+    shop.answer(REFUNDS, ok(data))
+    with pytest.raises(errors.OutcomeUnknown) as caught:
+        shop.client.list_refunds(time_from=NOW, time_to=NOW, page=1)
+    assert caught.value.write is False
 
 
 @pytest.mark.parametrize("shape", [lambda orders: orders, lambda orders: {"orderInfoDetailList": orders}])

@@ -268,5 +268,7 @@ def test_a_spent_code_and_a_dead_refresh_token_are_refused(sandbox, configuratio
 def test_odd_payloads_become_problems_with_their_order(sandbox, client, overrides, code):
     order_id = order(sandbox, overrides=overrides)
     problem = read(client, order_id)
+    assert isinstance(problem, MappedOrder)
+    problem = problem.problem
     assert isinstance(problem, Problem)
     assert (problem.code, problem.external_id) == (code, order_id)

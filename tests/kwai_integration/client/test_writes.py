@@ -31,7 +31,8 @@ def expected(write: Write, role: KwaiRole | None, hold: bool, refund: bool) -> P
 
 
 @pytest.mark.parametrize(
-    ("write", "role", "hold", "refund"), product(Write, [*KwaiRole, None], [False, True], [False, True])
+    ("write", "role", "hold", "refund"),
+    list(product(Write, [*KwaiRole, None], [False, True], [False, True])),
 )
 def test_every_cell_of_the_table(write, role, hold, refund):
     assert may(write, role, hold=hold, refund=refund) is expected(write, role, hold, refund)

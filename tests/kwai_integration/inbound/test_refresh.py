@@ -13,6 +13,7 @@ from erp.catalog.models import Sku
 from erp.channels import Outcome
 from erp.sales.models import Order, OrderEvent
 from erp.sales.statuses import OrderStatus
+from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.inbound import receive
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.plan import store_receive
@@ -70,7 +71,8 @@ def test_a_situation_behind_ours_stays(received: Kwai) -> None:
     received.change(row.external_id, orderStatus=SHIPPED)
     refresh(row)
     received.change(row.external_id, orderStatus=PAID)
-    assert refresh(row) == [(Outcome.DONE, "Continua Enviado: o Kwai diz Pago, que fica para trás.")]
+    label = SITUATIONS[str(PAID)].label
+    assert refresh(row) == [(Outcome.DONE, f"Continua Enviado: o Kwai diz {label}, que fica para trás.")]
 
 
 def test_refused_rows_say_why_and_cost_no_call(received: Kwai) -> None:

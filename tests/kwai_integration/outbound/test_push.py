@@ -21,6 +21,7 @@ from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment, ShipmentStatus
 from expedition.services import tracking_set
 from invoices.models import Invoice, InvoiceStatus
+from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.mapping.outbound import noon_ms
 from kwai_integration.models import KwaiSettings
 from kwai_integration.outbound.kinds import Kind
@@ -35,7 +36,7 @@ LOST_ANSWERS = [
 STOPS = [
     ({"holdReason": "Análise de risco"}, "Análise de risco"),
     ({"refundStatus": 10}, "reembolso em andamento"),
-    ({"status": CLOSED}, "cancelado no Kwai"),
+    ({"status": CLOSED}, SITUATIONS[str(CLOSED)].label),
 ]
 OWN_STOPS = [
     ({"hold_reason": "Análise de risco"}, "Análise de risco"),
@@ -129,7 +130,7 @@ def test_a_refused_note_holds_back_its_own_order_only(desk: Desk) -> None:
     shown = [badge.label for badge in channels.badges([first.pk])[first.pk]]
     assert shown == ["NF-e não enviada", "aguardando a NF-e recusada"]
     assert desk.push_later() == 0
-    assert (status_of(second), desk.remote(second)["status"]) == (OrderStatus.SHIPPED, 40)
+    assert (status_of(second), desk.remote(second)["status"]) == (OrderStatus.SHIPPED, SHIPPED)
     assert status_of(first) != OrderStatus.SHIPPED
 
 

@@ -15,6 +15,7 @@ from erp.accounts.models import Company, Store, User
 from erp.sales.defaults import company_defaults_create
 from erp.stock.services import warehouse_default_create
 from kwai_integration.client import gateway
+from kwai_integration.client.codes import KwaiRole
 from kwai_integration.connection import account_store_pair
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 from kwai_integration.setup.stage_mappings import SITUATIONS
@@ -29,7 +30,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "produtos": {"warehouse": "", "stock_exit_at": "invoiced"},
     "pedidos": {
         "history_days": "30",
-        "import_roles": ["awaiting_payment", "payable", "shipped", "delivered", "cancelled"],
+        "import_roles": [role.value for role in KwaiRole],
         "import_freight": "on",
         "unknown_shipping": "unknown",
         "arrange_handover": "PICKUP",

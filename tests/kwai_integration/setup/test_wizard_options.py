@@ -42,6 +42,8 @@ READERS = {
     "format_names": "kwai_integration/inbound/orders.py",
     "import_freight": "kwai_integration/inbound/orders.py",
     "warehouse": "kwai_integration/inbound/orders.py",
+    "judged_up_to": "kwai_integration/inbound/judging.py",
+    "judged_moved": "kwai_integration/inbound/judging.py",
     "auto_send_invoice": "kwai_integration/outbound/rules.py",
     "auto_send_tracking": "kwai_integration/outbound/rules.py",
     "auto_confirm_delivery": "kwai_integration/outbound/rules.py",
@@ -101,7 +103,7 @@ def gate(*roles: str, **others: Any) -> None:
 
 @pytest.mark.django_db
 def test_an_order_outside_the_gate_waits_and_follows_when_it_changes(kwai_store: Store, sku: Any) -> None:
-    gate("payable", auto_receive=True)
+    gate("awaiting_invoice", auto_receive=True)
     waiting, *_ = take_in(kwai_store, detail(0, orderStatus=UNPAID), detail(1, orderStatus=PAID))
     assert "Aguardando pagamento" in waiting
     assert "Integrações › Pedidos" in waiting
@@ -124,23 +126,23 @@ def test_a_received_order_follows_whatever_the_gate_says(kwai_store: Store, sku:
 
 @pytest.mark.django_db
 def test_a_situation_without_a_role_passes_the_gate(kwai_store: Store, sku: Any) -> None:
-    gate("payable")
+    gate("awaiting_invoice")
     take_in(kwai_store, detail(0, orderStatus=33))
     assert Order.objects.count() == 1
 
 
 @pytest.mark.django_db
 def test_opening_the_gate_lets_in_what_waited(kwai_store: Store, sku: Any) -> None:
-    gate("payable", auto_receive=True)
+    gate("awaiting_invoice", auto_receive=True)
     take_in(kwai_store, detail(0, orderStatus=SHIPPED))
-    gate("payable", "shipped")
+    gate("awaiting_invoice", "shipped")
     store_receive(kwai_store.pk)
     assert Order.objects.get().status == "shipped"
 
 
 @pytest.mark.django_db
 def test_the_poll_holds_the_gate(kwai: Kwai, sku: Any) -> None:
-    gate("payable", auto_receive=True)
+    gate("awaiting_invoice", auto_receive=True)
     kwai.orders(2, status=UNPAID)
     kwai.orders(1, status=PAID)
     assert (kwai.poll().received, Order.objects.count(), KwaiOrder.objects.count()) == (1, 1, 3)
@@ -158,7 +160,7 @@ def test_an_unlinked_order_outside_the_gate_does_not_keep_the_worker_busy(
     row.waiting_for.all().update(sku=sku)
     gate("shipped", auto_receive=True)
     assert store_receive(kwai_store.pk) == 0
-    gate("payable", auto_receive=True)
+    gate("awaiting_invoice", auto_receive=True)
     assert store_receive(kwai_store.pk) == 1
 
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_fiscal_data"),
-        ("kwai_integration", "0008_edition_two"),
+        ("kwai_integration", "0010_refunds_watermark"),
         ("stock", "0003_rounds"),
     ]
 

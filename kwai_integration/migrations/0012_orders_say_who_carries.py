@@ -1,14 +1,13 @@
 """Orders that are here say who carries them, and codes of parcels that Kwai carries are not sent any more.
 
-What waited or was stopped for such an order could only fail: the platform takes no code for it. The answers of
-those on their way are received once more, so that Kwai's numbers reach the expedição.
+What waited or was stopped for such an order could only fail: the platform takes no code for it. Kwai's numbers
+reach the expedição when the stored answers are judged again (`inbound.judging`).
 """
 
 from django.db import migrations
 from django.db.models.functions import Now
 
 SHIPPERS = {"KWAI_ENVIOS": "channel", "SELLER": "seller"}
-ENDED = ["delivered", "cancelled"]
 REASON = "O Kwai Envios cuida do rastreio: nada a enviar."
 
 
@@ -18,7 +17,6 @@ def say_who_carries(apps, schema_editor):
         own = answers.objects.filter(shipping_type=shipping_type, order__isnull=False)
         orders.objects.filter(pk__in=own.values("order_id")).update(shipped_by=shipped_by)
     carried = answers.objects.filter(order__shipped_by="channel")
-    carried.filter(state="received").exclude(order__status__in=ENDED).update(received_digest="")
     for store_id in carried.values_list("store_id", flat=True).distinct().order_by("store_id"):
         jobs = apps.get_model("outbox", "PushJob").objects.filter(
             store_id=store_id,
@@ -38,7 +36,7 @@ def say_who_carries(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("kwai_integration", "0009_arranging_options"),
+        ("kwai_integration", "0011_arranging_options"),
         ("expedition", "0002_channel_codes_and_labels"),
         ("outbox", "0001_initial"),
         ("sales", "0005_marketplace_shipping_kind"),
