@@ -39,8 +39,8 @@ class PushJobQuerySet(models.QuerySet["PushJob"]):
 
     def claimable(self) -> PushJobQuerySet:
         """Due, no push of the subject under way, no lower step of the subject open, not held by the first
-        push of its kind. A blocked correction of a kind whose first content counts (`Handler.first_counts`) does
-        not hold once another was confirmed."""
+        push of its kind. A blocked correction of a kind whose first content counts (`Handler.first_counts`)
+        does not hold once another was confirmed."""
         from erp.outbox.handlers import kinds_whose_first_counts
 
         confirmed = PushJob.objects.filter(
