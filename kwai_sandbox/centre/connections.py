@@ -17,8 +17,7 @@ CHECK_NAMES = {
     "loose": "só ver se parece uma NF-e autorizada",
 }
 SHIPPED_NAMES = {
-    int(Status.SHIPPED): "o pedido passa a “Enviado”",
-    int(Status.AWAITING_PICKUP): "o pedido passa a “Aguardando coleta”",
+    int(status): f"o pedido passa a “{status.label}”" for status in (Status.SHIPPED, Status.AWAITING_PICKUP)
 }
 
 
