@@ -85,8 +85,8 @@ class Order:
         """Why the order must not ship, None when it may."""
         if self.detail.get("holdReason"):
             return f"O pedido está retido: {self.detail['holdReason']}."
-        if self.detail.get("refundStatus") in (REFUND_ASKED, REFUND_DONE):
-            return "O pedido tem reembolso em andamento ou concluído."
+        if self.detail.get("refundStatus") == REFUND_ASKED:
+            return "O pedido tem reembolso em andamento."
         return None
 
     def answer(self, *, masked: bool) -> dict[str, Any]:

@@ -39,9 +39,21 @@ class PushJobQuerySet(models.QuerySet["PushJob"]):
 
     def claimable(self) -> PushJobQuerySet:
         """Due, no push of the subject under way, no lower step of the subject open, not held by the first
-        push of its kind."""
+        push of its kind. A blocked correction of a kind whose first content counts (`Handler.first_counts`)
+        does not hold once another was confirmed."""
+        from erp.outbox.handlers import kinds_whose_first_counts
+
+        confirmed = PushJob.objects.filter(
+            store=OuterRef("store"),
+            subject=OuterRef("subject"),
+            kind=OuterRef("kind"),
+            state=JobState.DONE,
+        )
+        harmless = Q(state=JobState.BLOCKED, kind__in=kinds_whose_first_counts()) & Exists(confirmed)
         same_subject = PushJob.objects.filter(store=OuterRef("store"), subject=OuterRef("subject"))
-        lower_step = same_subject.filter(state__in=OPEN_STATES, step__gt=0, step__lt=OuterRef("step"))
+        lower_step = same_subject.filter(
+            ~harmless, state__in=OPEN_STATES, step__gt=0, step__lt=OuterRef("step")
+        )
         return self.flowing().filter(
             ~Exists(same_subject.filter(state=JobState.CLAIMED)),
             ~Exists(lower_step),

@@ -8,6 +8,7 @@ urlpatterns = [
     path("pedidos/forma-de-envio/", orders.orders_shipping, name="orders_shipping"),
     path("pedidos/<int:pk>/", orders.order_detail, name="order"),
     path("pedidos/<int:pk>/envio/", orders.order_shipping, name="order_shipping"),
+    path("pedidos/<int:pk>/quem-envia/", orders.order_shipper, name="order_shipper"),
     path("pedidos/<int:pk>/devolver-ao-estoque/", orders.order_stock, name="order_stock"),
     path("pedidos/<int:pk>/liberar/", orders.order_release, name="order_release"),
     path("pedidos/<int:pk>/pacote/", orders.order_handover, name="order_handover"),

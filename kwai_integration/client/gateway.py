@@ -16,10 +16,11 @@ from django.conf import settings
 
 from erp.http import redacted
 from kwai_integration.client import transport
-from kwai_integration.client.codes import result_table, situation_table
+from kwai_integration.client.codes import Handover, LabelFormat, result_table, situation_table
 from kwai_integration.client.endpoints import SCOPES, endpoint_table
 from kwai_integration.client.errors import KwaiError, OutcomeUnknown, QuotaSpent, TokenExpired
 from kwai_integration.client.types import (
+    Arranged,
     Cancellation,
     ClientConfig,
     Credentials,
@@ -173,6 +174,21 @@ class KwaiClient:
         """Send the NF-e of an order. `AlreadyDone` means the platform holds this access key."""
         self._call("upload_invoice", payload=outbound.invoice_payload(upload, self.names))
 
+    def arrange_shipment(self, order_id: str, handover: Handover) -> Arranged:
+        """Let the platform's own logistics carry the order; repeating answers the same number
+        (contract section 4, arrangeShipment)."""
+        payload = outbound.arrangement_payload(order_id, handover, self.names)
+        return self._read("arrange_shipment", answers.arranged_read, payload=payload)
+
+    def shipping_label(self, order_id: str, label_format: LabelFormat) -> bytes:
+        """The label's file. The platform gives it from the arrangement until the pickup only
+        (contract section 4, getShippingLabel)."""
+        names = self.names.label
+        params = {names.order_id: order_id, names.format: label_format.value}
+        return self._read(
+            "shipping_label", lambda data, wire: answers.label_read(data, label_format, wire), params=params
+        )
+
     def ship_order(self, notice: ShipmentNotice) -> None:
         """Tell that the order left, with carrier and tracking number."""
         self._call("ship_order", payload=outbound.shipment_payload(notice, self.names))
@@ -203,7 +219,8 @@ class KwaiClient:
             return read(reply.data, self.names)
         except answers.Unreadable as error:
             status = reply.http_status
-            raise OutcomeUnknown(call=name, write=False, text=str(error), http_status=status) from None
+            write = self.config.endpoints[name].is_write
+            raise OutcomeUnknown(call=name, write=write, text=str(error), http_status=status) from None
 
     def _call(
         self, name: str, *, params: Mapping[str, str] | None = None, payload: Mapping[str, Any] | None = None

@@ -166,6 +166,16 @@ class ShipmentNotice:
 
 
 @dataclass(frozen=True)
+class Arranged:
+    """What the platform assigned to a shipment that it carries itself. The number is never empty; a carrier
+    the platform left out is."""
+
+    carrier_code: str
+    carrier_name: str
+    tracking_number: str
+
+
+@dataclass(frozen=True)
 class DeliveryNotice:
     order_id: str
     delivered_at: datetime

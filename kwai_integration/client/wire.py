@@ -307,11 +307,12 @@ class ArrangementNames:
 
 @dataclass(frozen=True)
 class LabelNames:
-    """The request of getShippingLabel."""
+    """Request (`order_id`, `format`) and answer of getShippingLabel; the file is base64."""
 
     call: ClassVar[str] = "shipping_label"
     order_id: str = _assumed("orderId", Shape.ID)
     format: str = _assumed("format", Shape.CODE)
+    content: str = _assumed("content", privacy=Privacy.PERSONAL)
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,12 @@ from erp.sales.models import (
     Order,
     OrderEvent,
     OrderLine,
+    ShippedBy,
     ShippingMethod,
 )
 from erp.sales.ownership import ADDRESS_FIELDS, BUYER_FIELDS
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
+from erp.sales.shippers import method_fits
 from erp.sales.statuses import OrderStatus
 from erp.sales.stock import orders_stock_reserve, orders_stock_return
 from erp.stock.ledger import warehouses_lock
@@ -38,7 +40,10 @@ from kwai_integration.inbound.refunds import REFUNDS, RUNNING, refund_events, re
 from kwai_integration.mapping.orders import MappedLine, MappedOrder
 from kwai_integration.mapping.people import name_format
 from kwai_integration.models import KwaiOrder, KwaiSettings, PaymentMapping, ShippingMapping, StatusMapping
-from kwai_integration.outbound.rules import orders_released
+from kwai_integration.outbound.dispatched import codes_sent, dispatch_text, is_sent_by_us
+from kwai_integration.outbound.following import arrangeable, parcels_follow, shipper_follow
+from kwai_integration.outbound.logistics import shipper_of
+from kwai_integration.outbound.rules import arrangements_by_rule, orders_released
 from kwai_integration.situations import roles_from, situations
 
 UNMAPPED = "unmapped"
@@ -104,10 +109,18 @@ class Rules:
         """The ERP situation for a remote code, None when it is *não mapeada*."""
         return self.situations.get((store_id, remote_status))
 
-    def shipping(self, store_id: int, mapped: MappedOrder) -> ShippingMethod | None:
-        """The *forma de envio* of the closest code that is mapped."""
+    def shipping(self, store_id: int, mapped: MappedOrder, shipped_by: str) -> ShippingMethod | None:
+        """The *forma de envio* of the closest code that is mapped to one that fits who carries the order."""
         found = (self.shippings.get((store_id, code)) for code in mapped.shipping_codes)
-        return next((method for method in found if method), None)
+        return next((method for method in found if method and method_fits(method.kind, shipped_by)), None)
+
+    def shipper(self, store_id: int, mapped: MappedOrder) -> ShippedBy:
+        """Who carries a new order; the store's default where the answer does not say."""
+        told = shipper_of(mapped.shipping_type)
+        options = self.options.get(store_id)
+        return (
+            told if told is not ShippedBy.UNKNOWN or options is None else ShippedBy(options.unknown_shipping)
+        )
 
     def payment_id(self, store_id: int, mapped: MappedOrder) -> int | None:
         """The *forma de recebimento* of the order's main payment."""
@@ -202,7 +215,8 @@ def orders_follow(
     if not incoming:
         return {}
     ids = [entry.row.order_id for entry in incoming if entry.row.order_id]
-    orders = {order.pk: order for order in Order.objects.filter(pk__in=ids).lock_for_update()}
+    rows = Order.objects.filter(pk__in=ids).select_related("shipping_method").lock_for_update()
+    orders = {order.pk: order for order in rows}
     batch = _Following(orders, set(_invoiced_ids(orders.values())))
     batch.lines_read()
     for entry in incoming:
@@ -218,8 +232,11 @@ def orders_follow(
         actor=actor,
     )
     moved = situations_apply(incoming, rules, actor, monotonic=again)
+    followed = [(orders[entry.row.order_id or 0], entry.mapped) for entry in incoming]
+    parcels_follow(followed, batch.shippers_changed)
     if not again:
         orders_released(batch.released)
+        arrangements_by_rule(arrangeable(followed, rules.roles))
     return {order_id: bool(batch.changes[order_id]) or order_id in moved for order_id in orders}
 
 
@@ -287,7 +304,8 @@ def address_values(mapped: MappedOrder) -> dict[str, str]:
 def _order_new(entry: Incoming, rules: Rules, number: int) -> Order:
     mapped, store = entry.mapped, entry.store
     status = rules.situation(store.pk, mapped.remote_status) or OrderStatus.OPEN
-    method = rules.shipping(store.pk, mapped)
+    shipped_by = rules.shipper(store.pk, mapped)
+    method = rules.shipping(store.pk, mapped, shipped_by)
     closed = rules.role(store.pk, mapped.remote_status) is KwaiRole.CLOSED
     refund = REFUNDS[mapped.refund_status]
     return Order(
@@ -298,6 +316,7 @@ def _order_new(entry: Incoming, rules: Rules, number: int) -> Order:
         status=status,
         placed_at=mapped.placed_at or entry.row.fetch_started_at,
         cancelled_at=_cancelled_at(mapped) if status == OrderStatus.CANCELLED else None,
+        shipped_by=shipped_by,
         shipping_method=method,
         carrier_id=method.carrier_id if method else None,
         payment_method_id=rules.payment_id(store.pk, mapped),
@@ -408,6 +427,7 @@ class _Following:
         self.parts_changed: dict[type[Any], list[Any]] = {}
         self.drafts: list[EventDraft] = []
         self.released: list[int] = []
+        self.shippers_changed: list[int] = []
         # Said once for the same content, however often the answer changes in other ways.
         self.remarks: list[EventDraft] = []
 
@@ -433,6 +453,9 @@ class _Following:
             self.released.append(order.pk)
         if "remote_status" in told and rules.situation(order.store_id, order.remote_status) is None:
             self.drafts.append(_unmapped_event(order, order.remote_status))
+        if shipper_follow(order, entry.mapped):
+            self.changes[order.pk].append("quem envia")
+            self.shippers_changed.append(order.pk)
         self.choose(order, entry, rules)
         if entry.sku_ids is not None or "lines" in entry.mapped.unread:
             self.content_follow(order, entry, rules)
@@ -459,7 +482,7 @@ class _Following:
 
     def choose(self, order: Order, entry: Incoming, rules: Rules) -> None:
         """Ways of shipping and of payment that a mapping knows by now, where nobody has chosen any."""
-        method = rules.shipping(order.store_id, entry.mapped)
+        method = rules.shipping(order.store_id, entry.mapped, order.shipped_by)
         payment_id = rules.payment_id(order.store_id, entry.mapped)
         if method and order.shipping_method_id is None and order.carrier_id is None:
             order.shipping_method, order.carrier_id = method, method.carrier_id
@@ -513,13 +536,19 @@ class _Following:
     def shipped_elsewhere(self, incoming: Sequence[Incoming]) -> None:
         """The platform has the parcel on its way under a number that is not ours."""
         gone = [
-            entry for entry in incoming if entry.mapped.role in SHIPPED_ROLES and entry.mapped.tracking_code
+            entry
+            for entry in incoming
+            if entry.mapped.role in SHIPPED_ROLES
+            and entry.mapped.tracking_code
+            and not self.orders[entry.row.order_id or 0].is_channel_shipped
         ]
         codes = _own_codes([entry.row.order_id or 0 for entry in gone]) if gone else {}
+        sent = codes_sent([self.orders[entry.row.order_id or 0] for entry in gone]) if gone else {}
         for entry in gone:
             order_id, code = entry.row.order_id or 0, entry.mapped.tracking_code
-            if code not in codes.get(order_id, ()):
-                text = f"Já despachado fora do ERP com o código {code}."
+            order = self.orders[order_id]
+            if code not in codes.get(order_id, ()) and not is_sent_by_us(order, code, sent):
+                text = dispatch_text(order, code, sent)
                 self.remarks.append(EventDraft(order_id, SHIPPED_ELSEWHERE, text, data={"code": code}))
 
     def write(self, actor: User | None) -> None:
@@ -531,7 +560,15 @@ class _Following:
         if touched:
             for order in touched:
                 order.updated_at = timezone.now()
-            columns = [*FOLLOWED, *REFUND_FIELDS, *CLOSED_FIELDS, "unread_parts", *AMOUNTS, *CHOSEN]
+            columns = [
+                "shipped_by",
+                *FOLLOWED,
+                *REFUND_FIELDS,
+                *CLOSED_FIELDS,
+                "unread_parts",
+                *AMOUNTS,
+                *CHOSEN,
+            ]
             Order.objects.bulk_update(touched, [*columns, "updated_at"])
         self.lines_write()
         for model, parts in self.parts_changed.items():

@@ -6,10 +6,14 @@ inside a listing is left empty instead.
 
 from __future__ import annotations
 
+from base64 import b64decode
+from binascii import Error as NotBase64
 from datetime import datetime, timedelta
 from typing import Any
 
+from kwai_integration.client.codes import LabelFormat
 from kwai_integration.client.types import (
+    Arranged,
     ItemPage,
     OrderPage,
     RefundPage,
@@ -21,6 +25,9 @@ from kwai_integration.client.types import (
 from kwai_integration.client.wire import ItemNames, RefundNames, SkuNames, WireNames
 from kwai_integration.mapping import fields
 
+# How a file of each format begins.
+LABEL_BEGINS = {LabelFormat.PDF: b"%PDF-", LabelFormat.ZPL: b"^XA"}
+LARGEST_LABEL = 5 * 1024 * 1024
 TEN_YEARS = 10 * 366 * 86_400
 
 
@@ -84,6 +91,35 @@ def token_pair_read(data: object, wire: WireNames, asked_at: datetime) -> TokenP
         refresh_expires_at=_end(frame.get(names.refresh_expires_in), asked_at),
         scopes=_scopes(frame.get(names.scopes)),
     )
+
+
+def arranged_read(data: object, wire: WireNames) -> Arranged:
+    """`arrangeShipment`. Without a number nothing was told, although the shipment may be arranged."""
+    frame, names = _frame(data), wire.arrangement
+    number = fields.text(frame.get(names.tracking_number), 60)
+    if not number:
+        raise Unreadable("no tracking number for the arranged shipment")
+    return Arranged(
+        carrier_code=fields.text(frame.get(names.carrier_code), 40),
+        carrier_name=fields.text(frame.get(names.carrier_name), 80),
+        tracking_number=number,
+    )
+
+
+def label_read(data: object, wanted: LabelFormat, wire: WireNames) -> bytes:
+    """`getShippingLabel`: the file itself, which is what it was asked for by how it begins."""
+    content = _frame(data).get(wire.label.content)
+    if not isinstance(content, str):
+        raise Unreadable("the label is no text")
+    try:
+        label = b64decode(content, validate=True)
+    except (NotBase64, ValueError):
+        raise Unreadable("the label is not base64") from None
+    if len(label) > LARGEST_LABEL:
+        raise Unreadable("the label is too large")
+    if not label.lstrip().startswith(LABEL_BEGINS[wanted]):
+        raise Unreadable(f"the label is no {wanted}")
+    return label
 
 
 def _refund_read(entry: dict[str, Any], names: RefundNames) -> RemoteRefund:

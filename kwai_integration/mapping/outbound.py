@@ -53,6 +53,10 @@ def shipment_payload(notice: ShipmentNotice, wire: WireNames) -> Payload:
     return payload
 
 
+def arrangement_payload(order_id: str, handover: str, wire: WireNames) -> Payload:
+    return {wire.arrangement.order_id: wire_id(order_id), wire.arrangement.handover: handover}
+
+
 def delivery_payload(notice: DeliveryNotice, wire: WireNames) -> Payload:
     names = wire.delivery
     return {

@@ -12,7 +12,8 @@ from django.forms.boundfield import BoundField
 from django.utils.translation import ngettext
 
 from erp.accounts.models import Store
-from erp.sales.models import PaymentMethod, ShippingMethod
+from erp.sales.models import PaymentMethod, ShippedBy, ShippingKind, ShippingMethod
+from erp.sales.shippers import method_fits
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client.codes import (
     PAID_ROLES,
@@ -23,6 +24,7 @@ from kwai_integration.client.codes import (
 from kwai_integration.client.text import clean_text
 from kwai_integration.inbound.reprocess import orders_reprocess
 from kwai_integration.models import PaymentMapping, ShippingMapping, StageKey, StatusMapping
+from kwai_integration.outbound.logistics import shipper_of
 from kwai_integration.setup.seen import Seen, codes_seen
 from kwai_integration.setup.stage import Check, Level, Stage, StageForm
 from kwai_integration.situations import DEFAULT_STATUSES, default_situations, situations
@@ -118,8 +120,10 @@ class MappingsForm(StageForm):
         super().__init__(data, store=store)
         for codes in self.codes:
             choices = [("", "não mapeada"), *_targets(codes.table, store)]
+            carried = _carried_methods(store) if codes.table is SHIPPING else set()
             for code in codes.all():
-                self.fields[codes.table.field_name(code)] = _choice(codes.table, choices, code)
+                fitting = _fitting(codes.table, choices, code, carried)
+                self.fields[codes.table.field_name(code)] = _choice(codes.table, fitting, code)
             self.fields[codes.table.new_code] = forms.CharField(
                 label="Outro código do Kwai",
                 required=False,
@@ -289,7 +293,8 @@ def _situation_check(store: Store, seen: Seen) -> Check:
 
 def _shipping_check(store: Store, seen: Seen) -> Check:
     title, anchor = "Formas de envio", "shipping"
-    mapped = set(store.shipping_mappings.values_list("remote_code", flat=True))
+    rows = store.shipping_mappings.values_list("remote_code", "shipping_method__kind")
+    mapped = {code for code, kind in rows if _is_fitting(code, kind)}
     wanted = {ShippingType.KWAI_ENVIOS.value, *seen.shippings} - OPTIONAL_CODES
     missing = sorted(wanted - mapped)
     if missing:
@@ -299,6 +304,11 @@ def _shipping_check(store: Store, seen: Seen) -> Check:
         )
         return Check(Level.WARNING, title, text, StageKey.MAPPINGS, anchor)
     return Check(Level.OK, title, "Os envios do Kwai têm forma de envio.", StageKey.MAPPINGS, anchor)
+
+
+def _is_fitting(code: str, kind: str) -> bool:
+    told = shipper_of(code)
+    return told is ShippedBy.UNKNOWN or method_fits(kind, told)
 
 
 def _payment_check(store: Store, seen: Seen) -> Check:
@@ -352,6 +362,22 @@ def _choice(table: Table, choices: Sequence[tuple[Any, str]], code: str = "") ->
     return forms.TypedChoiceField(
         label=label, choices=choices, coerce=coerce, empty_value=None, required=False
     )
+
+
+def _carried_methods(store: Store) -> set[int]:
+    """Ways of shipping that the platform carries itself."""
+    own = ShippingMethod.objects.filter(company_id=store.company_id, kind=ShippingKind.MARKETPLACE)
+    return set(own.values_list("pk", flat=True))
+
+
+def _fitting(
+    table: Table, choices: Sequence[tuple[Any, str]], code: str, carried: set[int]
+) -> Sequence[tuple[Any, str]]:
+    """A code that says who carries takes only ways of shipping that fit; any other code takes all."""
+    told = shipper_of(code)
+    if table is not SHIPPING or told is ShippedBy.UNKNOWN:
+        return choices
+    return [pair for pair in choices if not pair[0] or (pair[0] in carried) == (told is ShippedBy.CHANNEL)]
 
 
 def role_field(code: str) -> str:

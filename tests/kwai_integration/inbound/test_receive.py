@@ -364,19 +364,19 @@ def test_a_foreign_tracking_number_is_noted_once(kwai_store: Store, sku: Sku) ->
     take_in(kwai_store, later(orderStatus=SHIPPED, trackingNumber="AA1BR"), after=60)
     take_in(kwai_store, later(steps=2, orderStatus=RECEIVED, trackingNumber="AA1BR"), after=120)
     event = OrderEvent.objects.get(kind="shipped_elsewhere")
-    assert event.text == "Já despachado fora do ERP com o código AA1BR."
+    assert event.text == "Despachado fora do ERP com AA1BR."
 
 
 def test_kwai_envios_takes_the_mapped_method(kwai_store: Store, sku: Sku, company: Company) -> None:
     from erp.sales.defaults import company_defaults_create
 
     company_defaults_create(company)
-    method = ShippingMethod.objects.get(company=company, kind="kwai")
+    method = ShippingMethod.objects.get(company=company, kind="marketplace")
     ShippingMapping.objects.create(store=kwai_store, remote_code="KWAI_ENVIOS", shipping_method=method)
     take_in(kwai_store, detail(shippingType="KWAI_ENVIOS"), detail(1))
     ours, sellers = Order.objects.order_by("number")
     assert ours.shipping_method is not None
-    assert (ours.shipping_method.kind, ours.carrier_id) == ("kwai", ours.shipping_method.carrier_id)
+    assert (ours.shipping_method.kind, ours.carrier_id) == ("marketplace", ours.shipping_method.carrier_id)
     assert sellers.shipping_method is None
 
 
