@@ -31,12 +31,12 @@ from kwai_integration.mapping import outbound
 from kwai_integration.mapping.fields import moment
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.failures import push_error
-from kwai_integration.outbound.handlers import delivery, invoice, tracking
+from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.remote import remote_order
 from kwai_integration.situations import situations
 
-# A tracking code is with the platform once the order waits for its carrier or is beyond that.
+# A code sent, or a shipment arranged, is with the platform once the order waits for its carrier.
 SENT_ROLES = (KwaiRole.AWAITING_PICKUP, KwaiRole.PACKED, *SHIPPED_ROLES)
 HELD_NOTES = (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
 
@@ -67,6 +67,14 @@ def _tracking_compare(loaded: tracking.Loaded, order: MappedOrder) -> list[Compa
     ]
 
 
+def _arrange_compare(loaded: arrange.Loaded, order: MappedOrder) -> list[Compared]:
+    code = order.tracking_code
+    return [
+        Compared("Código de rastreio", "um código do Kwai", code or "nada", bool(code)),
+        _situation(order, SENT_ROLES),
+    ]
+
+
 def _delivery_compare(loaded: delivery.Loaded, order: MappedOrder) -> list[Compared]:
     return [_situation(order, ARRIVED_ROLES)]
 
@@ -88,6 +96,15 @@ PLANS: Mapping[Kind, _Plan] = {
         load=invoice.load,
         payload=lambda loaded, names: outbound.invoice_payload(invoice.upload_of(loaded), names),
         compare=_invoice_compare,
+    ),
+    Kind.ARRANGE_SHIPMENT: _Plan(
+        call="arrange_shipment",
+        section="arrangement",
+        load=arrange.load,
+        payload=lambda loaded, names: outbound.arrangement_payload(
+            loaded.order.external_id, loaded.handover, names
+        ),
+        compare=_arrange_compare,
     ),
     Kind.SEND_TRACKING: _Plan(
         call="ship_order",

@@ -20,7 +20,7 @@ from erp.outbox.statuses import FirstStage, JobState
 from erp.sales.models import Order
 from expedition.models import Shipment
 from kwai_integration.outbound import first
-from kwai_integration.outbound.handlers import delivery, invoice, tracking
+from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
 from kwai_integration.outbound.kinds import Kind
 from tests.kwai_integration.outbound.conftest import Desk, job_of
 
@@ -243,7 +243,7 @@ def test_the_demonstration_is_not_followed() -> None:
         assert found.stdout.strip() == expected
 
 
-@pytest.mark.parametrize("handler", [invoice.HANDLER, tracking.HANDLER, delivery.HANDLER])
+@pytest.mark.parametrize("handler", [invoice.HANDLER, arrange.HANDLER, tracking.HANDLER, delivery.HANDLER])
 def test_the_call_shown_is_the_call_made(handler: Any) -> None:
     assert first.PLANS[handler.kind].call == handler.call
 
@@ -257,3 +257,21 @@ def test_pages_cost_the_same_for_many(
     client.get(reverse("kwai:jobs"))
     with django_assert_max_num_queries(20):
         client.get(reverse("kwai:jobs"))
+
+
+def test_the_first_arranged_shipment_is_followed(desk: Desk, operator: User, sign_in: SignIn) -> None:
+    client = sign_in(operator)
+    (order,) = desk.orders(shippingType="KWAI_ENVIOS")
+    desk.ask(Action.SEND_INVOICE, desk.invoice(order).pk)
+    press(client, job_of(Kind.SEND_INVOICE, order), "send")
+    worked(desk)
+    desk.ask(Action.ARRANGE_SHIPMENT, Shipment.objects.get(order=order).pk)
+    worked(desk)
+    job = job_of(Kind.ARRANGE_SHIPMENT, order)
+    assert job.state == JobState.PENDING
+    assert "POST /rest/open/api/logistics/arrangeShipment" in page(client, job)
+    press(client, job, "send")
+    worked(desk)
+    row = FirstPush.objects.get(kind=Kind.ARRANGE_SHIPMENT)
+    assert row.stage is FirstStage.CLEARED, row.compared
+    assert [one["is_equal"] for one in row.compared] == [True, True]
