@@ -48,6 +48,7 @@ SENTENCES: dict[str, Callable[[Fields], str]] = {
     "product/getCategoryAttributes": lambda fields: (
         f"leu os atributos da categoria {_word(fields.get('categoryId'))}"
     ),
+    "logistics/arrangeShipment": lambda _: "programou o envio",
     "logistics/getShippingLabel": lambda _: "pediu a etiqueta",
 }
 

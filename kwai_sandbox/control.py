@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from kwai_sandbox import items, oauth, orders, settings
+from kwai_sandbox.actions import ACTIONS, actions_for
 from kwai_sandbox.clock import now_ms
 from kwai_sandbox.consent import is_loopback
 from kwai_sandbox.drafts import line_of, line_unlisted, lines_invent, order_draft
@@ -17,6 +18,7 @@ from kwai_sandbox.items import Item
 from kwai_sandbox.ledger import ledger_doubled, ledger_read
 from kwai_sandbox.orders import Order
 from kwai_sandbox.sandbox import Sandbox
+from kwai_sandbox.statuses import Status
 from kwai_sandbox.wire import MAX_ID
 
 blueprint = Blueprint("control", __name__, url_prefix="/_sandbox")
@@ -129,8 +131,14 @@ def grant_end(sandbox: Sandbox, merchant_id: str) -> bool:
 
 @blueprint.get("/orders")
 def orders_get() -> Response:
-    limit = request.args.get("limit", 100, type=int)
-    found = orders.orders_latest(emulator().state, request.args.get("merchantId"), limit)
+    """The newest orders, of one seller, situation or shipping type when asked so."""
+    found = orders.orders_latest(
+        emulator().state,
+        request.args.get("merchantId"),
+        request.args.get("limit", 100, type=int),
+        status=request.args.get("status", type=int),
+        shipping_type=request.args.get("shippingType"),
+    )
     return jsonify(orders=[_order_json(order) for order in found])
 
 
@@ -148,9 +156,9 @@ def orders_create(sandbox: Sandbox, body: dict[str, Any]) -> list[Order]:
     if not isinstance(count, int) or not 1 <= count <= LARGEST_COUNT:
         raise ValueError(f"count: use de 1 a {LARGEST_COUNT}")
     shipping_type = body.get("shippingType", orders.SELLER_LOGISTICS)
-    if shipping_type not in (orders.SELLER_LOGISTICS, orders.PLATFORM_LOGISTICS):
-        raise ValueError("shippingType: use SELLER ou KWAI_ENVIOS")
-    status = body.get("status", orders.PAID)
+    if shipping_type not in tuple(orders.SHIPPING_TYPES):
+        raise ValueError(f"shippingType: use {' ou '.join(orders.SHIPPING_TYPES)}")
+    status = body.get("status", Status.AWAITING_INVOICE)
     if isinstance(status, bool) or not isinstance(status, int):
         raise ValueError("status: use um número inteiro")
     listed = items.items_list(sandbox.state, merchant_id)
@@ -189,15 +197,11 @@ def _overrule(order: Order, overrides: dict[str, Any], omit: list[str]) -> None:
     own_id = str(overrides.get("orderId", ""))
     if own_id.isascii() and own_id.isdigit() and int(own_id) <= MAX_ID:
         order.order_id = own_id
-    if _is_moment(overrides.get("createTime")):
+    if orders.is_whole(overrides.get("createTime")):
         order.create_time = overrides["createTime"]
-    if _is_moment(overrides.get("updateTime")):
+    if orders.is_whole(overrides.get("updateTime")):
         order.update_time = overrides["updateTime"]
     order.received["omit"] = omit
-
-
-def _is_moment(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
 def _orders_store(sandbox: Sandbox, created: list[Order]) -> None:
@@ -262,6 +266,8 @@ def _order_json(order: Order) -> dict[str, Any]:
         "updateTime": order.update_time,
         "order": order.answer(masked=False),
         "invoice": received.get("invoice") or received.get("shipmentInvoice"),
+        "arrangement": received.get("arrangement"),
+        "hasLabel": order.has_label,
         "shipment": received.get("shipment"),
         "delivery": received.get("delivery"),
         "cancellation": received.get("cancellation"),
@@ -270,10 +276,17 @@ def _order_json(order: Order) -> dict[str, Any]:
 
 @blueprint.patch("/orders/<order_id>")
 def order_patch(order_id: str) -> Response:
-    """Change any field; `status` is short for `orderStatus`."""
+    """Change any field. `status` (or `orderStatus`) does what the platform would; all else is set as told.
+
+    `refundAmount` (centavos) and `refundReason` go to the row of queryRefundList.
+    """
     changes = _body()
     if "status" in changes:
         changes["orderStatus"] = changes.pop("status")
+    if not orders.is_whole(changes.get("refundAmount", 0)):
+        raise ValueError("refundAmount: use centavos inteiros")
+    if not isinstance(changes.get("refundReason", ""), str):
+        raise ValueError("refundReason: use um texto")
     order = _order(order_id)
     order_change(emulator(), order, changes)
     return jsonify(_order_json(order))
@@ -289,11 +302,31 @@ def order_change(sandbox: Sandbox, order: Order, changes: dict[str, Any]) -> Non
         order_tell(sandbox, event, order)
 
 
+@blueprint.post("/orders/<order_id>/<action>")
+def order_action(order_id: str, action: str) -> Response:
+    """What a button of the order's page does, by its name in `ACTIONS`; 409 when it does not fit now."""
+    body = _body() if request.data else {}
+    typed = {name: str(body.get(name, "")) for name in ("trackingNumber", "reason")}
+    order = _order(order_id)
+    order_act(emulator(), order, action, typed)
+    return jsonify(_order_json(order))
+
+
+def order_act(sandbox: Sandbox, order: Order, action: str, typed: dict[str, str]) -> None:
+    """Press a button; aborts with 404 for an unknown one and 409 when the order does not permit it."""
+    if action not in ACTIONS:
+        abort(404, "Esta ação não existe.")
+    if action not in actions_for(order):
+        abort(409, "O pedido mudou e esta ação não cabe mais.")
+    reason = typed["reason"].strip() or sandbox.settings["invoiceRefusalReason"]
+    order_change(sandbox, order, ACTIONS[action].changes(order, typed | {"reason": reason}))
+
+
 def _event(order: Order, changes: dict[str, Any]) -> str:
     status = changes.get("orderStatus", order.status)
-    if status == orders.CANCELLED != order.status:
+    if status == Status.CLOSED != order.status:
         return "order_cancelled"
-    if status == orders.PAID and order.status == orders.AWAITING_PAYMENT:
+    if status == Status.AWAITING_INVOICE and order.status == Status.AWAITING_PAYMENT:
         return "order_paid"
     return "refund_updated" if "refundStatus" in changes else "order_updated"
 

@@ -12,11 +12,22 @@ from typing import Any
 from kwai_sandbox import orders
 from kwai_sandbox.clock import DAY, MINUTE
 from kwai_sandbox.items import Item
+from kwai_sandbox.statuses import ARRANGED, Status, status_of
 
 SEED_DATA: dict[str, Any] = json.loads(Path(__file__).with_name("seed_data.json").read_text(encoding="utf-8"))
 FIRST_ORDER_ID = 2_600_000_000_000_000_000
 PAYMENT_METHODS = ("PIX", "CREDIT_CARD", "BOLETO")
 HOUR = 60 * MINUTE
+# From payment to each situation of a usual order.
+WAY = {
+    Status.AWAITING_INVOICE: 0,
+    Status.TO_ARRANGE: 3 * HOUR,
+    Status.AWAITING_PICKUP: 4 * HOUR,
+    Status.PACKED: 8 * HOUR,
+    Status.SHIPPED: 20 * HOUR,
+    Status.DELIVERED: 2 * DAY + 20 * HOUR,
+    Status.COMPLETED: 4 * DAY + 20 * HOUR,
+}
 
 
 def cpf_invent(chance: random.Random) -> str:
@@ -92,24 +103,30 @@ def order_draft(
     shipping_type: str,
     lines: list[dict[str, Any]],
 ) -> orders.Order:
-    """A whole order in the given status; times in ms, amounts in centavos."""
+    """A whole order that has come as far as `status`; times in ms, amounts in centavos.
+
+    A code that no order can have is put on a paid one.
+    """
     order_id = str(FIRST_ORDER_ID + sequence)
-    detail = _head(order_id, status, created_at, shipping_type)
+    detail = _head(order_id, created_at, shipping_type)
     detail |= _amounts(chance, lines, shipping_type)
     detail |= {"orderItemView": lines, "receiverAddressInfo": buyer_invent(chance)}
-    detail |= _progress(chance, status, created_at, shipping_type, sequence)
+    order = orders.Order(order_id, merchant_id, created_at, created_at, detail, {})
+    _progress(order, status, chance.randrange(1, 20) * MINUTE, sequence)
     detail["payments"] = [{"method": chance.choice(PAYMENT_METHODS), "amount": detail["totalAmount"]}]
-    return orders.Order(order_id, merchant_id, created_at, detail["updateTime"], detail, {})
+    return order
 
 
-def _head(order_id: str, status: int, created_at: int, shipping_type: str) -> dict[str, Any]:
+def _head(order_id: str, created_at: int, shipping_type: str) -> dict[str, Any]:
     return {
         "orderId": order_id,
-        "orderStatus": status,
+        "orderStatus": Status.AWAITING_PAYMENT,
         "currency": "BRL",
         "country": "BRA",
         "createTime": created_at,
         "updateTime": created_at,
+        "paidTime": None,
+        "shipByTime": None,
         "shippingType": shipping_type,
         "carrierCode": "",
         "trackingNumber": "",
@@ -135,43 +152,29 @@ def _amounts(chance: random.Random, lines: list[dict[str, Any]], shipping_type: 
     }
 
 
-def _progress(
-    chance: random.Random, status: int, created_at: int, shipping_type: str, sequence: int
-) -> dict[str, Any]:
-    paid_at = created_at + chance.randrange(1, 20) * MINUTE
-    if status == orders.AWAITING_PAYMENT:
-        return {"paidTime": None, "shipByTime": None}
-    if status == orders.CANCELLED:
-        return {
-            "paidTime": None, "shipByTime": None, "canceledAt": paid_at, "updateTime": paid_at,
-            "cancelReason": "Pagamento não confirmado",
-        }  # fmt: skip
-    fields: dict[str, Any] = {
-        "paidTime": paid_at,
-        "shipByTime": paid_at + orders.HANDLING_MS,
-        "updateTime": paid_at,
-    }
-    if shipping_type == orders.PLATFORM_LOGISTICS:
-        fields |= {
-            "carrierCode": orders.PLATFORM_LOGISTICS,
-            "trackingNumber": orders.platform_tracking(str(sequence)),
-        }
-    if status in (orders.SHIPPED, orders.RECEIVED, orders.COMPLETED):
-        fields |= _shipped(status, paid_at, shipping_type, sequence)
-    return fields
+def _progress(order: orders.Order, status: int, paid_after: int, sequence: int) -> None:
+    """Bring a new order to `status`, situation by situation."""
+    wanted = status_of(status)
+    if wanted == Status.CLOSED:
+        order.detail["cancelReason"] = "Pagamento não confirmado"
+    for stage, after in _stages(wanted or Status.AWAITING_INVOICE, order.is_platform_shipped):
+        if stage == Status.SHIPPED and not order.is_platform_shipped:
+            order.detail |= {"carrierCode": "CORREIOS", "trackingNumber": s10_invent(sequence)}
+        order.update_time = order.create_time + paid_after + after
+        orders.order_move(order, stage, order.update_time)
+        order.detail["updateTime"] = order.update_time
+    if wanted is None:
+        order.detail["orderStatus"] = status
 
 
-def _shipped(status: int, paid_at: int, shipping_type: str, sequence: int) -> dict[str, Any]:
-    shipped_at = paid_at + 20 * HOUR
-    fields: dict[str, Any] = {
-        "shippedAt": shipped_at, "estimatedDeliveryAt": shipped_at + 6 * DAY,
-        "updateTime": shipped_at, "invoiceStatus": orders.INVOICE_ACCEPTED,
-    }  # fmt: skip
-    if shipping_type == orders.SELLER_LOGISTICS:
-        fields |= {"carrierCode": "CORREIOS", "trackingNumber": s10_invent(sequence)}
-    if status != orders.SHIPPED:
-        fields |= {"deliveredAt": shipped_at + 2 * DAY, "updateTime": shipped_at + 2 * DAY}
-    return fields
+def _stages(wanted: Status, by_platform: bool) -> list[tuple[Status, int]]:
+    """The situations that lead to the wanted one, with the time (ms) from payment to each."""
+    if wanted == Status.AWAITING_PAYMENT:
+        return []
+    if wanted == Status.CLOSED:
+        return [(wanted, 0)]
+    way = [stage for stage in WAY if by_platform or stage == wanted or stage not in ARRANGED]
+    return [(stage, WAY[stage]) for stage in way[: way.index(wanted) + 1]]
 
 
 def s10_invent(number: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Request, Response, current_app, request
 
-from kwai_sandbox import logistics, oauth, product, trade
+from kwai_sandbox import fulfilment, logistics, oauth, product, trade
 from kwai_sandbox.activity import order_of, sentence
 from kwai_sandbox.clock import now_ms
 from kwai_sandbox.faults import Fault
@@ -20,8 +20,11 @@ from kwai_sandbox.sandbox import Sandbox
 from kwai_sandbox.signing import signature_matches
 from kwai_sandbox.stats import Seen
 from kwai_sandbox.wire import (
+    APP_INVALID,
     BAD_SIGNATURE,
+    CLOCK_WRONG,
     CONSENT_REVOKED,
+    MERCHANT_INVALID,
     NOT_FOUND,
     OK,
     PLATFORM_FAULT,
@@ -29,6 +32,7 @@ from kwai_sandbox.wire import (
     REFUSED,
     TOKEN_INVALID,
     TOO_MANY_REQUESTS,
+    VERSION_INVALID,
     Call,
     Envelope,
     Refusal,
@@ -37,7 +41,16 @@ from kwai_sandbox.wire import (
 )
 
 ROOT = "/rest/open/api"
-COMMON_PARAMETERS = ("appKey", "merchantId", "ts", "version", "accessToken", "sign")
+# The common query parameters, with the code that a missing one gets; checked in this order.
+COMMON_PARAMETERS = {
+    "appKey": APP_INVALID,
+    "version": VERSION_INVALID,
+    "sign": BAD_SIGNATURE,
+    "ts": CLOCK_WRONG,
+    "accessToken": TOKEN_INVALID,
+    "merchantId": MERCHANT_INVALID,
+}
+API_VERSION = "1.0"
 LONGEST_MESSAGE = 200
 LARGEST_BODY = 8 * 1024 * 1024
 Handler = Callable[[Call], Reply]
@@ -60,12 +73,16 @@ ENDPOINTS = {
     "trade/queryOrderList": Endpoint("POST", ORDER, trade.order_list, paged=True),
     "trade/queryOrderDetails": Endpoint("POST", ORDER, trade.order_details),
     "trade/queryRefundList": Endpoint("POST", ORDER, trade.refund_list, paged=True),
-    "trade/merchant/uploadInvoice": Endpoint("POST", ORDER, trade.invoice_upload, trade.invoice_identity),
-    "trade/merchant/shipOrder": Endpoint("POST", ORDER, trade.order_ship, trade.shipment_identity),
-    "trade/merchant/confirmDelivery": Endpoint(
-        "POST", ORDER, trade.delivery_confirm, trade.delivery_identity
+    "trade/merchant/uploadInvoice": Endpoint(
+        "POST", ORDER, fulfilment.invoice_upload, fulfilment.invoice_identity
     ),
-    "trade/merchant/cancelOrder": Endpoint("POST", ORDER, trade.order_cancel, trade.cancellation_identity),
+    "trade/merchant/shipOrder": Endpoint("POST", ORDER, fulfilment.order_ship, fulfilment.shipment_identity),
+    "trade/merchant/confirmDelivery": Endpoint(
+        "POST", ORDER, fulfilment.delivery_confirm, fulfilment.delivery_identity
+    ),
+    "trade/merchant/cancelOrder": Endpoint(
+        "POST", ORDER, fulfilment.order_cancel, fulfilment.cancellation_identity
+    ),
     "product/listItem": Endpoint("POST", ITEM, product.item_list, paged=True),
     "product/getSkuList": Endpoint("GET", ITEM, product.sku_list),
     "product/updateStock": Endpoint("POST", ITEM, product.stock_update, product.stock_identity),
@@ -77,6 +94,9 @@ ENDPOINTS = {
     ),
     "product/getCategoryList": Endpoint("GET", ITEM, product.category_list),
     "product/getCategoryAttributes": Endpoint("GET", ITEM, product.category_attributes),
+    "logistics/arrangeShipment": Endpoint(
+        "POST", ORDER, logistics.shipment_arrange, logistics.arrangement_identity
+    ),
     "logistics/getShippingLabel": Endpoint("GET", ORDER, logistics.shipping_label),
 }
 OAUTH_ENDPOINTS: dict[str, OAuthHandler] = {
@@ -270,19 +290,20 @@ def _written(sandbox: Sandbox, envelope: Envelope) -> str:
 
 
 def _authenticate(sandbox: Sandbox, incoming: Request, endpoint: Endpoint) -> None:
-    """Parameters, signature, clock, version, token, merchant, scope; `Refusal` names the first miss."""
+    """App, version, signature, clock, token, merchant, scope; `Refusal` names the first miss."""
     query = incoming.args.to_dict()
-    missing = [name for name in COMMON_PARAMETERS if not query.get(name)]
-    if missing:
-        raise Refusal(BAD_SIGNATURE, f"Faltam parâmetros: {', '.join(missing)}.")
+    for name, result in COMMON_PARAMETERS.items():
+        if not query.get(name):
+            raise Refusal(result, f"Falta o parâmetro {name}.")
     if any(len(values) > 1 for values in incoming.args.to_dict(flat=False).values()):
         raise Refusal(BAD_SIGNATURE, "Há parâmetros repetidos.")
-    known_app = query["appKey"] == sandbox.credentials.app_key
-    if not known_app or not signature_matches(incoming.path, query, sandbox.credentials):
-        raise Refusal(BAD_SIGNATURE, "appKey desconhecido ou assinatura inválida.")
+    if query["appKey"] != sandbox.credentials.app_key:
+        raise Refusal(APP_INVALID, "O appKey não é conhecido.")
+    if query["version"] != API_VERSION:
+        raise Refusal(VERSION_INVALID, f"version deve ser {API_VERSION}.")
+    if not signature_matches(incoming.path, query, sandbox.credentials):
+        raise Refusal(BAD_SIGNATURE, "A assinatura está errada.")
     _clock_check(sandbox, query["ts"])
-    if query["version"] != "1.0":
-        raise Refusal(REFUSED, "version deve ser 1.0.")
     oauth.token_check(
         sandbox.state,
         access_token=query["accessToken"],
@@ -295,7 +316,7 @@ def _clock_check(sandbox: Sandbox, text: str) -> None:
     skew = sandbox.settings["timestampSkewMs"]
     if not (text.isascii() and text.isdigit() and len(text) == 13) or abs(int(text) - now_ms()) > skew:
         raise Refusal(
-            BAD_SIGNATURE, f"ts deve ser o horário atual em milissegundos, com diferença até {skew} ms."
+            CLOCK_WRONG, f"ts deve ser o horário atual em milissegundos, com diferença até {skew} ms."
         )
 
 

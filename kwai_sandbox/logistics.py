@@ -1,33 +1,79 @@
-"""Shipping labels of the platform's own logistics (contract section 4)."""
+"""The platform's own logistics: arranging a shipment and its label (contract section 4)."""
 
 from __future__ import annotations
 
 import base64
+from typing import Any
 
-from kwai_sandbox import orders
-from kwai_sandbox.orders import Order
-from kwai_sandbox.wire import NOT_FOUND, REFUSED, Call, Refusal, Reply, id_text
+from kwai_sandbox import orders, preconditions
+from kwai_sandbox.clock import now_ms
+from kwai_sandbox.fulfilment import order_owned, order_written
+from kwai_sandbox.ledger import Identity
+from kwai_sandbox.orders import Order, order_move
+from kwai_sandbox.statuses import ARRANGED, Status, status_of
+from kwai_sandbox.wire import REFUSED, Call, Refusal, Reply, id_text
 
+HANDOVERS = ("PICKUP", "DROP_OFF")
+CARRIER_NAME = "Kwai Envios"
 UNSAFE_ZPL = str.maketrans({"^": " ", "~": " "})
 UNSAFE_PDF = str.maketrans({"(": "[", ")": "]", "\\": "/"})
 
 
+def shipment_arrange(call: Call) -> Reply:
+    """POST arrangeShipment: KWAI_ENVIOS only; gives carrier and number, and the same ones when repeated."""
+    order = order_owned(call, call.identifier("orderId"))
+    handover = call.text("handover")
+    if handover not in HANDOVERS:
+        raise Refusal(REFUSED, f"handover deve ser {' ou '.join(HANDOVERS)}.")
+    _platform_shipped(order, "o envio não é programado no Kwai")
+    if status_of(order.status) in ARRANGED:
+        return Reply(_arrangement(order))
+    preconditions.ARRANGE_SHIPMENT.check(order)
+    if order.detail.get("invoiceStatus") == orders.INVOICE_REFUSED:
+        raise Refusal(
+            REFUSED, f"A NF-e foi recusada: {order.detail.get('invoiceRefusalReason')}. Envie outra."
+        )
+    order_move(order, Status.AWAITING_PICKUP, now_ms())
+    order.received["arrangement"] = {"handover": handover, "receivedAt": now_ms()}
+    return order_written(call, order, "order_updated", _arrangement(order))
+
+
+def _arrangement(order: Order) -> dict[str, Any]:
+    return {
+        "carrierCode": order.detail.get("carrierCode"),
+        "carrierName": CARRIER_NAME,
+        "trackingNumber": order.detail.get("trackingNumber"),
+    }
+
+
+def _platform_shipped(order: Order, refusal: str) -> None:
+    if not order.is_platform_shipped:
+        raise Refusal(REFUSED, f"O pedido usa transportadora própria; {refusal}.")
+
+
+def arrangement_identity(body: dict[str, Any]) -> Identity:
+    """All arrangements of one order are equal."""
+    return Identity("arrangeShipment", str(body.get("orderId")), {"arranged": True})
+
+
 def shipping_label(call: Call) -> Reply:
-    """GET getShippingLabel: base64 PDF or ZPL, only for KWAI_ENVIOS and after the NF-e was accepted."""
-    order = orders.order_get(call.sandbox.state, id_text(call.query.get("orderId"), "orderId"))
-    if order is None or order.merchant_id != call.merchant_id:
-        raise Refusal(NOT_FOUND, "Pedido não encontrado nesta loja.")
-    if order.detail.get("shippingType") != orders.PLATFORM_LOGISTICS:
-        raise Refusal(REFUSED, "O pedido usa transportadora própria; a etiqueta não é da Kwai.")
-    if order.status not in (orders.PAID, orders.SHIPPED) or order.frozen_reason:
-        raise Refusal(REFUSED, order.frozen_reason or f"O pedido está {order.status_name}.")
-    if order.detail.get("invoiceStatus") != orders.INVOICE_ACCEPTED:
+    """GET getShippingLabel: base64 PDF or ZPL, only for KWAI_ENVIOS, from arrangement to pickup."""
+    order = order_owned(call, id_text(call.query.get("orderId"), "orderId"))
+    _platform_shipped(order, "a etiqueta não é da Kwai")
+    preconditions.SHIPPING_LABEL.check(order)
+    if not order.has_label:
         raise Refusal(REFUSED, "A NF-e do pedido ainda não foi aceita.")
     form = call.query.get("format", "PDF").upper()
     if form not in ("PDF", "ZPL"):
         raise Refusal(REFUSED, "format deve ser PDF ou ZPL.")
-    content = _pdf(_lines(order)) if form == "PDF" else _zpl(_lines(order))
+    content = label_content(order, form)
     return Reply({"orderId": order.order_id, "format": form, "content": base64.b64encode(content).decode()})
+
+
+def label_content(order: Order, form: str) -> bytes:
+    """The label's bytes as `PDF` or `ZPL`."""
+    lines = _lines(order)
+    return _pdf(lines) if form == "PDF" else _zpl(lines)
 
 
 def _lines(order: Order) -> list[str]:

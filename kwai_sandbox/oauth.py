@@ -9,7 +9,19 @@ from kwai_sandbox.clock import SECOND, now_ms
 from kwai_sandbox.settings import settings_read
 from kwai_sandbox.signing import Credentials
 from kwai_sandbox.state import State
-from kwai_sandbox.wire import CONSENT_REVOKED, FORBIDDEN, TOKEN_INVALID, Envelope, Refusal
+from kwai_sandbox.wire import (
+    APP_INVALID,
+    CONSENT_REVOKED,
+    MERCHANT_INVALID,
+    OK,
+    REFRESH_INVALID,
+    REFUSED,
+    SCOPE_MISSING,
+    SECRET_INVALID,
+    TOKEN_INVALID,
+    Envelope,
+    Refusal,
+)
 
 if TYPE_CHECKING:
     from kwai_sandbox.sandbox import Sandbox
@@ -58,8 +70,8 @@ def token_exchange(sandbox: Sandbox, query: dict[str, str]) -> Envelope:
         row = state.row("SELECT * FROM codes WHERE code = ?", query.get("code", ""))
         state.run("DELETE FROM codes WHERE code = ?", query.get("code", ""))
         if row is not None and row["expires_at"] > now_ms():
-            return Envelope(200, "success", _pair_issue(state, row["merchant_id"], row["scopes"]))
-    raise Refusal(TOKEN_INVALID, "O código de autorização não existe, já foi usado ou venceu.")
+            return Envelope(OK, "success", _pair_issue(state, row["merchant_id"], row["scopes"]))
+    raise Refusal(REFRESH_INVALID, "O código de autorização não existe, já foi usado ou venceu.")
 
 
 def token_refresh(sandbox: Sandbox, query: dict[str, str]) -> Envelope:
@@ -71,20 +83,19 @@ def token_refresh(sandbox: Sandbox, query: dict[str, str]) -> Envelope:
         if row is not None and row["revoked"]:
             raise Refusal(CONSENT_REVOKED, "O vendedor revogou a autorização.")
         if row is None or row["refresh_expires_at"] <= now_ms():
-            raise Refusal(TOKEN_INVALID, "O refresh token não existe, já foi usado ou venceu.")
+            raise Refusal(REFRESH_INVALID, "O refresh token não existe, já foi usado ou venceu.")
         answer = _pair_issue(state, row["merchant_id"], row["scopes"])
     odd_merchant = settings_read(state)["refreshAnswersMerchantId"]
-    return Envelope(200, "success", answer | ({"merchantId": odd_merchant} if odd_merchant else {}))
+    return Envelope(OK, "success", answer | ({"merchantId": odd_merchant} if odd_merchant else {}))
 
 
 def _app_check(credentials: Credentials, query: dict[str, str], grant_type: str) -> None:
-    app = (query.get("appKey", ""), query.get("appSecret", ""))
-    if not secrets.compare_digest(
-        repr(app).encode(), repr((credentials.app_key, credentials.app_secret)).encode()
-    ):
-        raise Refusal(FORBIDDEN, "appKey ou appSecret incorretos.")
+    if query.get("appKey") != credentials.app_key:
+        raise Refusal(APP_INVALID, "O appKey não é conhecido.")
+    if not secrets.compare_digest(query.get("appSecret", "").encode(), credentials.app_secret.encode()):
+        raise Refusal(SECRET_INVALID, "O appSecret está errado.")
     if query.get("grant_type") != grant_type:
-        raise Refusal(FORBIDDEN, f"grant_type deve ser {grant_type}.")
+        raise Refusal(REFUSED, f"grant_type deve ser {grant_type}.")
 
 
 def _pair_issue(state: State, merchant_id: str, scopes: str) -> dict[str, Any]:
@@ -112,16 +123,16 @@ def _pair_issue(state: State, merchant_id: str, scopes: str) -> dict[str, Any]:
 
 
 def token_check(state: State, *, access_token: str, merchant_id: str, scope: str) -> None:
-    """Whether the token opens this call; raises `Refusal` 401, 402 or 403."""
+    """Whether the token opens this call; raises `Refusal` 402 or 444 to 446."""
     row = state.row("SELECT * FROM grants WHERE access_token = ?", access_token)
     if row is not None and row["revoked"]:
         raise Refusal(CONSENT_REVOKED, "O vendedor revogou a autorização.")
     if row is None or row["access_expires_at"] <= now_ms():
         raise Refusal(TOKEN_INVALID, "O accessToken não existe ou venceu.")
     if row["merchant_id"] != merchant_id:
-        raise Refusal(FORBIDDEN, "O accessToken é de outro vendedor.")
+        raise Refusal(MERCHANT_INVALID, "O merchantId não existe ou não é o do accessToken.")
     if scope not in row["scopes"].split(","):
-        raise Refusal(FORBIDDEN, f"A autorização não inclui {scope}.")
+        raise Refusal(SCOPE_MISSING, f"A autorização não inclui {scope}.")
 
 
 def grants_list(state: State) -> list[dict[str, Any]]:

@@ -9,20 +9,27 @@ from typing import Any
 
 from kwai_sandbox.clock import DAY, now_ms
 from kwai_sandbox.state import State
+from kwai_sandbox.statuses import (
+    ARRANGED,
+    DELIVERED_ONCE,
+    PAID,
+    SHIPPED_ONCE,
+    WITH_INVOICE,
+    Status,
+    label_of,
+    status_of,
+)
 
-AWAITING_PAYMENT, PAID, SHIPPED, RECEIVED, COMPLETED, CANCELLED = 10, 30, 40, 50, 70, 80
-STATUS_NAMES = {
-    AWAITING_PAYMENT: "aguardando pagamento",
-    PAID: "pago",
-    SHIPPED: "despachado",
-    RECEIVED: "entregue",
-    COMPLETED: "concluído",
-    CANCELLED: "cancelado",
-}
 REFUND_NONE, REFUND_ASKED, REFUND_DONE, REFUND_CLOSED = 0, 10, 60, 70
 INVOICE_NONE, INVOICE_RECEIVED, INVOICE_ACCEPTED, INVOICE_REFUSED = 0, 1, 2, 3
 PLATFORM_LOGISTICS, SELLER_LOGISTICS = "KWAI_ENVIOS", "SELLER"
+SHIPPING_TYPES = {SELLER_LOGISTICS: "transportadora própria", PLATFORM_LOGISTICS: "Kwai Envios"}
+# Each number of a reissue begins with the next letter.
+TRACKING_LETTERS = "EFGHJKLMNPQRSTUVWXYZ"
+FIRST_REFUND_ID = 5_100_000_000_000_000_000
 HANDLING_MS = 2 * DAY
+DELIVERY_MS = 6 * DAY
+CLOSED_BY_PLATFORM = "Encerrado pela plataforma"
 TIME_COLUMNS = {"UPDATE_TIME": "update_time", "CREATE_TIME": "create_time"}
 
 
@@ -43,9 +50,27 @@ class Order:
 
     @property
     def status_name(self) -> str:
-        # Odd payloads may hold anything here, also what cannot be a key.
-        known = STATUS_NAMES.get(self.status) if isinstance(self.status, int) else None
-        return known or f"código {self.status}"
+        return label_of(self.status)
+
+    @property
+    def status_tone(self) -> str:
+        """The colour of its badge; empty for a plain one."""
+        known = status_of(self.status)
+        return known.tone if known is not None else ""
+
+    @property
+    def is_platform_shipped(self) -> bool:
+        """Whether Kwai Envios carries it."""
+        return bool(self.detail.get("shippingType") == PLATFORM_LOGISTICS)
+
+    @property
+    def has_label(self) -> bool:
+        """Whether the platform hands out a label: its own shipping, note accepted, shipment arranged."""
+        return (
+            self.is_platform_shipped
+            and status_of(self.status) in ARRANGED
+            and self.detail.get("invoiceStatus") == INVOICE_ACCEPTED
+        )
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -67,8 +92,9 @@ class Order:
         shown = {
             name: value for name, value in self.detail.items() if name not in self.received.get("omit", [])
         }
-        if masked and self.status == AWAITING_PAYMENT and isinstance(shown.get("receiverAddressInfo"), dict):
-            shown["receiverAddressInfo"] = _masked(shown["receiverAddressInfo"])
+        address = shown.get("receiverAddressInfo")
+        if masked and self.status == Status.AWAITING_PAYMENT and isinstance(address, dict):
+            shown["receiverAddressInfo"] = _masked(address)
         return shown
 
 
@@ -106,16 +132,23 @@ def orders_of(state: State, merchant_id: str, order_ids: list[str]) -> list[Orde
 
 
 def orders_latest(
-    state: State, merchant_id: str | None, limit: int, *, status: int | None = None, sought: str = ""
+    state: State,
+    merchant_id: str | None,
+    limit: int,
+    *,
+    status: int | None = None,
+    shipping_type: str | None = None,
+    sought: str = "",
 ) -> list[Order]:
     """The newest orders, of one merchant or of all; `sought` is in the number or the buyer's name."""
     text = f"%{sought}%"
     rows = state.rows(
         "SELECT * FROM orders WHERE (? IS NULL OR merchant_id = ?)"
         " AND (? IS NULL OR json_extract(detail, '$.orderStatus') = ?)"
+        " AND (? IS NULL OR json_extract(detail, '$.shippingType') = ?)"
         " AND (? = '%%' OR order_id LIKE ? OR json_extract(detail, '$.receiverAddressInfo.name') LIKE ?)"
         " ORDER BY create_time DESC, order_id DESC LIMIT ?",
-        merchant_id, merchant_id, status, status, text, text, text, limit,
+        merchant_id, merchant_id, status, status, shipping_type, shipping_type, text, text, text, limit,
     )  # fmt: skip
     return [_order(row) for row in rows]
 
@@ -141,14 +174,9 @@ def order_save(state: State, order: Order) -> None:
 
 
 def order_change(state: State, order: Order, changes: dict[str, Any]) -> None:
-    """Change fields of the detail answer from outside, with the dates that go with a new status."""
-    at = now_ms()
-    moments = {PAID: "paidTime", SHIPPED: "shippedAt", RECEIVED: "deliveredAt", CANCELLED: "canceledAt"}
-    status = changes.get("orderStatus")
-    if isinstance(status, int) and status in moments and status != order.status:
-        order.detail[moments[status]] = at
-    if status == PAID != order.status:
-        order.detail |= _on_payment(order, at)
+    """Change an order from outside: a new situation brings what the platform does, the rest is as told."""
+    _move_along(order, changes)
+    refund = {name: changes.pop(name) for name in ("refundAmount", "refundReason") if name in changes}
     order.detail.update(changes)
     with state.transaction():
         order_save(state, order)
@@ -157,36 +185,93 @@ def order_change(state: State, order: Order, changes: dict[str, Any]) -> None:
             state.run(
                 "UPDATE orders SET detail = ? WHERE order_id = ?", json.dumps(order.detail), order.order_id
             )
-        if "refundStatus" in changes:
-            refund_put(state, order)
+        if "refundStatus" in changes or refund:
+            refund_put(state, order, amount=refund.get("refundAmount"), reason=refund.get("refundReason"))
 
 
-def _on_payment(order: Order, at: int) -> dict[str, Any]:
-    """What payment brings: a deadline, and for platform logistics carrier and tracking number."""
-    brought: dict[str, Any] = {"shipByTime": at + HANDLING_MS}
-    if order.detail.get("shippingType") == PLATFORM_LOGISTICS and not order.detail.get("trackingNumber"):
-        brought |= {"carrierCode": PLATFORM_LOGISTICS, "trackingNumber": platform_tracking(order.order_id)}
-    return brought
+def _move_along(order: Order, changes: dict[str, Any]) -> None:
+    if "orderStatus" in changes:
+        wanted = status_of(changes["orderStatus"])
+        if wanted is not None and wanted != order.status:
+            order_move(order, wanted, now_ms())
+    elif changes.get("invoiceStatus") == INVOICE_ACCEPTED and order.status == Status.AWAITING_INVOICE:
+        invoice_accept(order)
 
 
-def platform_tracking(order_id: str) -> str:
-    """The tracking number of Kwai Envios for an order."""
-    return f"KE{order_id[-9:]:0>9}BR"
+def order_move(order: Order, status: Status, at: int) -> None:
+    """Bring an order to a situation at a moment (ms), with everything the platform does then.
+
+    What the order already has (a payment time, a tracking number) stays. Coming from before the invoice,
+    a note counts as accepted.
+    """
+    before, order.detail["orderStatus"] = status_of(order.status), status
+    if status in WITH_INVOICE and before not in WITH_INVOICE:
+        order.detail |= {"invoiceStatus": INVOICE_ACCEPTED, "invoiceRefusalReason": ""}
+    if status in PAID:
+        _set_missing(order, paidTime=at, shipByTime=at + HANDLING_MS)
+    if status in ARRANGED | SHIPPED_ONCE and order.is_platform_shipped:
+        number = platform_tracking(order.order_id)
+        _set_missing(order, trackingNumber=number, carrierCode=PLATFORM_LOGISTICS)
+    if status in SHIPPED_ONCE:
+        _set_missing(order, shippedAt=at, estimatedDeliveryAt=at + DELIVERY_MS)
+    if status in DELIVERED_ONCE:
+        _set_missing(order, deliveredAt=at)
+    if status == Status.CLOSED:
+        _set_missing(order, canceledAt=at, cancelReason=CLOSED_BY_PLATFORM)
 
 
-def refund_put(state: State, order: Order) -> None:
-    """Keep the order's refund row in step with its `refundStatus`."""
+def _set_missing(order: Order, **values: Any) -> None:
+    """Set those that the order does not have yet."""
+    order.detail |= {name: value for name, value in values.items() if not order.detail.get(name)}
+
+
+def invoice_accept(order: Order) -> None:
+    """The platform takes the note: an order that waited for it goes on to be arranged."""
+    order.detail |= {"invoiceStatus": INVOICE_ACCEPTED, "invoiceRefusalReason": ""}
+    if order.status == Status.AWAITING_INVOICE:
+        order_move(order, Status.TO_ARRANGE, now_ms())
+
+
+def platform_tracking(order_id: str, issue: int = 0) -> str:
+    """The tracking number of Kwai Envios for an order; every issue has another one."""
+    return f"K{TRACKING_LETTERS[issue % len(TRACKING_LETTERS)]}{order_id[-9:]:0>9}BR"
+
+
+def tracking_reissue(order: Order) -> str:
+    """The tracking number that follows the order's present one."""
+    present = str(order.detail.get("trackingNumber"))
+    return platform_tracking(order.order_id, TRACKING_LETTERS.find(present[1:2]) + 1)
+
+
+def refund_put(state: State, order: Order, *, amount: Any = None, reason: Any = None) -> None:
+    """Keep the order's refund row in step with it; amount (centavos) and reason may be told."""
     status = order.detail.get("refundStatus")
     if not isinstance(status, int):
         return
     row = state.row("SELECT * FROM refunds WHERE order_id = ?", order.order_id)
     if row is None and status == REFUND_NONE:
         return
-    refund_id = row["refund_id"] if row else str(5_100_000_000_000_000_000 + state.next_ids("refund")[0])
-    created = row["create_time"] if row else now_ms()
-    amount = order.detail.get("totalAmount")
+    at = now_ms()
+    kept = dict(row) if row else _refund_new(state, order, at)
     state.run(
         "INSERT OR REPLACE INTO refunds VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        refund_id, order.order_id, order.merchant_id, status, amount if isinstance(amount, int) else 0,
-        "Produto não serviu", created, now_ms(),
+        kept["refund_id"], order.order_id, order.merchant_id, status,
+        kept["amount"] if amount is None else amount, kept["reason"] if reason is None else reason,
+        kept["create_time"], max(at, kept["update_time"] + 1),
     )  # fmt: skip
+
+
+def is_whole(value: Any) -> bool:
+    """Whether an odd payload's value is a number that the database can keep: an amount, a moment."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
+
+
+def _refund_new(state: State, order: Order, at: int) -> dict[str, Any]:
+    total = order.detail.get("totalAmount")
+    return {
+        "refund_id": str(FIRST_REFUND_ID + state.next_ids("refund")[0]),
+        "amount": total if is_whole(total) else 0,
+        "reason": "Produto não serviu",
+        "create_time": at,
+        "update_time": at - 1,
+    }

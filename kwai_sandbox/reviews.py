@@ -57,6 +57,6 @@ class Reviews:
 
 
 def verdict(refusal: str) -> dict[str, Any]:
-    """The order's fields for a note refused with a reason, or taken when there is none."""
+    """The changes of an order for a note refused with a reason, or taken when there is none."""
     status = orders.INVOICE_REFUSED if refusal else orders.INVOICE_ACCEPTED
     return {"invoiceStatus": status, "invoiceRefusalReason": refusal}

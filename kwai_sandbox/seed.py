@@ -8,20 +8,36 @@ from kwai_sandbox import items, oauth, orders
 from kwai_sandbox.clock import DAY, MINUTE, now_ms
 from kwai_sandbox.drafts import SEED_DATA, lines_invent, order_draft
 from kwai_sandbox.state import State
+from kwai_sandbox.statuses import Status
 
-STATUS_MIX = (
-    [orders.PAID] * 16
-    + [orders.AWAITING_PAYMENT] * 3
-    + [orders.SHIPPED] * 3
-    + [orders.RECEIVED, orders.COMPLETED, orders.CANCELLED]
+PLATFORM, SELLER = orders.PLATFORM_LOGISTICS, orders.SELLER_LOGISTICS
+# A seller with few orders gets the first ones.
+ORDER_MIX = (
+    [(Status.AWAITING_INVOICE, SELLER)] * 3
+    + [(Status.AWAITING_INVOICE, PLATFORM)]
+    + [(Status.AWAITING_INVOICE, SELLER)] * 3
+    + [(Status.AWAITING_INVOICE, PLATFORM)] * 2
+    + [(Status.AWAITING_PAYMENT, SELLER), (Status.AWAITING_PAYMENT, PLATFORM)]
+    + [(Status.TO_ARRANGE, SELLER)] * 2
+    + [(Status.TO_ARRANGE, PLATFORM)]
+    + [(Status.AWAITING_PICKUP, PLATFORM)] * 2
+    + [(Status.PACKED, PLATFORM)] * 2
+    + [(Status.SHIPPED, SELLER)] * 2
+    + [(Status.SHIPPED, PLATFORM)]
+    + [(Status.DELIVERED, SELLER), (Status.DELIVERED, PLATFORM)]
+    + [(Status.COMPLETED, SELLER), (Status.CLOSED, SELLER)]
 )
+# How long ago, at least and at most, an order of each situation was bought.
 AGES_IN_DAYS = {
-    orders.AWAITING_PAYMENT: (0.01, 0.5),
-    orders.PAID: (0.05, 2.0),
-    orders.SHIPPED: (1.5, 3.0),
-    orders.RECEIVED: (4.0, 6.0),
-    orders.COMPLETED: (5.0, 8.0),
-    orders.CANCELLED: (1.0, 4.0),
+    Status.AWAITING_PAYMENT: (0.01, 0.5),
+    Status.AWAITING_INVOICE: (0.05, 1.5),
+    Status.TO_ARRANGE: (0.2, 1.5),
+    Status.AWAITING_PICKUP: (0.25, 1.5),
+    Status.PACKED: (0.4, 1.5),
+    Status.SHIPPED: (1.0, 2.5),
+    Status.DELIVERED: (3.0, 6.0),
+    Status.COMPLETED: (5.0, 8.0),
+    Status.CLOSED: (1.0, 4.0),
 }
 
 
@@ -48,8 +64,10 @@ def _seed_items(state: State, merchant_id: str, numbers: list[str], position: in
 def _seed_orders(state: State, chance: random.Random, merchant_id: str, count: int) -> None:
     now = now_ms()
     listed = items.items_list(state, merchant_id)
-    statuses = STATUS_MIX[:count]
-    ages = sorted(((chance.uniform(*AGES_IN_DAYS[status]), status) for status in statuses), reverse=True)
+    ages = sorted(
+        ((chance.uniform(*AGES_IN_DAYS[status]), status, kind) for status, kind in ORDER_MIX[:count]),
+        reverse=True,
+    )
     sequences = state.next_ids("order", len(ages))
     drafts = [
         order_draft(
@@ -58,9 +76,9 @@ def _seed_orders(state: State, chance: random.Random, merchant_id: str, count: i
             sequence=sequence,
             created_at=now - int(age * DAY) - 25 * MINUTE,
             status=status,
-            shipping_type=orders.PLATFORM_LOGISTICS if chance.random() < 0.4 else orders.SELLER_LOGISTICS,
+            shipping_type=kind,
             lines=lines_invent(chance, listed),
         )
-        for sequence, (age, status) in zip(sequences, ages, strict=True)
+        for sequence, (age, status, kind) in zip(sequences, ages, strict=True)
     ]
     orders.orders_insert(state, drafts)

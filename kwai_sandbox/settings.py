@@ -6,6 +6,7 @@ from typing import Any
 
 from kwai_sandbox.clock import DAY, MINUTE, SECOND
 from kwai_sandbox.state import State
+from kwai_sandbox.statuses import Status
 
 DEFAULTS: dict[str, Any] = {
     "detailShape": "wrapped",
@@ -20,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "invoiceReview": "accept",
     "invoiceReviewMs": 5 * SECOND,
     "invoiceRefusalReason": "O destinatário não confere com o comprador.",
+    "shipLeadsTo": int(Status.SHIPPED),
     "perStoreRate": 0,
     "perAppRate": 0,
     "dailyQuota": 0,
@@ -27,10 +29,11 @@ DEFAULTS: dict[str, Any] = {
 # accept, soon: taken at once or after `invoiceReviewMs`; wait: a person decides; refuse: 422 at once and
 # nothing is kept; refuse_later: received, then refused with the reason.
 INVOICE_REVIEWS = ("accept", "soon", "wait", "refuse", "refuse_later")
-CHOICES = {
+CHOICES: dict[str, tuple[str | int, ...]] = {
     "detailShape": ("wrapped", "list"),
     "idsAs": ("number", "text"),
     "invoiceReview": INVOICE_REVIEWS,
+    "shipLeadsTo": (Status.SHIPPED, Status.AWAITING_PICKUP),
 }
 KEY = "settings"
 
@@ -54,4 +57,4 @@ def _check(name: str, value: Any) -> None:
     if name not in DEFAULTS or type(value) is not type(DEFAULTS[name]):
         raise ValueError(f"{name}: ajuste desconhecido ou de tipo errado")
     if name in CHOICES and value not in CHOICES[name]:
-        raise ValueError(f"{name}: use {' ou '.join(CHOICES[name])}")
+        raise ValueError(f"{name}: use {' ou '.join(map(str, CHOICES[name]))}")

@@ -8,16 +8,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kwai_sandbox.sandbox import Sandbox
 
+# Result codes (contract section 3.3).
 OK = 200
-TOKEN_INVALID = 401
+REFRESH_INVALID = 401
 CONSENT_REVOKED = 402
-FORBIDDEN = 403
 NOT_FOUND = 404
 ALREADY_DONE = 409
 REFUSED = 422
 TOO_MANY_REQUESTS = 429
 QUOTA_SPENT = 430
+APP_INVALID = 440
+SECRET_INVALID = 441
+CLOCK_WRONG = 442
 BAD_SIGNATURE = 443
+TOKEN_INVALID = 444
+MERCHANT_INVALID = 445
+SCOPE_MISSING = 446
+VERSION_INVALID = 447
 PLATFORM_FAULT = 500
 
 ID_FIELDS = {"orderId", "itemId", "skuId", "refundId", "categoryId", "parentId", "attributeId", "merchantId"}

@@ -20,6 +20,7 @@ from kwai_sandbox.orders import (
     REFUND_CLOSED,
     REFUND_DONE,
     REFUND_NONE,
+    SHIPPING_TYPES,
 )
 
 blueprint = Blueprint("centre", __name__, url_prefix="/_sandbox")
@@ -69,9 +70,9 @@ def clock(value: int) -> str:
 
 
 @blueprint.app_template_filter("named")
-def named(code: Any, names: dict[int, str]) -> str:
+def named(code: Any, names: dict[Any, str]) -> str:
     """A code by its name, or as it stands."""
-    return names.get(code, str(code)) if isinstance(code, int) else str(code)
+    return names.get(code, str(code)) if isinstance(code, int | str) else str(code)
 
 
 @blueprint.app_template_filter("reais")
@@ -96,6 +97,7 @@ def frame() -> dict[str, Any]:
         "names": {entry["merchantId"]: entry["shopName"] for entry in merchants},
         "invoice_names": INVOICE_NAMES,
         "refund_names": REFUND_NAMES,
+        "shipping_names": SHIPPING_TYPES,
         "back": request.full_path,
     }
 

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import base64
 import binascii
-import secrets
-from collections.abc import Callable
 from typing import Any
 
 from flask import Response, abort, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kwai_sandbox import control, items, oauth, orders
+from kwai_sandbox.actions import actions_for
 from kwai_sandbox.centre.blueprint import blueprint, leads_to
-from kwai_sandbox.clock import DAY, now_ms
 from kwai_sandbox.documents import document_read
-from kwai_sandbox.drafts import s10_invent
 from kwai_sandbox.gateway import emulator
 from kwai_sandbox.ledger import ledger_read
 from kwai_sandbox.oddities import oddities
 from kwai_sandbox.orders import Order
-from kwai_sandbox.reviews import verdict
+from kwai_sandbox.statuses import Status
 
 SHOWN_ORDERS = 100
 LARGEST_COUNT = 200
-Action = Callable[[Order], dict[str, Any]]
 
 
 def order_or_404(order_id: str) -> Order:
@@ -39,14 +35,19 @@ def orders_page() -> str:
     """Orders, newest first, with what they received."""
     state, merchant_id = emulator().state, request.args.get("merchantId") or None
     sought, status = request.args.get("q", "").strip(), request.args.get("status", type=int)
+    shipping_type = request.args.get("shippingType") or None
     return render_template(
         "orders.html",
-        orders=orders.orders_latest(state, merchant_id, SHOWN_ORDERS, status=status, sought=sought),
+        orders=orders.orders_latest(
+            state, merchant_id, SHOWN_ORDERS, status=status, shipping_type=shipping_type, sought=sought
+        ),
         shown=SHOWN_ORDERS,
         chosen=merchant_id,
         status_chosen=status,
         sought=sought,
-        statuses=orders.STATUS_NAMES,
+        shipping_chosen=shipping_type,
+        statuses=list(Status),
+        usual=Status.AWAITING_INVOICE,
         oddities=oddities(),
         sku_numbers=sorted(
             {sku["number"] for item in items.items_list(state, None) for sku in item.body["skus"]}
@@ -61,7 +62,7 @@ def orders_create() -> AnyResponse:
     body: dict[str, Any] = {
         "merchantId": request.form.get("merchantId") or _first_merchant(),
         "count": count,
-        "status": request.form.get("status", orders.PAID, type=int),
+        "status": request.form.get("status", int(Status.AWAITING_INVOICE), type=int),
         "shippingType": request.form.get("shippingType", orders.SELLER_LOGISTICS),
     }
     if count > LARGEST_COUNT:
@@ -96,7 +97,8 @@ def order_page(order_id: str) -> str:
         shop=oauth.merchant_name(emulator().state, order.merchant_id),
         writes=ledger_read(emulator().state, subject=order_id),
         document=_document(order),
-        actions=_actions_for(order),
+        actions=actions_for(order),
+        masked=order.answer(masked=True) != order.detail,
     )
 
 
@@ -121,69 +123,9 @@ def order_xml(order_id: str) -> Response:
     return Response(_xml(invoice["xml"]), content_type="text/plain; charset=utf-8")
 
 
-def _dispatch_outside(order: Order) -> dict[str, Any]:
-    number = order.detail.get("trackingNumber") or s10_invent(secrets.randbelow(10**8))
-    carrier = order.detail.get("carrierCode") or "CORREIOS"
-    return {
-        "orderStatus": orders.SHIPPED,
-        "carrierCode": carrier,
-        "trackingNumber": request.form.get("trackingNumber", "").strip() or number,
-        "estimatedDeliveryAt": now_ms() + 6 * DAY,
-    }
-
-
-def _refuse(order: Order) -> dict[str, Any]:
-    reason = request.form.get("reason", "").strip()
-    return verdict(reason or emulator().settings["invoiceRefusalReason"])
-
-
-ACTIONS: dict[str, tuple[str, Action]] = {
-    "pay": ("pagar", lambda _: {"orderStatus": orders.PAID}),
-    "cancel": (
-        "cancelar",
-        lambda _: {"orderStatus": orders.CANCELLED, "cancelReason": "Cancelado pelo comprador"},
-    ),
-    "hold": ("reter", lambda _: {"holdReason": "Em análise de segurança"}),
-    "release": ("liberar retenção", lambda _: {"holdReason": ""}),
-    "refund": ("pedir reembolso", lambda _: {"refundStatus": orders.REFUND_ASKED}),
-    "refund_pay": ("reembolsar", lambda _: {"refundStatus": orders.REFUND_DONE}),
-    "refund_close": ("encerrar reembolso", lambda _: {"refundStatus": orders.REFUND_CLOSED}),
-    "dispatch": ("despachar fora do ERP", _dispatch_outside),
-    "deliver": ("marcar como entregue", lambda _: {"orderStatus": orders.RECEIVED}),
-    "accept_invoice": ("aceitar NF-e", lambda _: verdict("")),
-    "refuse_invoice": ("recusar NF-e", _refuse),
-}
-
-
-def _actions_for(order: Order) -> list[tuple[str, str]]:
-    """The buttons that make sense now."""
-    detail, status = order.detail, order.status
-    asked = detail.get("refundStatus") == orders.REFUND_ASKED
-    held_invoice = "invoice" in order.received
-    wanted = {
-        "pay": status == orders.AWAITING_PAYMENT,
-        "accept_invoice": held_invoice and detail["invoiceStatus"] != orders.INVOICE_ACCEPTED,
-        "refuse_invoice": held_invoice
-        and detail["invoiceStatus"] != orders.INVOICE_REFUSED
-        and status == orders.PAID,
-        "hold": status == orders.PAID and not detail.get("holdReason"),
-        "release": bool(detail.get("holdReason")),
-        "refund": status not in (orders.AWAITING_PAYMENT, orders.CANCELLED)
-        and not detail.get("refundStatus"),
-        "refund_pay": asked,
-        "refund_close": asked,
-        "dispatch": status == orders.PAID,
-        "deliver": status == orders.SHIPPED,
-        "cancel": status in (orders.AWAITING_PAYMENT, orders.PAID),
-    }
-    return [(name, ACTIONS[name][0]) for name, fits in wanted.items() if fits]
-
-
 @blueprint.post("/centre/orders/<order_id>/<action>")
 def order_act(order_id: str, action: str) -> AnyResponse:
     """One of the page's buttons."""
-    order = order_or_404(order_id)
-    if action not in dict(_actions_for(order)):
-        abort(409, "O pedido mudou e esta ação não cabe mais.")
-    control.order_change(emulator(), order, ACTIONS[action][1](order))
+    typed = {name: request.form.get(name, "") for name in ("trackingNumber", "reason")}
+    control.order_act(emulator(), order_or_404(order_id), action, typed)
     return leads_to("centre.order_page", order_id=order_id)

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from kwai_sandbox.server import RunningSandbox
+from kwai_sandbox.statuses import Status
 from tests.kwai_sandbox.conftest import MERCHANT, Caller
 
 
@@ -30,14 +31,14 @@ def test_consent_leads_back(sandbox: RunningSandbox, page: Page, button: str, ha
 
 def test_buttons_of_the_seller_centre(sandbox: RunningSandbox, page: Page) -> None:
     seller = Caller(sandbox, MERCHANT)
-    order_id = seller.order(status=10)
+    order_id = seller.order(status=Status.AWAITING_PAYMENT)
     refused: list[str] = []
     page.on("console", lambda message: refused.append(message.text))
     page.goto(f"{sandbox.url}/_sandbox/")
     page.get_by_role("link", name=order_id).click()
     page.get_by_role("button", name="pagar").click()
-    expect(page.get_by_text("pago", exact=True)).to_be_visible()
+    expect(page.get_by_text(Status.AWAITING_INVOICE.label, exact=True)).to_be_visible()
     page.get_by_role("button", name="despachar fora do ERP").click()
     expect(page.get_by_text("fora do ERP")).to_be_visible()
-    assert seller.known(order_id)["status"] == 40
+    assert seller.known(order_id)["status"] == Status.SHIPPED
     assert refused == []

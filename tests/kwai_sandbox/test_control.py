@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from kwai_sandbox.server import RunningSandbox, running
+from kwai_sandbox.statuses import ARRANGED, SHIPPED_ONCE, Status
 from tests.kwai_sandbox.conftest import MERCHANT, Caller, send
 from tests.kwai_sandbox.test_product import IDS, NEW
 
@@ -51,7 +52,7 @@ def test_orders_of_wanted_skus(seller: Caller) -> None:
 def test_odd_payloads_are_served_as_told(seller: Caller) -> None:
     odd = {
         "totalAmount": 2**63 + 1, "buyerRemark": "nul\u0000 \ud800", "receiverAddressInfo": None, "currency": "USD",
-        "orderStatus": 99, "orderId": "9223372036854775806", "novelty": {"a": [1]},
+        "orderStatus": 999, "orderId": "9223372036854775806", "novelty": {"a": [1]},
     }  # fmt: skip
     order_id = seller.order(overrides=odd, omit=["payments"])
     detail = seller.detail(order_id)
@@ -159,9 +160,63 @@ def test_a_second_listing_is_doubled_also_when_the_first_is_not_asked_for(seller
     assert answer["doubled"] == [row["id"] for row in answer["rows"]]
 
 
-@pytest.mark.parametrize("status", [10, 30, 40, 50, 70, 80])
+@pytest.mark.parametrize("status", Status)
 def test_new_orders_have_no_moment_in_the_future(seller: Caller, status: int) -> None:
     detail = seller.detail(seller.order(status=status))
     now = time.time_ns() // 1_000_000
     for name in ("createTime", "updateTime", "paidTime", "shippedAt", "deliveredAt", "canceledAt"):
         assert (detail.get(name) or 0) <= now
+
+
+def test_orders_are_paid_and_wait_for_their_invoice_unless_told_otherwise(seller: Caller) -> None:
+    detail = seller.detail(seller.order())
+    assert (detail["orderStatus"], detail["invoiceStatus"]) == (Status.AWAITING_INVOICE, 0)
+
+
+@pytest.mark.parametrize("name", ["status", "orderStatus"])
+@pytest.mark.parametrize("status", Status)
+def test_a_new_situation_brings_what_the_platform_does(seller: Caller, status: Status, name: str) -> None:
+    order_id = seller.order(status=Status.AWAITING_PAYMENT, shippingType="KWAI_ENVIOS")
+    before = seller.detail(order_id)["updateTime"]
+    known = seller.sandbox.control("PATCH", f"orders/{order_id}", {name: status})
+    detail = seller.detail(order_id)
+    assert (known["status"], detail["orderStatus"]) == (status, status)
+    assert detail["updateTime"] > before
+    assert bool(detail["trackingNumber"]) is (status in ARRANGED | SHIPPED_ONCE)
+    assert bool(detail.get("shippedAt")) is (status in SHIPPED_ONCE)
+    assert bool(detail.get("canceledAt")) is bool(detail["cancelReason"]) is (status == Status.CLOSED)
+    assert known["hasLabel"] is (status in ARRANGED)
+    label = seller.get("logistics/getShippingLabel", orderId=order_id, format="ZPL").result
+    assert label == (200 if status in ARRANGED else 422)
+
+
+def test_other_fields_of_a_change_are_set_as_told(seller: Caller) -> None:
+    order_id = seller.order()
+    told = {
+        "status": Status.CLOSED,
+        "orderItemView": [],
+        "canceledAt": 5,
+        "cancelReason": "x",
+        "novelty": [1],
+    }
+    seller.sandbox.control("PATCH", f"orders/{order_id}", told)
+    detail = seller.detail(order_id)
+    assert [detail[name] for name in ("orderItemView", "canceledAt", "cancelReason", "novelty")] == [
+        [],
+        5,
+        "x",
+        [1],
+    ]
+
+
+@pytest.mark.parametrize("changes", [{"refundAmount": "9"}, {"refundAmount": -1}, {"refundReason": 5}])
+def test_a_senseless_refund_is_400(seller: Caller, changes: dict[str, Any]) -> None:
+    order_id = seller.order()
+    body = json.dumps({"refundStatus": 10} | changes).encode()
+    assert send(seller.sandbox.url, "PATCH", f"/_sandbox/orders/{order_id}", body, JSON).status == 400
+
+
+def test_orders_are_listed_by_situation_and_shipping_type(seller: Caller) -> None:
+    order_id = seller.order(status=Status.PACKED, shippingType="SELLER")
+    found = seller.sandbox.control("GET", f"orders?status={Status.PACKED}&shippingType=SELLER")["orders"]
+    assert [entry["orderId"] for entry in found] == [order_id]

@@ -21,7 +21,7 @@ def fault(seller: Caller, kind: str, **fields: Any) -> None:
 
 
 @pytest.mark.parametrize(("kind", "result"), [
-    ("rate_limit", 429), ("quota", 430), ("token_expired", 401), ("revoked", 402), ("server_error", 500),
+    ("rate_limit", 429), ("quota", 430), ("token_expired", 444), ("revoked", 402), ("server_error", 500),
 ])  # fmt: skip
 def test_envelope_faults(seller: Caller, kind: str, result: int) -> None:
     order_id = seller.order()

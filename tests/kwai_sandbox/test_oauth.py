@@ -87,7 +87,7 @@ def test_refresh_rotates_and_kills_both_old_tokens(seller: Caller) -> None:
     access, refresh = seller.access_token, seller.refresh_token
     seller.keep(seller.refresh().data)
     assert seller.post(*LIST).result == 200
-    assert Caller(seller.sandbox, MERCHANT, access).post(*LIST).result == 401
+    assert Caller(seller.sandbox, MERCHANT, access).post(*LIST).result == 444
     assert Caller(seller.sandbox, MERCHANT, refresh_token=refresh).refresh().result == 401
     assert seller.post(*LIST).result == 200
 
@@ -95,7 +95,7 @@ def test_refresh_rotates_and_kills_both_old_tokens(seller: Caller) -> None:
 def test_expiry_revocation_and_another_merchant(seller: Caller) -> None:
     control = seller.sandbox.control
     control("PATCH", f"grants/{MERCHANT}", {"expired": "access"})
-    assert seller.post(*LIST).result == 401
+    assert seller.post(*LIST).result == 444
     control("PUT", "settings", {"refreshAnswersMerchantId": OTHER_MERCHANT})
     answer = seller.refresh().data
     assert answer["merchantId"] == int(OTHER_MERCHANT)
@@ -105,9 +105,11 @@ def test_expiry_revocation_and_another_merchant(seller: Caller) -> None:
     assert seller.refresh().result == 402
 
 
-def test_wrong_app_secret_and_old_code_are_refused(sandbox: RunningSandbox) -> None:
+def test_a_wrong_app_and_an_old_code_are_refused(sandbox: RunningSandbox) -> None:
     caller = Caller(sandbox, MERCHANT)
     sandbox.control("PUT", "settings", {"codeSeconds": 0})
     code = sandbox.control("POST", "grants", {"merchantId": MERCHANT})["code"]
-    assert caller.oauth("token", "authorization_code", code=code, appSecret="wrong").result == 403
+    assert caller.oauth("token", "authorization_code", code=code, appSecret="wrong").result == 441
+    assert caller.oauth("token", "authorization_code", code=code, appKey="ks7").result == 440
+    assert caller.oauth("token", "refresh_token", code=code).result == 422
     assert caller.oauth("token", "authorization_code", code=code).result == 401

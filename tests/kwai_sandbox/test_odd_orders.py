@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kwai_sandbox.actions import ACTIONS
 from tests.kwai_sandbox.conftest import Caller, invoice, send, shipment
 from tests.kwai_sandbox.test_centre import press
 
@@ -32,6 +33,7 @@ def test_any_value_in_any_field(seller: Caller, field: str) -> None:
             seller.post("trade/queryOrderDetails", {"orderList": [order_id]}).result,
             seller.post("trade/merchant/uploadInvoice", invoice(order_id)).result,
             seller.post("trade/merchant/shipOrder", shipment(order_id)).result,
+            seller.post("logistics/arrangeShipment", {"orderId": order_id, "handover": "PICKUP"}).result,
             seller.get("logistics/getShippingLabel", orderId=order_id).result,
             seller.post(
                 "trade/merchant/confirmDelivery", {"orderId": order_id, "deliveredAt": 1_767_900_000_000}
@@ -39,7 +41,10 @@ def test_any_value_in_any_field(seller: Caller, field: str) -> None:
             seller.post("trade/merchant/cancelOrder", {"orderId": order_id, "reason": "x"}).result,
         ]
         assert 500 not in results, value
-        for action in ("pay", "hold", "refund", "dispatch", "deliver", "cancel"):
+        for action in ACTIONS:
             assert press(seller, f"orders/{order_id}/{action}").status in (303, 409), value
-    assert send(seller.sandbox.url, "GET", "/_sandbox/centre/orders?q=Ana&status=30").status == 200
+    assert (
+        send(seller.sandbox.url, "GET", "/_sandbox/centre/orders?q=Ana&status=101&shippingType=SELLER").status
+        == 200
+    )
     assert send(seller.sandbox.url, "GET", "/_sandbox/centre/orders").status == 200

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from kwai_sandbox.pushes import push_encrypt
+from kwai_sandbox.statuses import Status
 from tests.kwai_sandbox.conftest import Caller
 
 
@@ -91,8 +92,9 @@ def test_the_vector_of_the_contract() -> None:
 
 
 def test_events_of_an_order(listening: Caller, receiver: Receiver) -> None:
-    order_id = listening.order(status=10)
-    for change in ({"orderStatus": 30}, {"refundStatus": 10}, {"holdReason": "x"}, {"orderStatus": 80}):
+    order_id = listening.order(status=Status.AWAITING_PAYMENT)
+    paid, closed = {"orderStatus": Status.AWAITING_INVOICE}, {"orderStatus": Status.CLOSED}
+    for change in (paid, {"refundStatus": 10}, {"holdReason": "x"}, closed):
         listening.sandbox.control("PATCH", f"orders/{order_id}", change)
     wait_for(lambda: len(receiver.bodies) == 5)
     found = messages(listening, receiver)

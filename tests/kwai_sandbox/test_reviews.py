@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kwai_sandbox.server import running
+from kwai_sandbox.statuses import Status
 from tests.kwai_sandbox.conftest import MERCHANT, Caller, invoice
 from tests.kwai_sandbox.test_pushes import wait_for
 
@@ -33,6 +34,8 @@ def test_a_note_is_received_first_and_decided_later(
     after = seller.detail(order_id)
     assert after["invoiceRefusalReason"] == reason
     assert after["updateTime"] > before["updateTime"]
+    led_to = Status.AWAITING_INVOICE if reason else Status.TO_ARRANGE
+    assert (before["orderStatus"], after["orderStatus"]) == (Status.AWAITING_INVOICE, led_to)
 
 
 def test_another_note_makes_the_planned_decision_void(seller: Caller) -> None:

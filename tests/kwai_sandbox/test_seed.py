@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections import Counter
 from typing import Any
 
 from kwai_sandbox.drafts import SEED_DATA
 from kwai_sandbox.seed import seed_load
 from kwai_sandbox.server import RunningSandbox
 from kwai_sandbox.state import State
+from kwai_sandbox.statuses import ARRANGED, DELIVERED_ONCE, PAID, SHIPPED_ONCE, TO_SHIP, WITH_INVOICE, Status
 
 REGION_OF_CEP = {
     "0": "SP", "1": "SP", "20": "RJ", "22": "RJ", "24": "RJ", "30": "MG", "80": "PR", "90": "RS", "88": "SC",
@@ -42,22 +46,47 @@ def test_postal_codes_fit_the_states() -> None:
         assert REGION_OF_CEP.get(code[:2], REGION_OF_CEP.get(code[0])) == place["state"]
 
 
-def test_two_sellers_and_a_mix_of_orders(sandbox: RunningSandbox) -> None:
+def test_two_sellers_and_orders_in_every_situation(sandbox: RunningSandbox) -> None:
     found = orders_of(sandbox)
-    statuses = [order["orderStatus"] for order in found]
+    counts = Counter(order["orderStatus"] for order in found)
     assert len(found) == 29
-    assert statuses.count(30) > len(found) // 2
-    assert {10, 30, 40, 50, 70, 80} == set(statuses)
-    assert {order["shippingType"] for order in found} == {"SELLER", "KWAI_ENVIOS"}
+    assert set(counts) == set(Status)
+    assert min(counts[status] for status in TO_SHIP | {Status.SHIPPED, Status.AWAITING_PAYMENT}) >= 2
+    assert counts.most_common(1)[0][0] == Status.AWAITING_INVOICE
 
 
-def test_equal_seeds_give_equal_buyers() -> None:
+def test_at_least_half_of_the_orders_go_by_own_carriers(sandbox: RunningSandbox) -> None:
+    for merchant in SEED_DATA["merchants"]:
+        listed = sandbox.control("GET", f"orders?merchantId={merchant['merchantId']}")["orders"]
+        kinds = [entry["order"]["shippingType"] for entry in listed]
+        assert kinds.count("SELLER") * 2 >= len(kinds) == merchant["orders"]
+        assert set(kinds) == {"SELLER", "KWAI_ENVIOS"}
+
+
+def test_each_order_has_what_its_situation_brings(sandbox: RunningSandbox) -> None:
+    now = time.time_ns() // 1_000_000
+    for order in orders_of(sandbox):
+        status, platform = order["orderStatus"], order["shippingType"] == "KWAI_ENVIOS"
+        assert bool(order["paidTime"]) is (status in PAID)
+        assert (order["invoiceStatus"] == 2) is (status in WITH_INVOICE)
+        assert bool(order["trackingNumber"]) is (status in SHIPPED_ONCE or (platform and status in ARRANGED))
+        assert bool(order.get("shippedAt")) is (status in SHIPPED_ONCE)
+        assert bool(order.get("deliveredAt")) is (status in DELIVERED_ONCE)
+        assert bool(order.get("canceledAt")) is (status == Status.CLOSED)
+        assert order["createTime"] <= order["updateTime"] <= now
+
+
+def test_equal_seeds_give_equal_orders() -> None:
     names = []
     for _ in range(2):
         state = State()
         seed_load(state, 7)
+        details = [json.loads(row["detail"]) for row in state.rows("SELECT detail FROM orders")]
         names.append(
-            [row["detail"].split('"cpf": "')[1][:11] for row in state.rows("SELECT detail FROM orders")]
+            [
+                (detail["receiverAddressInfo"]["cpf"], detail["orderStatus"], detail["totalAmount"])
+                for detail in details
+            ]
         )
         state.close()
     assert names[0] == names[1]
