@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kwai_integration.client.codes import status_roles
+from kwai_integration.client.codes import result_table, situation_table
 from kwai_integration.client.endpoints import endpoint_table
 from kwai_integration.client.errors import KwaiError
 from kwai_integration.client.types import ClientConfig, Credentials, Exchange
@@ -25,7 +25,8 @@ def config(api_url: str = "http://127.0.0.1:9", **changes) -> ClientConfig:
         "sign_host": "api-shop.kwai.com",
         "sign_access_token": False,
         "endpoints": endpoint_table({}),
-        "status_roles": status_roles({}),
+        "situations": situation_table({}),
+        "results": result_table({}),
         **changes,
     }
     return ClientConfig(**values)

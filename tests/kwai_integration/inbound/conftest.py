@@ -16,11 +16,11 @@ from erp.catalog.models import Product, Sku
 from erp.stock.models import MovementKind, Warehouse
 from erp.stock.services import stock_move
 from kwai_integration.client import gateway
-from kwai_integration.client.codes import DEFAULT_STATUS_ROLES
+from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.poll import PollResult, store_poll
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings, StatusMapping, SyncCursor
-from kwai_integration.setup.stage_mappings import DEFAULT_SITUATIONS
+from kwai_integration.situations import DEFAULT_STATUSES
 from kwai_sandbox.server import RunningSandbox, running
 
 FETCHED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -32,7 +32,7 @@ def detail(number: int = 0, **overrides: Any) -> dict[str, Any]:
     """A paid order as `queryOrderDetails` answers it: two of SKU-1 at R$ 50,00, freight R$ 10,00."""
     answer: dict[str, Any] = {
         "orderId": FIRST_ID + number,
-        "orderStatus": 30,
+        "orderStatus": 101,
         "currency": "BRL",
         "country": "BRA",
         "createTime": UPDATED_MS - 3_600_000,
@@ -89,8 +89,8 @@ def sku_make(company: Company, code: str) -> Sku:
 def kwai_store(store: Store) -> Store:
     KwaiSettings.objects.create(store=store)
     StatusMapping.objects.bulk_create(
-        StatusMapping(store=store, remote_code=code, status=DEFAULT_SITUATIONS[role])
-        for code, role in DEFAULT_STATUS_ROLES.items()
+        StatusMapping(store=store, remote_code=row.code, status=DEFAULT_STATUSES[row.role])
+        for row in SITUATIONS.values()
     )
     return store
 
