@@ -32,6 +32,7 @@ def register() -> None:
     registry.sidebar_register(
         section="vendas", label="Envios ao Kwai", url_name="kwai:jobs", icon="send", order=50, badge=_blocked
     )
+    registry.notice_source_register(url_name="kwai:stores", notices=consent_warnings.app_notices)
     registry.notice_source_register(url_name="kwai:reauthorise", notices=consent_warnings.notices)
     registry.home_card_register(
         label="Integração com o Kwai", url_name="kwai:stores", icon="plug", content=_connection, order=5

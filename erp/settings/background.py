@@ -54,6 +54,7 @@ CELERY_TASK_ROUTES = {
     "invoices.tasks.*": {"queue": "invoices"},
     "kwai_integration.tasks.refresh_tokens": {"queue": "inbound"},
     "kwai_integration.tasks.events": {"queue": "inbound"},
+    "kwai_integration.tasks.app_probe": {"queue": "inbound"},
 }
 # Seconds a task of each queue may take: told first, then ended (design 3.2). `erp.celery` gives each task the
 # limits of its queue. The threads pool knows none: there the deadline of a call is what bounds it.

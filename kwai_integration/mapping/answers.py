@@ -47,17 +47,21 @@ def sku_list_read(data: object) -> tuple[RemoteSku, ...]:
     return tuple(sku for sku in skus if sku.sku_id)
 
 
-def token_pair_read(data: object, asked_at: datetime) -> TokenPair:
-    """The OAuth answer. Lifetimes count from `asked_at`, the moment before the call, never later."""
+def token_pair_read(data: object, asked_at: datetime, *, is_first: bool) -> TokenPair:
+    """The OAuth answer. Lifetimes count from `asked_at`, the moment before the call, never later.
+
+    `is_first`: the answer makes a connection, which takes merchant and refresh token; one that renews it may
+    leave them out, and then the known ones stand.
+    """
     frame = _frame(data)
-    merchant_id, access = fields.remote_id(frame.get("merchantId")), _token(frame, "accessToken")
-    if not merchant_id:
+    merchant_id = fields.remote_id(frame.get("merchantId"))
+    if is_first and not merchant_id:
         raise Unreadable("no merchant in the OAuth answer")
     return TokenPair(
         merchant_id=merchant_id,
         shop_name=fields.text(frame.get("shopName"), 150),
-        access_token=access,
-        refresh_token=_token(frame, "refreshToken"),
+        access_token=_token(frame, "accessToken"),
+        refresh_token=_token(frame, "refreshToken") if is_first else _known_token(frame, "refreshToken"),
         access_expires_at=_end(frame.get("expiresIn"), asked_at),
         refresh_expires_at=_end(frame.get("refreshTokenExpiresIn"), asked_at),
         scopes=_scopes(frame.get("scopes")),
@@ -126,6 +130,14 @@ def _token(frame: dict[str, Any], name: str) -> str:
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token.strip():
         raise Unreadable(f"{name} is not usable")
     return token
+
+
+def _known_token(frame: dict[str, Any], name: str) -> str:
+    """The token, "" when the answer holds none that is usable."""
+    try:
+        return _token(frame, name)
+    except Unreadable:
+        return ""
 
 
 def _end(seconds: object, asked_at: datetime) -> datetime | None:
