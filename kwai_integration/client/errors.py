@@ -254,13 +254,13 @@ def is_answered(error: Exception) -> bool:
 
 
 def duration_text(seconds: float) -> str:
-    """A span as an operator reads it, in its two largest units: `2 dias e 3 h`, `24 h`, `6 min e 10 s`."""
+    """A span as an operator reads it, its largest unit and the next: `2 dias e 3 h`, `24 h`, `6 min e 10 s`."""
     left, parts = round(seconds), []
-    for unit, size in (("dia", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+    for size, unit in ((86_400, "dias"), (3_600, "h"), (60, "min"), (1, "s")):
+        count = left // size
         # One day reads better as 24 h.
-        count, rest = divmod(left, size)
-        if not count or (unit == "dia" and count < 2):
+        if not parts and (count == 0 or (unit == "dias" and count == 1)):
             continue
-        parts.append(f"{count} {unit}{'s' if unit == 'dia' else ''}")
-        left = rest
-    return " e ".join(parts[:2]) or "0 s"
+        parts.append((count, unit))
+        left -= count * size
+    return " e ".join(f"{count} {unit}" for count, unit in parts[:2] if count) or "0 s"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
+import threading
+import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import timedelta
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.db.models.functions import Now
 from django.utils import timezone
-from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
 
 from erp import scheduling
 from erp.accounts.models import Company, Store, StoreLifecycle, User
@@ -73,25 +75,38 @@ over = pytest.mark.parametrize(
 )
 
 
-@dataclass
-class Platform:
-    """Answers each path with the result it was told, else as if all were well; counts the calls."""
+class Platform(ThreadingHTTPServer):
+    """Answers each path with the result it was told, else as if all were well; counts the calls. Its clock is
+    right, whatever the test's is."""
 
-    results: dict[str, int] = field(default_factory=dict)
-    answers: dict[str, Any] = field(default_factory=dict)
-    ok: int = 200
-    calls: Counter[str] = field(default_factory=Counter)
+    daemon_threads = True
 
-    def __call__(self, request: Request) -> Response:
-        name = request.path.rsplit("/", 1)[-1]
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answering)
+        self.results: dict[str, int] = {}
+        self.answers: dict[str, Any] = {}
+        self.listed: list[int] = []
+        self.ok = 200
+        self.calls: Counter[str] = Counter()
+        self.bodies: list[dict[str, Any]] = []
+        self.is_dated = True
+        self._began = (time.time(), time.monotonic())
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def now(self) -> float:
+        began, monotonic = self._began
+        return began + time.monotonic() - monotonic
+
+    def answer(self, path: str, body: bytes) -> bytes:
+        name = urlsplit(path).path.rsplit("/", 1)[-1]
         self.calls[name] += 1
+        self.bodies.append(json.loads(body) if body else {})
         result = self.results.get(name, self.results.get("*", self.ok))
-        body = {
-            "result": result,
-            "message": "motivo",
-            "data": self._data(name) if result == self.ok else None,
-        }
-        return Response(json.dumps(body), content_type="application/json")
+        data = self._data(name) if result == self.ok else None
+        return json.dumps({"result": result, "message": "motivo", "data": data}).encode()
 
     def _data(self, name: str) -> Any:
         if name in ("token", "refreshToken"):
@@ -105,16 +120,39 @@ class Platform:
                 "scopes": "user_info,merchant_item,merchant_order",
             }
             return {**pair, **self.answers}
-        return {"total": 0, "orderList": [], "totalCount": 0, "itemList": []}
+        if name == "queryOrderDetails":
+            return []
+        ids = [{"orderId": order_id} for order_id in self.listed]
+        return {"total": len(ids), "orderList": ids, "totalCount": 0, "itemList": []}
+
+
+class _Answering(BaseHTTPRequestHandler):
+    server: Platform
+
+    def do_GET(self) -> None:
+        body = self.server.answer(self.path, self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        self.send_response_only(200)
+        self.send_header("Content-Length", str(len(body)))
+        if self.server.is_dated:
+            self.send_header("Date", formatdate(self.server.now(), usegmt=True))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *args: object) -> None:
+        pass
 
 
 @pytest.fixture
-def platform(httpserver: HTTPServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Platform:
-    found = Platform()
-    httpserver.expect_request(re.compile(".*")).respond_with_handler(found)
-    settings.KWAI_API_URL = httpserver.url_for("").rstrip("/")
+def platform(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
     monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: None)
-    return found
+    with Platform() as found:
+        settings.KWAI_API_URL = found.url
+        threading.Thread(target=found.serve_forever, args=(0.05,), daemon=True).start()
+        yield found
+        found.shutdown()
 
 
 def connect(store: Store, merchant_id: str = "123") -> Store:
