@@ -77,7 +77,8 @@ def shown(page: str) -> tuple[set[str], set[str]]:
 
 def test_every_page_shows_the_invented_and_none_of_the_old(desk: Desk, admin: User, sign_in: SignIn) -> None:
     for code in SITUATIONS:
-        desk.orders(1, status=int(code))
+        desk.kwai.orders(1, status=int(code))
+    desk.kwai.poll()
     found = {order.remote_status: order.status for order in Order.objects.all()}
     assert found == {code: DEFAULT_STATUSES[KwaiRole(row["role"])].value for code, row in INVENTED.items()}
     client = sign_in(admin)
