@@ -31,16 +31,15 @@ CONTENT = "arrange"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Why a shipment is not arranged now. `is_done`: because it is already."""
+    """Why a shipment is not asked for now, and how the command answers that."""
 
     text: str = ""
-    is_done: bool = False
+    outcome: Outcome = Outcome.REFUSED
 
 
 def arrange_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
     """Per shipment why it cannot be arranged, or an empty text; a constant number of queries."""
-    roles = roles_for([row.order for row in shipments])
-    return {row.pk: _judge(row, roles).text for row in shipments}
+    return {pk: each.text for pk, each in _judged(shipments, _roles(shipments)).items()}
 
 
 def arrangements_request(
@@ -48,15 +47,12 @@ def arrangements_request(
 ) -> dict[int, RowResult]:
     """*Programar envio*, per shipment id. Where Kwai still waits for the note its push is asked for too, and
     the steps keep the order."""
-    roles = roles_for([row.order for row in shipments])
-    judged = {row.pk: _judge(row, roles) for row in shipments}
+    roles = _roles(shipments)
+    judged = _judged(shipments, roles)
     able = [row for row in shipments if not judged[row.pk].text]
     first = _notes_first(able, roles)
     asked = facts_request(wishes=[*first, *map(arrange_wish, able)], requested_by=user, origin=origin)
-    results = {
-        pk: RowResult(pk, Outcome.ALREADY_DONE if each.is_done else Outcome.REFUSED, each.text)
-        for pk, each in judged.items()
-    }
+    results = {pk: RowResult(pk, each.outcome, each.text) for pk, each in judged.items()}
     for row, answer in zip(able, asked[len(first) :], strict=True):
         outcome, text = wishes.OUTCOMES[answer.outcome]
         results[row.pk] = RowResult(row.pk, outcome, text)
@@ -108,14 +104,42 @@ def _wake(order_ids: Collection[int]) -> None:
         jobs_retry(job_ids=found)
 
 
-def _judge(shipment: Shipment, roles: Roles) -> Judgement:
+def _roles(shipments: Sequence[Shipment]) -> Roles:
+    return roles_for([row.order for row in shipments])
+
+
+def _judged(shipments: Sequence[Shipment], roles: Roles) -> dict[int, Judgement]:
+    waiting = _waiting(shipments)
+    return {
+        row.pk: _judge(row, roles, waiting.get((row.store_id, row.order.external_id))) for row in shipments
+    }
+
+
+def _waiting(shipments: Sequence[Shipment]) -> dict[tuple[int, str], str]:
+    """What the pushes that were asked for and have not ended wait for, by order at Kwai."""
+    jobs = PushJob.objects.facts().filter(
+        kind=Kind.ARRANGE_SHIPMENT,
+        state__in=(JobState.PENDING, JobState.CLAIMED),
+        store__in={row.store_id for row in shipments},
+        subject__in={row.order.external_id for row in shipments},
+    )
+    return {
+        (store_id, subject): text
+        for store_id, subject, text in jobs.values_list("store_id", "subject", "last_error")
+    }
+
+
+def _judge(shipment: Shipment, roles: Roles, waits_for: str | None) -> Judgement:
     if problem := _own_problem(shipment):
         return Judgement(problem)
     if shipment.channel_number:
-        return Judgement(f"Já programado: número {shipment.channel_number}.", is_done=True)
+        return Judgement(f"Já programado: número {shipment.channel_number}.", Outcome.ALREADY_DONE)
     order = shipment.order
     if permit_of(Write.ARRANGE_SHIPMENT, order, roles) is Permit.DONE:
-        return Judgement(ARRANGED, is_done=True)
+        return Judgement(ARRANGED, Outcome.ALREADY_DONE)
+    if waits_for is not None:
+        why = waits_for.rstrip(".") or "na fila de envio"
+        return Judgement(f"Já pedido: {why}.", Outcome.ALREADY_QUEUED)
     if problem := wishes.order_problem(order, shipment.store):
         return Judgement(problem)
     if problem := write_problem(Write.ARRANGE_SHIPMENT, order, roles):

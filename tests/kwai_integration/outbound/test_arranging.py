@@ -137,6 +137,9 @@ def test_a_note_under_review_is_waited_for(envios: Desk) -> None:
     job = job_of(Kind.ARRANGE_SHIPMENT, shipment.order)
     assert job.state == JobState.PENDING
     assert job.last_error.startswith("aguardando o Kwai aceitar a NF-e, enviada às ")
+    (again,) = envios.ask(Action.ARRANGE_SHIPMENT, shipment.pk)
+    assert (again.outcome, again.text) == (Outcome.ALREADY_QUEUED, f"Já pedido: {job.last_error}.")
+    assert channels.check(Action.ARRANGE_SHIPMENT, [shipment.pk]) == {shipment.pk: again.text}
     envios.kwai.change(shipment.order.external_id, invoiceStatus=2, status=TO_ARRANGE)
     envios.kwai.poll()  # the answer wakes what waited
     envios.push()
