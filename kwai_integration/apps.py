@@ -7,9 +7,10 @@ class KwaiIntegrationConfig(AppConfig):
 
     def ready(self) -> None:
         from erp import channels
-        from erp.outbox import handlers, limits
+        from erp.outbox import clearance, handlers, limits
         from kwai_integration import shell
         from kwai_integration.limiter import call_limits
+        from kwai_integration.outbound import first
         from kwai_integration.outbound.channel import KwaiChannel
         from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
 
@@ -19,4 +20,6 @@ class KwaiIntegrationConfig(AppConfig):
         limits.register(call_limits)
         for module in (invoice, arrange, tracking, delivery):
             handlers.register(module.HANDLER)
+        for followed in first.FOLLOWED:
+            clearance.follow(followed)
         shell.register()

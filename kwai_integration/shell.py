@@ -13,6 +13,7 @@ from kwai_integration.inbound.gate import outside_gate
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.tour import tour_panel
+from kwai_integration.views import first_push
 from kwai_integration.views.scope import kwai_stores
 
 
@@ -33,6 +34,7 @@ def register() -> None:
         section="vendas", label="Envios ao Kwai", url_name="kwai:jobs", icon="send", order=50, badge=_blocked
     )
     registry.notice_source_register(url_name="kwai:reauthorise", notices=consent_warnings.notices)
+    registry.notice_source_register(url_name="kwai:job_first", notices=first_push.notices)
     registry.notice_source_register(url_name="kwai:store_notice", notices=store_notices.notices)
     registry.home_card_register(
         label="Integração com o Kwai", url_name="kwai:stores", icon="plug", content=_connection, order=5

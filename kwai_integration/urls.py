@@ -1,6 +1,17 @@
 from django.urls import path
 
-from kwai_integration.views import jobs, links, notices, orders, reauthorise, stages, stores, tour, webhook
+from kwai_integration.views import (
+    first_push,
+    jobs,
+    links,
+    notices,
+    orders,
+    reauthorise,
+    stages,
+    stores,
+    tour,
+    webhook,
+)
 
 app_name = "kwai"
 urlpatterns = [
@@ -28,4 +39,5 @@ urlpatterns = [
     path("passeio/recolher/", tour.tour_fold, name="tour_fold"),
     path("envios-ao-kwai/", jobs.JobList.as_view(), name="jobs"),
     path("envios-ao-kwai/<int:pk>/", jobs.job_detail, name="job"),
+    path("envios-ao-kwai/<int:pk>/primeiro/", first_push.job_first, name="job_first"),
 ]

@@ -17,6 +17,7 @@ from kwai_sandbox.gateway import emulator
 from kwai_sandbox.items import Item
 from kwai_sandbox.ledger import ledger_doubled, ledger_read
 from kwai_sandbox.orders import Order
+from kwai_sandbox.recordings import recording_load
 from kwai_sandbox.sandbox import Sandbox
 from kwai_sandbox.statuses import Status
 from kwai_sandbox.wire import MAX_ID
@@ -202,13 +203,7 @@ def _orders_store(sandbox: Sandbox, created: list[Order]) -> None:
         for order in created:
             if order.detail.get("refundStatus"):
                 orders.refund_put(sandbox.state, order)
-            order_tell(sandbox, "order_created", order)
-
-
-def order_tell(sandbox: Sandbox, event: str, order: Order) -> None:
-    """Queue the push of an order event."""
-    info = {"orderId": order.order_id, "orderStatus": order.status}
-    sandbox.pushes.emit(event, order.merchant_id, order.order_id, info)
+            sandbox.pushes.emit_order("order_created", order)
 
 
 def _lines(listed: list[Item], wanted: Any) -> list[dict[str, Any]]:
@@ -288,7 +283,7 @@ def order_change(sandbox: Sandbox, order: Order, changes: dict[str, Any]) -> Non
         order.received["omit"] = changes.pop("omit")
     with sandbox.state.transaction():
         orders.order_change(sandbox.state, order, changes)
-        order_tell(sandbox, event, order)
+        sandbox.pushes.emit_order(event, order)
 
 
 @blueprint.post("/orders/<order_id>/<action>")
@@ -338,7 +333,7 @@ def items_post() -> Response:
         raise ValueError("itemId: já existe um anúncio com este número")
     with sandbox.state.transaction():
         item = items.item_insert(sandbox.state, merchant_id=merchant_id, values=body, status=items.ACTIVE)
-        item_tell(sandbox, item)
+        sandbox.pushes.emit_item(item)
     return jsonify(item.as_json())
 
 
@@ -390,7 +385,7 @@ def item_change(sandbox: Sandbox, item: Item, changes: dict[str, Any]) -> None:
     item.body |= changes
     with sandbox.state.transaction():
         items.item_save(sandbox.state, item)
-        item_tell(sandbox, item)
+        sandbox.pushes.emit_item(item)
 
 
 def _sku_change(sandbox: Sandbox, item: Item, change: Any) -> None:
@@ -402,12 +397,6 @@ def _sku_change(sandbox: Sandbox, item: Item, change: Any) -> None:
         item.body["skus"].append(items.sku_fill(sandbox.state, change))
     else:
         match.update(change | {"skuId": match["skuId"]})
-
-
-def item_tell(sandbox: Sandbox, item: Item) -> None:
-    """Queue the push of a listing's change."""
-    info = {"itemId": item.item_id, "activeStatus": item.body["activeStatus"]}
-    sandbox.pushes.emit("item_updated", item.merchant_id, item.item_id, info)
 
 
 @blueprint.get("/faults")
@@ -453,6 +442,12 @@ def settings_get() -> Response:
 @blueprint.put("/settings")
 def settings_put() -> Response:
     return jsonify(settings.settings_change(emulator().state, _body()))
+
+
+@blueprint.post("/fixtures")
+def fixtures_post() -> Response:
+    """Load a recording (see `recordings`); answers how many orders, items and refunds are new here."""
+    return jsonify(recording_load(emulator(), _body()))
 
 
 @blueprint.get("/dialect")

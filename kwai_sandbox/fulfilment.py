@@ -37,9 +37,8 @@ def _order(call: Call) -> Order:
 def order_written(call: Call, order: Order, event: str, data: dict[str, Any] | None = None) -> Reply:
     """Keep an order that a write changed, push the event, answer `data` or where the order now stands."""
     orders.order_save(call.sandbox.state, order)
-    stands = {"orderId": order.order_id, "orderStatus": order.status}
-    call.sandbox.pushes.emit(event, order.merchant_id, order.order_id, stands)
-    return Reply(data or stands, applied=True)
+    call.sandbox.pushes.emit_order(event, order)
+    return Reply(data or {"orderId": order.order_id, "orderStatus": order.status}, applied=True)
 
 
 def invoice_upload(call: Call) -> Reply:

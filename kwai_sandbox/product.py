@@ -59,8 +59,7 @@ def _sku(call: Call) -> tuple[Item, dict[str, Any]]:
 def _changed(call: Call, item: Item, applied: bool, data: Any = None) -> Reply:
     if applied:
         items.item_save(call.sandbox.state, item)
-        info = {"itemId": item.item_id, "activeStatus": item.body["activeStatus"]}
-        call.sandbox.pushes.emit("item_updated", item.merchant_id, item.item_id, info)
+        call.sandbox.pushes.emit_item(item)
     return Reply(data or {"itemId": item.item_id}, applied)
 
 

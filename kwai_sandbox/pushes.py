@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from kwai_sandbox.clock import SECOND, now_ms
 from kwai_sandbox.dialect import PUSH, Dialect
+from kwai_sandbox.items import Item
+from kwai_sandbox.orders import Order
 from kwai_sandbox.signing import Credentials
 from kwai_sandbox.state import State
 
@@ -111,6 +113,16 @@ class Pushes:
         copies = 1 + (self._chance.random() < float(self._settings["duplicate"]))
         for _ in range(copies):
             self._enqueue(message)
+
+    def emit_order(self, event: str, order: Order) -> None:
+        """Queue an event of an order."""
+        info = {"orderId": order.order_id, "orderStatus": order.status}
+        self.emit(event, order.merchant_id, order.order_id, info)
+
+    def emit_item(self, item: Item) -> None:
+        """Queue the change of a listing."""
+        info = {"itemId": item.item_id, "activeStatus": item.body["activeStatus"]}
+        self.emit("item_updated", item.merchant_id, item.item_id, info)
 
     def heartbeat(self) -> None:
         """Queue the platform's test message."""

@@ -20,17 +20,7 @@ def order_list(call: Call) -> Reply:
 def refund_list(call: Call) -> Reply:
     """POST queryRefundList: refunds of a time window, oldest first."""
     total, rows = _window(call, "refunds", "refund_id")
-    refunds = [
-        {
-            "refundId": row["refund_id"],
-            "orderId": row["order_id"],
-            "status": row["status"],
-            "amount": row["amount"],
-            "reason": row["reason"],
-            "updateTime": row["update_time"],
-        }
-        for row in rows
-    ]
+    refunds = [orders.refund_answer(row) for row in rows]
     return Reply({"total": total, "refundList": refunds})
 
 

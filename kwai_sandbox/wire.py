@@ -37,6 +37,10 @@ MAX_ID = 9_999_999_999_999_999_999
 EARLIEST_MS = 1_000_000_000_000
 
 
+class Verbatim(dict[str, Any]):
+    """A recorded object that leaves exactly as it was recorded."""
+
+
 class Refusal(Exception):
     """The platform says no: a result code other than 200 and a text for the operator."""
 
@@ -117,6 +121,8 @@ def id_text(value: Any, name: str) -> str:
 
 def ids_on_wire(value: Any, as_number: bool) -> Any:
     """The value with every id field written as JSON number or as text (contract section 1)."""
+    if isinstance(value, Verbatim):
+        return value
     if isinstance(value, dict):
         return {name: _id_on_wire(name, entry, as_number) for name, entry in value.items()}
     if isinstance(value, list):

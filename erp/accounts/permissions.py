@@ -82,6 +82,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "kwai:link": Permission.OPERATE,
     "kwai:jobs": (Permission.VIEW, Permission.OPERATE),
     "kwai:job": Permission.VIEW,
+    "kwai:job_first": Permission.OPERATE,
     "kwai:tour": Permission.VIEW,
     "kwai:tour_fold": Permission.VIEW,
     "sales:orders": Permission.VIEW,

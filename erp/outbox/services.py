@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from erp import tracing
 from erp.accounts.models import User
-from erp.outbox import clock, doorbell, handlers
+from erp.outbox import clearance, clock, doorbell, handlers
 from erp.outbox.handlers import Nature
 from erp.outbox.models import Lane, PushJob
 from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState, Origin, PauseMode, WaitReason
@@ -140,6 +140,7 @@ def _facts_write(wishes: Sequence[FactWish], asked: _Asked) -> list[FactResult]:
     plan = _Plan(asked, _rows_by_topic(wishes))
     planned = [(wish, *plan.apply(wish)) for wish in wishes]
     _lanes_ensure({wish.store_id for wish in wishes})
+    clearance.first_pushes_ensure({(wish.store_id, wish.kind) for wish in wishes})
     # Rivals leave before newcomers enter: one waiting fact per kind and subject is a constraint.
     old = [job for job in plan.superseded if job.pk is not None]
     PushJob.objects.filter(pk__in=[job.pk for job in old]).update(**_closing(JobState.SUPERSEDED))
@@ -196,6 +197,7 @@ def states_request(
         job.not_before = window
     with transaction.atomic():
         _lanes_ensure({wish.store_id for wish in wishes})
+        clearance.first_pushes_ensure({(wish.store_id, wish.kind) for wish in wishes})
         _blocked_states_supersede(by_key)
         PushJob.objects.bulk_create(
             jobs,

@@ -56,6 +56,9 @@ KWAI_FIELDS = _corrections("KWAI_FIELDS", wire_names)
 KWAI_STATUS_ROLES = _corrections("KWAI_STATUS_ROLES", situation_table)
 KWAI_RESULT_ROLES = _corrections("KWAI_RESULT_ROLES", result_table)
 
+# The first push of each kind of a new store waits for a person and is read back after.
+KWAI_CONFIRM_FIRST_PUSH = env.bool("KWAI_CONFIRM_FIRST_PUSH", not _DEMO)
+
 # Platform limits (contract section 4, assumed): requests a second and calls a day.
 KWAI_STORE_RATE = env.float("KWAI_STORE_RATE", 20.0)
 KWAI_APP_RATE = env.float("KWAI_APP_RATE", 100.0)

@@ -134,7 +134,7 @@ class KwaiClient:
         time_range_field: str = "UPDATE_TIME",
     ) -> OrderPage:
         """One page, counted from 1, of the orders changed within a window of at most 31 days."""
-        payload = _window(self.names.window, time_from, time_to, page, size, time_range_field)
+        payload = window_payload(self.names.window, time_from, time_to, page, size, time_range_field)
         return self._read("list_orders", answers.order_page_read, payload=payload)
 
     def order_details(self, order_ids: Sequence[str]) -> tuple[dict[str, Any], ...]:
@@ -149,7 +149,7 @@ class KwaiClient:
     ) -> RefundPage:
         """One page, counted from 1, of the refunds changed within a window of at most 31 days (contract
         section 4, assumed)."""
-        payload = _window(self.names.refund_window, time_from, time_to, page, size, "UPDATE_TIME")
+        payload = window_payload(self.names.refund_window, time_from, time_to, page, size)
         return self._read("list_refunds", answers.refund_page_read, payload=payload)
 
     def list_items(self, *, page: int, size: int = PAGE_SIZE) -> ItemPage:
@@ -161,6 +161,14 @@ class KwaiClient:
     def sku_list(self, item_id: str) -> tuple[RemoteSku, ...]:
         """The SKUs of one listing."""
         return self._read("sku_list", answers.sku_list_read, params={self.names.sku_list.item_id: item_id})
+
+    def read_raw(
+        self, name: str, *, params: Mapping[str, str] | None = None, payload: Mapping[str, Any] | None = None
+    ) -> transport.Reply:
+        """The answer of a reading call as it came. ValueError for a call that writes."""
+        if self.config.endpoints[name].is_write:
+            raise ValueError(f"{name} writes")
+        return self._call(name, params=params, payload=payload)
 
     def upload_invoice(self, upload: InvoiceUpload) -> None:
         """Send the NF-e of an order. `AlreadyDone` means the platform holds this access key."""
@@ -305,14 +313,16 @@ def refresh_tokens(config: ClientConfig, *, refresh_token: str) -> TokenPair:
     return _tokens(config, "oauth_refresh", {"grant_type": "refresh_token", "refresh_token": refresh_token})
 
 
-def _window(
+def window_payload(
     names: WindowNames | RefundWindowNames,
     time_from: datetime,
     time_to: datetime,
     page: int,
     size: int,
-    time_field: str,
+    time_field: str = "UPDATE_TIME",
 ) -> dict[str, Any]:
+    """The request for one page, counted from 1, of what changed within a window. ValueError for one that the
+    platform would refuse."""
     if not 1 <= size <= PAGE_SIZE or not timedelta(0) <= time_to - time_from <= LONGEST_WINDOW:
         raise ValueError(f"a page holds 1 to {PAGE_SIZE} rows of at most {LONGEST_WINDOW.days} days")
     return {

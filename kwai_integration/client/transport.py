@@ -218,7 +218,7 @@ def _unreadable(endpoint: Endpoint, answer: http.Answer) -> errors.KwaiError:
 def _refusal(
     config: ClientConfig, endpoint: Endpoint, answer: http.Answer, envelope: _Envelope, text: str
 ) -> errors.KwaiError:
-    stated = envelope.data.get("retryAfter") if isinstance(envelope.data, dict) else None
+    stated = envelope.data.get(config.names.refusal.retry_after) if isinstance(envelope.data, dict) else None
     meaning = config.results.meaning(envelope.result)
     kind = MEANING_ERRORS[meaning] if meaning else errors.UnknownResult
     return kind(

@@ -56,6 +56,14 @@ def _assumed(name: str, shape: Shape = Shape.TEXT, privacy: Privacy = Privacy.OP
 
 
 @dataclass(frozen=True)
+class RefusalNames:
+    """What the data of a refused call may say, whatever the call."""
+
+    call: ClassVar[str] = "any"
+    retry_after: str = _assumed("retryAfter", Shape.SECONDS)
+
+
+@dataclass(frozen=True)
 class TokensNames:
     """The answer of both OAuth calls."""
 
@@ -374,8 +382,9 @@ class PushInfoNames:
 @dataclass(frozen=True)
 class WireNames:
     """The names in force, one section for each object of the wire. `call` of a section is a name of the
-    endpoint table, or `push` for what the platform sends by itself."""
+    endpoint table, `push` for what the platform sends by itself, or `any`."""
 
+    refusal: RefusalNames = RefusalNames()
     tokens: TokensNames = TokensNames()
     window: WindowNames = WindowNames()
     order_page: OrderPageNames = OrderPageNames()

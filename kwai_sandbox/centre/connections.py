@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kwai_sandbox import oauth, settings
 from kwai_sandbox.centre.blueprint import blueprint, leads_to
+from kwai_sandbox.dialect import Dialect
 from kwai_sandbox.gateway import emulator
 from kwai_sandbox.statuses import Status
 
@@ -16,8 +17,7 @@ CHECK_NAMES = {
     "loose": "só ver se parece uma NF-e autorizada",
 }
 SHIPPED_NAMES = {
-    int(Status.SHIPPED): "o pedido passa a “Enviado”",
-    int(Status.AWAITING_PICKUP): "o pedido passa a “Aguardando coleta”",
+    int(status): f"o pedido passa a “{status.label}”" for status in (Status.SHIPPED, Status.AWAITING_PICKUP)
 }
 
 
@@ -31,6 +31,7 @@ def connections() -> str:
         pushes=sandbox.pushes.settings(),
         switches=sandbox.settings,
         limits={name: settings.DEFAULTS[name] for name in settings.LIMITS},
+        dialect=sandbox.dialect != Dialect(),
         check_names=CHECK_NAMES,
         shipped_names=SHIPPED_NAMES,
     )

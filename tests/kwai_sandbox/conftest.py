@@ -50,7 +50,7 @@ def send(
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
-        return Answer(answer.status, answer.read().decode(), dict(answer.getheaders()))
+        return Answer(answer.status, answer.read().decode(errors="replace"), dict(answer.getheaders()))
     finally:
         connection.close()
 

@@ -215,7 +215,9 @@ def test_a_person_decides_about_a_note(seller: Caller) -> None:
 
 
 def test_the_strictness_is_chosen_on_the_connections_page(seller: Caller) -> None:
-    assert "checked> um refresh token" in get(seller, "centre/connections").text
+    page = get(seller, "centre/connections").text
+    assert "checked> um refresh token" in page
+    assert "fala um dialeto" not in page
     press(seller, "strictness", invoiceChecks="loose", shipLeadsTo="200")
     found = seller.sandbox.control("GET", "settings")
     assert [found[name] for name in ("invoiceChecks", "shipLeadsTo", "reusedRefreshEndsConsent")] == [

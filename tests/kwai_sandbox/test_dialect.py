@@ -139,6 +139,7 @@ def test_pages_and_control_calls_keep_the_words_of_the_contract(speaker: Speaker
     assert "/rest/open/api/product/updateStock" in speaker.sandbox.control("GET", "stats")["paths"]
     assert "/rest/open/api/product/updateStock" not in stats
     assert send(speaker.sandbox.url, "GET", "/_sandbox/centre/calls?pausa=1").status == 200
+    assert "fala um dialeto" in send(speaker.sandbox.url, "GET", "/_sandbox/centre/connections").text
 
 
 def test_faults_are_named_by_the_contracts_call(speaker: Speaker) -> None:
