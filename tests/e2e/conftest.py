@@ -49,6 +49,7 @@ def shop(transactional_db: None, settings: Any, tmp_path: Path, monkeypatch: pyt
     """Company, login `demo`, products and issuer as `make run` makes them."""
     settings.ERP_DEMO = True
     settings.VAR_DIR = tmp_path
+    settings.LABELS_DIR = tmp_path / "labels"
     monkeypatch.setattr(issuers, "_issuers", dict(issuers._issuers))
     monkeypatch.setattr(choices, "_choices", dict(choices._choices))
     issuers.issuer_register(DemonstrationIssuer())
