@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class Action(StrEnum):
     """Commands; the comment names whose ids they take."""
 
+    ARRANGE_SHIPMENT = "arrange_shipment"  # shipments
     SEND_TRACKING = "send_tracking"  # shipments
     SEND_INVOICE = "send_invoice"  # invoices
     CONFIRM_DELIVERY = "confirm_delivery"  # shipments
@@ -87,13 +88,76 @@ class Badge:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A button of a channel's card: POSTs to `url`, or is greyed with `reason`."""
+
+    label: str
+    icon: str
+    url: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
-    """Rows (label, value) of a channel's card on the order page, with its badges."""
+    """Rows (label, value) of a channel's card on the order page, with its badges and next steps."""
 
     title: str
     rows: Sequence[tuple[str, str]]
     badges: Sequence[Badge] = field(default_factory=tuple)
     link: str = ""
+    steps: Sequence[Step] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Logistics:
+    """The delivery service of a marketplace: what people call it, and the code of the *transportadora* that
+    stands for it among those of a company."""
+
+    name: str
+    carrier_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShippingCode:
+    """Carrier and number of a parcel as its marketplace has them. The number is never empty, the code and the
+    name of the carrier may be."""
+
+    carrier_code: str
+    carrier_name: str
+    number: str
+
+
+class LabelKind(StrEnum):
+    """What printers take; the value is the ending of the file."""
+
+    PDF = "pdf"
+    ZPL = "zpl"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFile:
+    """A shipping label of the marketplace, byte for byte."""
+
+    content: bytes = field(repr=False)
+    kind: LabelKind
+
+
+class LabelNotReady(Exception):
+    """The marketplace does not hand out this label now; asking again helps. The text is Portuguese and shown;
+    `seconds` says how long to wait at least, None leaves that to the caller."""
+
+    def __init__(self, text: str, *, seconds: float | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.seconds = seconds
+
+
+class LabelRefused(Exception):
+    """The marketplace will not hand out this label; the Portuguese text says why and what to do."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
 
 
 class InvoiceStage(StrEnum):
@@ -144,6 +208,8 @@ class Facts:
     def price_changed(self, sku_ids: Sequence[int]) -> None: ...
     def stock_changed(self, sku_ids: Sequence[int]) -> None: ...
     def order_status_changed(self, order_ids: Sequence[int]) -> None: ...
+    def order_shipper_changed(self, order_ids: Sequence[int]) -> None: ...
+    def orders_released(self, order_ids: Sequence[int]) -> None: ...
     def invoice_authorised(self, ids: Sequence[int]) -> None: ...
     def invoice_cancelled(self, ids: Sequence[int]) -> None: ...
     def shipment_concluded(self, ids: Sequence[int]) -> None: ...
@@ -155,6 +221,7 @@ class SalesChannel(Protocol):
 
     key: str
     label: str
+    logistics: Logistics | None
 
     def check(self, action: Action, ids: Sequence[int]) -> dict[int, str]:
         """Per own id why `action` cannot be done, or an empty text; a constant number of queries."""
@@ -178,6 +245,20 @@ class SalesChannel(Protocol):
 
     def panel(self, order_id: int) -> Panel | None:
         """The card for the order page, or None for an order of somebody else."""
+        ...
+
+    def shipping_codes(self, order_ids: Sequence[int]) -> dict[int, ShippingCode]:
+        """Per own order the tracking code the channel holds, which its logistics assigned or we sent; one
+        query. Orders without one are missing."""
+        ...
+
+    def shippers_told(self, order_ids: Sequence[int]) -> set[int]:
+        """The own orders of which the channel itself says who carries them; one query."""
+        ...
+
+    def shipping_label(self, shipment_id: int) -> LabelFile | None:
+        """Fetch the label of an own shipment; None for a shipment of somebody else. Calls the platform, so
+        no transaction may be open. Raises LabelNotReady, LabelRefused."""
         ...
 
 
@@ -207,6 +288,16 @@ def price_changed(sku_ids: Iterable[int]) -> None:
 
 def order_status_changed(order_ids: Iterable[int]) -> None:
     _tell("order_status_changed", order_ids)
+
+
+def order_shipper_changed(order_ids: Iterable[int]) -> None:
+    """A person said who carries these orders."""
+    _tell("order_shipper_changed", order_ids)
+
+
+def orders_released(order_ids: Iterable[int]) -> None:
+    """What kept these orders from moving on has ended."""
+    _tell("orders_released", order_ids)
 
 
 def invoice_authorised(ids: Iterable[int]) -> None:
@@ -268,6 +359,45 @@ def invoices_in(stage: InvoiceStage) -> Q:
 def panel(order_id: int) -> Panel | None:
     panels = (channel.panel(order_id) for channel in _channels.values())
     return next((panel for panel in panels if panel is not None), None)
+
+
+def label(key: str) -> str:
+    """What people call the channel of a store."""
+    return _channels[key].label if key in _channels else "e-commerce"
+
+
+def logistics() -> list[Logistics]:
+    """The delivery services of every channel that has one."""
+    return [channel.logistics for channel in _channels.values() if channel.logistics]
+
+
+def logistics_name(key: str = "") -> str:
+    """What people call the delivery service of that channel; without `key` of any channel."""
+    own = _channels[key].logistics if key in _channels else None
+    if own:
+        return own.name
+    return " / ".join(each.name for each in logistics()) or "Envio do e-commerce"
+
+
+def shipping_codes(order_ids: Sequence[int]) -> dict[int, ShippingCode]:
+    """Carrier and number that the channels hold; orders without a number are missing."""
+    found: dict[int, ShippingCode] = {}
+    for channel in _channels.values():
+        found.update(channel.shipping_codes(order_ids))
+    return found
+
+
+def shippers_told(order_ids: Sequence[int]) -> set[int]:
+    """Orders whose channel itself says who carries them: there is nothing to choose."""
+    return {pk for channel in _channels.values() for pk in channel.shippers_told(order_ids)}
+
+
+def shipping_label(shipment_id: int) -> LabelFile:
+    """Fetch the label from the channel of the shipment. Raises LabelNotReady, LabelRefused."""
+    for channel in _channels.values():
+        if file := channel.shipping_label(shipment_id):
+            return file
+    raise LabelRefused(NO_CHANNEL)
 
 
 def _tell(fact: str, ids: Iterable[int]) -> None:

@@ -8,15 +8,22 @@ section 6).
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import secrets
+import sqlite3
+from datetime import date
 from pathlib import Path
 
 from environs import Env
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE_NAME = "demo.json"
+FORMER_DATABASE = (
+    "SELECT 1 FROM django_migrations WHERE app = 'kwai_integration' AND name = '0008_edition_two'"
+)
+FORMER_SANDBOX = "SELECT 1 FROM meta WHERE key = 'edition'"
 # What somebody chose stays: settings refuse an address outside this machine.
 KEPT = ("KWAI_API_URL", "PUBLIC_URL")
 
@@ -40,6 +47,39 @@ def enter() -> None:
 def ports() -> tuple[int, int]:
     """Where the ERP and the sandbox listen; other than 8000 and 8100 only for tests."""
     return int(os.environ.get("ERP_PORT", "8000")), int(os.environ.get("SANDBOX_PORT", "8100"))
+
+
+def former_set_aside(var_dir: Path, today: date) -> str:
+    """Move a demonstration of the first edition of Kwai's codes, data and simulated Kwai together, into a
+    folder with today's date; the sentence for the terminal, empty when there is none. A real shop's database
+    has another name and is never touched.
+    """
+    database, sandbox = var_dir / "demo.sqlite3", var_dir / "sandbox.sqlite3"
+    if not (_is_former(database, FORMER_DATABASE) or _is_former(sandbox, FORMER_SANDBOX)):
+        return ""
+    folder = var_dir / f"demo-{today:%Y-%m-%d}"
+    number = 2
+    while folder.exists():
+        folder, number = var_dir / f"demo-{today:%Y-%m-%d}-{number}", number + 1
+    folder.mkdir(mode=0o700, parents=True)
+    for path in (database, sandbox):
+        for part in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+            if part.exists():
+                part.rename(folder / part.name)
+    return (
+        f"A demonstração anterior, de códigos antigos do Kwai, foi guardada em {folder}; esta começa do zero."
+    )
+
+
+def _is_former(path: Path, question: str) -> bool:
+    """Whether an SQLite file exists and has no row for `question`, which the second edition leaves in it."""
+    if not path.exists():
+        return False
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        try:
+            return connection.execute(question).fetchone() is None
+        except sqlite3.Error:
+            return False
 
 
 def secrets_read(var_dir: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The three things a shipment asks of its marketplace: tracking, access key, delivered.
+"""What a shipment asks of its marketplace: arranging, tracking, access key, delivered.
 
 One function greys the menu and refuses the command, so that both say the same.
 """
@@ -16,6 +16,7 @@ from expedition.rules import delivery_problem
 from expedition.services import shipments_deliver
 from expedition.services.rows import refused
 
+ARRANGE = "arrange"
 SEND_TRACKING, SEND_INVOICE, DELIVER = "send_tracking", "send_invoice", "deliver"
 
 NOT_CONCLUDED = "Conclua a expedição antes de enviar o código de rastreio."
@@ -64,10 +65,20 @@ def _group_reason(found: Sequence[str]) -> str:
 def _own_reasons(name: str, shipments: Sequence[Shipment]) -> dict[int, str]:
     """What this room itself knows against it, before the marketplace is asked."""
     if name == SEND_TRACKING:
-        return {each.pk: NOT_CONCLUDED if each.has_channel and each.is_pending else "" for each in shipments}
+        # What the marketplace carries is answered at once: there is nothing to send, concluded or not.
+        waits = (each.has_channel and each.is_pending and not each.is_channel_shipped for each in shipments)
+        return {each.pk: NOT_CONCLUDED if wait else "" for each, wait in zip(shipments, waits, strict=True)}
     if name == SEND_INVOICE:
         return {each.pk: NO_INVOICE if each.has_channel and each.lacks_invoice else "" for each in shipments}
     return {}
+
+
+def _arrange_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
+    return channels.check(Action.ARRANGE_SHIPMENT, [each.pk for each in shipments])
+
+
+def _arrange_run(shipments: Sequence[Shipment], actor: User) -> list[RowResult]:
+    return channels.run(Action.ARRANGE_SHIPMENT, [each.pk for each in shipments], user=actor)
 
 
 def _tracking_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
@@ -118,11 +129,13 @@ def named(row: RowResult, shipment: Shipment) -> RowResult:
 
 
 _REASONS: dict[str, Callable[[Sequence[Shipment]], dict[int, str]]] = {
+    ARRANGE: _arrange_reasons,
     SEND_TRACKING: _tracking_reasons,
     SEND_INVOICE: _invoice_reasons,
     DELIVER: _delivery_reasons,
 }
 _RUNS: dict[str, Callable[[Sequence[Shipment], User], list[RowResult]]] = {
+    ARRANGE: _arrange_run,
     SEND_TRACKING: _tracking_run,
     SEND_INVOICE: _invoice_run,
     DELIVER: _delivery_run,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 
+from erp import channels
 from erp.accounts.models import Company, Role, Store, User
 from erp.sales.models import Carrier, Order, ShippingMethod
 from invoices.models import ISSUED, Invoice
@@ -101,7 +102,16 @@ class ShipmentStatus(models.TextChoices):
         ]
 
 
+class FormerCode(models.TextChoices):
+    """How the code that stood here before the present one came to an end."""
+
+    REPLACED = "replaced", "Digitado aqui e substituído pelo número do e-commerce"
+    REISSUED = "reissued", "Número anterior do e-commerce"
+    SENT = "sent", "Código que o e-commerce recebeu"
+
+
 SHIPMENT_RELATIONS = (
+    "order__store",
     "order__shipping_method__carrier",
     "order__carrier",
     "invoice__shipping_method__carrier",
@@ -110,6 +120,7 @@ SHIPMENT_RELATIONS = (
     "carrier",
     "store",
     "group",
+    "label",
 )
 
 
@@ -162,6 +173,13 @@ class Shipment(models.Model):
     )
     carrier = models.ForeignKey(Carrier, on_delete=models.PROTECT, null=True, verbose_name="transportadora")
     expected_delivery_on = models.DateField("data prevista", null=True)
+    # What the marketplace assigned to a parcel that it carries itself; empty for every other.
+    channel_number = models.CharField(max_length=60, blank=True)
+    channel_carrier_code = models.CharField(max_length=40, blank=True)
+    channel_carrier_name = models.CharField(max_length=80, blank=True)
+    # The code before the present one, where somebody may still meet it on paper or at the marketplace.
+    former_code = models.CharField(max_length=60, blank=True)
+    former_code_is = models.CharField(max_length=8, choices=FormerCode.choices, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     concluded_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
@@ -189,6 +207,11 @@ class Shipment(models.Model):
                 condition=Q(group__isnull=True) | Q(shipping_method__isnull=False),
                 name="shipment_grouped_has_method",
             ),
+            models.CheckConstraint(
+                condition=Q(former_code="", former_code_is="")
+                | (~Q(former_code="") & Q(former_code_is__in=FormerCode.values)),
+                name="shipment_former_code_is_known",
+            ),
         ]
         indexes = [models.Index(fields=["company", "status", "-id"], name="shipment_list")]
 
@@ -215,6 +238,42 @@ class Shipment(models.Model):
     def has_channel(self) -> bool:
         """True when a marketplace has to hear about this shipment."""
         return bool(self.store.channel)
+
+    @property
+    def is_channel_shipped(self) -> bool:
+        """The marketplace carries it: carrier, number and label come from there and are read-only here."""
+        return self.order.is_channel_shipped
+
+    @property
+    def logistics_name(self) -> str:
+        """What people call the delivery service of its marketplace."""
+        return channels.logistics_name(self.store.channel)
+
+    @property
+    def carrier_name(self) -> str:
+        """*Transportadora* as screens show it: the marketplace's own where it carries the parcel."""
+        if self.is_channel_shipped and (self.channel_carrier_name or self.channel_carrier_code):
+            return self.channel_carrier_name or self.channel_carrier_code
+        carrier = self.chosen_carrier
+        return carrier.name if carrier else ""
+
+    @property
+    def label_row(self) -> ShippingLabel | None:
+        return getattr(self, "label", None)
+
+    @property
+    def former_code_text(self) -> str:
+        """What became of the code before this one, or an empty text."""
+        if not self.former_code:
+            return ""
+        former, channel = self.former_code, channels.label(self.store.channel)
+        match FormerCode(self.former_code_is):
+            case FormerCode.REPLACED:
+                return f"O número do {self.logistics_name} tomou o lugar do código digitado antes, {former}."
+            case FormerCode.REISSUED:
+                return f"O {channel} reemitiu o número para {self.tracking_code}; antes era {former}."
+            case FormerCode.SENT:
+                return f"O {channel} continua com {former}: depois do despacho não aceita outro código."
 
     @property
     def chosen_method(self) -> ShippingMethod | None:
@@ -278,3 +337,69 @@ class Package(models.Model):
                 name="package_code_used_once",
             ),
         ]
+
+
+class LabelState(models.TextChoices):
+    WANTED = "wanted", "Etiqueta a buscar"
+    READY = "ready", "Etiqueta pronta"
+    FAILED = "failed", "Etiqueta não obtida"
+    ERASED = "erased", "Etiqueta apagada"
+
+    @property
+    def colour(self) -> str:
+        return {"wanted": "blue", "ready": "green", "failed": "red", "erased": "secondary"}[self.value]
+
+
+class ShippingLabel(models.Model):
+    """*Etiqueta* of a parcel that the marketplace carries: fetched by a worker, kept as a file of its own.
+
+    The marketplace hands it out from the arrangement until the pickup only, so what was fetched is kept for
+    printing again. `number` is the one printed on it. `file_name` lies in `settings.LABELS_DIR`.
+    """
+
+    shipment = models.OneToOneField(Shipment, on_delete=models.CASCADE, related_name="label")
+    number = models.CharField(max_length=60)
+    state = models.CharField(max_length=7, choices=LabelState.choices, default=LabelState.WANTED)
+    kind = models.CharField(max_length=3, blank=True)
+    file_name = models.CharField(max_length=60, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    wanted_at = models.DateTimeField(db_default=Now())
+    fetched_at = models.DateTimeField(null=True)
+    printed_at = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(db_default=Now())
+    lease = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    # Why it is not there yet, or never will be; Portuguese, shown.
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=LabelState.values), name="label_known_state"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["", *map(str, channels.LabelKind)]), name="label_known_kind"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=LabelState.READY)
+                | (~Q(file_name="") & ~Q(kind="") & ~Q(sha256="") & Q(fetched_at__isnull=False)),
+                name="label_ready_has_file",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=LabelState.ERASED) | Q(file_name="", erased_at__isnull=False),
+                name="label_erased_has_none",
+            ),
+            models.CheckConstraint(
+                condition=Q(lease__isnull=True, lease_until__isnull=True)
+                | Q(lease__isnull=False, lease_until__isnull=False),
+                name="label_lease_has_end",
+            ),
+            models.CheckConstraint(condition=~Q(number=""), name="label_names_number"),
+        ]
+        indexes = [
+            models.Index(fields=["not_before"], condition=Q(state=LabelState.WANTED), name="label_due"),
+        ]
+
+    @property
+    def state_colour(self) -> str:
+        return LabelState(self.state).colour

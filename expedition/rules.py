@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 
+from erp import channels
 from erp.documents import s10_is_valid
 from erp.sales.models import Order, OrderStatus, ShippingKind, ShippingMethod
+from erp.sales.shippers import method_problem
 from expedition.models import GroupKind, Shipment, ShipmentGroup, ShipmentStatus
 
 LONGEST_CODE = 60
@@ -17,6 +19,7 @@ PRINTABLE = re.compile(r"[!-~]+(?: [!-~]+)*")
 
 NO_METHOD = "Sem forma de envio. Escolha a forma de envio na expedição, na NF-e ou no pedido."
 DEAD_INVOICE = "A NF-e do pedido foi cancelada ou rejeitada. Vincule uma NF-e autorizada."
+NOT_ARRANGED = "Falta o número do {name}. Use programar envio."
 ON_ITS_WAY = "O pedido já foi despachado. Não é possível cancelar a expedição."
 
 
@@ -47,6 +50,24 @@ def code_problem(shipment: Shipment, code: str) -> str:
     return ""
 
 
+def channel_cares(shipment: Shipment) -> str:
+    """Why nobody types a code for what the marketplace carries, or an empty text."""
+    if not shipment.is_channel_shipped:
+        return ""
+    return f"O {shipment.logistics_name} cuida do rastreio deste pedido: o número vem de lá, e não se digita."
+
+
+def correction_notice(shipment: Shipment, held: str = "") -> str:
+    """What to know before another code is typed: the marketplace has `held`, and takes no other."""
+    if not shipment.has_channel or shipment.is_channel_shipped or not is_dispatched(shipment.order):
+        return ""
+    held = held or shipment.former_code or shipment.tracking_code or "o que recebeu"
+    return (
+        f"Pedido já despachado: o {channels.label(shipment.store.channel)} continua com {held} e não aceita "
+        "outro código. Um código novo vale só aqui; a entrega segue normalmente."
+    )
+
+
 def needs_code(shipment: Shipment) -> bool:
     """Correios always; for others a marketplace needs the number (contract section 4, shipOrder)."""
     method = shipment.chosen_method
@@ -57,6 +78,8 @@ def code_change_problem(shipment: Shipment, code: str) -> str:
     """Why the first package may not get `code` now."""
     if not shipment.is_on_the_way:
         return f"A expedição está {shipment.get_status_display().lower()}: o código não muda mais."
+    if cares := channel_cares(shipment):
+        return cares
     if shipment.frozen_reason:
         return shipment.frozen_reason
     if not code and not shipment.is_pending and needs_code(shipment):
@@ -75,6 +98,8 @@ def joining_problem(shipment: Shipment, method: ShippingMethod) -> str:
     own = shipment.chosen_method
     if own is None:
         return NO_METHOD
+    if problem := method_problem(shipment.order, method):
+        return problem
     if own.pk == method.pk:
         return ""
     return f"A forma de envio é {own.name}, e a do agrupamento é {method.name}."
@@ -96,10 +121,14 @@ def conclusion_problem(shipment: Shipment) -> str:
         return f"Retire a expedição do agrupamento. {shipment.frozen_reason}"
     if shipment.chosen_method is None:
         return NO_METHOD
+    if problem := method_problem(shipment.order, shipment.chosen_method):
+        return f"Retire a expedição do agrupamento. {problem}"
     return _codes_problem(shipment)
 
 
 def _codes_problem(shipment: Shipment) -> str:
+    if shipment.is_channel_shipped:
+        return "" if shipment.channel_number else NOT_ARRANGED.format(name=shipment.logistics_name)
     codes = [package.tracking_code for package in shipment.packages.all()]
     is_correios = shipment.chosen_method is not None and shipment.chosen_method.kind == ShippingKind.CORREIOS
     if is_correios and not all(codes):

@@ -9,7 +9,7 @@ from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet, Sub
 from django.db.models.functions import Coalesce
 
 from erp.accounts.models import User
-from erp.sales.models import Order, OrderStatus
+from erp.sales.models import Order, OrderStatus, ShippedBy, ShippingKind, ShippingMethod
 from expedition.models import Package, Shipment, ShipmentQuerySet, ShipmentStatus
 from expedition.rules import code_canonical
 from expedition.tracking_lists import KeyKind, TrackingKey
@@ -107,6 +107,8 @@ def orders_available(*, user: User, method_id: int, with_none: bool) -> QuerySet
     orders = Order.objects.visible_to(user).annotate(method_id=method)
     has_method = Q(method_id=method_id)
     if with_none:
-        has_method |= Q(method_id__isnull=True)
+        carried = Q(shipped_by=ShippedBy.CHANNEL)
+        is_own = ShippingMethod.objects.filter(pk=method_id, kind=ShippingKind.MARKETPLACE).exists()
+        has_method |= Q(method_id__isnull=True) & (carried if is_own else ~carried)
     can_enter = Exists(pending.filter(group__isnull=True)) | (~Exists(active) & Q(status__in=GROUPABLE))
     return orders.filter(has_method, can_enter).order_by("ship_by_at", "pk")

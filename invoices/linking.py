@@ -18,6 +18,7 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Buyer, Order, OrderStatus
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
+from erp.sales.shippers import method_problem
 from invoices.events import cancellation_of
 from invoices.holding import consent_record, issued_status, note_hold, note_release, warnings_open
 from invoices.intake.files import CompanyFacts
@@ -199,7 +200,9 @@ def judged_with(reading: NfeReading, order: Order, invoice: Invoice | None = Non
 
 def note_place(invoice: Invoice, order: Order, user: User | None) -> None:
     """Link the note to the order, which is locked and has been judged beside it. Raises `InvoiceRefused`."""
-    method_id = invoice.shipping_method_id or order.shipping_method_id
+    # What the file names may not fit: what the marketplace carries takes its own way of shipping only.
+    own = invoice.shipping_method if not method_problem(order, invoice.shipping_method) else None
+    method_id = own.pk if own else order.shipping_method_id
     # Conditional, because the note itself may have been looked at before the order was locked.
     changed = Invoice.objects.filter(pk=invoice.pk, order__isnull=True).update(
         order=order,

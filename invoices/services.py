@@ -16,6 +16,7 @@ from django.db import IntegrityError, models, transaction
 from erp.accounts.models import Company, User
 from erp.sales.models import Carrier, Order, ShippingMethod
 from erp.sales.services import EventDraft, order_events_append
+from erp.sales.shippers import method_problem
 from invoices.events import cancellation_of, company_imports_lock, event_store
 from invoices.holding import note_hold, warnings_open
 from invoices.intake.archives import Entry, entries
@@ -152,13 +153,16 @@ def invoice_carrier_set(
 ) -> bool:
     """Choose *transportadora* and *forma de envio* beside the XML; False when nothing changed.
 
-    Without a carrier the method's own is taken. Raises `InvoiceRefused` for rows of another company.
+    Without a carrier the method's own is taken. Raises `InvoiceRefused` for rows of another company and
+    for a method that the order does not take.
     """
     invoice = Invoice.objects.filter(pk=invoice_id).lock_for_update().get()
     carrier = _own(Carrier.objects.all(), carrier_id, invoice, "A transportadora")
     method = _own(
         ShippingMethod.objects.select_related("carrier"), shipping_method_id, invoice, "A forma de envio"
     )
+    if invoice.order is not None and (problem := method_problem(invoice.order, method)):
+        raise InvoiceRefused(problem)
     if carrier is None and method is not None:
         carrier = method.carrier
     before = (invoice.carrier_id, invoice.shipping_method_id)

@@ -7,16 +7,19 @@ class KwaiIntegrationConfig(AppConfig):
 
     def ready(self) -> None:
         from erp import channels
-        from erp.outbox import handlers, limits
+        from erp.outbox import clearance, handlers, limits
         from kwai_integration import shell
         from kwai_integration.limiter import call_limits
+        from kwai_integration.outbound import first
         from kwai_integration.outbound.channel import KwaiChannel
-        from kwai_integration.outbound.handlers import delivery, invoice, tracking
+        from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
 
         channel = KwaiChannel()
         channels.register(channel)
         channels.listen(channel)
         limits.register(call_limits)
-        for module in (invoice, tracking, delivery):
+        for module in (invoice, arrange, tracking, delivery):
             handlers.register(module.HANDLER)
+        for followed in first.FOLLOWED:
+            clearance.follow(followed)
         shell.register()

@@ -8,11 +8,12 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.web import registry
 from erp.web.requests import user_of
-from kwai_integration import consent_warnings
+from kwai_integration import consent_warnings, store_notices
 from kwai_integration.inbound.gate import outside_gate
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.tour import tour_panel
+from kwai_integration.views import first_push
 from kwai_integration.views.scope import kwai_stores
 
 
@@ -34,6 +35,8 @@ def register() -> None:
     )
     registry.notice_source_register(url_name="kwai:stores", notices=consent_warnings.app_notices)
     registry.notice_source_register(url_name="kwai:reauthorise", notices=consent_warnings.notices)
+    registry.notice_source_register(url_name="kwai:job_first", notices=first_push.notices)
+    registry.notice_source_register(url_name="kwai:store_notice", notices=store_notices.notices)
     registry.home_card_register(
         label="Integração com o Kwai", url_name="kwai:stores", icon="plug", content=_connection, order=5
     )

@@ -6,7 +6,7 @@ A setting corrects a table for everybody. A code without a role may be given one
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from django.conf import settings
 
@@ -51,11 +51,17 @@ def default_situations() -> dict[str, OrderStatus]:
 
 def roles_of(store_ids: Collection[int]) -> dict[int, dict[str, KwaiRole]]:
     """Per store the role of every code that has one, by table or by a person; one query."""
+    chosen = StatusMapping.objects.filter(store_id__in=store_ids).exclude(role="")
+    return roles_from(chosen, store_ids)
+
+
+def roles_from(rows: Iterable[StatusMapping], store_ids: Collection[int]) -> dict[int, dict[str, KwaiRole]]:
+    """As `roles_of`, from mappings that were read already."""
     table = situations()
     found: dict[int, dict[str, KwaiRole]] = {store_id: dict(table.roles) for store_id in store_ids}
-    chosen = StatusMapping.objects.filter(store_id__in=found).exclude(role="")
-    for store_id, code, role in chosen.values_list("store_id", "remote_code", "role"):
-        found[store_id].setdefault(code, KwaiRole(role))
+    for row in rows:
+        if row.role:
+            found[row.store_id].setdefault(row.remote_code, KwaiRole(row.role))
     return found
 
 

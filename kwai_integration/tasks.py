@@ -6,8 +6,10 @@ from __future__ import annotations
 from celery import shared_task
 
 from erp import scheduling
-from kwai_integration import connection, consent_warnings, probe
+from kwai_integration import app_probe as application
+from kwai_integration import connection, consent_warnings
 from kwai_integration.inbound import events as hints
+from kwai_integration.inbound import judging
 from kwai_integration.inbound import plan as planning
 
 # After a long downtime every pair is due: so many are renewed at a time.
@@ -29,8 +31,10 @@ def plan() -> None:
         scheduling.ring(receive, store_id=store_id)
     for store_id in connection.accounts_to_refresh().values_list("pk", flat=True)[:REFRESHES_A_TICK]:
         scheduling.ring(refresh_tokens, store_id=store_id)
-    if probe.probe_is_due():
+    if application.probe_is_due():
         scheduling.ring(app_probe)
+    for store_id in judging.stores_to_judge():
+        scheduling.ring(judge, store_id=store_id)
     connection.lanes_heal()
     requests_forget()
     if consent_warnings.warnings_plan():
@@ -46,7 +50,7 @@ def refresh_tokens(store_id: int) -> None:
 @shared_task(name="kwai_integration.tasks.app_probe", ignore_result=True)
 def app_probe() -> None:
     """Ask Kwai whether it accepts the application again."""
-    probe.app_probe()
+    application.app_probe()
 
 
 @shared_task(name="kwai_integration.tasks.warn", ignore_result=True)
@@ -70,6 +74,13 @@ def receive(store_id: int) -> None:
     """Receive one slice of the store's stored orders; rings again while there are more."""
     if planning.store_receive(store_id):
         scheduling.ring(receive, store_id=store_id)
+
+
+@shared_task(name="kwai_integration.tasks.judge", ignore_result=True)
+def judge(store_id: int) -> None:
+    """Judge stored answers of one store under the present codes; rings again while there are more."""
+    if judging.store_judge(store_id):
+        scheduling.ring(judge, store_id=store_id)
 
 
 @shared_task(name="kwai_integration.tasks.events", ignore_result=True)

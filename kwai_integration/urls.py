@@ -1,6 +1,17 @@
 from django.urls import path
 
-from kwai_integration.views import jobs, links, orders, reauthorise, stages, stores, tour, webhook
+from kwai_integration.views import (
+    first_push,
+    jobs,
+    links,
+    notices,
+    orders,
+    reauthorise,
+    stages,
+    stores,
+    tour,
+    webhook,
+)
 
 app_name = "kwai"
 urlpatterns = [
@@ -14,6 +25,7 @@ urlpatterns = [
     path("integracoes/<int:pk>/ativar/", stores.store_switch, name="store_switch"),
     path("integracoes/<int:pk>/desconectar/", stores.store_disconnected, name="store_disconnect"),
     path("integracoes/<int:pk>/descartar/", stores.store_discarded, name="store_discard"),
+    path("integracoes/avisos/<int:pk>/", notices.store_notice, name="store_notice"),
     path("integracoes/<int:pk>/dia-a-dia/", stores.store_guide, name="store_guide"),
     path("integracoes/<int:pk>/verificacao/", stages.store_live, name="store_live"),
     path("integracoes/<int:pk>/etapa/<slug:stage>/", stages.store_stage, name="store_stage"),
@@ -27,4 +39,5 @@ urlpatterns = [
     path("passeio/recolher/", tour.tour_fold, name="tour_fold"),
     path("envios-ao-kwai/", jobs.JobList.as_view(), name="jobs"),
     path("envios-ao-kwai/<int:pk>/", jobs.job_detail, name="job"),
+    path("envios-ao-kwai/<int:pk>/primeiro/", first_push.job_first, name="job_first"),
 ]

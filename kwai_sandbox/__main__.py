@@ -9,18 +9,31 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from kwai_sandbox.dialect import dialect_read
+from kwai_sandbox.gateway import CALLS
+from kwai_sandbox.recordings import recording_read
 from kwai_sandbox.sandbox import Sandbox
 from kwai_sandbox.server import ADDRESS, build_server
-from kwai_sandbox.state import INITIALISED
+from kwai_sandbox.state import INITIALISED, OtherEdition
+
+UNREADABLE, OTHER_EDITION = 2, 3
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; exit code 1 when the port is taken."""
+    """Serve until SIGTERM or SIGINT.
+
+    Exit code 1 when the port is taken, 2 when options, a dialect or a recording cannot be read, 3 for a state
+    of another edition.
+    """
     options = _options()
-    sandbox = Sandbox(options.state)
-    _prepare(sandbox, reset=options.reset, seed=options.seed)
-    if options.push_url:
-        sandbox.pushes.address_set(options.push_url)
+    try:
+        sandbox = _sandbox(options)
+    except OtherEdition as error:
+        print(error, file=sys.stderr)
+        return OTHER_EDITION
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return UNREADABLE
     try:
         server = build_server(sandbox, options.port)
     except (OSError, SystemExit):
@@ -49,7 +62,21 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="variante dos dados iniciais; 0 começa vazio")
     parser.add_argument("--reset", action="store_true", help="esquece o estado guardado antes de começar")
     parser.add_argument("--push-url", default="", help="endereço do ERP que recebe as notificações")
+    parser.add_argument("--fixtures", type=Path, help="gravação em JSON com pedidos e anúncios a servir")
+    parser.add_argument("--dialect", type=Path, help="arquivo JSON com outros caminhos, campos e códigos")
     return parser.parse_args()
+
+
+def _sandbox(options: argparse.Namespace) -> Sandbox:
+    """Raises `OtherEdition`, or `ValueError` for a dialect or a recording."""
+    dialect = dialect_read(options.dialect, CALLS) if options.dialect else None
+    sandbox = Sandbox(options.state, renew=options.reset, dialect=dialect)
+    _prepare(sandbox, reset=options.reset, seed=options.seed)
+    if options.push_url:
+        sandbox.pushes.address_set(options.push_url)
+    if options.fixtures:
+        recording_read(sandbox, options.fixtures)
+    return sandbox
 
 
 def _prepare(sandbox: Sandbox, *, reset: bool, seed: int) -> None:

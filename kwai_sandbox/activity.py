@@ -44,6 +44,7 @@ SENTENCES: dict[str, Callable[[Fields], str]] = {
     "product/updateActiveStatus": lambda fields: (
         f"{'ligou' if fields.get('activeStatus') == 1 else 'pausou'} o anúncio {_word(fields.get('itemId'))}"
     ),
+    "product/uploadImage": lambda _: "enviou uma imagem",
     "product/getCategoryList": lambda _: "leu as categorias",
     "product/getCategoryAttributes": lambda fields: (
         f"leu os atributos da categoria {_word(fields.get('categoryId'))}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from flask import Flask, Response, request
 
 from kwai_sandbox import centre, consent, control, gateway
@@ -23,6 +21,7 @@ def create_app(sandbox: Sandbox) -> Flask:
     app.after_request(_protect)
     for blueprint in (gateway.blueprint, consent.blueprint, control.blueprint, centre.blueprint):
         app.register_blueprint(blueprint)
+    gateway.calls_register(app, sandbox.dialect)
     app.register_error_handler(404, _not_found)
     app.register_error_handler(500, _failed)
     return app
@@ -38,10 +37,13 @@ def _protect(response: Response) -> Response:
 
 
 def _not_found(error: Exception) -> tuple[Response, int]:
-    envelope = Envelope(NOT_FOUND, f"Não existe {request.path}.")
-    return Response(json.dumps(envelope.as_json()), content_type="application/json"), 404
+    return _envelope(NOT_FOUND, f"Não existe {request.path}."), 404
 
 
 def _failed(error: Exception) -> tuple[Response, int]:
-    envelope = Envelope(PLATFORM_FAULT, "Erro interno do simulador.")
-    return Response(json.dumps(envelope.as_json()), content_type="application/json"), 500
+    return _envelope(PLATFORM_FAULT, "Erro interno do simulador."), 500
+
+
+def _envelope(result: int, message: str) -> Response:
+    text = gateway.envelope_text(gateway.emulator(), Envelope(result, message))
+    return Response(text, content_type="application/json")

@@ -17,6 +17,7 @@ from kwai_sandbox.gateway import emulator
 from kwai_sandbox.items import Item
 from kwai_sandbox.ledger import ledger_doubled, ledger_read
 from kwai_sandbox.orders import Order
+from kwai_sandbox.recordings import recording_load
 from kwai_sandbox.sandbox import Sandbox
 from kwai_sandbox.statuses import Status
 from kwai_sandbox.wire import MAX_ID
@@ -113,20 +114,9 @@ def grants_patch(merchant_id: str) -> Response:
 @blueprint.delete("/grants/<merchant_id>")
 def grants_delete(merchant_id: str) -> Response:
     """The seller revokes the consent."""
-    if not grant_end(emulator(), merchant_id):
+    if not oauth.consent_end(emulator(), merchant_id):
         abort(404, "Esta loja não tem autorização em vigor.")
     return jsonify(revoked=True)
-
-
-def grant_end(sandbox: Sandbox, merchant_id: str) -> bool:
-    """Revoke and tell the app; False when there was nothing to revoke."""
-    with sandbox.state.transaction():
-        ended = oauth.grant_revoke(sandbox.state, merchant_id)
-        if ended:
-            sandbox.pushes.emit(
-                "authorization_revoked", merchant_id, merchant_id, {"merchantId": merchant_id}
-            )
-    return ended
 
 
 @blueprint.get("/orders")
@@ -213,13 +203,7 @@ def _orders_store(sandbox: Sandbox, created: list[Order]) -> None:
         for order in created:
             if order.detail.get("refundStatus"):
                 orders.refund_put(sandbox.state, order)
-            order_tell(sandbox, "order_created", order)
-
-
-def order_tell(sandbox: Sandbox, event: str, order: Order) -> None:
-    """Queue the push of an order event."""
-    info = {"orderId": order.order_id, "orderStatus": order.status}
-    sandbox.pushes.emit(event, order.merchant_id, order.order_id, info)
+            sandbox.pushes.emit_order("order_created", order)
 
 
 def _lines(listed: list[Item], wanted: Any) -> list[dict[str, Any]]:
@@ -299,7 +283,7 @@ def order_change(sandbox: Sandbox, order: Order, changes: dict[str, Any]) -> Non
         order.received["omit"] = changes.pop("omit")
     with sandbox.state.transaction():
         orders.order_change(sandbox.state, order, changes)
-        order_tell(sandbox, event, order)
+        sandbox.pushes.emit_order(event, order)
 
 
 @blueprint.post("/orders/<order_id>/<action>")
@@ -349,7 +333,7 @@ def items_post() -> Response:
         raise ValueError("itemId: já existe um anúncio com este número")
     with sandbox.state.transaction():
         item = items.item_insert(sandbox.state, merchant_id=merchant_id, values=body, status=items.ACTIVE)
-        item_tell(sandbox, item)
+        sandbox.pushes.emit_item(item)
     return jsonify(item.as_json())
 
 
@@ -367,10 +351,31 @@ def _item(item_id: str) -> Item:
 
 @blueprint.patch("/items/<item_id>")
 def item_patch(item_id: str) -> Response:
-    """Change any field; `skus` entries change the SKU of the same `skuId` or `number`."""
+    """Change any field; an entry of `skus` changes the SKU with its `skuId`, or else with its `number`."""
     item, changes = _item(item_id), _body()
     item_change(emulator(), item, changes)
     return jsonify(item.as_json())
+
+
+@blueprint.patch("/items")
+def items_patch() -> Response:
+    """The same for the listing of `itemId` or of a SKU: `{"skuId": ..., "number": new code, ...}`."""
+    changes = _body()
+    if "itemId" in changes:
+        item = _item(str(changes.pop("itemId")))
+    else:
+        changes = {"skus": changes.get("skus") or [changes]}
+        item = _item_of(changes["skus"])
+    item_change(emulator(), item, changes)
+    return jsonify(item.as_json())
+
+
+def _item_of(entries: Any) -> Item:
+    first = entries[0] if isinstance(entries, list) and isinstance(entries[0], dict) else {}
+    item = items.item_of_sku(emulator().state, str(first.get("skuId", "")))
+    if item is None:
+        abort(404, "SKU não encontrado em nenhum anúncio.")
+    return item
 
 
 def item_change(sandbox: Sandbox, item: Item, changes: dict[str, Any]) -> None:
@@ -380,24 +385,18 @@ def item_change(sandbox: Sandbox, item: Item, changes: dict[str, Any]) -> None:
     item.body |= changes
     with sandbox.state.transaction():
         items.item_save(sandbox.state, item)
-        item_tell(sandbox, item)
+        sandbox.pushes.emit_item(item)
 
 
 def _sku_change(sandbox: Sandbox, item: Item, change: Any) -> None:
     if not isinstance(change, dict):
         raise ValueError("skus: use uma lista de objetos")
-    same = (sku for sku in item.body["skus"] if change.get("skuId", sku["skuId"]) == sku["skuId"])
-    match = next((sku for sku in same if change.get("number", sku["number"]) == sku["number"]), None)
+    key = "skuId" if "skuId" in change else "number"
+    match = next((sku for sku in item.body["skus"] if str(change.get(key, sku[key])) == sku[key]), None)
     if match is None:
         item.body["skus"].append(items.sku_fill(sandbox.state, change))
     else:
-        match.update(change)
-
-
-def item_tell(sandbox: Sandbox, item: Item) -> None:
-    """Queue the push of a listing's change."""
-    info = {"itemId": item.item_id, "activeStatus": item.body["activeStatus"]}
-    sandbox.pushes.emit("item_updated", item.merchant_id, item.item_id, info)
+        match.update(change | {"skuId": match["skuId"]})
 
 
 @blueprint.get("/faults")
@@ -443,6 +442,18 @@ def settings_get() -> Response:
 @blueprint.put("/settings")
 def settings_put() -> Response:
     return jsonify(settings.settings_change(emulator().state, _body()))
+
+
+@blueprint.post("/fixtures")
+def fixtures_post() -> Response:
+    """Load a recording (see `recordings`); answers how many orders, items and refunds are new here."""
+    return jsonify(recording_load(emulator(), _body()))
+
+
+@blueprint.get("/dialect")
+def dialect_get() -> Response:
+    """The words in which the platform speaks now, by the contract's words."""
+    return jsonify(emulator().dialect.as_json())
 
 
 @blueprint.get("/ledger")

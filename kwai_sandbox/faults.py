@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 import threading
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from kwai_sandbox.state import State
 
 KEY = "faults"
-REFUSING = ("rate_limit", "quota", "token_expired", "revoked")
-BREAKING = ("server_error", "bad_gateway", "timeout", "truncated", "slow")
-PAGING = ("duplicate_page", "skip_page")
-KINDS = (*REFUSING, *BREAKING, *PAGING)
+REFUSING = ("rate_limit", "quota", "token_expired", "revoked", "clock")
+BREAKING = ("server_error", "unknown_code", "bad_gateway", "timeout", "truncated", "slow")
+DUPLICATE_PAGE, SKIP_PAGE, MISSING_MERCHANT = "duplicate_page", "skip_page", "missing_merchant"
+PAGING = (DUPLICATE_PAGE, SKIP_PAGE)
+KINDS = (*REFUSING, *BREAKING, *PAGING, MISSING_MERCHANT)
 EFFECTS = ("before", "after", "random")
 DEFAULT_DELAY_MS = {"timeout": 30_000, "slow": 3_000}
 
@@ -25,6 +26,8 @@ class Fault:
     `effect` says when the write is applied: `before` the fault shows (the caller cannot know), or
     not before it (`after`: the fault comes first and the write never happens; with `slow` the delay
     comes first). The refusing kinds never apply anything: a platform that answers 429 did nothing.
+    `code` replaces the result code of a kind that answers one. With `clock`, `offsetMs` is how far the `Date`
+    of the answer is from the true time, so that either side's clock can be the wrong one.
     """
 
     kind: str
@@ -34,10 +37,12 @@ class Fault:
     retryAfter: int | None = None  # noqa: N815 - the contract's name
     delayMs: int | None = None  # noqa: N815 - the contract's name
     effect: str = "after"
+    code: int | None = None
+    offsetMs: int = 0  # noqa: N815 - in the style of its neighbours
 
-    def matches(self, path: str, paged: bool) -> bool:
+    def matches(self, path: str, *, paged: bool, oauth: bool) -> bool:
         """Whether this switch is about that call."""
-        if self.kind in PAGING and not paged:
+        if (self.kind in PAGING and not paged) or (self.kind == MISSING_MERCHANT and not oauth):
             return False
         return self.path is None or self.path in (path, path.rsplit("/", 1)[-1])
 
@@ -81,11 +86,11 @@ class Faults:
         """The switches that are on."""
         return [asdict(fault) for fault in self._on]
 
-    def pick(self, path: str, paged: bool) -> Fault | None:
+    def pick(self, path: str, *, paged: bool = False, oauth: bool = False) -> Fault | None:
         """The fault this call gets, its `effect` decided; counts it."""
         with self._lock:
             for fault in self._on:
-                if fault.matches(path, paged) and self._chance.random() < fault.rate:
+                if fault.matches(path, paged=paged, oauth=oauth) and self._chance.random() < fault.rate:
                     self._spend(fault)
                     return replace(fault, effect=self._effect(fault))
         return None
@@ -112,7 +117,8 @@ def fault_parse(values: dict[str, Any]) -> Fault:
     try:
         fault = Fault(**values)
     except TypeError:
-        raise ValueError("campos aceitos: path, kind, rate, count, retryAfter, delayMs, effect") from None
+        names = ", ".join(field.name for field in fields(Fault))
+        raise ValueError(f"campos aceitos: {names}") from None
     if fault.kind not in KINDS:
         raise ValueError(f"kind: use um de {', '.join(KINDS)}")
     if fault.effect not in EFFECTS:
@@ -122,6 +128,9 @@ def fault_parse(values: dict[str, Any]) -> Fault:
     _whole_or_none(fault, "count", 1)
     _whole_or_none(fault, "retryAfter", 0)
     _whole_or_none(fault, "delayMs", 0)
+    _whole_or_none(fault, "code", 0)
+    if isinstance(fault.offsetMs, bool) or not isinstance(fault.offsetMs, int):
+        raise ValueError("offsetMs: use um número inteiro")
     return fault
 
 

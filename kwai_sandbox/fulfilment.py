@@ -6,7 +6,13 @@ from typing import Any
 
 from kwai_sandbox import orders, preconditions
 from kwai_sandbox.clock import now_ms
-from kwai_sandbox.fiscal import access_key_check, key_matches, xml_check
+from kwai_sandbox.fiscal import (
+    access_key_check,
+    document_check,
+    document_decode,
+    document_glance,
+    key_matches,
+)
 from kwai_sandbox.ledger import Identity
 from kwai_sandbox.orders import Order, order_move
 from kwai_sandbox.statuses import ARRANGED, BY_CODE, DELIVERED_ONCE, SHIPPED_ONCE, Status, status_of
@@ -31,9 +37,8 @@ def _order(call: Call) -> Order:
 def order_written(call: Call, order: Order, event: str, data: dict[str, Any] | None = None) -> Reply:
     """Keep an order that a write changed, push the event, answer `data` or where the order now stands."""
     orders.order_save(call.sandbox.state, order)
-    stands = {"orderId": order.order_id, "orderStatus": order.status}
-    call.sandbox.pushes.emit(event, order.merchant_id, order.order_id, stands)
-    return Reply(data or stands, applied=True)
+    call.sandbox.pushes.emit_order(event, order)
+    return Reply(data or {"orderId": order.order_id, "orderStatus": order.status}, applied=True)
 
 
 def invoice_upload(call: Call) -> Reply:
@@ -65,7 +70,11 @@ def _invoice_read(call: Call, key: str) -> dict[str, Any]:
     number, series = call.body.get("number"), call.body.get("series")
     key_matches(key, number, series)
     xml = call.text("xml")
-    xml_check(xml, key)
+    document = document_decode(xml)
+    if call.sandbox.settings["invoiceChecks"] == "strict":
+        document_check(document, key=key, number=number, series=series)
+    else:
+        document_glance(document, key)
     return {
         "accessKey": key,
         "number": number,

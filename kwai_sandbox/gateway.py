@@ -7,18 +7,20 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Request, Response, current_app, request
+from flask import Blueprint, Flask, Request, Response, current_app, request
 
 from kwai_sandbox import fulfilment, logistics, oauth, product, trade
 from kwai_sandbox.activity import order_of, sentence
 from kwai_sandbox.clock import now_ms
-from kwai_sandbox.faults import Fault
+from kwai_sandbox.dialect import ROOT, Dialect
+from kwai_sandbox.faults import MISSING_MERCHANT, PAGING, Fault
 from kwai_sandbox.ledger import Identity, IdentityReader, ledger_add
 from kwai_sandbox.sandbox import Sandbox
 from kwai_sandbox.signing import signature_matches
-from kwai_sandbox.stats import Seen
+from kwai_sandbox.stats import Arrival, Seen
 from kwai_sandbox.wire import (
     APP_INVALID,
     BAD_SIGNATURE,
@@ -32,6 +34,7 @@ from kwai_sandbox.wire import (
     REFUSED,
     TOKEN_INVALID,
     TOO_MANY_REQUESTS,
+    UNKNOWN_CODE,
     VERSION_INVALID,
     Call,
     Envelope,
@@ -40,7 +43,6 @@ from kwai_sandbox.wire import (
     ids_on_wire,
 )
 
-ROOT = "/rest/open/api"
 # The common query parameters, with the code that a missing one gets; checked in this order.
 COMMON_PARAMETERS = {
     "appKey": APP_INVALID,
@@ -51,6 +53,7 @@ COMMON_PARAMETERS = {
     "merchantId": MERCHANT_INVALID,
 }
 API_VERSION = "1.0"
+LIMIT_SECONDS = 1
 LONGEST_MESSAGE = 200
 LARGEST_BODY = 8 * 1024 * 1024
 Handler = Callable[[Call], Reply]
@@ -92,6 +95,7 @@ ENDPOINTS = {
     "product/updateActiveStatus": Endpoint(
         "POST", ITEM, product.active_status_update, product.active_status_identity
     ),
+    "product/uploadImage": Endpoint("POST", ITEM, product.image_upload),
     "product/getCategoryList": Endpoint("GET", ITEM, product.category_list),
     "product/getCategoryAttributes": Endpoint("GET", ITEM, product.category_attributes),
     "logistics/arrangeShipment": Endpoint(
@@ -107,12 +111,26 @@ FAULT_ENVELOPES = {
     "rate_limit": Envelope(TOO_MANY_REQUESTS, "Muitas chamadas; tente de novo em instantes."),
     "quota": Envelope(QUOTA_SPENT, "A cota diária de chamadas acabou."),
     "token_expired": Envelope(TOKEN_INVALID, "O accessToken venceu."),
+    "clock": Envelope(CLOCK_WRONG, "ts está longe do horário da plataforma."),
+    "unknown_code": Envelope(UNKNOWN_CODE, "Resultado que ninguém documentou."),
     "revoked": Envelope(CONSENT_REVOKED, "O vendedor revogou a autorização."),
     "server_error": Envelope(PLATFORM_FAULT, "Erro interno da plataforma."),
 }
-PAGE_SHIFTS = {"duplicate_page": -1, "skip_page": 1}
+CALLS = (*ENDPOINTS, *OAUTH_ENDPOINTS)
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+MERCHANT_FIELDS = ("merchantId", "shopName")
 
 blueprint = Blueprint("gateway", __name__, url_prefix=ROOT)
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A call as it came: its name in `CALLS` or empty, path and query in the contract's words."""
+
+    call: str
+    path: str
+    merchant_id: str
+    query: dict[str, str]
 
 
 @dataclass
@@ -131,59 +149,81 @@ def emulator() -> Sandbox:
     return found
 
 
-@blueprint.route("/<path:name>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-def serve(name: str) -> Response:
-    """Every call of the open API."""
+def calls_register(app: Flask, dialect: Dialect) -> None:
+    """Serve the calls where the dialect has them, beside the usual root where unknown ones are answered."""
+    for path in dialect.paths.values():
+        app.add_url_rule(path, f"dialect {path}", serve, methods=METHODS)
+
+
+@blueprint.route("/<path:name>", methods=METHODS)
+def serve(name: str = "") -> Response:
+    """Every call of the open API; which one it is says the dialect, by the path."""
     sandbox, started = emulator(), now_ms()
-    path, merchant_id = f"{ROOT}/{name}", request.args.get("merchantId", "")
-    rates = sandbox.stats.arrived(path, merchant_id)
+    known = next((call for call in CALLS if sandbox.dialect.path_of(call) == request.path), "")
+    incoming = Incoming(
+        call=known,
+        path=f"{ROOT}/{known}" if known else request.path,
+        merchant_id=request.args.get("merchantId", ""),
+        query=_query(sandbox, known),
+    )
+    arrival = sandbox.stats.arrived(incoming.path, incoming.merchant_id)
     try:
-        outcome = _answer(sandbox, name, rates)
+        outcome = _answer(sandbox, incoming, arrival)
     except Refusal as refusal:
-        outcome = _told(sandbox, Envelope(refusal.result, refusal.message, refusal.data))
-    fields = _fields(request)
+        outcome = _told(sandbox, incoming, Envelope(refusal.result, refusal.message, refusal.data))
+    fields = incoming.query if request.method == "GET" else _readable_body(sandbox, known)
     sandbox.stats.answered(
         Seen(
             time=started,
-            path=path,
-            merchant_id=merchant_id,
+            path=incoming.path,
+            merchant_id=incoming.merchant_id,
             result=outcome.label,
             fault=outcome.fault,
             milliseconds=now_ms() - started,
-            text=sentence(name, fields),
+            text=sentence(known or name, fields),
             order_id=order_of(fields),
             message=outcome.message,
+            early=arrival.early,
         )
     )
     return outcome.response
 
 
-def _fields(incoming: Request) -> dict[str, Any]:
-    """What the call says, readable or not."""
-    if incoming.method == "GET":
-        return incoming.args.to_dict()
-    body = incoming.get_json(force=True, silent=True)
-    return body if isinstance(body, dict) else {}
-
-
-def _answer(sandbox: Sandbox, name: str, rates: tuple[int, int, int]) -> Outcome:
+def _query(sandbox: Sandbox, call: str) -> dict[str, str]:
+    """The query in the contract's words; the names of the transport stay."""
     query = request.args.to_dict()
+    if call not in ENDPOINTS:
+        return query
+    own = {name: value for name, value in query.items() if name not in COMMON_PARAMETERS}
+    meant: dict[str, str] = sandbox.dialect.body_in(call, own)
+    return {name: query[name] for name in COMMON_PARAMETERS if name in query} | meant
+
+
+def _readable_body(sandbox: Sandbox, call: str) -> dict[str, Any]:
+    """What the call says, as far as it can be read."""
+    body = request.get_json(force=True, silent=True)
+    meant = sandbox.dialect.body_in(call, body)
+    return meant if isinstance(meant, dict) else {}
+
+
+def _answer(sandbox: Sandbox, incoming: Incoming, arrival: Arrival) -> Outcome:
+    name, query = incoming.call, incoming.query
     if name in OAUTH_ENDPOINTS and request.method == "GET":
-        fault = sandbox.faults.pick(f"{ROOT}/{name}", paged=False)
-        return _play(sandbox, fault, lambda: _oauth(sandbox, name, query), lambda: None)
+        fault = sandbox.faults.pick(incoming.path, oauth=True)
+        return _play(sandbox, incoming, fault, lambda: _oauth(sandbox, name, query), lambda: None)
     endpoint = ENDPOINTS.get(name)
     if endpoint is None or endpoint.verb != request.method:
-        raise Refusal(NOT_FOUND, f"Não existe {request.method} {ROOT}/{name}.")
+        raise Refusal(NOT_FOUND, f"Não existe {request.method} {request.path}.")
     _authenticate(sandbox, request, endpoint)
-    call = Call(sandbox, query["merchantId"], query, _body(request, endpoint.verb))
-    _limits_check(sandbox, rates)
-    fault = sandbox.faults.pick(f"{ROOT}/{name}", endpoint.paged)
+    call = Call(sandbox, query["merchantId"], query, _body(sandbox, incoming, endpoint.verb))
+    _limits_check(sandbox, arrival, incoming)
+    fault = sandbox.faults.pick(incoming.path, paged=endpoint.paged)
     if fault is not None:
-        call = replace(call, page_shift=PAGE_SHIFTS.get(fault.kind, 0))
+        call = replace(call, page_fault=fault.kind)
     identity = None if endpoint.identity is None else endpoint.identity(call.body)
     with _in_flight(sandbox, identity):
         run = lambda: _run(call, endpoint, identity, fault)  # noqa: E731
-        return _play(sandbox, fault, run, lambda: _note_unapplied(call, identity, fault))
+        return _play(sandbox, incoming, fault, run, lambda: _note_unapplied(call, identity, fault))
 
 
 @contextmanager
@@ -238,55 +278,86 @@ def _note_unapplied(call: Call, identity: Identity | None, fault: Fault | None) 
 
 
 def _play(
-    sandbox: Sandbox, fault: Fault | None, run: Callable[[], Envelope], note_unapplied: Callable[[], None]
+    sandbox: Sandbox,
+    incoming: Incoming,
+    fault: Fault | None,
+    run: Callable[[], Envelope],
+    note_unapplied: Callable[[], None],
 ) -> Outcome:
     """The call with its fault: applied or not, then what the caller gets to see."""
-    if fault is None or fault.kind in PAGE_SHIFTS:
-        return _told(sandbox, run(), fault)
+    if fault is None or fault.kind in PAGING:
+        return _told(sandbox, incoming, run(), fault)
+    if fault.kind == MISSING_MERCHANT:
+        return _told(sandbox, incoming, _without_merchant(run()), fault)
     if fault.kind == "slow":
-        return _slow(sandbox, fault, run)
+        return _slow(sandbox, incoming, fault, run)
     envelope = Envelope(OK, "success", {})
     if fault.effect == "before":
         envelope = run()
     else:
         note_unapplied()
     if fault.kind in FAULT_ENVELOPES:
-        data = {"retryAfter": fault.retryAfter} if fault.retryAfter is not None else None
-        envelope = replace(FAULT_ENVELOPES[fault.kind], data=data)
-        return _told(sandbox, envelope, fault)
+        return _told(sandbox, incoming, _fault_envelope(sandbox, incoming, fault), fault)
     sandbox.stopping.wait(fault.delay_seconds)
-    return Outcome(_broken(sandbox, fault, envelope), fault.kind, fault.kind)
+    return Outcome(_broken(sandbox, incoming, fault, envelope), fault.kind, fault.kind)
 
 
-def _slow(sandbox: Sandbox, fault: Fault, run: Callable[[], Envelope]) -> Outcome:
+def _without_merchant(envelope: Envelope) -> Envelope:
+    if not isinstance(envelope.data, dict):
+        return envelope
+    kept = {name: value for name, value in envelope.data.items() if name not in MERCHANT_FIELDS}
+    return replace(envelope, data=kept)
+
+
+def _fault_envelope(sandbox: Sandbox, incoming: Incoming, fault: Fault) -> Envelope:
+    usual = FAULT_ENVELOPES[fault.kind]
+    data = None
+    if fault.retryAfter is not None:
+        data = {"retryAfter": fault.retryAfter}
+        sandbox.stats.wait_told((incoming.merchant_id, incoming.path), fault.retryAfter)
+    return replace(usual, result=usual.result if fault.code is None else fault.code, data=data)
+
+
+def _slow(sandbox: Sandbox, incoming: Incoming, fault: Fault, run: Callable[[], Envelope]) -> Outcome:
     if fault.effect == "after":
         sandbox.stopping.wait(fault.delay_seconds)
     envelope = run()
     if fault.effect == "before":
         sandbox.stopping.wait(fault.delay_seconds)
-    return _told(sandbox, envelope, fault)
+    return _told(sandbox, incoming, envelope, fault)
 
 
-def _broken(sandbox: Sandbox, fault: Fault, envelope: Envelope) -> Response:
+def _broken(sandbox: Sandbox, incoming: Incoming, fault: Fault, envelope: Envelope) -> Response:
     if fault.kind == "timeout":
         # The caller gets no byte: what is written to a closed socket is dropped by the server.
         request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         return Response(status=504)
     if fault.kind == "bad_gateway":
         return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, content_type="text/html")
-    text = _written(sandbox, envelope)
+    text = envelope_text(sandbox, envelope, incoming.call)
     return Response(text[: len(text) // 2], content_type="application/json")
 
 
-def _told(sandbox: Sandbox, envelope: Envelope, fault: Fault | None = None) -> Outcome:
-    response = Response(_written(sandbox, envelope), content_type="application/json")
+def _told(sandbox: Sandbox, incoming: Incoming, envelope: Envelope, fault: Fault | None = None) -> Outcome:
+    text = envelope_text(sandbox, envelope, incoming.call)
+    response = Response(text, content_type="application/json")
+    # The server writes the true time unless told another.
+    if fault is not None and fault.offsetMs:
+        response.date = datetime.now(UTC) + timedelta(milliseconds=fault.offsetMs)
     message = "" if envelope.result == OK else envelope.message[:LONGEST_MESSAGE]
     return Outcome(response, str(envelope.result), fault.kind if fault else None, message)
 
 
-def _written(sandbox: Sandbox, envelope: Envelope) -> str:
-    as_number = sandbox.settings["idsAs"] == "number"
-    return json.dumps(ids_on_wire(envelope.as_json(), as_number))
+def envelope_text(sandbox: Sandbox, envelope: Envelope, call: str = "") -> str:
+    """The answer's body as it leaves: in the words of the dialect."""
+    data = ids_on_wire(envelope.data, sandbox.settings["idsAs"] == "number")
+    return json.dumps(
+        {
+            "result": sandbox.dialect.result_out(envelope.result),
+            "message": envelope.message,
+            "data": sandbox.dialect.data_out(call, data),
+        }
+    )
 
 
 def _authenticate(sandbox: Sandbox, incoming: Request, endpoint: Endpoint) -> None:
@@ -320,11 +391,11 @@ def _clock_check(sandbox: Sandbox, text: str) -> None:
         )
 
 
-def _body(incoming: Request, verb: str) -> dict[str, Any]:
+def _body(sandbox: Sandbox, incoming: Incoming, verb: str) -> dict[str, Any]:
     if verb == "GET":
         return {}
     try:
-        body = json.loads(incoming.get_data())
+        body = sandbox.dialect.body_in(incoming.call, json.loads(request.get_data()))
     except ValueError:
         raise Refusal(REFUSED, "O corpo não é JSON.") from None
     if not isinstance(body, dict):
@@ -332,11 +403,16 @@ def _body(incoming: Request, verb: str) -> dict[str, Any]:
     return body
 
 
-def _limits_check(sandbox: Sandbox, rates: tuple[int, int, int]) -> None:
-    of_path, of_store, today = rates
+def _limits_check(sandbox: Sandbox, arrival: Arrival, incoming: Incoming) -> None:
     switches = sandbox.settings
-    for rate, limit in ((of_path, switches["perAppRate"]), (of_store, switches["perStoreRate"])):
+    for rate, limit, scope in (
+        (arrival.of_path, switches["perAppRate"], (None, incoming.path)),
+        (arrival.of_store, switches["perStoreRate"], (incoming.merchant_id, None)),
+    ):
         if limit and rate > limit:
-            raise Refusal(TOO_MANY_REQUESTS, "Muitas chamadas por segundo.", {"retryAfter": 1})
-    if switches["dailyQuota"] and today > switches["dailyQuota"]:
+            sandbox.stats.wait_told(scope, LIMIT_SECONDS)
+            raise Refusal(
+                TOO_MANY_REQUESTS, f"Passou de {limit} chamadas por segundo.", {"retryAfter": LIMIT_SECONDS}
+            )
+    if switches["dailyQuota"] and arrival.today > switches["dailyQuota"]:
         raise Refusal(QUOTA_SPENT, "A cota diária de chamadas acabou.")

@@ -9,6 +9,7 @@ from typing import Any
 
 from kwai_sandbox.clock import now_ms
 from kwai_sandbox.state import State
+from kwai_sandbox.wire import Verbatim
 
 IN_REVIEW, ACTIVE, REFUSED, INACTIVE = 0, 1, 2, 3
 STATUS_NAMES = {IN_REVIEW: "em análise", ACTIVE: "ativo", REFUSED: "recusado", INACTIVE: "inativo"}
@@ -37,7 +38,7 @@ class Item:
     def summary(self) -> dict[str, Any]:
         """The row of listItem; the price is the lowest, the stock the sum."""
         skus = self.body["skus"]
-        return {
+        row = {
             "itemId": self.item_id,
             "title": self.body["title"],
             "number": self.body["number"],
@@ -48,21 +49,28 @@ class Item:
             "updateTime": self.update_time,
             "saleCountry": "BRA",
         }
+        return self._as_recorded(row, self.body.get("recorded"))
 
     def sku_rows(self) -> list[dict[str, Any]]:
         """The `skus` of getSkuList."""
-        return [
-            {
-                "itemId": self.item_id,
-                "skuId": sku["skuId"],
-                "number": sku["number"],
-                "skuSpecDesc": sku["specification"],
-                "skuPrice": sku["salePrice"],
-                "promotionalPrice": sku.get("promotionalPrice"),
-                "stock": sku["stock"],
-            }
-            for sku in self.body["skus"]
-        ]
+        return [self._as_recorded(self._sku_row(sku), sku.get("recorded")) for sku in self.body["skus"]]
+
+    def _sku_row(self, sku: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "itemId": self.item_id,
+            "skuId": sku["skuId"],
+            "number": sku["number"],
+            "skuSpecDesc": sku["specification"],
+            "skuPrice": sku["salePrice"],
+            "promotionalPrice": sku.get("promotionalPrice"),
+            "stock": sku["stock"],
+        }
+
+    def _as_recorded(self, row: dict[str, Any], recorded: dict[str, Any] | None) -> dict[str, Any]:
+        """A recorded row until the listing changes, then the present one with what else was recorded."""
+        if recorded is None:
+            return row
+        return recorded | row if self.body.get("changed") else Verbatim(recorded)
 
     def as_json(self) -> dict[str, Any]:
         """The answer of the control API."""
@@ -82,6 +90,11 @@ def item_get(state: State, item_id: str) -> Item | None:
     """One listing of any merchant."""
     row = state.row("SELECT * FROM items WHERE item_id = ?", item_id)
     return None if row is None else _item(row)
+
+
+def item_of_sku(state: State, sku_id: str) -> Item | None:
+    """The listing of any merchant that has this SKU."""
+    return next((item for item in items_list(state, None) if item.sku(sku_id)), None)
 
 
 def items_count(state: State, merchant_id: str) -> int:
@@ -124,6 +137,8 @@ def sku_fill(state: State, values: dict[str, Any]) -> dict[str, Any]:
 def item_save(state: State, item: Item) -> None:
     """Store a changed listing; its update time moves on."""
     item.update_time = max(now_ms(), item.update_time + 1)
+    if "recorded" in item.body:
+        item.body["changed"] = True
     state.run(
         "UPDATE items SET update_time = ?, body = ? WHERE item_id = ?",
         item.update_time, json.dumps(item.body), item.item_id,

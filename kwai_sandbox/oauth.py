@@ -70,23 +70,49 @@ def token_exchange(sandbox: Sandbox, query: dict[str, str]) -> Envelope:
         row = state.row("SELECT * FROM codes WHERE code = ?", query.get("code", ""))
         state.run("DELETE FROM codes WHERE code = ?", query.get("code", ""))
         if row is not None and row["expires_at"] > now_ms():
+            state.run("DELETE FROM retired_tokens WHERE merchant_id = ?", row["merchant_id"])
             return Envelope(OK, "success", _pair_issue(state, row["merchant_id"], row["scopes"]))
     raise Refusal(REFRESH_INVALID, "O código de autorização não existe, já foi usado ou venceu.")
 
 
 def token_refresh(sandbox: Sandbox, query: dict[str, str]) -> Envelope:
-    """GET oauth2/refreshToken: a new pair; both old tokens die."""
+    """GET oauth2/refreshToken: a new pair; both old tokens die.
+
+    A refresh token that a refresh replaced ends the whole consent when it comes again.
+    """
     _app_check(sandbox.credentials, query, "refresh_token")
-    state = sandbox.state
+    state, token = sandbox.state, query.get("refresh_token", "")
+    if _retired_reused(sandbox, token):
+        raise Refusal(CONSENT_REVOKED, "O refresh token já tinha sido trocado: a autorização foi encerrada.")
     with state.transaction():
-        row = state.row("SELECT * FROM grants WHERE refresh_token = ?", query.get("refresh_token", ""))
+        row = state.row("SELECT * FROM grants WHERE refresh_token = ?", token)
         if row is not None and row["revoked"]:
             raise Refusal(CONSENT_REVOKED, "O vendedor revogou a autorização.")
         if row is None or row["refresh_expires_at"] <= now_ms():
             raise Refusal(REFRESH_INVALID, "O refresh token não existe, já foi usado ou venceu.")
         answer = _pair_issue(state, row["merchant_id"], row["scopes"])
+        state.run("INSERT INTO retired_tokens VALUES (?, ?)", token, row["merchant_id"])
     odd_merchant = settings_read(state)["refreshAnswersMerchantId"]
     return Envelope(OK, "success", answer | ({"merchantId": odd_merchant} if odd_merchant else {}))
+
+
+def _retired_reused(sandbox: Sandbox, token: str) -> bool:
+    """Whether this is a replaced refresh token; then the consent that replaced it has ended."""
+    row = sandbox.state.row("SELECT merchant_id FROM retired_tokens WHERE refresh_token = ?", token)
+    if row is None or not sandbox.settings["reusedRefreshEndsConsent"]:
+        return False
+    consent_end(sandbox, row["merchant_id"])
+    return True
+
+
+def consent_end(sandbox: Sandbox, merchant_id: str) -> bool:
+    """Revoke a consent and tell the app; False when there was nothing to revoke."""
+    with sandbox.state.transaction():
+        ended = grant_revoke(sandbox.state, merchant_id)
+        if ended:
+            info = {"merchantId": merchant_id}
+            sandbox.pushes.emit("authorization_revoked", merchant_id, merchant_id, info)
+    return ended
 
 
 def _app_check(credentials: Credentials, query: dict[str, str], grant_type: str) -> None:

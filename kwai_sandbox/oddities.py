@@ -61,6 +61,11 @@ def oddities() -> dict[str, Oddity]:
             "A situação aparece como não mapeada e não é adivinhada.",
             {"overrides": {"orderStatus": 35}},
         ),
+        "no_shipping_type": Oddity(
+            "sem tipo de envio",
+            "Nota e entrega seguem; antes de mandar um rastreio o ERP pergunta quem envia.",
+            {"omit": ["shippingType"]},
+        ),
         "held": Oddity(
             "retido pelo Kwai",
             "O ERP não deixa despachar até você liberar a retenção aqui.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from kwai_sandbox.clock import DAY, now_ms
 from kwai_sandbox.state import State
@@ -19,6 +19,7 @@ from kwai_sandbox.statuses import (
     label_of,
     status_of,
 )
+from kwai_sandbox.wire import Verbatim
 
 REFUND_NONE, REFUND_ASKED, REFUND_DONE, REFUND_CLOSED = 0, 10, 60, 70
 INVOICE_NONE, INVOICE_RECEIVED, INVOICE_ACCEPTED, INVOICE_REFUSED = 0, 1, 2, 3
@@ -26,6 +27,7 @@ PLATFORM_LOGISTICS, SELLER_LOGISTICS = "KWAI_ENVIOS", "SELLER"
 SHIPPING_TYPES = {SELLER_LOGISTICS: "transportadora própria", PLATFORM_LOGISTICS: "Kwai Envios"}
 # Each number of a reissue begins with the next letter.
 TRACKING_LETTERS = "EFGHJKLMNPQRSTUVWXYZ"
+REFUND_FIELDS = ("refundId", "orderId", "status", "amount", "reason", "updateTime")
 FIRST_REFUND_ID = 5_100_000_000_000_000_000
 HANDLING_MS = 2 * DAY
 DELIVERY_MS = 6 * DAY
@@ -83,12 +85,14 @@ class Order:
         """Why the order must not ship, None when it may."""
         if self.detail.get("holdReason"):
             return f"O pedido está retido: {self.detail['holdReason']}."
-        if self.detail.get("refundStatus") in (REFUND_ASKED, REFUND_DONE):
-            return "O pedido tem reembolso em andamento ou concluído."
+        if self.detail.get("refundStatus") == REFUND_ASKED:
+            return "O pedido tem reembolso em andamento."
         return None
 
     def answer(self, *, masked: bool) -> dict[str, Any]:
-        """The detail answer; before payment the buyer may be masked."""
+        """The detail answer; before payment the buyer may be masked. What was recorded stays as it was."""
+        if self.received.get("recorded"):
+            return Verbatim(self.detail)
         shown = {
             name: value for name, value in self.detail.items() if name not in self.received.get("omit", [])
         }
@@ -254,14 +258,34 @@ def refund_put(state: State, order: Order, *, amount: Any = None, reason: Any = 
     at = now_ms()
     kept = dict(row) if row else _refund_new(state, order, at)
     state.run(
-        "INSERT OR REPLACE INTO refunds VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO refunds VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         kept["refund_id"], order.order_id, order.merchant_id, status,
         kept["amount"] if amount is None else amount, kept["reason"] if reason is None else reason,
-        kept["create_time"], max(at, kept["update_time"] + 1),
+        kept["create_time"], max(at, kept["update_time"] + 1), _beside(kept["recorded"]),
     )  # fmt: skip
 
 
-def is_whole(value: Any) -> bool:
+def refund_answer(row: sqlite3.Row) -> dict[str, Any]:
+    """The row of queryRefundList; a recorded one stays as it was."""
+    answer = {
+        "refundId": row["refund_id"],
+        "orderId": row["order_id"],
+        "status": row["status"],
+        "amount": row["amount"],
+        "reason": row["reason"],
+        "updateTime": row["update_time"],
+    }
+    recorded = json.loads(row["recorded"])
+    return Verbatim(recorded) if "refundId" in recorded else answer | recorded
+
+
+def _beside(recorded: str) -> str:
+    """What a recorded refund has beside the contract's fields, which a change makes untrue."""
+    kept = {name: value for name, value in json.loads(recorded).items() if name not in REFUND_FIELDS}
+    return json.dumps(kept)
+
+
+def is_whole(value: Any) -> TypeGuard[int]:
     """Whether an odd payload's value is a number that the database can keep: an amount, a moment."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
 
@@ -274,4 +298,5 @@ def _refund_new(state: State, order: Order, at: int) -> dict[str, Any]:
         "reason": "Produto não serviu",
         "create_time": at,
         "update_time": at - 1,
+        "recorded": "{}",
     }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 import json
 from typing import Any
 
@@ -9,10 +12,13 @@ from kwai_sandbox import items
 from kwai_sandbox.drafts import SEED_DATA
 from kwai_sandbox.items import Item
 from kwai_sandbox.ledger import Identity
-from kwai_sandbox.trade import page_doubled, page_of
+from kwai_sandbox.trade import page_of
 from kwai_sandbox.wire import NOT_FOUND, REFUSED, Call, Refusal, Reply, id_text
 
 LARGEST_STOCK = 999_999
+LARGEST_IMAGE = 2 * 1024 * 1024
+IMAGE_FORMS = {b"\xff\xd8\xff": "jpg", b"\x89PNG\r\n\x1a\n": "png"}
+IMAGE_HOST = "https://images.kwai-sandbox.invalid"
 ITEM_FIELDS = (
     "title", "description", "categoryId", "images", "attributes", "ncm", "gtin", "package",
     "handlingDays", "number",
@@ -26,8 +32,7 @@ def item_list(call: Call) -> Reply:
     limit, offset = page_of(call, "currentPage", "pageSize")
     found = items.items_list(call.sandbox.state, call.merchant_id, offset, limit)
     total = items.items_count(call.sandbox.state, call.merchant_id)
-    rows = page_doubled(call, "currentPage", [item.summary() for item in found])
-    return Reply({"totalCount": total, "itemList": rows})
+    return Reply({"totalCount": total, "itemList": [item.summary() for item in found]})
 
 
 def sku_list(call: Call) -> Reply:
@@ -54,8 +59,7 @@ def _sku(call: Call) -> tuple[Item, dict[str, Any]]:
 def _changed(call: Call, item: Item, applied: bool, data: Any = None) -> Reply:
     if applied:
         items.item_save(call.sandbox.state, item)
-        info = {"itemId": item.item_id, "activeStatus": item.body["activeStatus"]}
-        call.sandbox.pushes.emit("item_updated", item.merchant_id, item.item_id, info)
+        call.sandbox.pushes.emit_item(item)
     return Reply(data or {"itemId": item.item_id}, applied)
 
 
@@ -169,6 +173,19 @@ def active_status_update(call: Call) -> Reply:
     applied = item.body["activeStatus"] != status
     item.body["activeStatus"] = status
     return _changed(call, item, applied)
+
+
+def image_upload(call: Call) -> Reply:
+    """POST uploadImage: a JPG or PNG in base64, up to 2 MB; the same content always has the same address."""
+    call.text("fileName")
+    try:
+        content = base64.b64decode(call.text("content"), validate=True)
+    except (binascii.Error, ValueError):
+        raise Refusal(REFUSED, "A imagem não está em base64.") from None
+    form = next((name for start, name in IMAGE_FORMS.items() if content.startswith(start)), None)
+    if form is None or len(content) > LARGEST_IMAGE:
+        raise Refusal(REFUSED, "A imagem deve ser JPG ou PNG de até 2 MB.")
+    return Reply({"url": f"{IMAGE_HOST}/{hashlib.sha256(content).hexdigest()}.{form}"})
 
 
 def category_list(call: Call) -> Reply:

@@ -15,6 +15,9 @@ from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from kwai_sandbox.clock import SECOND, now_ms
+from kwai_sandbox.dialect import PUSH, Dialect
+from kwai_sandbox.items import Item
+from kwai_sandbox.orders import Order
 from kwai_sandbox.signing import Credentials
 from kwai_sandbox.state import State
 
@@ -45,8 +48,11 @@ def push_encrypt(text: str, message_key: str) -> str:
 class Pushes:
     """The outgoing queue and the threads that empty it."""
 
-    def __init__(self, state: State, credentials: Credentials, chance: random.Random) -> None:
+    def __init__(
+        self, state: State, credentials: Credentials, chance: random.Random, dialect: Dialect
+    ) -> None:
         self._state = state
+        self._dialect = dialect
         self._credentials = credentials
         self._chance = chance
         self._wake = threading.Event()
@@ -101,12 +107,22 @@ class Pushes:
             "merchantId": merchant_id,
             "appKey": self._credentials.app_key,
             "createTime": now_ms(),
-            "info": json.dumps(info),
+            "info": json.dumps(self._dialect.data_out(PUSH, info)),
             "test": False,
         }
         copies = 1 + (self._chance.random() < float(self._settings["duplicate"]))
         for _ in range(copies):
             self._enqueue(message)
+
+    def emit_order(self, event: str, order: Order) -> None:
+        """Queue an event of an order."""
+        info = {"orderId": order.order_id, "orderStatus": order.status}
+        self.emit(event, order.merchant_id, order.order_id, info)
+
+    def emit_item(self, item: Item) -> None:
+        """Queue the change of a listing."""
+        info = {"itemId": item.item_id, "activeStatus": item.body["activeStatus"]}
+        self.emit("item_updated", item.merchant_id, item.item_id, info)
 
     def heartbeat(self) -> None:
         """Queue the platform's test message."""
@@ -116,7 +132,7 @@ class Pushes:
         if not self._settings["url"] or self._chance.random() < self._settings["dropRate"]:
             return
         delay = self._chance.randrange(SHUFFLE_MS) if self._settings["shuffle"] else 0
-        payload = json.dumps(message, separators=(",", ":"))
+        payload = json.dumps(self._dialect.data_out(PUSH, message), separators=(",", ":"))
         self._state.run("INSERT INTO pushes (due_at, payload) VALUES (?, ?)", now_ms() + delay, payload)
         self._wake.set()
 

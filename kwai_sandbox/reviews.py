@@ -52,8 +52,7 @@ class Reviews:
                 order = orders.order_get(self._state, row["order_id"])
                 if order is not None and order.detail.get("invoiceStatus") == orders.INVOICE_RECEIVED:
                     orders.order_change(self._state, order, verdict(row["refusal"]))
-                    info = {"orderId": order.order_id, "orderStatus": order.status}
-                    self._pushes.emit("order_updated", order.merchant_id, order.order_id, info)
+                    self._pushes.emit_order("order_updated", order)
 
 
 def verdict(refusal: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from kwai_sandbox import seed, settings
+from kwai_sandbox.dialect import Dialect
 from kwai_sandbox.faults import Faults
 from kwai_sandbox.pushes import Pushes
 from kwai_sandbox.reviews import Reviews
@@ -21,15 +22,19 @@ ERP = "erp"
 
 
 class Sandbox:
-    """One emulated platform with one app."""
+    """One emulated platform with one app; `renew` as in `State`."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.state = State(path)
+    def __init__(
+        self, path: Path | None = None, *, renew: bool = False, dialect: Dialect | None = None
+    ) -> None:
+        self.dialect = dialect or Dialect()
+        self.state = State(path, renew=renew)
+        self.state.usual_settings = dict(self.dialect.settings)
         self.credentials = _credentials(self.state)
         self.chance = random.Random()  # noqa: S311 - chance, not secrets
         self.faults = Faults(self.state, self.chance)
         self.stats = Stats()
-        self.pushes = Pushes(self.state, self.credentials, self.chance)
+        self.pushes = Pushes(self.state, self.credentials, self.chance, self.dialect)
         self.reviews = Reviews(self.state, self.pushes)
         self.stopping = threading.Event()
 

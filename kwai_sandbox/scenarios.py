@@ -97,9 +97,25 @@ SCENARIOS = (
         ({"kind": "rate_limit", "count": 5, "retryAfter": 20},),
     ),
     Scenario(
+        "clock",
+        "O relógio do servidor está errado",
+        "Toda chamada ouve que o horário enviado não serve; pela hora da resposta, o ERP está 10 minutos"
+        " atrasado.",
+        "O ERP para os envios de todas as lojas e diz “relógio do servidor” e a diferença. Ao desligar, volta"
+        " sozinho em um minuto.",
+        ({"kind": "clock", "offsetMs": 600_000},),
+    ),
+    Scenario(
+        "unknown_code",
+        "Um resultado que ninguém conhece",
+        "As próximas 3 chamadas ouvem o código 499, que não está em documento nenhum.",
+        "O ERP tenta as leituras de novo, mostra o código nos envios e não desliga a loja.",
+        ({"kind": "unknown_code", "count": 3},),
+    ),
+    Scenario(
         "pages",
         "Páginas repetidas e puladas",
-        "Ao procurar pedidos, metade das páginas vem repetida ou trocada pela seguinte.",
+        "Ao procurar pedidos, muitas páginas repetem uma linha da anterior ou vêm trocadas pela seguinte.",
         "Todos os pedidos chegam, cada um uma vez: o ERP confere o total e passa de novo.",
         (
             {"kind": "duplicate_page", "path": "queryOrderList", "rate": 0.3},

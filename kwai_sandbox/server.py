@@ -14,7 +14,9 @@ from typing import Any
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from kwai_sandbox.app import create_app
+from kwai_sandbox.dialect import Dialect
 from kwai_sandbox.sandbox import Sandbox
+from kwai_sandbox.settings import settings_change
 from kwai_sandbox.signing import Credentials
 
 ADDRESS = "127.0.0.1"
@@ -52,13 +54,19 @@ def build_server(sandbox: Sandbox, port: int) -> BaseWSGIServer:
 
 @contextmanager
 def running(
-    port: int = 0, state: Path | str | None = None, seed: int | None = None
+    port: int = 0,
+    state: Path | str | None = None,
+    seed: int | None = None,
+    settings: dict[str, Any] | None = None,
+    dialect: Dialect | None = None,
 ) -> Iterator[RunningSandbox]:
     """A sandbox in a thread of this process, for tests.
 
     By default it is empty, keeps its state in memory and takes a free port; `seed=1` loads the seed's
-    sellers, listings and orders into an empty state; `state` keeps everything in that file. Secrets come
-    from the `KWAI_*` environment when set, else they are made up and found in `.credentials`.
+    sellers, listings and orders into an empty state; `state` keeps everything in that file. `settings` turns
+    switches (`settings.DEFAULTS`) before the first call: `{"perStoreRate": 0}` for a test that calls fast.
+    With a `dialect` the platform speaks in its words. Secrets come from the `KWAI_*` environment when set,
+    else they are made up and found in `.credentials`.
 
         @pytest.fixture
         def kwai():
@@ -69,9 +77,10 @@ def running(
     `sandbox.url` serves as `KWAI_API_URL`, `f"{sandbox.url}/shop/b/authorize"` as `KWAI_CONSENT_URL`, and
     `sandbox.credentials.as_environment()` has the secrets under the names the ERP reads.
     """
-    emulator = Sandbox(Path(state) if state is not None else None)
+    emulator = Sandbox(Path(state) if state is not None else None, dialect=dialect)
     if seed is not None and not emulator.state.count("SELECT count(*) FROM merchants"):
         emulator.seed(seed)
+    settings_change(emulator.state, settings or {})
     server = build_server(emulator, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

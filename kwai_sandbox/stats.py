@@ -12,12 +12,16 @@ from typing import Any
 from kwai_sandbox.clock import DAY, SECOND, now_ms
 
 LAST_CALLS = 2000
+# A call may already have been on its way when the wait was told.
+GRACE_MS = 100
+Scope = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True)
 class Seen:
     """One call as the seller centre shows it. `result` is the code, or the name of a fault without one;
-    `message` is what the platform said when it was not 200. Times in ms."""
+    `message` is what the platform said when it was not 200; `early` marks a call within a wait that it had
+    been told (`retryAfter`). Times in ms."""
 
     time: int
     path: str
@@ -28,6 +32,17 @@ class Seen:
     text: str
     order_id: str
     message: str
+    early: bool = False
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A call that came in: the last second's calls of its path and of its store, and today's of all."""
+
+    of_path: int
+    of_store: int
+    today: int
+    early: bool
 
 
 class Rate:
@@ -62,20 +77,37 @@ class Stats:
             self._store_path_rates: dict[tuple[str, str], Rate] = defaultdict(Rate)
             self._all = Rate()
             self._today = (0, 0)
+            self._waits: dict[Scope, tuple[int, int]] = {}
+            self._early: Counter[str] = Counter()
             self._in_flight: Counter[tuple[str, str]] = Counter()
             self._in_flight_max: Counter[str] = Counter()
             self.last_calls: deque[Seen] = deque(maxlen=LAST_CALLS)
 
-    def arrived(self, path: str, merchant_id: str) -> tuple[int, int, int]:
-        """Count a call; answers the last second's calls of the path and of the store, and today's."""
+    def arrived(self, path: str, merchant_id: str) -> Arrival:
+        """Count a call, also as one that came too early."""
         at = now_ms()
         with self._lock:
             day, calls = self._today
             self._today = (at // DAY, calls + 1 if day == at // DAY else 1)
             self._all.add(at)
             self._store_path_rates[merchant_id, path].add(at)
+            early = any(
+                begin < at < end
+                for scope in ((merchant_id, path), (merchant_id, None), (None, path))
+                for begin, end in [self._waits.get(scope, (0, 0))]
+            )
+            self._early[path] += early
             of_store = self._store_rates[merchant_id].add(at)
-            return self._path_rates[path].add(at), of_store, self._today[1]
+            return Arrival(self._path_rates[path].add(at), of_store, self._today[1], early)
+
+    def wait_told(self, scope: Scope, seconds: int) -> None:
+        """A caller was told to come back in `seconds`. Scope: merchant and path, None for any."""
+        at = now_ms()
+        with self._lock:
+            begin, end = self._waits.get(scope, (0, 0))
+            # Told again within a wait: it began with the first telling.
+            begin = begin if at < end else at + GRACE_MS
+            self._waits[scope] = (begin, max(end, at + seconds * SECOND))
 
     def answered(self, seen: Seen) -> None:
         """Count an answer."""
@@ -112,6 +144,7 @@ class Stats:
                 "paths": {path: self._path(path) for path in sorted(self._path_rates)},
                 "merchants": {key: self._merchant(key) for key in sorted(self._store_rates)},
                 "inFlightMaxPerSubject": dict(self._in_flight_max),
+                "early_calls": {"total": self._early.total(), "paths": dict(+self._early)},
             }
 
     def _path(self, path: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kwai_sandbox import orders
+from kwai_sandbox.faults import DUPLICATE_PAGE, SKIP_PAGE
 from kwai_sandbox.wire import REFUSED, Call, Refusal, Reply, id_text
 
 LARGEST_PAGE = 50
@@ -19,17 +20,7 @@ def order_list(call: Call) -> Reply:
 def refund_list(call: Call) -> Reply:
     """POST queryRefundList: refunds of a time window, oldest first."""
     total, rows = _window(call, "refunds", "refund_id")
-    refunds = [
-        {
-            "refundId": row["refund_id"],
-            "orderId": row["order_id"],
-            "status": row["status"],
-            "amount": row["amount"],
-            "reason": row["reason"],
-            "updateTime": row["update_time"],
-        }
-        for row in rows
-    ]
+    refunds = [orders.refund_answer(row) for row in rows]
     return Reply({"total": total, "refundList": refunds})
 
 
@@ -46,21 +37,24 @@ def _window(call: Call, table: str, key: str) -> tuple[int, list[Any]]:
     state = call.sandbox.state
     limit, offset = page_of(call, "page", "size")
     page = state.rows(f"SELECT * {where} ORDER BY {column}, {key} LIMIT ? OFFSET ?", *window, limit, offset)
-    return state.count(f"SELECT count(*) {where}", *window), page_doubled(call, "page", page)
+    return state.count(f"SELECT count(*) {where}", *window), page
 
 
 def page_of(call: Call, page_name: str, size_name: str) -> tuple[int, int]:
-    """Limit and offset of the page asked for, moved by a page fault."""
+    """Limit and offset of the page asked for.
+
+    A doubled page begins one row too early: with the last row of the page before, once more. A skipped one
+    is the page after.
+    """
     size = call.number(size_name, 1)
     if size > LARGEST_PAGE:
         raise Refusal(REFUSED, f"{size_name} vai até {LARGEST_PAGE}.")
-    page = max(1, call.number(page_name, 1) + call.page_shift)
-    return size, (page - 1) * size
-
-
-def page_doubled(call: Call, page_name: str, rows: list[Any]) -> list[Any]:
-    """A doubled first page cannot be the one before: it repeats its first row instead."""
-    return rows + rows[:1] if call.page_shift < 0 and call.body[page_name] == 1 else rows
+    offset = (call.number(page_name, 1) - 1) * size
+    if call.page_fault == DUPLICATE_PAGE:
+        offset = max(0, offset - 1)
+    elif call.page_fault == SKIP_PAGE:
+        offset += size
+    return size, offset
 
 
 def order_details(call: Call) -> Reply:

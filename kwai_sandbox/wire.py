@@ -26,10 +26,19 @@ MERCHANT_INVALID = 445
 SCOPE_MISSING = 446
 VERSION_INVALID = 447
 PLATFORM_FAULT = 500
+UNKNOWN_CODE = 499
+RESULTS = (
+    OK, REFRESH_INVALID, CONSENT_REVOKED, NOT_FOUND, ALREADY_DONE, REFUSED, TOO_MANY_REQUESTS, QUOTA_SPENT,
+    *range(APP_INVALID, VERSION_INVALID + 1), UNKNOWN_CODE, PLATFORM_FAULT,
+)  # fmt: skip
 
 ID_FIELDS = {"orderId", "itemId", "skuId", "refundId", "categoryId", "parentId", "attributeId", "merchantId"}
 MAX_ID = 9_999_999_999_999_999_999
 EARLIEST_MS = 1_000_000_000_000
+
+
+class Verbatim(dict[str, Any]):
+    """A recorded object that leaves exactly as it was recorded."""
 
 
 class Refusal(Exception):
@@ -44,25 +53,22 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Envelope:
-    """The answer's body: `{"result", "message", "data"}`."""
+    """The answer's body, in the contract's words."""
 
     result: int
     message: str
     data: Any = None
 
-    def as_json(self) -> dict[str, Any]:
-        return {"result": self.result, "message": self.message, "data": self.data}
-
 
 @dataclass(frozen=True)
 class Call:
-    """One authenticated request. `page_shift` is set by the page faults (contract section 6)."""
+    """One authenticated request. `page_fault` is the kind of the page fault it meets, if any."""
 
     sandbox: Sandbox
     merchant_id: str
     query: dict[str, str]
     body: dict[str, Any]
-    page_shift: int = 0
+    page_fault: str = ""
 
     def text(self, name: str) -> str:
         """A non-empty text field of the body; 422 otherwise."""
@@ -115,6 +121,8 @@ def id_text(value: Any, name: str) -> str:
 
 def ids_on_wire(value: Any, as_number: bool) -> Any:
     """The value with every id field written as JSON number or as text (contract section 1)."""
+    if isinstance(value, Verbatim):
+        return value
     if isinstance(value, dict):
         return {name: _id_on_wire(name, entry, as_number) for name, entry in value.items()}
     if isinstance(value, list):

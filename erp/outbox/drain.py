@@ -13,7 +13,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
 
 from erp import scheduling, tracing
-from erp.outbox import claim, handlers, policy, settle
+from erp.outbox import claim, clearance, handlers, policy, settle
 from erp.outbox.errors import (
     AlreadyDone,
     Broken,
@@ -132,6 +132,8 @@ def _carry_out(handler: Handler, trial: Trial) -> None:
 
     def record() -> None:
         handler.record(job, loaded, sent)
+        if sent.already:
+            clearance.unwritten(job)
 
     if not settle.settle_done(job=job, code=trial.remote_code, record=record):
         raise LeaseLost

@@ -64,6 +64,9 @@ class Handler:
     - `send(loaded, turn)` makes the call, unless the order is frozen; runs with no transaction open.
     - `record(job, loaded, sent)` writes what follows, in the transaction that marks the job done.
 
+    `first_counts`: once the platform has confirmed one content, a later one that is blocked holds no further
+    step back (a tracking code corrected after the dispatch).
+
     `call` names the call whose limit the kind waits for; `refresh(store_id)` renews the access after
     `CredentialExpired`. `step` orders facts of one subject (0: takes no part).
     """
@@ -79,6 +82,7 @@ class Handler:
     refresh: Callable[[int], None] | None = None
     step: int = 0
     write: bool = True
+    first_counts: bool = False
 
 
 class UnknownKind(LookupError):
@@ -112,6 +116,10 @@ def label(kind: str) -> str:
 
 def kinds_of_calls(calls: set[str]) -> list[str]:
     return [handler.kind for handler in _handlers.values() if handler.call in calls]
+
+
+def kinds_whose_first_counts() -> list[str]:
+    return [handler.kind for handler in _handlers.values() if handler.first_counts]
 
 
 def choices() -> list[tuple[str, str]]:

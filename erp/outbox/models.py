@@ -21,6 +21,8 @@ from erp.outbox.statuses import (
     AttemptOutcome,
     BreakerState,
     FailureMode,
+    FirstStage,
+    FirstVerdict,
     JobState,
     Origin,
     PauseMode,
@@ -50,15 +52,35 @@ class PushJobQuerySet(models.QuerySet["PushJob"]):
         return self.select_for_update(of=("self",), skip_locked=skip)
 
     def claimable(self) -> PushJobQuerySet:
-        """Due, no push of the subject under way, no lower step of the subject open."""
+        """Due, no push of the subject under way, no lower step of the subject open, not held by the first
+        push of its kind. A blocked correction of a kind whose first content counts (`Handler.first_counts`)
+        does not hold once another was confirmed."""
+        from erp.outbox.handlers import kinds_whose_first_counts
+
+        confirmed = PushJob.objects.filter(
+            store=OuterRef("store"),
+            subject=OuterRef("subject"),
+            kind=OuterRef("kind"),
+            state=JobState.DONE,
+        )
+        harmless = Q(state=JobState.BLOCKED, kind__in=kinds_whose_first_counts()) & Exists(confirmed)
         same_subject = PushJob.objects.filter(store=OuterRef("store"), subject=OuterRef("subject"))
-        lower_step = same_subject.filter(state__in=OPEN_STATES, step__gt=0, step__lt=OuterRef("step"))
-        return self.filter(
+        lower_step = same_subject.filter(
+            ~harmless, state__in=OPEN_STATES, step__gt=0, step__lt=OuterRef("step")
+        )
+        return self.flowing().filter(
             ~Exists(same_subject.filter(state=JobState.CLAIMED)),
             ~Exists(lower_step),
             is_due(),
             state=JobState.PENDING,
         )
+
+    def flowing(self) -> PushJobQuerySet:
+        """Without the kinds whose first push for the store a person still follows; that push itself flows."""
+        followed = FirstPush.objects.filter(
+            store=OuterRef("store"), kind=OuterRef("kind"), cleared_at__isnull=True
+        )
+        return self.filter(~Exists(followed.exclude(job=OuterRef("pk"))))
 
     def lease_expired(self) -> PushJobQuerySet:
         return self.filter(clock.reached("lease_until", lease()), state=JobState.CLAIMED)
@@ -217,7 +239,7 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         due = PushJob.objects.filter(is_due(), store=OuterRef("store"), state=JobState.PENDING)
         # Served in the future means by a wrong clock: it would be last until that time comes.
         served = Case(When(last_claimed_at__lte=Now(), then=F("last_claimed_at")), default=Value(None))
-        return self.open().filter(Exists(due)).order_by(served.asc(nulls_first=True), "pk")
+        return self.open().filter(Exists(due.flowing())).order_by(served.asc(nulls_first=True), "pk")
 
 
 class Lane(models.Model):
@@ -298,3 +320,55 @@ class RateGate(models.Model):
                 name="rategate_hold_has_reason",
             ),
         ]
+
+
+class FirstPush(models.Model):
+    """The first push of a kind for a store, which a person lets go and which is read back after it.
+
+    The row holds back every other push of its kind until `cleared_at`. `job` is the push a person let go;
+    `compared` what was read back, as `clearance.Compared` writes it: names and codes, no personal data.
+    """
+
+    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="first_pushes")
+    kind = models.CharField(max_length=40)
+    job = models.ForeignKey(PushJob, on_delete=models.SET_NULL, null=True, related_name="+")
+    released_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    released_at = models.DateTimeField(null=True)
+    check_at = models.DateTimeField(db_default=Now())
+    check_lease_until = models.DateTimeField(null=True)
+    checks = models.PositiveSmallIntegerField(default=0)
+    verdict = models.CharField(max_length=9, choices=FirstVerdict.choices, blank=True)
+    compared = models.JSONField(default=list)
+    note = models.CharField(max_length=500, blank=True)
+    cleared_at = models.DateTimeField(null=True)
+    cleared_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["store", "kind"], name="firstpush_once_per_kind"),
+            models.CheckConstraint(
+                condition=Q(job__isnull=True) | Q(released_at__isnull=False),
+                name="firstpush_release_has_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict__in=["", *FirstVerdict.values]), name="firstpush_known_verdict"
+            ),
+            models.CheckConstraint(
+                condition=~Q(verdict=FirstVerdict.CONFIRMED) | Q(cleared_at__isnull=False),
+                name="firstpush_confirmed_is_cleared",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} store {self.store_id}"
+
+    @property
+    def stage(self) -> FirstStage:
+        """Where the row stands: the state of its push tells, so that nothing must be kept in step."""
+        if self.cleared_at is not None:
+            return FirstStage.CLEARED
+        if self.job is None or self.job.state in (JobState.CANCELLED, JobState.SUPERSEDED):
+            return FirstStage.WAITING
+        if self.job.state == JobState.DONE:
+            return FirstStage.DIFFERENT if self.verdict else FirstStage.CHECKING
+        return FirstStage.BLOCKED if self.job.state == JobState.BLOCKED else FirstStage.SENDING

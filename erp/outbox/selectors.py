@@ -70,8 +70,19 @@ def jobs_done(*, subjects: Collection[Subject], kinds: Collection[str]) -> dict[
 
 def _marks(by_kind: dict[str, list[PushJob]]) -> dict[str, Mark]:
     latest = {kind: _latest(jobs) for kind, jobs in by_kind.items()}
-    blocked = [job for job in latest.values() if job.state == JobState.BLOCKED and job.step]
+    blocked = [
+        job
+        for job in latest.values()
+        if job.state == JobState.BLOCKED and job.step and not _is_harmless(job, by_kind[job.kind])
+    ]
     return {kind: _mark(latest[kind], jobs, blocked) for kind, jobs in by_kind.items()}
+
+
+def _is_harmless(job: PushJob, jobs: Sequence[PushJob]) -> bool:
+    """As `PushJobQuerySet.claimable` has it: another content of this kind counts already."""
+    handler = handlers.find(job.kind)
+    is_confirmed = any(one.state == JobState.DONE for one in jobs)
+    return handler is not None and handler.first_counts and is_confirmed
 
 
 def _latest(jobs: Sequence[PushJob]) -> PushJob:

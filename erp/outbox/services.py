@@ -4,7 +4,7 @@ and ring a worker once it commits."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from erp import tracing
 from erp.accounts.models import User
-from erp.outbox import clock, doorbell, handlers
+from erp.outbox import clearance, clock, doorbell, handlers
 from erp.outbox.handlers import Nature
 from erp.outbox.models import ChannelPause, Lane, PushJob, RateGate
 from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState, Origin, PauseMode, WaitReason
@@ -142,6 +142,7 @@ def _facts_write(wishes: Sequence[FactWish], asked: _Asked) -> list[FactResult]:
     plan = _Plan(asked, _rows_by_topic(wishes))
     planned = [(wish, *plan.apply(wish)) for wish in wishes]
     lanes_ensure({wish.store_id for wish in wishes})
+    clearance.first_pushes_ensure({(wish.store_id, wish.kind) for wish in wishes})
     # Rivals leave before newcomers enter: one waiting fact per kind and subject is a constraint.
     old = [job for job in plan.superseded if job.pk is not None]
     PushJob.objects.filter(pk__in=[job.pk for job in old]).update(**_closing(JobState.SUPERSEDED))
@@ -198,6 +199,7 @@ def states_request(
         job.not_before = window
     with transaction.atomic():
         lanes_ensure({wish.store_id for wish in wishes})
+        clearance.first_pushes_ensure({(wish.store_id, wish.kind) for wish in wishes})
         _blocked_states_supersede(by_key)
         PushJob.objects.bulk_create(
             jobs,
@@ -288,6 +290,17 @@ def _retried(job_id: int, job: PushJob | None, waiting: dict[Topic, int]) -> Job
     if job.state != JobState.PENDING:
         _restart(job)
     return JobResult(job_id, True, "Na fila: o ERP tentará em instantes.")
+
+
+def jobs_wake(*, store_id: int, subjects: Collection[str]) -> int:
+    """The platform may be ready now for what it was not ready for: look again at once. How many pushes."""
+    waiting = PushJob.objects.filter(
+        store_id=store_id, subject__in=subjects, state=JobState.PENDING, waiting_for=WaitReason.CHECK
+    )
+    woken = waiting.update(not_before=Now(), updated_at=Now())
+    if woken:
+        doorbell.ring_stores({store_id})
+    return woken
 
 
 def jobs_cancel(

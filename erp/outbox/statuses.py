@@ -92,6 +92,38 @@ LONGEST_WAITS = {
 }
 
 
+class FirstVerdict(models.TextChoices):
+    """What reading back the first push of a kind has shown."""
+
+    CONFIRMED = "confirmed", "Confirmado"
+    DIFFERENT = "different", "Diferente"
+
+
+class FirstStage(models.TextChoices):
+    """Where the first push of a kind for a store stands."""
+
+    WAITING = "waiting", "Espera a sua conferência"
+    SENDING = "sending", "Sendo enviado"
+    BLOCKED = "blocked", "Parado"
+    CHECKING = "checking", "Sendo conferido na plataforma"
+    DIFFERENT = "different", "A plataforma mostra outra coisa"
+    CLEARED = "cleared", "Confirmado"
+
+    @property
+    def colour(self) -> str:
+        return FIRST_COLOURS[self]
+
+
+FIRST_COLOURS = {
+    FirstStage.WAITING: "orange",
+    FirstStage.SENDING: "blue",
+    FirstStage.BLOCKED: "red",
+    FirstStage.CHECKING: "blue",
+    FirstStage.DIFFERENT: "red",
+    FirstStage.CLEARED: "green",
+}
+
+
 class Origin(models.TextChoices):
     RULE = "rule", "Automático"
     BUTTON = "button", "Operador"

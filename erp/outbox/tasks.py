@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from erp import scheduling
-from erp.outbox import claim, doorbell, retention
+from erp.outbox import claim, clearance, doorbell, retention
 from erp.outbox import drain as engine
 from erp.outbox.models import Lane
 from erp.outbox.reap import reap
@@ -13,8 +13,9 @@ from erp.outbox.reap import reap
 
 @shared_task(name="erp.outbox.tasks.drain", ignore_result=True)
 def drain(store_id: int) -> None:
-    """Push what waits, beginning with this store."""
+    """Push what waits, beginning with this store, and read back first pushes."""
     engine.drain(store_id=store_id, ring=_ring)
+    clearance.checks_run()
     seconds = claim.window_ends_in(store_id=store_id)
     if seconds is not None:
         doorbell.ring_stores([store_id], seconds=seconds)
@@ -24,7 +25,9 @@ def drain(store_id: int) -> None:
 def sweep() -> None:
     """Give back what dead workers held, then ring for every store with due work."""
     reap()
-    for store_id in list(Lane.objects.with_due_work().values_list("store_id", flat=True)):
+    clearance.unfollowed_clear()
+    due = list(Lane.objects.with_due_work().values_list("store_id", flat=True))
+    for store_id in dict.fromkeys([*due, *clearance.stores_to_check()]):
         _ring(store_id)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import lazy
 
+from erp import channels
 from erp.accounts.models import AppendOnlyModel, Company, Store, User
 from erp.catalog.models import Sku
 from erp.sales.statuses import OrderStatus
@@ -35,12 +37,16 @@ class Carrier(models.Model):
         return self.name
 
 
+MARKETPLACE_LABEL = lazy(channels.logistics_name, str)()
+
+
 class ShippingKind(models.TextChoices):
     """Which paper closes a group: a PLP for Correios, a collection for everyone else."""
 
     CORREIOS = "correios", "Correios"
     CARRIER = "carrier", "Transportadora"
-    KWAI = "kwai", "Kwai Envios"
+    # Carried by the marketplace itself, under the name its channel gives it.
+    MARKETPLACE = "marketplace", MARKETPLACE_LABEL
     OTHER = "other", "Outra"
 
 
@@ -49,7 +55,7 @@ class ShippingMethod(models.Model):
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="shipping_methods")
     name = models.CharField("nome", max_length=80)
-    kind = models.CharField("tipo", max_length=10, choices=ShippingKind.choices)
+    kind = models.CharField("tipo", max_length=11, choices=ShippingKind.choices)
     carrier = models.ForeignKey(
         Carrier, on_delete=models.PROTECT, null=True, blank=True, verbose_name="transportadora"
     )
@@ -207,6 +213,11 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"Pedido {self.number}"
+
+    @property
+    def is_channel_shipped(self) -> bool:
+        """The marketplace carries the parcel: carrier, number and label come from there."""
+        return self.shipped_by == ShippedBy.CHANNEL
 
     @property
     def status_colour(self) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import User
-from erp.sales.models import Order
+from erp.sales.models import Order, ShippingMethod
+from erp.sales.shippers import method_problem
 from erp.sales.statuses import OrderStatus, may_follow
 from erp.sales.stock import orders_stock_follow
 from erp.sales.timeline import EventDraft, order_events_append
 
-__all__ = ["EventDraft", "order_events_append", "orders_shipping_set", "orders_status_set"]
+__all__ = ["EventDraft", "ShippingSet", "order_events_append", "orders_shipping_set", "orders_status_set"]
 
 
 @transaction.atomic
@@ -58,6 +60,14 @@ def _status_event(order: Order, before: OrderStatus, after: OrderStatus, reason:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ShippingSet:
+    """What became of choosing a way of shipping: how many orders changed, and per order why it could not."""
+
+    changed: int
+    problems: Mapping[int, str]
+
+
 @transaction.atomic
 def orders_shipping_set(
     *,
@@ -65,16 +75,19 @@ def orders_shipping_set(
     shipping_method_id: int | None,
     carrier_id: int | None,
     actor: User | None = None,
-) -> int:
-    """Choose *forma de envio* and *transportadora*; returns how many orders changed.
+) -> ShippingSet:
+    """Choose *forma de envio* and *transportadora*. Without a carrier the method's own carrier is taken.
 
-    Without a carrier the method's own carrier is taken.
+    An order that the method does not fit (`shippers.method_problem`) stays as it is.
     """
-    orders = list(Order.objects.filter(pk__in=order_ids).lock_for_update())
+    orders = list(Order.objects.filter(pk__in=order_ids).select_related("store").lock_for_update())
+    method = ShippingMethod.objects.get(pk=shipping_method_id) if shipping_method_id else None
+    problems = {order.pk: problem for order in orders if (problem := method_problem(order, method))}
     changed = [
         order
         for order in orders
-        if (order.shipping_method_id, order.carrier_id) != (shipping_method_id, carrier_id)
+        if order.pk not in problems
+        and (order.shipping_method_id, order.carrier_id) != (shipping_method_id, carrier_id)
     ]
     Order.objects.filter(pk__in=[order.pk for order in changed]).update(
         shipping_method_id=shipping_method_id, carrier_id=carrier_id, updated_at=timezone.now()
@@ -85,4 +98,4 @@ def orders_shipping_set(
         ],
         actor=actor,
     )
-    return len(changed)
+    return ShippingSet(len(changed), problems)

@@ -95,8 +95,17 @@ def orders_stock_follow(*, before: Mapping[Order, OrderStatus], actor: User | No
 def order_stock_return(*, order_id: int, actor: User | None = None) -> bool:
     """*Devolver ao estoque*: the parcel of a cancelled order is back in the house. False when the order is
     not cancelled, nothing of it left, or it is back already."""
-    order = Order.objects.filter(pk=order_id, status=OrderStatus.CANCELLED).lock_for_update().first()
-    return bool(order and _return(_lines([order]), actor))
+    return bool(orders_stock_return(order_ids=[order_id], actor=actor))
+
+
+@transaction.atomic
+def orders_stock_return(*, order_ids: Collection[int], actor: User | None = None) -> set[int]:
+    """The same for many whose goods are known to be in the house; the ids of those that got some back."""
+    if not order_ids:
+        return set()
+    orders = Order.objects.filter(pk__in=order_ids, status=OrderStatus.CANCELLED).lock_for_update()
+    lines = _lines(orders)
+    return _return(lines, actor) if lines else set()
 
 
 def orders_lacking_stock() -> QuerySet[OrderLine, int]:

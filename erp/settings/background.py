@@ -51,7 +51,9 @@ CELERY_TASK_ROUTES = {
     "erp.outbox.tasks.drain": {"queue": "push"},
     "kwai_integration.tasks.poll": {"queue": "inbound"},
     "kwai_integration.tasks.receive": {"queue": "inbound"},
+    "kwai_integration.tasks.judge": {"queue": "inbound"},
     "invoices.tasks.*": {"queue": "invoices"},
+    "expedition.tasks.labels_fetch": {"queue": "labels"},
     "kwai_integration.tasks.refresh_tokens": {"queue": "inbound"},
     "kwai_integration.tasks.events": {"queue": "inbound"},
     "kwai_integration.tasks.app_probe": {"queue": "inbound"},
@@ -100,6 +102,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "invoices.tasks.issues_sweep",
         "schedule": schedule(10.0),
         "options": {"queue": "invoices", "expires": 20},
+    },
+    "expedition-labels": {
+        "task": "expedition.tasks.labels_fetch",
+        "schedule": schedule(10.0),
+        "options": {"queue": "labels", "expires": 20},
+    },
+    "expedition-labels-retention": {
+        "task": "expedition.tasks.labels_erase",
+        "schedule": schedule(3600.0),
+        "options": {"queue": "maint", "expires": 3600},
     },
     "outbox-retention": {
         "task": "erp.outbox.tasks.expire",

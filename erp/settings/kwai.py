@@ -12,6 +12,7 @@ from environs import Env
 
 from kwai_integration.client.codes import result_table, situation_table
 from kwai_integration.client.endpoints import endpoint_table
+from kwai_integration.client.wire import wire_names
 
 env = Env()
 
@@ -48,11 +49,15 @@ def _corrections(name: str, check: Callable[[Any], object]) -> dict[str, Any]:
     return corrections
 
 
-# Corrections of rows of the contract: {"ship_order": "/rest/..."}, {"448": "clock_wrong"} and
-# {"77": {"role": "to_arrange", "label": "..."}}.
+# Corrections of rows of the contract: {"ship_order": "/rest/..."}, {"order.status": "state"},
+# {"448": "clock_wrong"} and {"77": {"role": "to_arrange", "label": "..."}}.
 KWAI_PATHS = _corrections("KWAI_PATHS", endpoint_table)
+KWAI_FIELDS = _corrections("KWAI_FIELDS", wire_names)
 KWAI_STATUS_ROLES = _corrections("KWAI_STATUS_ROLES", situation_table)
 KWAI_RESULT_ROLES = _corrections("KWAI_RESULT_ROLES", result_table)
+
+# The first push of each kind of a new store waits for a person and is read back after.
+KWAI_CONFIRM_FIRST_PUSH = env.bool("KWAI_CONFIRM_FIRST_PUSH", not _DEMO)
 
 # Platform limits (contract section 4, assumed): requests a second and calls a day.
 KWAI_STORE_RATE = env.float("KWAI_STORE_RATE", 20.0)

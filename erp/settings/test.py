@@ -8,6 +8,7 @@ import os
 os.environ["ERP_READ_ENV"] = "0"
 os.environ["SECRET_KEY"] = "test-only-secret-key-test-only-secret-key-0123456789"
 os.environ["FIELD_KEYS"] = "t1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+os.environ.setdefault("KWAI_CONFIRM_FIRST_PUSH", "0")
 os.environ.setdefault("KWAI_API_URL", "http://127.0.0.1:9")
 os.environ.setdefault("KWAI_APP_KEY", "ks700000000000000001")
 os.environ.setdefault("KWAI_APP_SECRET", "APPSECRET_demo_0001")

@@ -14,8 +14,10 @@ from erp.accounts.models import Counter, User
 from erp.channels import Action, RowResult
 from erp.sales.models import Carrier, Order, OrderStatus, ShippingMethod
 from erp.sales.services import order_events_append, orders_status_set
+from erp.sales.shippers import method_problem
 from expedition.models import Package, Shipment, ShipmentStatus
 from expedition.rules import cancel_problem, change_problem, delivery_problem, opening_problem
+from expedition.services.channel_codes import shipments_channel_codes_set
 from expedition.services.rows import GONE, already, done, refused, shipment_event, shipments_lock
 from invoices.models import ISSUED, Invoice
 
@@ -35,6 +37,8 @@ def shipments_open(*, order_ids: Sequence[int], actor: User | None = None) -> li
         ],
         actor=actor,
     )
+    numbered = channels.shipping_codes([pk for pk in opened if orders[pk].is_channel_shipped])
+    shipments_channel_codes_set(codes=numbered)
     return [_opening_result(pk, problems.get(pk, "O pedido não existe mais."), opened) for pk in order_ids]
 
 
@@ -140,7 +144,9 @@ def shipments_carrier_set(
 
 def _carrier_problem(shipment: Shipment, method: ShippingMethod | None, carrier: Carrier | None) -> str:
     foreign = any(chosen and chosen.company_id != shipment.company_id for chosen in (method, carrier))
-    return "Escolha uma forma de envio desta empresa." if foreign else change_problem(shipment)
+    if foreign:
+        return "Escolha uma forma de envio desta empresa."
+    return method_problem(shipment.order, method) or change_problem(shipment)
 
 
 @transaction.atomic

@@ -7,15 +7,20 @@ from typing import TypeVar
 
 from django.db import IntegrityError, transaction
 
+from erp import channels
 from erp.accounts.models import User
 from erp.channels import RowResult
 from erp.sales.services import order_events_append
-from expedition.models import Package, Shipment
-from expedition.rules import PRINTABLE, code_canonical, code_change_problem
+from expedition.models import FormerCode, Package, Shipment
+from expedition.rules import PRINTABLE, code_canonical, code_change_problem, is_dispatched
 from expedition.services.rows import GONE, already, done, refused, shipment_event, shipments_lock
 
 MOST_PACKAGES = 99
 CORRECTED = "Código corrigido para {code}. Envie o novo código ao e-commerce."
+CORRECTED_HERE = (
+    "Código corrigido para {code}, só aqui: o e-commerce continua com {before} e não aceita outro depois do "
+    "despacho."
+)
 
 T = TypeVar("T")
 # (company, code) -> the shipment whose package holds it.
@@ -27,12 +32,13 @@ def tracking_set(*, codes: Mapping[int, str], actor: User | None = None) -> list
 
     An empty text takes the code away.
     """
-    return _twice(lambda: _tracking_set({pk: code_canonical(typed) for pk, typed in codes.items()}, actor))
+    return raced(lambda: _tracking_set({pk: code_canonical(typed) for pk, typed in codes.items()}, actor))
 
 
 def _tracking_set(codes: Mapping[int, str], actor: User | None) -> list[RowResult]:
     shipments = shipments_lock(codes)
-    holders = _holders(shipments.values(), codes.values())
+    holders = holders_of(shipments.values(), codes.values())
+    held = _held_by_channel(shipments.values())
     results, changing = {}, []
     for pk, shipment in shipments.items():
         code, before = codes[pk], shipment.tracking_code
@@ -43,6 +49,7 @@ def _tracking_set(codes: Mapping[int, str], actor: User | None) -> list[RowResul
         else:
             results[pk] = done(pk, _code_text(shipment, before, code))
             changing.append(shipment)
+            _former_keep(shipment, held.get(shipment.order_id, before), code)
             holders[shipment.company_id, code] = shipment
     _first_codes_write(changing, codes)
     order_events_append(
@@ -57,12 +64,13 @@ def _first_codes_write(shipments: Sequence[Shipment], codes: Mapping[int, str]) 
     for package in packages:
         package.tracking_code = codes[package.shipment_id]
     Package.objects.bulk_update(packages, ["tracking_code"])
+    Shipment.objects.bulk_update(shipments, ["former_code", "former_code_is"])
 
 
 def packages_set(*, shipment_id: int, tracking_codes: Sequence[str], actor: User | None = None) -> RowResult:
     """Replace the packages of a shipment by one per code, in that order; the first code may be empty."""
     codes = [code_canonical(typed) for typed in tracking_codes] or [""]
-    return _twice(lambda: _packages_set(shipment_id, codes, actor))
+    return raced(lambda: _packages_set(shipment_id, codes, actor))
 
 
 def _packages_set(shipment_id: int, codes: list[str], actor: User | None) -> RowResult:
@@ -72,6 +80,9 @@ def _packages_set(shipment_id: int, codes: list[str], actor: User | None) -> Row
     if problem := _packages_problem(shipment, codes):
         return refused(shipment_id, problem)
     before = shipment.tracking_code
+    held = _held_by_channel([shipment])
+    _former_keep(shipment, held.get(shipment.order_id, before), codes[0])
+    shipment.save(update_fields=["former_code", "former_code_is"])
     shipment.packages.all().delete()
     Package.objects.bulk_create(
         Package(shipment=shipment, company_id=shipment.company_id, sequence=place, tracking_code=code)
@@ -89,12 +100,12 @@ def _packages_problem(shipment: Shipment, codes: list[str]) -> str:
     filled = [code for code in codes if code]
     if len(set(filled)) < len(filled):
         return "O mesmo código aparece em dois volumes. Cada volume tem o seu."
-    holders = {key: held for key, held in _holders([shipment], filled).items() if held.pk != shipment.pk}
+    holders = {key: held for key, held in holders_of([shipment], filled).items() if held.pk != shipment.pk}
     judged = [code_change_problem(shipment, code) or _taken(holders, shipment, code) for code in filled]
     return next(filter(None, [code_change_problem(shipment, codes[0]), *judged]), "")
 
 
-def _holders(shipments: Iterable[Shipment], codes: Iterable[str]) -> Holders:
+def holders_of(shipments: Iterable[Shipment], codes: Iterable[str]) -> Holders:
     """Who holds any of `codes` in the companies of `shipments`."""
     companies = {shipment.company_id for shipment in shipments}
     packages = Package.objects.filter(
@@ -119,8 +130,27 @@ def _code_text(shipment: Shipment, before: str, code: str) -> str:
     if not code:
         return "Salvo sem código de rastreio."
     if before and before != code and not shipment.is_pending and shipment.has_channel:
+        if is_dispatched(shipment.order):
+            return CORRECTED_HERE.format(code=code, before=shipment.former_code or before)
         return CORRECTED.format(code=code)
     return f"Código {code} salvo."
+
+
+def _held_by_channel(shipments: Iterable[Shipment]) -> dict[int, str]:
+    """By order id the code that the marketplace has of a parcel on its way, as far as it has told."""
+    away = [each.order_id for each in shipments if each.has_channel and is_dispatched(each.order)]
+    return {pk: code.number for pk, code in channels.shipping_codes(away).items()} if away else {}
+
+
+def _former_keep(shipment: Shipment, held: str, code: str) -> None:
+    """After the dispatch the marketplace keeps the code it `held` for good: both stay to be seen."""
+    if not shipment.has_channel or not is_dispatched(shipment.order):
+        return
+    if shipment.former_code_is == FormerCode.SENT:
+        held = shipment.former_code
+    is_other = bool(held and code) and held != code
+    shipment.former_code = held if is_other else ""
+    shipment.former_code_is = FormerCode.SENT if is_other else ""
 
 
 def _event_text(shipment: Shipment, code: str) -> str:
@@ -129,7 +159,7 @@ def _event_text(shipment: Shipment, code: str) -> str:
     return f"Código de rastreio {code} na expedição {shipment.number}"
 
 
-def _twice(write: Callable[[], T]) -> T:
+def raced(write: Callable[[], T]) -> T:
     """Somebody may take a code between our look and our write: the second look sees theirs and names it."""
     try:
         with transaction.atomic():

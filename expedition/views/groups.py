@@ -14,11 +14,12 @@ from django.views.decorators.http import require_POST, require_safe
 from erp import channels
 from erp.channels import Outcome
 from erp.sales.models import Order, ShippingMethod
+from erp.sales.shippers import method_problem
 from erp.web.results import Results
 from expedition import marketplace
 from expedition.forms import ExpectedDeliveryForm
 from expedition.models import Shipment, ShipmentGroup
-from expedition.rules import conclusion_problem, group_kind_for
+from expedition.rules import conclusion_problem, correction_notice, group_kind_for
 from expedition.selectors import orders_available
 from expedition.services import (
     expected_delivery_set,
@@ -28,6 +29,7 @@ from expedition.services import (
     group_remove,
     tracking_set,
 )
+from expedition.views.printing import group_label_problem, labels_answer
 from expedition.views.requests import (
     codes_of,
     company_id_of,
@@ -76,6 +78,28 @@ def group_conclude_view(request: HttpRequest, pk: int) -> HttpResponse:
     members = _members(request, group)
     title = f"{group} não foi concluída" if outcome.is_refused else f"{group} concluída"
     return _group_page(request, group, results_of(title, outcome.results, members))
+
+
+@require_POST
+def group_arrange(request: HttpRequest, pk: int) -> HttpResponse:
+    """*Programar envio* for the row whose button was pressed, or for every member without a number."""
+    group = group_or_404(request, pk)
+    members = _members(request, group)
+    asked = [key for key in ids_of(request.POST.getlist("shipment")) if key in members]
+    lacking = [key for key, each in members.items() if each.is_channel_shipped and not each.channel_number]
+    rows = marketplace.run(marketplace.ARRANGE, [members[key] for key in asked or lacking], user_of(request))
+    return _group_page(request, group, results_of("Programar envio", rows, members))
+
+
+@require_POST
+def group_labels(request: HttpRequest, pk: int) -> HttpResponse:
+    """*Imprimir etiquetas* of the whole group, in its order; `danfe` asks for the DANFEs beside them."""
+    group = group_or_404(request, pk)
+    members = _members(request, group)
+    answer = labels_answer(list(members.values()), bool(request.POST.get("danfe")), user_of(request))
+    if isinstance(answer, HttpResponse):
+        return answer
+    return _group_page(request, group, results_of("Imprimir etiquetas", answer, members))
 
 
 @require_POST
@@ -140,15 +164,18 @@ def _include_rows(request: HttpRequest, method: ShippingMethod, with_none: bool)
     shipments = {each.order_id: each for each in shipments_of(request).active().filter(order__in=shown)}
     return {
         "rows": [
-            (order, shipments.get(order.pk), _row_reason(order, shipments.get(order.pk))) for order in shown
+            (order, shipments.get(order.pk), _row_reason(order, shipments.get(order.pk), method))
+            for order in shown
         ],
         "has_more": len(orders) > MOST_ROWS,
         "kind": group_kind_for(method).label,
+        "logistics_name": channels.logistics_name(orders[0].store.channel) if orders else "",
     }
 
 
-def _row_reason(order: Order, shipment: Shipment | None) -> str:
-    return shipment.frozen_reason if shipment else order.frozen_reason
+def _row_reason(order: Order, shipment: Shipment | None, method: ShippingMethod) -> str:
+    frozen = shipment.frozen_reason if shipment else order.frozen_reason
+    return frozen or method_problem(order, method)
 
 
 def _include_save(
@@ -195,7 +222,11 @@ def _group_page(
     typed: Mapping[int, str] | None = None,
 ) -> HttpResponse:
     members = _members(request, group)
-    badges = channels.badges([shipment.order_id for shipment in members.values()])
+    orders = [each.order_id for each in members.values()]
+    badges = channels.badges(orders)
+    held = {pk: code.number for pk, code in channels.shipping_codes(orders).items()}
+    carried = [each for each in members.values() if each.is_channel_shipped]
+    arrange = marketplace.reasons(marketplace.ARRANGE, [each for each in carried if not each.channel_number])
     context = {
         "group": group,
         "rows": [
@@ -203,11 +234,22 @@ def _group_page(
                 "shipment": each,
                 "code": (typed or {}).get(pk, each.tracking_code),
                 "problem": conclusion_problem(each) if group.is_open else "",
+                "notice": correction_notice(each, held.get(each.order_id, "")),
+                "may_arrange": pk in arrange and not arrange[pk],
+                "arrange_reason": arrange.get(pk, ""),
                 "markers": badges[each.order_id],
             }
             for pk, each in members.items()
         ],
-        "first_without_code": next((pk for pk, each in members.items() if not each.tracking_code), None),
+        "first_without_code": next(
+            (pk for pk, each in members.items() if not each.tracking_code and not each.is_channel_shipped),
+            None,
+        ),
+        "is_typed": len(carried) < len(members),
+        "to_arrange": sum(not reason for reason in arrange.values()),
+        "has_labels": bool(carried),
+        "labels_problem": group_label_problem(list(members.values())),
+        "logistics_name": carried[0].logistics_name if carried else "",
         "hidden": group.shipments.count() - len(members),
         "results": results,
         "expected_form": ExpectedDeliveryForm(),

@@ -23,11 +23,18 @@ from expedition.models import (
     ShipmentQuerySet,
     ShipmentStatus,
 )
+from expedition.printing import label_problem
 from expedition.selectors import shipments_matching
+from expedition.views.printing import group_label_problem, labels_answer
 from expedition.views.requests import company_id_of, id_of, shipments_of, user_of
 
 BY_ORDERS = "pedidos"
+LABELS, LABELS_WITH_DANFE = "labels", "labels_danfe"
+PRINTS = (LABELS, LABELS_WITH_DANFE)
 ACTIONS = (
+    Action(marketplace.ARRANGE, "programar envio", "calendar", in_bar=True),
+    Action(LABELS, "imprimir etiquetas", "printer", in_bar=True, download=True),
+    Action(LABELS_WITH_DANFE, "imprimir etiquetas com DANFE", "printer", download=True),
     Action(marketplace.SEND_TRACKING, "enviar código de rastreio para o e-commerce", "send"),
     Action(marketplace.SEND_INVOICE, "enviar chave de acesso para o e-commerce", "key"),
     Action(
@@ -157,11 +164,15 @@ class GroupList(ExpeditionList):
         return members
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        if action in PRINTS:
+            return {pk: group_label_problem(self.members[pk]) for pk in ids}
         return marketplace.group_reasons(action, self.members, ids)
 
     def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult] | HttpResponse:
         members = self._members(ids)
         shipments = [shipment for pk in ids for shipment in members[pk]]
+        if action in PRINTS:
+            return labels_answer(shipments, action == LABELS_WITH_DANFE, user_of(self.request))
         return marketplace.run(action, shipments, user_of(self.request))
 
 
@@ -212,8 +223,13 @@ class ShipmentList(ExpeditionList):
             shipment.markers = badges[shipment.order_id]  # type: ignore[attr-defined]
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        if action in PRINTS:
+            return {pk: label_problem(self.shown[pk]) for pk in ids}
         return marketplace.reasons(action, [self.shown[pk] for pk in ids])
 
     def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult] | HttpResponse:
         found = {shipment.pk: shipment for shipment in self.queryset().filter(pk__in=ids)}
-        return marketplace.run(action, [found[pk] for pk in ids], user_of(self.request))
+        shipments = [found[pk] for pk in ids]
+        if action in PRINTS:
+            return labels_answer(shipments, action == LABELS_WITH_DANFE, user_of(self.request))
+        return marketplace.run(action, shipments, user_of(self.request))

@@ -9,16 +9,20 @@ from django.views.decorators.http import require_POST, require_safe
 
 from erp import channels
 from erp.channels import Outcome, RowResult
+from expedition import marketplace
 from expedition.forms import ExpectedDeliveryForm, ShipmentCarrierForm
 from expedition.models import Shipment
-from expedition.rules import cancel_problem, change_problem
+from expedition.printing import label_problem
+from expedition.rules import cancel_problem, change_problem, channel_cares, correction_notice
 from expedition.services import (
     expected_delivery_set,
     packages_set,
     shipment_cancel,
     shipments_carrier_set,
 )
+from expedition.services.labels import labels_fetch_again
 from expedition.services.tracking import MOST_PACKAGES
+from expedition.views.printing import labels_answer
 from expedition.views.requests import company_id_of, may_operate, shipment_or_404, user_of
 
 INVALID = "Confira os campos e salve de novo."
@@ -41,6 +45,27 @@ def shipment_packages(request: HttpRequest, pk: int) -> HttpResponse:
     if row.outcome is Outcome.REFUSED:
         return _shipment_page(request, shipment, codes=codes, problem=row.text)
     return _answered(request, shipment, row)
+
+
+@require_POST
+def shipment_arrange(request: HttpRequest, pk: int) -> HttpResponse:
+    """*Programar envio* for one; its number appears here."""
+    shipment = shipment_or_404(request, pk)
+    (row,) = marketplace.run(marketplace.ARRANGE, [shipment], user_of(request))
+    return _answered(request, shipment, row)
+
+
+@require_POST
+def shipment_label(request: HttpRequest, pk: int) -> HttpResponse:
+    """*Imprimir etiqueta*, with its DANFE beside it if asked; `again` fetches it once more instead."""
+    shipment = shipment_or_404(request, pk)
+    if request.POST.get("again"):
+        (row,) = labels_fetch_again(shipment_ids=[shipment.pk])
+        return _answered(request, shipment, row)
+    answer = labels_answer([shipment], bool(request.POST.get("danfe")), user_of(request))
+    if isinstance(answer, HttpResponse):
+        return answer
+    return _answered(request, shipment, answer[0])
 
 
 @require_POST
@@ -90,8 +115,13 @@ def _shipment_page(
     request: HttpRequest, shipment: Shipment, codes: list[str] | None = None, problem: str = ""
 ) -> HttpResponse:
     initial = {"shipping_method": shipment.shipping_method_id, "carrier": shipment.carrier_id}
+    held = channels.shipping_codes([shipment.order_id]).get(shipment.order_id)
     context = {
         "shipment": shipment,
+        "notice": correction_notice(shipment, held.number if held else ""),
+        "cares": channel_cares(shipment),
+        "arrange_reason": marketplace.reasons(marketplace.ARRANGE, [shipment])[shipment.pk],
+        "label_problem": label_problem(shipment) if shipment.is_channel_shipped else "",
         "codes": codes or [package.tracking_code for package in shipment.packages.all()] or [""],
         "problem": problem,
         "markers": channels.badges([shipment.order_id])[shipment.order_id],

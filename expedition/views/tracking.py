@@ -10,7 +10,7 @@ from django.shortcuts import render
 from erp.channels import Outcome
 from expedition.forms import TrackingListForm
 from expedition.models import Shipment
-from expedition.rules import code_canonical
+from expedition.rules import channel_cares, code_canonical
 from expedition.selectors import shipment_only, shipments_found
 from expedition.services import tracking_import, tracking_set
 from expedition.tracking_lists import KeyKind, TrackingListError, file_text, tracking_key
@@ -66,6 +66,8 @@ def _scan_shipment(request: HttpRequest, reading: str) -> HttpResponse:
     shipment, problem = shipment_only(shipments_found(shipments_of(request), [key])[key], key)
     if shipment is not None and shipment.frozen_reason:
         return _scan_page(request, None, f"{shipment}: separe este pacote. {shipment.frozen_reason}")
+    if shipment is not None and (cares := channel_cares(shipment)):
+        return _scan_page(request, None, f"{shipment}: {cares}")
     return _scan_page(request, shipment, problem)
 
 

@@ -54,10 +54,15 @@ def _draft(order: Order, invoice: str) -> Draft:
         freight=order.freight_total,
         discount=order.seller_discount + order.platform_discount,
         total=order.total,
-        by_platform=order.shipping_method is not None and order.shipping_method.kind == ShippingKind.KWAI,
+        by_platform=_is_by_platform(order),
         carrier_name=order.carrier.name if order.carrier else "",
         carrier_tax_id=order.carrier.tax_id if order.carrier else "",
     )
+
+
+def _is_by_platform(order: Order) -> bool:
+    method = order.shipping_method
+    return order.is_channel_shipped or (method is not None and method.kind == ShippingKind.MARKETPLACE)
 
 
 def emitter_of(company: Company) -> Emitter:

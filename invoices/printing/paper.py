@@ -78,6 +78,11 @@ def notes_draw(*, notes: Sequence[PrintableNote], paper: Paper) -> bytes:
 
     Raises `PrinterMissing`, `DrawingFailed`.
     """
+    return pdfs_merge(notes_drawn(notes=notes, paper=paper))
+
+
+def notes_drawn(*, notes: Sequence[PrintableNote], paper: Paper) -> list[bytes]:
+    """One PDF per note. Raises `PrinterMissing`, `DrawingFailed`."""
     if not is_available():
         raise PrinterMissing
     drawn = []
@@ -88,7 +93,7 @@ def notes_draw(*, notes: Sequence[PrintableNote], paper: Paper) -> bytes:
             # Whatever a stranger's file makes the library raise; its words may hold personal data.
             logger.warning("A note cannot be drawn: %s", type(error).__name__)
             raise DrawingFailed(place) from None
-    return drawn[0] if len(drawn) == 1 else _merged(drawn)
+    return drawn
 
 
 def _note_draw(note: PrintableNote, paper: Paper) -> bytes:
@@ -112,14 +117,23 @@ def _printable_text(content: bytes) -> str:
     return text.encode("cp1252", "replace").decode("cp1252").encode("latin-1", "replace").decode("latin-1")
 
 
-def _merged(documents: Sequence[bytes]) -> bytes:
+def pdfs_merge(documents: Sequence[bytes]) -> bytes:
+    """One PDF with the pages of all, in order; a single one stays as it is. Raises `PrinterMissing`, and
+    `DrawingFailed` for a document that is no readable PDF."""
+    if len(documents) == 1:
+        return documents[0]
+    if find_spec("pypdfium2") is None:
+        raise PrinterMissing
     import pypdfium2
 
     with _merging:
         target: PdfDocument = pypdfium2.PdfDocument.new()
-        for content in documents:
-            source = pypdfium2.PdfDocument(content)
-            target.import_pages(source)
+        for place, content in enumerate(documents):
+            try:
+                source = pypdfium2.PdfDocument(content)
+                target.import_pages(source)
+            except pypdfium2.PdfiumError:
+                raise DrawingFailed(place) from None
             source.close()
         written = BytesIO()
         target.save(written)

@@ -20,7 +20,8 @@ from invoices.printing.paper import (
     PrintableNote,
     PrinterMissing,
     is_available,
-    notes_draw,
+    notes_drawn,
+    pdfs_merge,
 )
 
 LARGEST_PRINT = 100
@@ -67,6 +68,11 @@ def invoices_print(*, ids: Sequence[int], paper: Paper, user: User | None) -> by
 
 def notes_paper(*, ids: Sequence[int], paper: Paper) -> bytes:
     """The same PDF without recording anything. Raises `PrintRefused`."""
+    return pdfs_merge(notes_papers(ids=ids, paper=paper))
+
+
+def notes_papers(*, ids: Sequence[int], paper: Paper) -> list[bytes]:
+    """One PDF per note, in the order of `ids`; all or none. Raises `PrintRefused`."""
     problems = dict.fromkeys(ids, TOO_MANY) if len(ids) > LARGEST_PRINT else print_problems(ids)
     notes: list[PrintableNote] = []
     if not any(problems.values()):
@@ -81,7 +87,7 @@ def notes_paper(*, ids: Sequence[int], paper: Paper) -> bytes:
     if any(problems.values()):
         raise PrintRefused(_refused(ids, problems))
     try:
-        return notes_draw(notes=notes, paper=paper)
+        return notes_drawn(notes=notes, paper=paper)
     except DrawingFailed as failed:
         problems[ids[failed.place]] = NOT_DRAWN
         raise PrintRefused(_refused(ids, problems)) from None

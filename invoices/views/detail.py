@@ -99,8 +99,12 @@ def invoice_carrier(request: HttpRequest, pk: int) -> HttpResponse:
     company = cast(Company, user_of(request).company)
     form = InvoiceCarrierForm(request.POST or None, instance=invoice, company=company)
     if request.method == "POST" and form.is_valid():
-        _carrier_save(request, pk, form)
-        return redirect("invoices:detail", pk=pk)
+        try:
+            _carrier_save(request, pk, form)
+        except InvoiceRefused as refused:
+            form.add_error("shipping_method", str(refused))
+        else:
+            return redirect("invoices:detail", pk=pk)
     context = {
         "form": form,
         "title": f"Transporte da {invoice}",

@@ -378,6 +378,20 @@ class ShippingType(StrEnum):
     SELLER = "SELLER"
 
 
+class Handover(StrEnum):
+    """`handover` of arrangeShipment (assumed): who moves the parcel to the carrier."""
+
+    PICKUP = "PICKUP"
+    DROP_OFF = "DROP_OFF"
+
+
+class LabelFormat(StrEnum):
+    """`format` of getShippingLabel (assumed)."""
+
+    PDF = "PDF"
+    ZPL = "ZPL"
+
+
 class ActiveStatus(StrEnum):
     """`activeStatus` of an item (assumed)."""
 
@@ -402,6 +416,16 @@ REFUND_STATUS_LABELS: Mapping[str, str] = {
 SHIPPING_TYPE_LABELS: Mapping[str, str] = {
     ShippingType.KWAI_ENVIOS: "Kwai Envios",
     ShippingType.SELLER: "Transportadora do vendedor",
+}
+# The shipping type that is the platform's own logistics, as people call it.
+LOGISTICS_LABEL = SHIPPING_TYPE_LABELS[ShippingType.KWAI_ENVIOS]
+HANDOVER_LABELS: Mapping[str, str] = {
+    Handover.PICKUP: "Coleta no endereço da loja",
+    Handover.DROP_OFF: "Entrega em um ponto de postagem",
+}
+LABEL_FORMAT_LABELS: Mapping[str, str] = {
+    LabelFormat.PDF: "PDF (impressora comum ou térmica)",
+    LabelFormat.ZPL: "ZPL (impressora térmica Zebra)",
 }
 ACTIVE_STATUS_LABELS: Mapping[str, str] = {
     ActiveStatus.IN_REVIEW: "Em análise",

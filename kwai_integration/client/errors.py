@@ -255,7 +255,8 @@ def is_answered(error: Exception) -> bool:
 
 def duration_text(seconds: float) -> str:
     """A span as an operator reads it, its largest unit and the next: `2 dias e 3 h`, `24 h`, `6 min`."""
-    left, parts = round(seconds), []
+    left = round(seconds)
+    parts: list[tuple[int, str]] = []
     for size, unit in ((86_400, "dias"), (3_600, "h"), (60, "min"), (1, "s")):
         count = left // size
         # One day reads better as 24 h.

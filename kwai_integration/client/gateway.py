@@ -16,10 +16,11 @@ from django.conf import settings
 
 from erp.http import redacted
 from kwai_integration.client import transport
-from kwai_integration.client.codes import result_table, situation_table
+from kwai_integration.client.codes import Handover, LabelFormat, result_table, situation_table
 from kwai_integration.client.endpoints import SCOPES, endpoint_table
 from kwai_integration.client.errors import KwaiError, OutcomeUnknown, QuotaSpent, TokenExpired
 from kwai_integration.client.types import (
+    Arranged,
     Cancellation,
     ClientConfig,
     Credentials,
@@ -29,11 +30,13 @@ from kwai_integration.client.types import (
     ItemPage,
     OrderPage,
     PriceUpdate,
+    RefundPage,
     RemoteSku,
     ShipmentNotice,
     StockUpdate,
     TokenPair,
 )
+from kwai_integration.client.wire import RefundWindowNames, WindowNames, WireNames, wire_names
 from kwai_integration.mapping import answers, outbound
 from kwai_integration.mapping.fields import ms_from_moment, wire_id
 
@@ -92,6 +95,7 @@ def client_config() -> ClientConfig:
         endpoints=endpoint_table(settings.KWAI_PATHS),
         situations=situation_table(settings.KWAI_STATUS_ROLES),
         results=result_table(settings.KWAI_RESULT_ROLES),
+        names=wire_names(settings.KWAI_FIELDS),
     )
 
 
@@ -118,6 +122,10 @@ class KwaiClient:
         # The platform's clock in its latest answer; None while it told none.
         self.answered_at: datetime | None = None
 
+    @property
+    def names(self) -> WireNames:
+        return self.config.names
+
     def list_orders(
         self,
         *,
@@ -128,68 +136,93 @@ class KwaiClient:
         time_range_field: str = "UPDATE_TIME",
     ) -> OrderPage:
         """One page, counted from 1, of the orders changed within a window of at most 31 days."""
-        if not 1 <= size <= PAGE_SIZE or not timedelta(0) <= time_to - time_from <= LONGEST_WINDOW:
-            raise ValueError(f"a page holds 1 to {PAGE_SIZE} orders of at most {LONGEST_WINDOW.days} days")
-        payload = {
-            "page": page,
-            "size": size,
-            "timeFrom": ms_from_moment(time_from),
-            "timeTo": ms_from_moment(time_to),
-            "timeRangeField": time_range_field,
-        }
+        payload = window_payload(self.names.window, time_from, time_to, page, size, time_range_field)
         return self._read("list_orders", answers.order_page_read, payload=payload)
 
     def order_details(self, order_ids: Sequence[str]) -> tuple[dict[str, Any], ...]:
         """The raw orders the platform answered with, in its order; an id it left out is simply missing."""
         if not 1 <= len(order_ids) <= PAGE_SIZE:
             raise ValueError(f"1 to {PAGE_SIZE} ids at a time")
-        payload = {"orderList": [wire_id(order_id) for order_id in order_ids]}
+        payload = {self.names.details.order_ids: [wire_id(order_id) for order_id in order_ids]}
         return self._read("order_details", answers.order_details_read, payload=payload)
+
+    def list_refunds(
+        self, *, time_from: datetime, time_to: datetime, page: int, size: int = PAGE_SIZE
+    ) -> RefundPage:
+        """One page, counted from 1, of the refunds changed within a window of at most 31 days (contract
+        section 4, assumed)."""
+        payload = window_payload(self.names.refund_window, time_from, time_to, page, size)
+        return self._read("list_refunds", answers.refund_page_read, payload=payload)
 
     def list_items(self, *, page: int, size: int = PAGE_SIZE) -> ItemPage:
         """One page, counted from 1, of the store's listings."""
-        payload = {"currentPage": page, "pageSize": size, "sort": 0}
+        names = self.names.item_page
+        payload = {names.page: page, names.size: size, names.sort: 0}
         return self._read("list_items", answers.item_page_read, payload=payload)
 
     def sku_list(self, item_id: str) -> tuple[RemoteSku, ...]:
         """The SKUs of one listing."""
-        return self._read("sku_list", answers.sku_list_read, params={"itemId": item_id})
+        return self._read("sku_list", answers.sku_list_read, params={self.names.sku_list.item_id: item_id})
+
+    def read_raw(
+        self, name: str, *, params: Mapping[str, str] | None = None, payload: Mapping[str, Any] | None = None
+    ) -> transport.Reply:
+        """The answer of a reading call as it came. ValueError for a call that writes."""
+        if self.config.endpoints[name].is_write:
+            raise ValueError(f"{name} writes")
+        return self._call(name, params=params, payload=payload)
 
     def upload_invoice(self, upload: InvoiceUpload) -> None:
         """Send the NF-e of an order. `AlreadyDone` means the platform holds this access key."""
-        self._call("upload_invoice", payload=outbound.invoice_payload(upload))
+        self._call("upload_invoice", payload=outbound.invoice_payload(upload, self.names))
+
+    def arrange_shipment(self, order_id: str, handover: Handover) -> Arranged:
+        """Let the platform's own logistics carry the order; repeating answers the same number
+        (contract section 4, arrangeShipment)."""
+        payload = outbound.arrangement_payload(order_id, handover, self.names)
+        return self._read("arrange_shipment", answers.arranged_read, payload=payload)
+
+    def shipping_label(self, order_id: str, label_format: LabelFormat) -> bytes:
+        """The label's file. The platform gives it from the arrangement until the pickup only
+        (contract section 4, getShippingLabel)."""
+        names = self.names.label
+        params = {names.order_id: order_id, names.format: label_format.value}
+        return self._read(
+            "shipping_label", lambda data, wire: answers.label_read(data, label_format, wire), params=params
+        )
 
     def ship_order(self, notice: ShipmentNotice) -> None:
         """Tell that the order left, with carrier and tracking number."""
-        self._call("ship_order", payload=outbound.shipment_payload(notice))
+        self._call("ship_order", payload=outbound.shipment_payload(notice, self.names))
 
     def confirm_delivery(self, notice: DeliveryNotice) -> None:
         """Tell that the buyer has the order; allowed for shipped orders only."""
-        self._call("confirm_delivery", payload=outbound.delivery_payload(notice))
+        self._call("confirm_delivery", payload=outbound.delivery_payload(notice, self.names))
 
     def cancel_order(self, cancellation: Cancellation) -> None:
-        self._call("cancel_order", payload=outbound.cancellation_payload(cancellation))
+        self._call("cancel_order", payload=outbound.cancellation_payload(cancellation, self.names))
 
     def update_stock(self, update: StockUpdate) -> None:
-        self._call("update_stock", payload=outbound.stock_payload(update))
+        self._call("update_stock", payload=outbound.stock_payload(update, self.names))
 
     def update_price(self, update: PriceUpdate) -> None:
-        self._call("update_price", payload=outbound.price_payload(update))
+        self._call("update_price", payload=outbound.price_payload(update, self.names))
 
     def _read(
         self,
         name: str,
-        read: Callable[[object], Value],
+        read: Callable[[object, WireNames], Value],
         *,
         params: Mapping[str, str] | None = None,
         payload: Mapping[str, Any] | None = None,
     ) -> Value:
         reply = self._call(name, params=params, payload=payload)
         try:
-            return read(reply.data)
+            return read(reply.data, self.names)
         except answers.Unreadable as error:
             status = reply.http_status
-            raise OutcomeUnknown(call=name, write=False, text=str(error), http_status=status) from None
+            write = self.config.endpoints[name].is_write
+            raise OutcomeUnknown(call=name, write=write, text=str(error), http_status=status) from None
 
     def _call(
         self, name: str, *, params: Mapping[str, str] | None = None, payload: Mapping[str, Any] | None = None
@@ -211,7 +244,7 @@ class KwaiClient:
     ) -> transport.Reply:
         self._limiter.acquire(name)
         endpoint = self.config.endpoints[name]
-        request = _storable(params, payload)
+        request = _storable(params, payload, self.names)
         started = time.monotonic()
         try:
             reply = transport.send(
@@ -284,20 +317,46 @@ def refresh_tokens(config: ClientConfig, *, refresh_token: str) -> TokenPair:
     return _tokens(config, "oauth_refresh", {"grant_type": "refresh_token", "refresh_token": refresh_token})
 
 
+def window_payload(
+    names: WindowNames | RefundWindowNames,
+    time_from: datetime,
+    time_to: datetime,
+    page: int,
+    size: int,
+    time_field: str = "UPDATE_TIME",
+) -> dict[str, Any]:
+    """The request for one page, counted from 1, of what changed within a window. ValueError for one that the
+    platform would refuse."""
+    if not 1 <= size <= PAGE_SIZE or not timedelta(0) <= time_to - time_from <= LONGEST_WINDOW:
+        raise ValueError(f"a page holds 1 to {PAGE_SIZE} rows of at most {LONGEST_WINDOW.days} days")
+    return {
+        names.page: page,
+        names.size: size,
+        names.time_from: ms_from_moment(time_from),
+        names.time_to: ms_from_moment(time_to),
+        names.time_field: time_field,
+    }
+
+
 def _tokens(config: ClientConfig, name: str, grant: Mapping[str, str]) -> TokenPair:
     params = {"appKey": config.app_key, "appSecret": config.app_secret, **grant}
     asked_at = datetime.now(UTC)
     reply = transport.send(config, config.endpoints[name], credentials=None, clock=now_ms, params=params)
     try:
-        return answers.token_pair_read(reply.data, asked_at, is_first=name == "oauth_token")
+        return answers.token_pair_read(reply.data, config.names, asked_at, is_first=name == "oauth_token")
     except answers.Unreadable as error:
         raise OutcomeUnknown(call=name, write=True, text=str(error), http_status=reply.http_status) from None
 
 
-def _storable(params: Mapping[str, str] | None, payload: Mapping[str, Any] | None) -> dict[str, Any]:
+def _storable(
+    params: Mapping[str, str] | None, payload: Mapping[str, Any] | None, names: WireNames
+) -> dict[str, Any]:
     """What may be kept of a request: secrets hidden, a document named by size and digest only."""
     kept = redacted({**(params or {}), **(payload or {})})
-    xml = kept.get("xml")
+    xml = kept.get(names.invoice_upload.xml)
     if isinstance(xml, str):
-        kept["xml"] = {"base64_length": len(xml), "sha256": hashlib.sha256(xml.encode()).hexdigest()}
+        kept[names.invoice_upload.xml] = {
+            "base64_length": len(xml),
+            "sha256": hashlib.sha256(xml.encode()).hexdigest(),
+        }
     return kept

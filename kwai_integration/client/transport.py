@@ -237,7 +237,7 @@ def _refusal(
     text: str,
     now_ms: int,
 ) -> errors.KwaiError:
-    stated = envelope.data.get("retryAfter") if isinstance(envelope.data, dict) else None
+    stated = envelope.data.get(config.names.refusal.retry_after) if isinstance(envelope.data, dict) else None
     kind = _error_class(config, envelope.result)
     details: dict[str, Any] = {
         "call": endpoint.name,

@@ -12,6 +12,7 @@ from typing import Any
 
 from kwai_integration.client.codes import ResultTable, SituationTable
 from kwai_integration.client.endpoints import Endpoint
+from kwai_integration.client.wire import WireNames
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class ClientConfig:
     endpoints: Mapping[str, Endpoint] = field(repr=False)
     situations: SituationTable = field(repr=False)
     results: ResultTable = field(repr=False)
+    names: WireNames = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,27 @@ class OrderPage:
 
     total: int
     order_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RemoteRefund:
+    """One row of `queryRefundList` (contract section 4, assumed). `status` is a code of `refundStatus`,
+    `amount` in centavos; a field the platform left out or wrote unreadably is empty or None."""
+
+    refund_id: str
+    order_id: str
+    status: str
+    amount: int | None
+    reason: str = field(repr=False)
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RefundPage:
+    """One page of `queryRefundList`: the total of the window and this page's refunds, in remote order."""
+
+    total: int
+    refunds: tuple[RemoteRefund, ...]
 
 
 @dataclass(frozen=True)
@@ -141,6 +164,16 @@ class ShipmentNotice:
     expected_delivery_on: date | None
     invoice: InvoiceReference
     tracking_url: str = ""
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """What the platform assigned to a shipment that it carries itself. The number is never empty; a carrier
+    the platform left out is."""
+
+    carrier_code: str
+    carrier_name: str
+    tracking_number: str
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from kwai_integration.inbound.receive import NOT_FOUND, receive_refusal
 from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.situations import roles_of
 
 
 class KwaiOrderAction(StrEnum):
@@ -21,10 +22,16 @@ NO_ACCOUNT = "A loja não está conectada ao Kwai. Abra Integrações e use cone
 
 
 def kwai_orders_check(action: KwaiOrderAction, ids: Sequence[int]) -> dict[int, str]:
-    """Per `KwaiOrder` id an empty text, or the reason why `action` cannot be done. One query."""
-    rows = KwaiOrder.objects.filter(pk__in=ids).select_related("store__kwai_account", "store__kwai_settings")
-    check = refresh_refusal if action == KwaiOrderAction.REFRESH else receive_refusal
-    found = {row.pk: check(row) for row in rows.defer("payload", "payload_bytes")}
+    """Per `KwaiOrder` id an empty text, or the reason why `action` cannot be done. Two queries at most."""
+    found_rows = KwaiOrder.objects.filter(pk__in=ids).select_related(
+        "store__kwai_account", "store__kwai_settings"
+    )
+    rows = list(found_rows.defer("payload", "payload_bytes"))
+    if action == KwaiOrderAction.REFRESH:
+        found = {row.pk: refresh_refusal(row) for row in rows}
+    else:
+        roles = roles_of({row.store_id for row in rows})
+        found = {row.pk: receive_refusal(row, roles) for row in rows}
     return {id_: found.get(id_, NOT_FOUND) for id_ in ids}
 
 

@@ -49,10 +49,10 @@ def details_fetch(client: KwaiClient, order_ids: Sequence[str]) -> Fetched:
     fetched = Fetched(started_at=timezone.now())
     started = time.monotonic()
     _read(client, list(order_ids), fetched, started)
-    left = _left(order_ids, fetched)
+    left = _left(client, order_ids, fetched)
     if left:
         _read(client, left, fetched, started)
-        fetched.missing = _left(left, fetched)
+        fetched.missing = _left(client, left, fetched)
     return fetched
 
 
@@ -76,6 +76,7 @@ def _read(client: KwaiClient, ids: list[str], fetched: Fetched, started: float, 
     return _read(client, ids[middle:], fetched, started, failures)
 
 
-def _left(asked: Sequence[str], fetched: Fetched) -> list[str]:
-    known = {fields.remote_id(answer.get("orderId")) for answer in fetched.answers} | set(fetched.failed)
+def _left(client: KwaiClient, asked: Sequence[str], fetched: Fetched) -> list[str]:
+    name = client.names.order.id
+    known = {fields.remote_id(answer.get(name)) for answer in fetched.answers} | set(fetched.failed)
     return [order_id for order_id in asked if order_id not in known]

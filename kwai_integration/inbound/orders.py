@@ -22,12 +22,14 @@ from erp.sales.models import (
     Order,
     OrderEvent,
     OrderLine,
+    ShippedBy,
     ShippingMethod,
 )
 from erp.sales.ownership import ADDRESS_FIELDS, BUYER_FIELDS
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
+from erp.sales.shippers import method_fits
 from erp.sales.statuses import OrderStatus
-from erp.sales.stock import orders_stock_reserve
+from erp.sales.stock import orders_stock_reserve, orders_stock_return
 from erp.stock.ledger import warehouses_lock
 from erp.stock.services import lines_away
 from expedition.models import Package, Shipment
@@ -38,8 +40,11 @@ from kwai_integration.inbound.refunds import REFUNDS, RUNNING, refund_events, re
 from kwai_integration.mapping.orders import MappedLine, MappedOrder
 from kwai_integration.mapping.people import name_format
 from kwai_integration.models import KwaiOrder, KwaiSettings, PaymentMapping, ShippingMapping, StatusMapping
-from kwai_integration.outbound.rules import orders_released
-from kwai_integration.situations import roles_of, situations
+from kwai_integration.outbound.dispatched import codes_sent, dispatch_text, is_sent_by_us
+from kwai_integration.outbound.following import arrangeable, parcels_follow, shipper_follow
+from kwai_integration.outbound.logistics import shipper_of
+from kwai_integration.outbound.rules import arrangements_by_rule, orders_released
+from kwai_integration.situations import roles_from, situations
 
 UNMAPPED = "unmapped"
 LINES_KEPT = "lines_kept"
@@ -104,10 +109,18 @@ class Rules:
         """The ERP situation for a remote code, None when it is *não mapeada*."""
         return self.situations.get((store_id, remote_status))
 
-    def shipping(self, store_id: int, mapped: MappedOrder) -> ShippingMethod | None:
-        """The *forma de envio* of the closest code that is mapped."""
+    def shipping(self, store_id: int, mapped: MappedOrder, shipped_by: str) -> ShippingMethod | None:
+        """The *forma de envio* of the closest code that is mapped to one that fits who carries the order."""
         found = (self.shippings.get((store_id, code)) for code in mapped.shipping_codes)
-        return next((method for method in found if method), None)
+        return next((method for method in found if method and method_fits(method.kind, shipped_by)), None)
+
+    def shipper(self, store_id: int, mapped: MappedOrder) -> ShippedBy:
+        """Who carries a new order; the store's default where the answer does not say."""
+        told = shipper_of(mapped.shipping_type)
+        options = self.options.get(store_id)
+        return (
+            told if told is not ShippedBy.UNKNOWN or options is None else ShippedBy(options.unknown_shipping)
+        )
 
     def payment_id(self, store_id: int, mapped: MappedOrder) -> int | None:
         """The *forma de recebimento* of the order's main payment."""
@@ -152,7 +165,7 @@ def _amounts(mapped: MappedOrder, *, with_freight: bool) -> dict[str, int]:
 
 
 def rules_read(store_ids: Collection[int]) -> Rules:
-    mappings = StatusMapping.objects.filter(store_id__in=store_ids)
+    mappings = list(StatusMapping.objects.filter(store_id__in=store_ids))
     shippings = ShippingMapping.objects.filter(store_id__in=store_ids).select_related("shipping_method")
     payments = PaymentMapping.objects.filter(store_id__in=store_ids)
     return Rules(
@@ -160,7 +173,7 @@ def rules_read(store_ids: Collection[int]) -> Rules:
         shippings={(row.store_id, row.remote_code): row.shipping_method for row in shippings},
         payments={(row.store_id, row.remote_code): row.payment_method_id for row in payments},
         options=KwaiSettings.objects.in_bulk(list(store_ids)),
-        roles=roles_of(store_ids),
+        roles=roles_from(mappings, store_ids),
     )
 
 
@@ -192,17 +205,18 @@ def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None
 
 
 def orders_follow(
-    incoming: Sequence[Incoming], rules: Rules, actor: User | None, *, sending: bool = True
+    incoming: Sequence[Incoming], rules: Rules, actor: User | None, *, again: bool = False
 ) -> dict[int, bool]:
     """Let existing orders follow their platform's answer; order id -> did anything change.
 
-    A constant number of statements, and none that writes when nothing changed. `sending` False asks for no
-    push: old answers are only judged again.
+    A constant number of statements, and none that writes when nothing changed. `again`: old answers are
+    only judged anew, so nothing is asked to be sent and nothing moves backwards.
     """
     if not incoming:
         return {}
     ids = [entry.row.order_id for entry in incoming if entry.row.order_id]
-    orders = {order.pk: order for order in Order.objects.filter(pk__in=ids).lock_for_update()}
+    rows = Order.objects.filter(pk__in=ids).select_related("shipping_method").lock_for_update()
+    orders = {order.pk: order for order in rows}
     batch = _Following(orders, set(_invoiced_ids(orders.values())))
     batch.lines_read()
     for entry in incoming:
@@ -217,25 +231,32 @@ def orders_follow(
         gone_line_ids=batch.gone_ids,
         actor=actor,
     )
-    moved = situations_apply(incoming, rules, actor)
-    if sending:
+    moved = situations_apply(incoming, rules, actor, monotonic=again)
+    followed = [(orders[entry.row.order_id or 0], entry.mapped) for entry in incoming]
+    parcels_follow(followed, batch.shippers_changed)
+    if not again:
         orders_released(batch.released)
+        arrangements_by_rule(arrangeable(followed, rules.roles))
     return {order_id: bool(batch.changes[order_id]) or order_id in moved for order_id in orders}
 
 
-def situations_apply(incoming: Sequence[Incoming], rules: Rules, actor: User | None) -> set[int]:
+def situations_apply(
+    incoming: Sequence[Incoming], rules: Rules, actor: User | None, *, monotonic: bool = False
+) -> set[int]:
     """Move orders to the ERP situation of their remote code; the ids of those that moved."""
     told = [
         (entry.row.order_id, entry.row.store_id, entry.mapped.remote_status)
         for entry in incoming
         if entry.row.order_id
     ]
-    moved = situations_set(told, rules, actor)
+    moved = situations_set(told, rules, actor, monotonic=monotonic)
     _cancelled_at_write(incoming, moved)
     return moved
 
 
-def situations_set(told: Iterable[tuple[int, int, str]], rules: Rules, actor: User | None) -> set[int]:
+def situations_set(
+    told: Iterable[tuple[int, int, str]], rules: Rules, actor: User | None, *, monotonic: bool = False
+) -> set[int]:
     """Order id, store id and remote code -> the ids that moved. Monotonic unless the store allows going
     back; a code nobody mapped moves nothing, nor does the closing of an order whose parcel has left. Call
     inside a transaction."""
@@ -246,7 +267,8 @@ def situations_set(told: Iterable[tuple[int, int, str]], rules: Rules, actor: Us
     for order_id, store_id, remote_status in told:
         status = rules.situation(store_id, remote_status)
         if status is not None and order_id not in kept:
-            wanted[rules.is_on("allow_backwards", store_id)][order_id] = status
+            backwards = not monotonic and rules.is_on("allow_backwards", store_id)
+            wanted[backwards][order_id] = status
     cancelled = _cancelled(wanted[True])
     moved: set[int] = set()
     for backwards, targets in wanted.items():
@@ -254,6 +276,8 @@ def situations_set(told: Iterable[tuple[int, int, str]], rules: Rules, actor: Us
             moved |= orders_status_set(
                 wanted=targets, actor=actor, reason="informada pelo Kwai", backwards=backwards
             )
+    # Closed before it was handed over: what had left the balance for it never left the house.
+    orders_stock_return(order_ids=moved.intersection(closed), actor=actor)
     # Back from a cancellation, an order wants its goods again.
     if back := moved & cancelled:
         orders_stock_reserve(order_ids=back, warehouses=rules.warehouses, actor=actor)
@@ -280,7 +304,8 @@ def address_values(mapped: MappedOrder) -> dict[str, str]:
 def _order_new(entry: Incoming, rules: Rules, number: int) -> Order:
     mapped, store = entry.mapped, entry.store
     status = rules.situation(store.pk, mapped.remote_status) or OrderStatus.OPEN
-    method = rules.shipping(store.pk, mapped)
+    shipped_by = rules.shipper(store.pk, mapped)
+    method = rules.shipping(store.pk, mapped, shipped_by)
     closed = rules.role(store.pk, mapped.remote_status) is KwaiRole.CLOSED
     refund = REFUNDS[mapped.refund_status]
     return Order(
@@ -291,6 +316,7 @@ def _order_new(entry: Incoming, rules: Rules, number: int) -> Order:
         status=status,
         placed_at=mapped.placed_at or entry.row.fetch_started_at,
         cancelled_at=_cancelled_at(mapped) if status == OrderStatus.CANCELLED else None,
+        shipped_by=shipped_by,
         shipping_method=method,
         carrier_id=method.carrier_id if method else None,
         payment_method_id=rules.payment_id(store.pk, mapped),
@@ -401,6 +427,7 @@ class _Following:
         self.parts_changed: dict[type[Any], list[Any]] = {}
         self.drafts: list[EventDraft] = []
         self.released: list[int] = []
+        self.shippers_changed: list[int] = []
         # Said once for the same content, however often the answer changes in other ways.
         self.remarks: list[EventDraft] = []
 
@@ -426,6 +453,9 @@ class _Following:
             self.released.append(order.pk)
         if "remote_status" in told and rules.situation(order.store_id, order.remote_status) is None:
             self.drafts.append(_unmapped_event(order, order.remote_status))
+        if shipper_follow(order, entry.mapped):
+            self.changes[order.pk].append("quem envia")
+            self.shippers_changed.append(order.pk)
         self.choose(order, entry, rules)
         if entry.sku_ids is not None or "lines" in entry.mapped.unread:
             self.content_follow(order, entry, rules)
@@ -452,7 +482,7 @@ class _Following:
 
     def choose(self, order: Order, entry: Incoming, rules: Rules) -> None:
         """Ways of shipping and of payment that a mapping knows by now, where nobody has chosen any."""
-        method = rules.shipping(order.store_id, entry.mapped)
+        method = rules.shipping(order.store_id, entry.mapped, order.shipped_by)
         payment_id = rules.payment_id(order.store_id, entry.mapped)
         if method and order.shipping_method_id is None and order.carrier_id is None:
             order.shipping_method, order.carrier_id = method, method.carrier_id
@@ -506,13 +536,19 @@ class _Following:
     def shipped_elsewhere(self, incoming: Sequence[Incoming]) -> None:
         """The platform has the parcel on its way under a number that is not ours."""
         gone = [
-            entry for entry in incoming if entry.mapped.role in SHIPPED_ROLES and entry.mapped.tracking_code
+            entry
+            for entry in incoming
+            if entry.mapped.role in SHIPPED_ROLES
+            and entry.mapped.tracking_code
+            and not self.orders[entry.row.order_id or 0].is_channel_shipped
         ]
         codes = _own_codes([entry.row.order_id or 0 for entry in gone]) if gone else {}
+        sent = codes_sent([self.orders[entry.row.order_id or 0] for entry in gone]) if gone else {}
         for entry in gone:
             order_id, code = entry.row.order_id or 0, entry.mapped.tracking_code
-            if code not in codes.get(order_id, ()):
-                text = f"Já despachado fora do ERP com o código {code}."
+            order = self.orders[order_id]
+            if code not in codes.get(order_id, ()) and not is_sent_by_us(order, code, sent):
+                text = dispatch_text(order, code, sent)
                 self.remarks.append(EventDraft(order_id, SHIPPED_ELSEWHERE, text, data={"code": code}))
 
     def write(self, actor: User | None) -> None:
@@ -524,7 +560,15 @@ class _Following:
         if touched:
             for order in touched:
                 order.updated_at = timezone.now()
-            columns = [*FOLLOWED, *REFUND_FIELDS, *CLOSED_FIELDS, "unread_parts", *AMOUNTS, *CHOSEN]
+            columns = [
+                "shipped_by",
+                *FOLLOWED,
+                *REFUND_FIELDS,
+                *CLOSED_FIELDS,
+                "unread_parts",
+                *AMOUNTS,
+                *CHOSEN,
+            ]
             Order.objects.bulk_update(touched, [*columns, "updated_at"])
         self.lines_write()
         for model, parts in self.parts_changed.items():

@@ -14,12 +14,12 @@ from kwai_integration.client.codes import KwaiRole
 from kwai_integration.inbound.gate import gate_refusal, outside_gate
 from kwai_integration.inbound.halving import batch_halved
 from kwai_integration.inbound.listings import ListingKey, listing_key, listings_resolve
-from kwai_integration.inbound.orders import Incoming, orders_create, orders_follow, rules_read
+from kwai_integration.inbound.orders import Incoming, Rules, orders_create, orders_follow, rules_read
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.stage import order_quarantine, usable_problem
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
-from kwai_integration.situations import roles_of
+from kwai_integration.names import names
 
 SLICE = 50
 NOT_FOUND = "Este pedido no e-commerce não existe mais. Atualize a página."
@@ -63,13 +63,13 @@ def kwai_orders_follow(*, pending: Sequence[int], auto_receive: bool) -> int:
     return len(kwai_orders_receive(ids=list(rows.order_by("pk").values_list("pk", flat=True))))
 
 
-def receive_refusal(row: KwaiOrder) -> str:
-    """Why `row` cannot be received, or an empty text."""
+def receive_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> str:
+    """Why `row` cannot be received, or an empty text; `roles` as `situations.roles_of` answers."""
     if row.state == KwaiOrderState.QUARANTINED:
         return f"Com problema: {row.problem}"
     if row.state == KwaiOrderState.RECEIVED and row.received_digest == row.digest:
         return ALREADY_RECEIVED
-    return gate_refusal(row)
+    return gate_refusal(row, roles)
 
 
 def _batch_receive(ids: Sequence[int], actor: User | None) -> list[RowResult]:
@@ -79,22 +79,21 @@ def _batch_receive(ids: Sequence[int], actor: User | None) -> list[RowResult]:
         .select_related("store__kwai_settings")
         .order_by("pk")
     )
-    refused = {row.pk: _refusal_result(row) for row in rows if receive_refusal(row)}
-    open_rows = [row for row in rows if row.pk not in refused]
-    return [*refused.values(), *_rows_receive(open_rows, actor)]
+    rules = rules_read({row.store_id for row in rows})
+    reasons = {row.pk: receive_refusal(row, rules.roles) for row in rows}
+    refused = [_refusal_result(row, reasons[row.pk]) for row in rows if reasons[row.pk]]
+    return [*refused, *_rows_receive([row for row in rows if not reasons[row.pk]], rules, actor)]
 
 
-def _refusal_result(row: KwaiOrder) -> RowResult:
-    reason = receive_refusal(row)
+def _refusal_result(row: KwaiOrder, reason: str) -> RowResult:
     outcome = Outcome.ALREADY_DONE if reason == ALREADY_RECEIVED else Outcome.REFUSED
     return RowResult(row.pk, outcome, reason)
 
 
-def _rows_receive(rows: Sequence[KwaiOrder], actor: User | None) -> list[RowResult]:
+def _rows_receive(rows: Sequence[KwaiOrder], rules: Rules, actor: User | None) -> list[RowResult]:
     if not rows:
         return []
-    roles = roles_of({row.store_id for row in rows})
-    mapped = {row.pk: _mapped(row, roles[row.store_id]) for row in rows}
+    mapped = {row.pk: _mapped(row, rules.roles[row.store_id]) for row in rows}
     problems = {row.pk: problem for row in rows if (problem := usable_problem(row, mapped[row.pk]))}
     usable = [
         (row, order)
@@ -103,7 +102,7 @@ def _rows_receive(rows: Sequence[KwaiOrder], actor: User | None) -> list[RowResu
     ]
     listings = listings_resolve((row.store, order) for row, order in usable)
     incoming = [Incoming(row, order, _sku_ids(row, order, listings)) for row, order in usable]
-    texts = _orders_write(incoming, actor)
+    texts = _orders_write(incoming, rules, actor)
     _waiting_write(incoming, listings)
     for row in rows:
         if problem := problems.get(row.pk):
@@ -117,7 +116,7 @@ def _mapped(row: KwaiOrder, roles: Mapping[str, KwaiRole]) -> MappedOrder | Prob
         answer = payload_read(row)
     except ValueError:
         return Problem("payload_cut", "A resposta guardada está cortada. Confira no Kwai.", row.external_id)
-    return order_read(answer, row.fetch_started_at, roles)
+    return order_read(answer, row.fetch_started_at, roles, names())
 
 
 def _sku_ids(row: KwaiOrder, order: MappedOrder, listings: dict[ListingKey, Listing]) -> list[int] | None:
@@ -129,9 +128,8 @@ def _sku_ids(row: KwaiOrder, order: MappedOrder, listings: dict[ListingKey, List
     return linked if len(linked) == len(found) else None
 
 
-def _orders_write(incoming: Sequence[Incoming], actor: User | None) -> dict[int, str]:
+def _orders_write(incoming: Sequence[Incoming], rules: Rules, actor: User | None) -> dict[int, str]:
     """Create and update; the text of each row that was taken over. The others wait for a link."""
-    rules = rules_read({entry.row.store_id for entry in incoming})
     new = [entry for entry in incoming if entry.row.order_id is None and entry.sku_ids is not None]
     known = [entry for entry in incoming if entry.row.order_id is not None]
     numbers = {order.pk: order.number for order in _orders_of(known)}

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from erp.accounts.models import Store
+from erp.outbox.services import jobs_wake
 from erp.sales.services import EventDraft, order_events_append
 from kwai_integration.client.codes import SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
 from kwai_integration.inbound.halving import batch_halved
@@ -20,6 +21,7 @@ from kwai_integration.mapping.digest import order_digest
 from kwai_integration.mapping.orders import CLOCK_TOLERANCE, MappedOrder, Problem, order_read, summary
 from kwai_integration.mapping.warnings import UNREAD
 from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.names import names
 from kwai_integration.situations import store_roles
 
 # What a new version of the answer may change; the rest belongs to `receive`.
@@ -160,10 +162,10 @@ def _answers(details: Sequence[Any], fetch_started_at: datetime) -> list[_Answer
 
 
 def _answer(raw: Any, fetch_started_at: datetime) -> _Answer:
-    entry, digest = fields.record(raw), order_digest(raw)
+    entry, digest, wire = fields.record(raw), order_digest(raw), names().order
     # Without a number of its own an answer is known by its content: the same one is stored once.
-    external_id = fields.remote_id(entry.get("orderId")) or f"{NO_ID}{digest[:32]}"
-    updated_at = fields.moment(entry.get("updateTime"))
+    external_id = fields.remote_id(entry.get(wire.id)) or f"{NO_ID}{digest[:32]}"
+    updated_at = fields.moment(entry.get(wire.updated_at))
     if updated_at and updated_at > fetch_started_at + CLOCK_TOLERANCE:
         updated_at = None
     return _Answer(external_id, digest, updated_at, raw)
@@ -214,7 +216,7 @@ def _pks(rows: Iterable[KwaiOrder]) -> tuple[int, ...]:
     return tuple(row.pk for row in rows)
 
 
-def _verdicts_tell(rows: Iterable[KwaiOrder]) -> None:
+def _verdicts_tell(rows: Sequence[KwaiOrder]) -> None:
     """Kwai's verdict on a note belongs to the order's history: later answers overwrite the column."""
     drafts = []
     for row in rows:
@@ -226,6 +228,12 @@ def _verdicts_tell(rows: Iterable[KwaiOrder]) -> None:
             drafts.append(EventDraft(row.order_id, "kwai.invoice_refused", text))
     if drafts:
         order_events_append(drafts=drafts)
+    judged = [
+        row for row in rows if row.invoice_status in (KwaiInvoiceStatus.ACCEPTED, KwaiInvoiceStatus.REFUSED)
+    ]
+    if judged:
+        # What waits for this verdict need not wait for its next look.
+        jobs_wake(store_id=judged[0].store_id, subjects=[row.external_id for row in judged])
 
 
 def _is_equal(answer: _Answer, row: KwaiOrder | None) -> bool:
@@ -260,10 +268,10 @@ def _filled(
     row.remote_updated_at = answer.updated_at
     # What is stored is what `receive` reads, so a part that was left out is unread here too.
     source = answer.raw if kept.is_whole else payload_read(row)
-    mapped = order_read(source, fetch_started_at, roles)
+    mapped = order_read(source, fetch_started_at, roles, names())
     problem = TOO_LARGE if not kept.is_whole else usable_problem(row, mapped)
     if isinstance(mapped, MappedOrder):
-        _mapped_show(row, mapped)
+        mapped_show(row, mapped)
     if problem and row.order_id is None:
         order_quarantine(row, problem.code, problem.reason)
     return row
@@ -282,7 +290,7 @@ def order_quarantine(row: KwaiOrder, code: str, reason: str) -> None:
     row.problem_code, row.problem = code, reason[:500]
 
 
-def _mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
+def mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
     """What lists show; of a field that could not be read the row keeps what it knew."""
     if row.state == KwaiOrderState.QUARANTINED:
         row.state = KwaiOrderState.RECEIVED if row.order_id else KwaiOrderState.STAGED

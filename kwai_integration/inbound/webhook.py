@@ -21,6 +21,7 @@ from kwai_integration.client import pushes, transport
 from kwai_integration.client.codes import ORDER_EVENTS, PushEvent
 from kwai_integration.mapping.pushes import PushMessage, push_read
 from kwai_integration.models import ConnectionHealth, EventState, InboundEvent
+from kwai_integration.names import names
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def _opened(body: bytes) -> bytes:
 
 def _read(plain: bytes) -> PushMessage:
     try:
-        message = push_read(transport.decoded(plain))
+        message = push_read(transport.decoded(plain), names())
     except ValueError:
         message = None
     if message is None:

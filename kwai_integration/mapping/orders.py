@@ -23,6 +23,7 @@ from kwai_integration.client.codes import (
     ShippingType,
 )
 from kwai_integration.client.text import clean_lines, clean_text
+from kwai_integration.client.wire import DEFAULT_NAMES, WireNames
 from kwai_integration.mapping import fields
 from kwai_integration.mapping.answers import seller_code
 from kwai_integration.mapping.people import MappedAddress, MappedBuyer, address_read, buyer_read
@@ -30,7 +31,6 @@ from kwai_integration.mapping.warnings import Warn
 
 DEFAULT_ROLES: Mapping[str, KwaiRole] = {row.code: row.role for row in SITUATIONS.values()}
 AMOUNT_NAMES = ("freight", "seller_discount", "platform_discount", "total")
-CODE_NAMES = {"shippingType": "shipping_type", "invoiceStatus": "invoice_status"}
 # The parts an order is read by, with the fields of each (contract 3.4).
 PARTS: Mapping[str, tuple[str, ...]] = {
     "situation": ("remote_status",),
@@ -154,29 +154,40 @@ class MappedOrder:
 
 
 def order_read(
-    raw: object, fetched_at: datetime, roles: Mapping[str, KwaiRole] = DEFAULT_ROLES
+    raw: object,
+    fetched_at: datetime,
+    roles: Mapping[str, KwaiRole] = DEFAULT_ROLES,
+    names: WireNames = DEFAULT_NAMES,
 ) -> MappedOrder | Problem:
-    """Map one raw order that was asked for at `fetched_at`; `roles` says what each code means in its store.
+    """Map one raw order that was asked for at `fetched_at`; `roles` says what each code means in its store,
+    `names` how the platform spells its fields.
 
     A Problem when the answer names no order at all.
     """
     entry = fields.record(raw)
-    external_id = fields.remote_id(entry.get("orderId"))
+    external_id = fields.remote_id(entry.get(names.order.id))
     if not external_id:
         return Problem("order_id_missing", "O pedido veio sem número. Confira o pedido no Kwai.", "")
-    return _Reader(entry, external_id, fetched_at, roles).order()
+    return _Reader(entry, external_id, fetched_at, roles, names).order()
 
 
 class _Reader:
     """One reading of one order; collects on the way what warns, what is unread, and the first problem."""
 
     def __init__(
-        self, raw: dict[str, Any], external_id: str, fetched_at: datetime, roles: Mapping[str, KwaiRole]
+        self,
+        raw: dict[str, Any],
+        external_id: str,
+        fetched_at: datetime,
+        roles: Mapping[str, KwaiRole],
+        wire: WireNames,
     ) -> None:
         self.raw = raw
         self.external_id = external_id
         self.fetched_at = fetched_at
         self.roles = roles
+        self.wire = wire
+        self.names = wire.order
         self.warnings: dict[Warn, None] = {}
         self.unread: set[str] = set()
         self.problem: Problem | None = None
@@ -193,9 +204,9 @@ class _Reader:
         remote_status = self.status()
         self.currency_and_country()
         lines = self.lines()
-        freight = self.amount("shippingFee", "freight")
-        seller_discount = self.amount("productSellerDiscount", "seller_discount")
-        platform_discount = self.amount("productPlatformDiscount", "platform_discount")
+        freight = self.amount(self.names.freight, "freight")
+        seller_discount = self.amount(self.names.seller_discount, "seller_discount")
+        platform_discount = self.amount(self.names.platform_discount, "platform_discount")
         items_total = sum(line.quantity * line.unit_price for line in lines)
         computed_total = items_total + freight - seller_discount - platform_discount
         if items_total > LARGEST or computed_total > LARGEST:
@@ -207,37 +218,43 @@ class _Reader:
             remote_status=remote_status,
             role=self.roles.get(remote_status),
             lines=() if "lines" in self.unread else lines,
-            buyer=buyer_read(receiver, self.warn),
-            address=address_read(receiver, self.warn),
+            buyer=buyer_read(receiver, self.warn, self.wire.receiver),
+            address=address_read(receiver, self.warn, self.wire.receiver),
             freight=freight,
             seller_discount=seller_discount,
             platform_discount=platform_discount,
             total=self.total(computed_total),
             computed_total=computed_total,
-            placed_at=self.moment("createTime", "placed_at"),
-            paid_at=self.moment("paidTime", "paid_at"),
+            placed_at=self.moment(self.names.created_at, "placed_at"),
+            paid_at=self.moment(self.names.paid_at, "paid_at"),
             remote_updated_at=self.updated_at(),
-            ship_by_at=self.moment("shipByTime", "ship_by_at"),
-            cancelled_at=self.moment("canceledAt", "cancelled_at"),
+            ship_by_at=self.moment(self.names.ship_by_at, "ship_by_at"),
+            cancelled_at=self.moment(self.names.cancelled_at, "cancelled_at"),
             hold_reason=self.hold_reason(),
             refund_status=self.refund_status(),
-            cancel_reason=self.text("cancelReason", 500),
-            buyer_note=self.note("buyerRemark", 2000),
-            shipping_type=self.known_code("shippingType", ShippingType, Warn.SHIPPING_TYPE_UNKNOWN, 30),
-            carrier_code=self.text("carrierCode", 40),
-            tracking_code=self.text("trackingNumber", 60),
+            cancel_reason=self.text(self.names.cancel_reason, 500),
+            buyer_note=self.note(self.names.buyer_note, 2000),
+            shipping_type=self.known_code(
+                self.names.shipping_type, "shipping_type", ShippingType, Warn.SHIPPING_TYPE_UNKNOWN, 30
+            ),
+            carrier_code=self.text(self.names.carrier_code, 40),
+            tracking_code=self.text(self.names.tracking_number, 60),
             payments=self.payments(),
             invoice_status=self.known_code(
-                "invoiceStatus", KwaiInvoiceStatus, Warn.INVOICE_STATUS_UNKNOWN, 20
+                self.names.invoice_status,
+                "invoice_status",
+                KwaiInvoiceStatus,
+                Warn.INVOICE_STATUS_UNKNOWN,
+                20,
             ),
-            invoice_refusal_reason=self.text("invoiceRefusalReason", 500),
+            invoice_refusal_reason=self.text(self.names.invoice_refusal_reason, 500),
             warnings=tuple(str(warning) for warning in self.warnings),
             unread=frozenset(self.unread),
             problem=self.problem,
         )
 
     def status(self) -> str:
-        code = fields.remote_code(self.raw.get("orderStatus"))
+        code = fields.remote_code(self.raw.get(self.names.status))
         if not code:
             self.refuse("status_missing", "remote_status")
         elif code not in self.roles:
@@ -245,7 +262,7 @@ class _Reader:
         return code
 
     def currency_and_country(self) -> None:
-        currency, country = self.raw.get("currency"), self.raw.get("country")
+        currency, country = self.raw.get(self.names.currency), self.raw.get(self.names.country)
         if fields.is_absent(currency):
             self.warn(Warn.CURRENCY_MISSING)
         elif fields.text(currency, 10).upper() != CURRENCY:
@@ -255,7 +272,7 @@ class _Reader:
 
     def lines(self) -> tuple[MappedLine, ...]:
         """The lines with a quantity; none, and the reason, when one of them cannot be read."""
-        entries = self.raw.get("orderItemView")
+        entries = self.raw.get(self.names.lines)
         if not isinstance(entries, list) or not entries:
             self.refuse("items_missing", "lines")
             return ()
@@ -271,22 +288,28 @@ class _Reader:
         return kept
 
     def line(self, entry: dict[str, Any]) -> MappedLine | None:
-        item_id, sku_id = fields.remote_id(entry.get("itemId")), fields.remote_id(entry.get("skuId"))
+        names = self.wire.line
+        item_id, sku_id = (
+            fields.remote_id(entry.get(names.item_id)),
+            fields.remote_id(entry.get(names.sku_id)),
+        )
         if not item_id or not sku_id:
             self.warn(Warn.ITEM_ID_MISSING)
-        stated_code = entry.get("number") if fields.is_absent(entry.get("skuNumber")) else entry["skuNumber"]
+        stated_code = entry.get(names.seller_code)
+        if fields.is_absent(stated_code):
+            stated_code = entry.get(names.seller_code_other)
         code = seller_code(stated_code)
         if not code and not fields.is_absent(stated_code):
             self.warn(Warn.SELLER_CODE_UNUSABLE)
-        quantity, price = self.quantity(entry.get("skuQuantity")), self.price(entry.get("skuPrice"))
+        quantity, price = self.quantity(entry.get(names.quantity)), self.price(entry.get(names.price))
         if quantity is None or price is None:
             return None
         return MappedLine(
             item_id=item_id,
             sku_id=sku_id,
             seller_code=code,
-            title=fields.text(entry.get("itemName"), 300),
-            specification=fields.text(entry.get("skuName"), 200),
+            title=fields.text(entry.get(names.title), 300),
+            specification=fields.text(entry.get(names.specification), 200),
             quantity=quantity,
             unit_price=price,
         )
@@ -322,7 +345,7 @@ class _Reader:
             return None
 
     def total(self, computed: int) -> int:
-        value = self.raw.get("totalAmount")
+        value = self.raw.get(self.names.total)
         stated = None if value is None else self.centavos(value, "total")
         if stated is None:
             self.warn(Warn.TOTAL_MISSING)
@@ -341,7 +364,7 @@ class _Reader:
 
     def updated_at(self) -> datetime | None:
         """Compares versions only: one from the future would make every later version look old."""
-        value = self.raw.get("updateTime")
+        value = self.raw.get(self.names.updated_at)
         moment = fields.moment(value)
         if moment and moment <= self.fetched_at + CLOCK_TOLERANCE:
             return moment
@@ -351,13 +374,13 @@ class _Reader:
 
     def hold_reason(self) -> str:
         """Whatever stands there holds the order, also when it is no text."""
-        value = self.raw.get("holdReason")
+        value = self.raw.get(self.names.hold_reason)
         if not value or fields.is_absent(value):
             return ""
         return fields.text(value, 200) or "motivo não informado"
 
     def refund_status(self) -> KwaiRefundStatus | None:
-        value = self.raw.get("refundStatus")
+        value = self.raw.get(self.names.refund_status)
         if fields.is_absent(value):
             return KwaiRefundStatus.NONE
         code = fields.remote_code(value)
@@ -367,29 +390,34 @@ class _Reader:
         return KwaiRefundStatus(code)
 
     def known_code(
-        self, name: str, known: type[ShippingType] | type[KwaiInvoiceStatus], warning: Warn, limit: int
+        self,
+        name: str,
+        ours: str,
+        known: type[ShippingType] | type[KwaiInvoiceStatus],
+        warning: Warn,
+        limit: int,
     ) -> str:
         value = self.raw.get(name)
         code = fields.remote_code(value, limit)
         if not code and not fields.is_absent(value):
-            self.unread.add(CODE_NAMES[name])
+            self.unread.add(ours)
             self.warn(warning)
         elif code and code not in {str(member) for member in known}:
             self.warn(warning)
         return code
 
     def payments(self) -> tuple[MappedPayment, ...]:
-        entries = fields.records(self.raw.get("payments"))
+        names, entries = self.wire.payment, fields.records(self.raw.get(self.names.payments))
         return tuple(
             MappedPayment(
-                fields.text(entry.get("method"), 60), self.centavos(entry.get("amount"), "payments")
+                fields.text(entry.get(names.method), 60), self.centavos(entry.get(names.amount), "payments")
             )
             for entry in entries
         )
 
     def receiver(self) -> dict[str, Any]:
         """Null is nobody told yet, or withdrawn: no fault. Anything else that is no object cannot be read."""
-        value = self.raw.get("receiverAddressInfo")
+        value = self.raw.get(self.names.receiver)
         if value is not None and not isinstance(value, dict):
             self.unread.add("address")
         return fields.record(value)

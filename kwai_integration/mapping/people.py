@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from erp.documents import (
@@ -15,6 +15,7 @@ from erp.documents import (
     state_code_parse,
     tax_id_parse,
 )
+from kwai_integration.client.wire import ReceiverNames
 from kwai_integration.mapping import fields
 from kwai_integration.mapping.warnings import Warn
 
@@ -59,10 +60,10 @@ class MappedAddress:
     incomplete_reason: str
 
 
-def buyer_read(receiver: Mapping[str, Any], warn: Notice) -> MappedBuyer:
+def buyer_read(receiver: Mapping[str, Any], warn: Notice, names: ReceiverNames) -> MappedBuyer:
     """The buyer, who is the receiver: the platform publishes no other person."""
-    name, phone = fields.text(receiver.get("name"), 150), fields.text(receiver.get("phone"), 30)
-    stated = _tax_id_text(receiver.get("cpf"))
+    name, phone = fields.text(receiver.get(names.name), 150), fields.text(receiver.get(names.phone), 30)
+    stated = _tax_id_text(receiver.get(names.tax_id))
     kind, tax_id = _tax_id(stated, warn if receiver else _silent)
     masked = is_masked(name) or is_masked(phone) or is_masked(stated)
     if not receiver or not (name or stated):
@@ -72,26 +73,29 @@ def buyer_read(receiver: Mapping[str, Any], warn: Notice) -> MappedBuyer:
     return MappedBuyer(name, tax_id, kind, stated if is_masked(stated) else "", phone, masked)
 
 
-def address_read(receiver: Mapping[str, Any], warn: Notice) -> MappedAddress:
+def address_read(receiver: Mapping[str, Any], warn: Notice, names: ReceiverNames) -> MappedAddress:
     """The delivery address with the reason that blocks label and NF-e, never the order."""
-    parts = {
-        "recipient": fields.text(receiver.get("name"), 150),
-        "postal_code": _parsed(postal_code_parse, _postal_code_text(receiver.get("zipCode"))),
-        "state_code": _parsed(state_code_parse, fields.text(receiver.get("state"), 60)),
-        "city": fields.text(receiver.get("city"), 100),
-        "district": fields.text(receiver.get("district"), 100),
-        "street": fields.text(receiver.get("street"), 200),
-        "number": fields.text(receiver.get("number"), 20),
-        "complement": fields.text(receiver.get("complement"), 120),
-    }
-    hidden = [receiver.get(name) for name in ("zipCode", "state")]
-    masked = any(isinstance(value, str) and is_masked(value) for value in [*parts.values(), *hidden])
-    missing = [label for name, label in ADDRESS_NEEDS.items() if not parts[name]]
+    address = MappedAddress(
+        recipient=fields.text(receiver.get(names.name), 150),
+        postal_code=_parsed(postal_code_parse, _postal_code_text(receiver.get(names.postal_code))),
+        state_code=_parsed(state_code_parse, fields.text(receiver.get(names.state), 60)),
+        city=fields.text(receiver.get(names.city), 100),
+        district=fields.text(receiver.get(names.district), 100),
+        street=fields.text(receiver.get(names.street), 200),
+        number=fields.text(receiver.get(names.number), 20),
+        complement=fields.text(receiver.get(names.complement), 120),
+        masked=False,
+        incomplete_reason="",
+    )
+    # A masked postal code or state is no value of ours, so it is looked for where it came.
+    stated = [*vars(address).values(), receiver.get(names.postal_code), receiver.get(names.state)]
+    masked = any(isinstance(value, str) and is_masked(value) for value in stated)
+    missing = [label for name, label in ADDRESS_NEEDS.items() if not getattr(address, name)]
     if masked:
         warn(Warn.ADDRESS_MASKED)
     elif missing:
         warn(Warn.ADDRESS_INCOMPLETE)
-    return MappedAddress(**parts, masked=masked, incomplete_reason=_reason(masked, missing))
+    return replace(address, masked=masked, incomplete_reason=_reason(masked, missing))
 
 
 def name_format(name: str) -> str:

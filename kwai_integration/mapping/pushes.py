@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kwai_integration.client.codes import PushEvent
+from kwai_integration.client.wire import WireNames
 from kwai_integration.mapping import fields
 
 EVENT_LIMIT = 40
@@ -28,33 +29,34 @@ class PushMessage:
     raw: dict[str, Any] = field(repr=False)
 
 
-def push_read(value: object) -> PushMessage | None:
+def push_read(value: object, wire: WireNames) -> PushMessage | None:
     """The message as typed values, None when `value` is no object."""
     if not isinstance(value, dict):
         return None
+    names = wire.push
     return PushMessage(
-        event_id=fields.remote_id(value.get("eventId")),
-        event=fields.text(value.get("event"), EVENT_LIMIT),
-        subject=_subject(value),
-        merchant_id=fields.remote_id(value.get("merchantId")),
-        app_key=fields.text(value.get("appKey"), 80),
-        sent_at=fields.moment(value.get("createTime")),
-        is_heartbeat=value.get("test") is True,
+        event_id=fields.remote_id(value.get(names.event_id)),
+        event=fields.text(value.get(names.event), EVENT_LIMIT),
+        subject=_subject(value, wire),
+        merchant_id=fields.remote_id(value.get(names.merchant_id)),
+        app_key=fields.text(value.get(names.app_key), 80),
+        sent_at=fields.moment(value.get(names.sent_at)),
+        is_heartbeat=value.get(names.test) is True,
         raw=value,
     )
 
 
-def _subject(value: dict[str, Any]) -> str:
+def _subject(value: dict[str, Any], wire: WireNames) -> str:
     """What the event is about. A refund may be named by its own number; its order stands in `info`."""
-    subject = fields.remote_id(value.get("bizId"))
-    if value.get("event") != PushEvent.REFUND_UPDATED:
+    subject = fields.remote_id(value.get(wire.push.subject))
+    if value.get(wire.push.event) != PushEvent.REFUND_UPDATED:
         return subject
-    return fields.remote_id(_info(value).get("orderId")) or subject
+    return fields.remote_id(_info(value, wire).get(wire.push_info.order_id)) or subject
 
 
-def _info(value: dict[str, Any]) -> dict[str, Any]:
+def _info(value: dict[str, Any], wire: WireNames) -> dict[str, Any]:
     """`info` is JSON text; some platforms nest the object itself."""
-    info = value.get("info")
+    info = value.get(wire.push.info)
     if isinstance(info, str):
         try:
             info = json.loads(info)

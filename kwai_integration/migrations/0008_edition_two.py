@@ -77,7 +77,6 @@ class Migration(migrations.Migration):
                 ),
                 ("key", models.CharField(max_length=40)),
                 ("text", models.CharField(max_length=500)),
-                ("link", models.CharField(blank=True, max_length=200)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("read_at", models.DateTimeField(null=True)),
                 (

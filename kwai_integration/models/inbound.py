@@ -22,6 +22,8 @@ class SyncCursor(models.Model):
         Store, on_delete=models.CASCADE, primary_key=True, related_name="sync_cursor"
     )
     watermark = models.DateTimeField()
+    # The same for the list of refunds; None before it was first read.
+    refunds_watermark = models.DateTimeField(null=True)
     due_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True)
     last_success_at = models.DateTimeField(null=True)

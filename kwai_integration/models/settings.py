@@ -9,10 +9,18 @@ from django.db.models import Q
 from erp.accounts.models import Store, User
 from erp.sales.models import ShippedBy
 from erp.stock.models import Warehouse
-from kwai_integration.client.codes import KwaiRole
+from kwai_integration.client.codes import (
+    HANDOVER_LABELS,
+    LABEL_FORMAT_LABELS,
+    Handover,
+    KwaiRole,
+    LabelFormat,
+)
 
 # *Importar pedidos dos últimos*: none, or that many days (days of `KwaiSettings.history_days`).
 HISTORY_DAYS = (0, 7, 30, 90)
+HANDOVERS = [(str(value), label) for value, label in HANDOVER_LABELS.items()]
+LABEL_FORMATS = [(str(value), label) for value, label in LABEL_FORMAT_LABELS.items()]
 
 
 class StageKey(models.TextChoices):
@@ -63,6 +71,16 @@ class KwaiSettings(models.Model):
     unknown_shipping = models.CharField(
         "envio não informado pelo Kwai", max_length=8, choices=ShippedBy.choices, default=ShippedBy.UNKNOWN
     )
+    # Read by outbound.rules when the platform has accepted a note.
+    auto_arrange = models.BooleanField("programar envio quando a NF-e for aceita", default=False)
+    # Read by outbound.handlers.arrange: who moves the parcel to the carrier.
+    arrange_handover = models.CharField(
+        "entrega ao transportador", max_length=8, choices=HANDOVERS, default=Handover.PICKUP.value
+    )
+    # Read by outbound.labels.
+    label_format = models.CharField(
+        "formato da etiqueta", max_length=3, choices=LABEL_FORMATS, default=LabelFormat.PDF.value
+    )
     # Read by inbound.judging: `KwaiOrder` rows up to this id have been judged under the present table of
     # codes; None when there is nothing to judge.
     judged_up_to = models.BigIntegerField(null=True)
@@ -74,6 +92,17 @@ class KwaiSettings(models.Model):
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(unknown_shipping__in=ShippedBy.values), name="kwai_settings_known_shipper"
+            ),
+            models.CheckConstraint(
+                condition=Q(arrange_handover__in=[str(each) for each in Handover]),
+                name="kwai_settings_known_handover",
+            ),
+            models.CheckConstraint(
+                condition=Q(label_format__in=[str(each) for each in LabelFormat]),
+                name="kwai_settings_known_label",
+            ),
             models.CheckConstraint(
                 condition=Q(history_days__in=HISTORY_DAYS), name="kwai_settings_known_history"
             ),
@@ -112,7 +141,6 @@ class StoreNotice(models.Model):
     store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="kwai_notices")
     key = models.CharField(max_length=40)
     text = models.CharField(max_length=500)
-    link = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     read_at = models.DateTimeField(null=True)
     read_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True)

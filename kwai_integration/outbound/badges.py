@@ -7,34 +7,48 @@ from collections.abc import Sequence
 
 from django.urls import reverse
 
-from erp.channels import Badge, Panel
+from erp.channels import Badge, Panel, Step
 from erp.outbox.selectors import Mark, jobs_done
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
-from kwai_integration.client.codes import INVOICE_STATUS_LABELS, KwaiInvoiceStatus
+from expedition.models import Shipment
+from kwai_integration.client.codes import (
+    INVOICE_STATUS_LABELS,
+    LOGISTICS_LABEL,
+    SHIPPED_ROLES,
+    KwaiInvoiceStatus,
+    KwaiRole,
+)
 from kwai_integration.mapping.warnings import warning_text
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
+from kwai_integration.outbound import arranging
+from kwai_integration.outbound.dispatched import codes_sent, dispatch_text
 from kwai_integration.outbound.invoices import CANCELLED_BADGE, orders_with_cancelled_note
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.situations import situations
+from kwai_integration.outbound.wishes import NO_INVOICE, own_shipments
+from kwai_integration.situations import roles_of, situations
 
 DONE = {
     Kind.SEND_INVOICE: ("dados da NF-e enviados", "purple"),
+    Kind.ARRANGE_SHIPMENT: ("envio programado", "cyan"),
     Kind.SEND_TRACKING: ("rastreio enviado", "teal"),
     Kind.CONFIRM_DELIVERY: ("entregue e sincronizado", "green"),
 }
 WAITING = {
     Kind.SEND_INVOICE: "NF-e: aguardando Kwai",
+    Kind.ARRANGE_SHIPMENT: "programação: aguardando Kwai",
     Kind.SEND_TRACKING: "rastreio: aguardando Kwai",
     Kind.CONFIRM_DELIVERY: "entrega: aguardando Kwai",
 }
 HELD_BACK = {
     Kind.SEND_INVOICE: "aguardando a NF-e recusada",
+    Kind.ARRANGE_SHIPMENT: "aguardando a programação do envio",
     Kind.SEND_TRACKING: "aguardando o rastreio recusado",
 }
 WITHDRAWN = (JobState.SUPERSEDED, JobState.CANCELLED)
 BLOCKED = {
     Kind.SEND_INVOICE: "NF-e não enviada",
+    Kind.ARRANGE_SHIPMENT: "envio não programado",
     Kind.SEND_TRACKING: "rastreio não enviado",
     Kind.CONFIRM_DELIVERY: "entrega não enviada",
 }
@@ -53,23 +67,40 @@ def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         found[topics[topic]] = [
             _job_badge(mark) for mark in sorted(live, key=lambda mark: Kind(mark.kind).step)
         ]
-    for kwai_order in KwaiOrder.objects.filter(order_id__in=topics.values()).only(
-        "order_id", "external_id", "invoice_status", "invoice_refusal_reason"
-    ):
-        found[kwai_order.order_id or 0].extend(_invoice_badges(kwai_order))
+    rows = list(
+        KwaiOrder.objects.filter(order_id__in=topics.values())
+        .select_related("order")
+        .only(
+            "order_id",
+            "store_id",
+            "external_id",
+            "invoice_status",
+            "invoice_refusal_reason",
+            "remote_status",
+            "remote_tracking_code",
+            "order__shipped_by",
+        )
+    )
+    roles = roles_of({row.store_id for row in rows})
+    for kwai_order in rows:
+        own = found[kwai_order.order_id or 0]
+        if kwai_order.order and kwai_order.order.is_channel_shipped:
+            logistics_badges(own, kwai_order, roles[kwai_order.store_id].get(kwai_order.remote_status))
+        own.extend(_invoice_badges(kwai_order))
     for order_id in orders_with_cancelled_note(list(topics.values())):
         found[order_id].append(CANCELLED_BADGE)
     return dict(found)
 
 
 def panel(order_id: int) -> Panel | None:
-    kwai_order = KwaiOrder.objects.filter(order_id=order_id).select_related("store").first()
+    kwai_order = KwaiOrder.objects.filter(order_id=order_id).select_related("store", "order").first()
     if kwai_order is None:
         return None
     rows = [
         ("Situação no Kwai", situations().label(kwai_order.remote_status)),
         ("Nota no Kwai", INVOICE_STATUS_LABELS.get(kwai_order.invoice_status, "—")),
         ("Rastreio no Kwai", kwai_order.remote_tracking_code or "—"),
+        *_dispatch_rows(kwai_order),
     ]
     if kwai_order.invoice_refusal_reason:
         rows.append(("Motivo da recusa", kwai_order.invoice_refusal_reason))
@@ -79,7 +110,54 @@ def panel(order_id: int) -> Panel | None:
         rows=rows,
         badges=badges([order_id]).get(order_id, []),
         link=f"{reverse('kwai:jobs')}?q={kwai_order.external_id}",
+        steps=_steps(kwai_order),
     )
+
+
+def _dispatch_rows(kwai_order: KwaiOrder) -> list[tuple[str, str]]:
+    """How the parcel came to be on its way, in the words of every other screen."""
+    order = kwai_order.order
+    if order is None:
+        return []
+    if order.is_channel_shipped:
+        shipment = Shipment.objects.active().filter(order=order).for_screens().first()
+        reissued = shipment.former_code_text if shipment else ""
+        return [("Despacho", reissued or f"O {LOGISTICS_LABEL} cuida do rastreio.")]
+    role = roles_of([kwai_order.store_id])[kwai_order.store_id].get(kwai_order.remote_status)
+    if role not in SHIPPED_ROLES:
+        return []
+    return [("Despacho", dispatch_text(order, kwai_order.remote_tracking_code, codes_sent([order])))]
+
+
+def _steps(kwai_order: KwaiOrder) -> list[Step]:
+    """*Programar envio*, for what Kwai carries and has not numbered yet."""
+    order = kwai_order.order
+    if order is None or not order.is_channel_shipped:
+        return []
+    active = Shipment.objects.active().filter(order=order).values_list("pk", flat=True)
+    shipments = own_shipments(list(active))
+    if not shipments:
+        return [Step("programar envio", "calendar", "", NO_INVOICE)]
+    shipment = shipments[0]
+    if shipment.channel_number:
+        return []
+    reason = arranging.arrange_problems(shipments)[shipment.pk]
+    url = reverse("expedition:shipment_arrange", args=[shipment.pk])
+    return [Step("programar envio", "calendar", url, reason)]
+
+
+def logistics_badges(own: list[Badge], kwai_order: KwaiOrder, role: KwaiRole | None) -> None:
+    """What Kwai carries itself is sent when Kwai says so, with the carrier's first scan; no push of ours says
+    it, and none that an earlier version made counts."""
+    labels = {DONE[Kind.ARRANGE_SHIPMENT][0], DONE[Kind.SEND_TRACKING][0]}
+    own[:] = [badge for badge in own if badge.label not in labels]
+    if role in SHIPPED_ROLES:
+        label, colour = DONE[Kind.SEND_TRACKING]
+        own.append(Badge(label, colour, "check", f"O {LOGISTICS_LABEL} coletou o pacote"))
+    elif kwai_order.remote_tracking_code:
+        label, colour = DONE[Kind.ARRANGE_SHIPMENT]
+        title = f"Número {kwai_order.remote_tracking_code}, do {LOGISTICS_LABEL}"
+        own.append(Badge(label, colour, "check", title))
 
 
 def _job_badge(mark: Mark) -> Badge:

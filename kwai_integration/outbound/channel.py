@@ -14,15 +14,28 @@ from erp.channels import (
     Facts,
     InvoiceStage,
     InvoiceState,
+    LabelFile,
+    Logistics,
     Outcome,
     Panel,
     RowResult,
+    ShippingCode,
 )
 from erp.outbox.statuses import Origin
+from kwai_integration.client.codes import LOGISTICS_LABEL, ShippingType
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
-from kwai_integration.outbound import badges, invoices, rules, wishes
+from kwai_integration.outbound import (
+    arranging,
+    badges,
+    following,
+    invoices,
+    labels,
+    logistics,
+    rules,
+    wishes,
+)
 
 Rows = Callable[[Sequence[int]], list[Any]]
 
@@ -30,6 +43,7 @@ Rows = Callable[[Sequence[int]], list[Any]]
 class KwaiChannel(Facts):
     key = CHANNEL_KEY
     label = "Kwai Shop"
+    logistics: Logistics | None = Logistics(LOGISTICS_LABEL, ShippingType.KWAI_ENVIOS)
 
     def invoice_authorised(self, ids: Sequence[int]) -> None:
         rules.notes_authorised(ids)
@@ -37,8 +51,14 @@ class KwaiChannel(Facts):
     def invoice_cancelled(self, ids: Sequence[int]) -> None:
         invoices.invoices_withdraw(ids)
 
+    def order_shipper_changed(self, order_ids: Sequence[int]) -> None:
+        following.shippers_changed(order_ids)
+
+    def orders_released(self, order_ids: Sequence[int]) -> None:
+        rules.orders_released(order_ids)
+
     def shipment_concluded(self, ids: Sequence[int]) -> None:
-        rules.trackings_by_rule(ids)
+        rules.shipments_concluded(ids)
 
     def shipment_delivered(self, ids: Sequence[int]) -> None:
         rules.deliveries_by_rule(ids)
@@ -55,6 +75,9 @@ class KwaiChannel(Facts):
         match action:
             case Action.SEND_INVOICE:
                 return _send_invoices(ids, user)
+            case Action.ARRANGE_SHIPMENT:
+                rows = wishes.own_shipments(ids)
+                return arranging.arrangements_request(rows, user=user, origin=Origin.BUTTON)
             case Action.SEND_TRACKING:
                 return wishes.trackings_request(wishes.own_shipments(ids), user=user, origin=Origin.BUTTON)
             case Action.CONFIRM_DELIVERY:
@@ -74,9 +97,19 @@ class KwaiChannel(Facts):
     def panel(self, order_id: int) -> Panel | None:
         return badges.panel(order_id)
 
+    def shipping_codes(self, order_ids: Sequence[int]) -> dict[int, ShippingCode]:
+        return logistics.shipping_codes(order_ids)
+
+    def shippers_told(self, order_ids: Sequence[int]) -> set[int]:
+        return logistics.shippers_told(order_ids)
+
+    def shipping_label(self, shipment_id: int) -> LabelFile | None:
+        return labels.shipping_label(shipment_id)
+
 
 CHECKS: dict[Action, tuple[Rows, Callable[[Any], dict[int, str]]]] = {
     Action.SEND_INVOICE: (wishes.own_invoices, wishes.invoice_problems),
+    Action.ARRANGE_SHIPMENT: (wishes.own_shipments, arranging.arrange_problems),
     Action.SEND_TRACKING: (wishes.own_shipments, wishes.tracking_problems),
     Action.CONFIRM_DELIVERY: (wishes.own_shipments, wishes.delivery_problems),
 }

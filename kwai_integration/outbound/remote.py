@@ -60,7 +60,7 @@ def remote_order(client: KwaiClient, store_id: int, external_id: str) -> MappedO
     """
     roles = store_roles(store_id)
     for raw in client.order_details([external_id]):
-        mapped = order_read(raw, timezone.now(), roles)
+        mapped = order_read(raw, timezone.now(), roles, client.names)
         if isinstance(mapped, MappedOrder) and mapped.external_id == external_id:
             return mapped
     raise Refused("O Kwai não devolveu este pedido. Confira na central do vendedor se ele ainda existe.")

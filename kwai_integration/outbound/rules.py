@@ -7,10 +7,11 @@ from collections.abc import Collection, Sequence
 
 from erp.accounts.models import Store
 from erp.outbox.statuses import Origin
+from erp.sales.models import ShippedBy
 from expedition.models import Shipment, ShipmentStatus
 from invoices.models import ISSUED, Invoice
 from kwai_integration.models import CHANNEL_KEY
-from kwai_integration.outbound import wishes
+from kwai_integration.outbound import arranging, wishes
 
 
 def notes_by_rule(ids: Sequence[int]) -> None:
@@ -24,12 +25,25 @@ def notes_authorised(ids: Sequence[int]) -> None:
     notes_by_rule(ids)
     late = Shipment.objects.filter(order__invoices__in=ids, status=ShipmentStatus.CONCLUDED)
     trackings_by_rule(list(late.values_list("pk", flat=True)))
+    arrangements_by_rule(_orders_of(ids))
 
 
 def trackings_by_rule(ids: Sequence[int]) -> None:
     chosen = _stores_with("auto_send_tracking")
     wanted = [row for row in wishes.own_shipments(ids) if row.store_id in chosen]
     wishes.trackings_request(wanted, user=None, origin=Origin.RULE)
+
+
+def shipments_concluded(ids: Sequence[int]) -> None:
+    """What the seller ships sends its code, where the store wants that; what Kwai carries its note."""
+    trackings_by_rule(ids)
+    arranging.notes_of_concluded(wishes.own_shipments(ids))
+
+
+def arrangements_by_rule(order_ids: Collection[int]) -> None:
+    """Orders whose note Kwai has accepted: what waited for that goes, and stores that want it arrange."""
+    if order_ids:
+        arranging.orders_may_be_arranged(order_ids, store_ids=_stores_with("auto_arrange"))
 
 
 def deliveries_by_rule(ids: Sequence[int]) -> None:
@@ -50,6 +64,13 @@ def orders_released(order_ids: Collection[int]) -> None:
         (ShipmentStatus.DELIVERED, deliveries_by_rule),
     ):
         rule(list(shipments.filter(status=status).values_list("pk", flat=True)))
+    arrangements_by_rule(order_ids)
+
+
+def _orders_of(invoice_ids: Sequence[int]) -> list[int]:
+    """Orders of these notes that Kwai carries."""
+    rows = Invoice.objects.filter(pk__in=invoice_ids, order__shipped_by=ShippedBy.CHANNEL)
+    return [pk for pk in rows.values_list("order_id", flat=True) if pk is not None]
 
 
 def _stores_with(option: str) -> set[int]:

@@ -8,21 +8,27 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from django.db.models import Max
+
 from erp.accounts.models import Store, User
 from erp.channels import Outcome, RowResult
+from erp.outbox.models import PushJob
 from erp.outbox.services import facts_request
-from erp.outbox.statuses import Origin
+from erp.outbox.statuses import JobState, Origin
 from erp.outbox.wishes import FactResult, FactWish, RequestOutcome
-from erp.sales.models import Order
-from expedition.models import Shipment, ShipmentStatus
+from erp.sales.models import Order, ShippedBy
+from expedition.models import FormerCode, Shipment, ShipmentStatus
 from invoices.models import ISSUED, Invoice
 from kwai_integration.client.writes import Write, is_arrived_by_content
 from kwai_integration.models import CHANNEL_KEY
+from kwai_integration.outbound.dispatched import NO_OTHER, codes_sent, dispatch_text, is_sent_by_us
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.logistics import CHOOSE_SHIPPER, NOTHING_TO_SEND
 from kwai_integration.outbound.permits import Roles, roles_for, write_problem
 
 Row = TypeVar("Row", Invoice, Shipment)
 
+NO_INVOICE = "Falta a NF-e autorizada do pedido. Envie o XML em Notas Fiscais."
 NOT_ACTIVE = "A integração desta loja não está ativa. Ative-a em Integrações."
 
 OUTCOMES = {
@@ -58,7 +64,30 @@ def tracking_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
 
 def delivery_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
     roles = roles_for([row.order for row in shipments])
-    return {row.pk: _delivery_problem(row, roles) for row in shipments}
+    ahead = _answers_outrun(shipments)
+    return {row.pk: _delivery_problem(row, roles, is_outrun=row.pk in ahead) for row in shipments}
+
+
+def _answers_outrun(shipments: Sequence[Shipment]) -> set[int]:
+    """Shipments whose stored answer is older than the dispatch that Kwai has confirmed to us since: what it
+    says of the situation is no news any more, and the push reads the order again anyhow."""
+    done = PushJob.objects.filter(
+        store_id__in={row.store_id for row in shipments},
+        subject__in={row.order.external_id for row in shipments},
+        kind=Kind.SEND_TRACKING,
+        state=JobState.DONE,
+    )
+    ended = {
+        (store_id, subject): at
+        for store_id, subject, at in done.values_list("store_id", "subject").annotate(at=Max("finished_at"))
+    }
+    return {
+        row.pk
+        for row in shipments
+        if (at := ended.get((row.store_id, row.order.external_id)))
+        and (answer := getattr(row.order, "kwai_order", None))
+        and answer.fetch_started_at < at
+    }
 
 
 def _invoice_problem(invoice: Invoice, roles: Roles) -> str:
@@ -66,23 +95,27 @@ def _invoice_problem(invoice: Invoice, roles: Roles) -> str:
         return "A nota está sem pedido. Vincule-a ao pedido na página da nota."
     if invoice.status not in ISSUED:
         return "Só notas autorizadas são enviadas ao Kwai."
-    return _order_problem(invoice.order, invoice.store) or write_problem(
+    return order_problem(invoice.order, invoice.store) or write_problem(
         Write.UPLOAD_INVOICE, invoice.order, roles
     )
 
 
 def _tracking_problem(shipment: Shipment, roles: Roles) -> str:
+    if shipment.is_channel_shipped:
+        return ""  # answered *já feito*: there is nothing to send
+    if shipment.order.shipped_by == ShippedBy.UNKNOWN:
+        return CHOOSE_SHIPPER
     if shipment.status == ShipmentStatus.PENDING:
         return "Conclua o agrupamento (PLP ou coleta) antes de enviar o código."
     if shipment.status == ShipmentStatus.CANCELLED:
         return "A expedição está cancelada."
     if shipment.lacks_invoice:
-        return "Falta a NF-e autorizada do pedido. Envie o XML em Notas Fiscais."
+        return NO_INVOICE
     if not shipment.tracking_code:
         return "Falta o código de rastreamento."
     if shipment.chosen_carrier is None:
         return "Falta a transportadora."
-    if problem := _order_problem(shipment.order, shipment.store):
+    if problem := order_problem(shipment.order, shipment.store):
         return problem
     return "" if _kwai_holds(shipment, roles) else write_problem(Write.SHIP_ORDER, shipment.order, roles)
 
@@ -96,12 +129,12 @@ def _kwai_holds(shipment: Shipment, roles: Roles) -> bool:
     )
 
 
-def _delivery_problem(shipment: Shipment, roles: Roles) -> str:
+def _delivery_problem(shipment: Shipment, roles: Roles, *, is_outrun: bool) -> str:
     if shipment.status in (ShipmentStatus.PENDING, ShipmentStatus.CANCELLED):
         return "A expedição ainda não foi concluída."
-    if problem := _order_problem(shipment.order, shipment.store):
+    if problem := order_problem(shipment.order, shipment.store):
         return problem
-    return write_problem(Write.CONFIRM_DELIVERY, shipment.order, roles)
+    return "" if is_outrun else write_problem(Write.CONFIRM_DELIVERY, shipment.order, roles)
 
 
 def invoice_wish(invoice: Invoice, order: Order, *, again: bool = False) -> FactWish:
@@ -154,16 +187,30 @@ def trackings_request(
 ) -> dict[int, RowResult]:
     """*Enviar código de rastreio*, per shipment id. The NF-e goes first: its job is asked for too, and
     the steps keep the order."""
-    rows = list(shipments)
-    problems = tracking_problems(rows)
-    notes = [row.invoice for row in rows if row.invoice and not problems[row.pk]]
-    unsendable = invoice_problems(notes)
+    given = list(shipments)
+    answered = _answered_trackings(given)
+    rows = [row for row in given if row.pk not in answered]
+    problems, roles = tracking_problems(rows), roles_for([row.order for row in rows])
     first = [
         invoice_wish(row.invoice, row.order)
         for row in rows
-        if row.invoice and not problems[row.pk] and not unsendable[row.invoice.pk]
+        if row.invoice and not problems[row.pk] and not write_problem(Write.UPLOAD_INVOICE, row.order, roles)
     ]
-    return _request(rows, problems, tracking_wish, user, origin, first)
+    return answered | _request(rows, problems, tracking_wish, user, origin, first)
+
+
+def _answered_trackings(shipments: Sequence[Shipment]) -> dict[int, RowResult]:
+    """Rows for which there is nothing to send: Kwai carries the parcel, or it holds the code that went out
+    before another was typed here, and takes no second one."""
+    carried = {row.pk: NOTHING_TO_SEND for row in shipments if row.is_channel_shipped}
+    corrected = [row for row in shipments if row.former_code_is == FormerCode.SENT]
+    sent = codes_sent([row.order for row in corrected]) if corrected else {}
+    held = {
+        row.pk: f"{dispatch_text(row.order, row.former_code, sent)} {NO_OTHER}"
+        for row in corrected
+        if is_sent_by_us(row.order, row.former_code, sent)
+    }
+    return {pk: RowResult(pk, Outcome.ALREADY_DONE, text) for pk, text in (carried | held).items()}
 
 
 def deliveries_request(
@@ -197,7 +244,8 @@ def _linked_invoice_wish(invoice: Invoice, *, again: bool) -> FactWish:
     return invoice_wish(invoice, invoice.order, again=again)
 
 
-def _order_problem(order: Order, store: Store | None) -> str:
+def order_problem(order: Order, store: Store | None) -> str:
+    """Why nothing may be asked of Kwai for this order, whatever it is."""
     if store is None or not store.is_active:
         return NOT_ACTIVE
     if not order.external_id:

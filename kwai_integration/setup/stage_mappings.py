@@ -12,24 +12,29 @@ from django.forms.boundfield import BoundField
 from django.utils.translation import ngettext
 
 from erp.accounts.models import Store
-from erp.sales.models import PaymentMethod, ShippingMethod
+from erp.sales.models import PaymentMethod, ShippedBy, ShippingKind, ShippingMethod
+from erp.sales.shippers import method_fits
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client.codes import (
     PAID_ROLES,
     SHIPPING_TYPE_LABELS,
+    KwaiRole,
     ShippingType,
 )
 from kwai_integration.client.text import clean_text
 from kwai_integration.inbound.reprocess import orders_reprocess
 from kwai_integration.models import PaymentMapping, ShippingMapping, StageKey, StatusMapping
+from kwai_integration.outbound.logistics import shipper_of
 from kwai_integration.setup.seen import Seen, codes_seen
 from kwai_integration.setup.stage import Check, Level, Stage, StageForm
-from kwai_integration.situations import default_situations, situations
+from kwai_integration.situations import DEFAULT_STATUSES, default_situations, situations
 
 # What a seller ships itself has no way of shipping of its own; one may be preset.
 OPTIONAL_CODES = frozenset({ShippingType.SELLER.value})
 # More codes than any platform has; a form that sends more is not ours.
 MOST_CODES = 200
+ROLE_PREFIX = "role:"
+NEW_ROLE = "new_situation_role"
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,9 @@ class Row:
     orders: int
     is_new: bool
     control: BoundField
+    # What the code means on the platform, asked only for one that the table does not know.
+    role: BoundField | None = None
+    needs_check: bool = False
 
 
 @dataclass
@@ -83,11 +91,18 @@ class Codes:
     seen: dict[str, int]
     labels: Mapping[str, str] = field(default_factory=dict)
     posted: list[str] = field(default_factory=list)
+    roles: Mapping[str, str] = field(default_factory=dict)
+    unchecked: frozenset[str] = frozenset()
 
     def all(self) -> list[str]:
-        return sorted(
-            {*self.stored, *self.seen, *self.labels, *self.posted}, key=lambda code: (len(code), code)
-        )
+        """Known codes in the order of their table, then the others."""
+        places = {code: place for place, code in enumerate(self.labels)}
+        found = {*self.stored, *self.seen, *self.labels, *self.posted}
+        return sorted(found, key=lambda code: (places.get(code, len(places)), len(code), code))
+
+    def unknown(self) -> list[str]:
+        """Situations that the table does not know: a person says what they mean."""
+        return [code for code in self.all() if code not in self.labels] if self.table is SITUATIONS else []
 
 
 class MappingsForm(StageForm):
@@ -105,8 +120,10 @@ class MappingsForm(StageForm):
         super().__init__(data, store=store)
         for codes in self.codes:
             choices = [("", "não mapeada"), *_targets(codes.table, store)]
+            carried = _carried_methods(store) if codes.table is SHIPPING else set()
             for code in codes.all():
-                self.fields[codes.table.field_name(code)] = _choice(codes.table, choices, code)
+                fitting = _fitting(codes.table, choices, code, carried)
+                self.fields[codes.table.field_name(code)] = _choice(codes.table, fitting, code)
             self.fields[codes.table.new_code] = forms.CharField(
                 label="Outro código do Kwai",
                 required=False,
@@ -114,6 +131,9 @@ class MappingsForm(StageForm):
                 widget=forms.TextInput(attrs={"placeholder": "outro código"}),
             )
             self.fields[codes.table.new_target] = _choice(codes.table, choices)
+            for code in codes.unknown():
+                self.fields[role_field(code)] = _role_choice(f"o que {code} significa no Kwai")
+        self.fields[NEW_ROLE] = _role_choice("o que o código digitado significa no Kwai")
 
     def current(self) -> dict[str, Any]:
         stored = {
@@ -121,7 +141,8 @@ class MappingsForm(StageForm):
             for codes in self.codes
             for code, value in codes.stored.items()
         }
-        return {"allow_backwards": self.store.kwai_settings.allow_backwards, **stored}
+        roles = {role_field(code): role for codes in self.codes for code, role in codes.roles.items() if role}
+        return {"allow_backwards": self.store.kwai_settings.allow_backwards, **stored, **roles}
 
     def audited(self) -> dict[str, Any]:
         names = {
@@ -129,10 +150,15 @@ class MappingsForm(StageForm):
             for table in TABLES
             for mapping in _mappings(table, self.store)
         }
-        return {"allow_backwards": self.store.kwai_settings.allow_backwards, **names}
+        roles = {
+            role_field(mapping.remote_code): situations().role_label(KwaiRole(mapping.role))
+            for mapping in self.store.status_mappings.exclude(role="")
+        }
+        return {"allow_backwards": self.store.kwai_settings.allow_backwards, **names, **roles}
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        self._statuses_suggest(data)
         for table in TABLES:
             code, target = data.get(table.new_code), data.get(table.new_target)
             if code and not target:
@@ -141,11 +167,22 @@ class MappingsForm(StageForm):
                 self.add_error(table.new_code, "Digite o código como o Kwai o envia.")
         return data
 
+    def _statuses_suggest(self, data: dict[str, Any]) -> None:
+        """Who says what a code means on the platform need not say the situation here as well."""
+        for name, role in list(data.items()):
+            if role and name.startswith(ROLE_PREFIX):
+                target = SITUATIONS.field_name(name.removeprefix(ROLE_PREFIX))
+                data[target] = data.get(target) or DEFAULT_STATUSES[KwaiRole(role)].value
+        if data.get(NEW_ROLE) and data.get(SITUATIONS.new_code):
+            target = SITUATIONS.new_target
+            data[target] = data.get(target) or DEFAULT_STATUSES[KwaiRole(data[NEW_ROLE])].value
+
     def save(self) -> str:
         options = self.store.kwai_settings
         options.allow_backwards = self.cleaned_data["allow_backwards"]
         options.save(update_fields=["allow_backwards"])
         changed = {codes.table.name: self._table_save(codes) for codes in self.codes}
+        changed["situation"] += self._roles_save()
         count = orders_reprocess(
             store_id=self.store.pk,
             situations=changed["situation"],
@@ -180,6 +217,24 @@ class MappingsForm(StageForm):
                 rows.update_or_create(store=self.store, remote_code=code, defaults={table.target: target})
         return list(told)
 
+    def _roles_save(self) -> list[str]:
+        """Write what unknown codes mean, take *confira* off what was on the page; the codes that changed."""
+        asked = next(codes for codes in self.codes if codes.table is SITUATIONS)
+        wanted = {
+            code: self.cleaned_data[role_field(code)] or ""
+            for code in asked.unknown()
+            if role_field(code) in self.data
+        }
+        typed = clean_text(self.cleaned_data[SITUATIONS.new_code], SITUATIONS.code_length)
+        if typed and typed not in asked.labels:
+            wanted[typed] = self.cleaned_data[NEW_ROLE] or ""
+        rows = self.store.status_mappings
+        rows.filter(needs_check=True).update(needs_check=False)
+        changed = [code for code, role in wanted.items() if role != asked.roles.get(code, "")]
+        for code in changed:
+            rows.filter(remote_code=code).update(role=wanted[code])
+        return changed
+
     def tables(self) -> Iterable[tuple[Table, list[Row], BoundField, BoundField]]:
         """For the template: table, its lines, and the two fields of a code typed by hand."""
         for codes in self.codes:
@@ -193,6 +248,8 @@ class MappingsForm(StageForm):
             orders=codes.seen.get(code, 0),
             is_new=code in codes.seen and code not in codes.stored and code not in OPTIONAL_CODES,
             control=self[codes.table.field_name(code)],
+            role=self[role_field(code)] if code in codes.unknown() else None,
+            needs_check=code in codes.unchecked,
         )
 
 
@@ -236,7 +293,8 @@ def _situation_check(store: Store, seen: Seen) -> Check:
 
 def _shipping_check(store: Store, seen: Seen) -> Check:
     title, anchor = "Formas de envio", "shipping"
-    mapped = set(store.shipping_mappings.values_list("remote_code", flat=True))
+    rows = store.shipping_mappings.values_list("remote_code", "shipping_method__kind")
+    mapped = {code for code, kind in rows if _is_fitting(code, kind)}
     wanted = {ShippingType.KWAI_ENVIOS.value, *seen.shippings} - OPTIONAL_CODES
     missing = sorted(wanted - mapped)
     if missing:
@@ -246,6 +304,11 @@ def _shipping_check(store: Store, seen: Seen) -> Check:
         )
         return Check(Level.WARNING, title, text, StageKey.MAPPINGS, anchor)
     return Check(Level.OK, title, "Os envios do Kwai têm forma de envio.", StageKey.MAPPINGS, anchor)
+
+
+def _is_fitting(code: str, kind: str) -> bool:
+    told = shipper_of(code)
+    return told is ShippedBy.UNKNOWN or method_fits(kind, told)
 
 
 def _payment_check(store: Store, seen: Seen) -> Check:
@@ -267,7 +330,12 @@ def _codes(store: Store, table: Table, data: Any, seen: Seen) -> Codes:
     usable = [code for code in posted if code and code == clean_text(code, table.code_length)]
     orders = {SITUATIONS: seen.situations, SHIPPING: seen.shippings, PAYMENTS: seen.payments}[table]
     labels = {SITUATIONS: _situation_labels, SHIPPING: _shipping_labels}.get(table, dict)()
-    return Codes(table, stored, orders, labels, usable[:MOST_CODES])
+    found = Codes(table, stored, orders, labels, usable[:MOST_CODES])
+    if table is SITUATIONS:
+        rows = list(store.status_mappings.all())
+        found.roles = {row.remote_code: row.role for row in rows}
+        found.unchecked = frozenset(row.remote_code for row in rows if row.needs_check)
+    return found
 
 
 def _situation_labels() -> dict[str, str]:
@@ -293,6 +361,34 @@ def _choice(table: Table, choices: Sequence[tuple[Any, str]], code: str = "") ->
     coerce = str if table is SITUATIONS else int
     return forms.TypedChoiceField(
         label=label, choices=choices, coerce=coerce, empty_value=None, required=False
+    )
+
+
+def _carried_methods(store: Store) -> set[int]:
+    """Ways of shipping that the platform carries itself."""
+    own = ShippingMethod.objects.filter(company_id=store.company_id, kind=ShippingKind.MARKETPLACE)
+    return set(own.values_list("pk", flat=True))
+
+
+def _fitting(
+    table: Table, choices: Sequence[tuple[Any, str]], code: str, carried: set[int]
+) -> Sequence[tuple[Any, str]]:
+    """A code that says who carries takes only ways of shipping that fit; any other code takes all."""
+    told = shipper_of(code)
+    if table is not SHIPPING or told is ShippedBy.UNKNOWN:
+        return choices
+    return [pair for pair in choices if not pair[0] or (pair[0] in carried) == (told is ShippedBy.CHANNEL)]
+
+
+def role_field(code: str) -> str:
+    return f"{ROLE_PREFIX}{code}"
+
+
+def _role_choice(label: str) -> forms.Field:
+    table = situations()
+    roles = [(role.value, table.role_label(role)) for role in KwaiRole]
+    return forms.TypedChoiceField(
+        label=label, choices=[("", "não sei: nada é enviado"), *roles], empty_value="", required=False
     )
 
 

@@ -7,12 +7,25 @@ from typing import Any, cast
 from django import forms
 
 from erp.accounts.models import Store
-from kwai_integration.client.codes import KwaiRole
+from erp.sales.models import ShippedBy
+from kwai_integration.client.codes import (
+    HANDOVER_LABELS,
+    LABEL_FORMAT_LABELS,
+    LOGISTICS_LABEL,
+    KwaiRole,
+)
 from kwai_integration.models import HISTORY_DAYS, StageKey, SyncCursor
 from kwai_integration.setup.stage import Check, Level, Stage, StageForm
 from kwai_integration.situations import situations
 
 HISTORY_LABELS = {0: "não importar"}
+
+
+UNKNOWN_CHOICES = [
+    (ShippedBy.UNKNOWN.value, "perguntar"),
+    (ShippedBy.CHANNEL.value, f"sempre {LOGISTICS_LABEL}"),
+    (ShippedBy.SELLER.value, "sempre transportadora própria"),
+]
 
 
 def history_label(days: int) -> str:
@@ -57,6 +70,23 @@ class OrdersForm(StageForm):
             "Vale para pedidos recebidos ou atualizados a partir de agora."
         ),
     )
+    unknown_shipping = forms.ChoiceField(
+        label="Pedido em que o Kwai não informa quem envia",
+        choices=UNKNOWN_CHOICES,
+        help_text=(
+            "Perguntar: nenhum envio é programado e nenhum código é enviado até alguém dizer na página do "
+            "pedido. Nota fiscal e entrega seguem."
+        ),
+    )
+    auto_arrange = forms.BooleanField(
+        label="Programar envio quando a NF-e for aceita",
+        required=False,
+        help_text=f"Só {LOGISTICS_LABEL}. Desligado, use programar envio na expedição.",
+    )
+    arrange_handover = forms.ChoiceField(
+        label="Como o pacote chega ao transportador", choices=list(HANDOVER_LABELS.items())
+    )
+    label_format = forms.ChoiceField(label="Formato das etiquetas", choices=list(LABEL_FORMAT_LABELS.items()))
     auto_send_invoice = forms.BooleanField(
         label="Enviar dados da NF-e ao autorizar",
         required=False,

@@ -70,7 +70,7 @@ def _name_free(taken: set[str]) -> str:
 def _kwai_shipping_map(store: Store) -> None:
     """Kwai Envios means the company's method of that kind, where there is exactly one."""
     methods = ShippingMethod.objects.filter(
-        company_id=store.company_id, kind=ShippingKind.KWAI, is_active=True
+        company_id=store.company_id, kind=ShippingKind.MARKETPLACE, is_active=True
     )
     if len(methods) == 1:
         ShippingMapping.objects.create(

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from erp.accounts.models import User
 from erp.channels import Outcome, RowResult
 from erp.outbox.models import PushJob
 from erp.outbox.selectors import jobs_done, lane_notices
@@ -20,6 +21,7 @@ from erp.web.lists import Action, ChoiceFilter, Column, Empty, ListPage, Tab
 from erp.web.requests import user_of
 from kwai_integration.outbound.badges import HELD_BACK
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.views.first_push import first_push_shown, held_texts
 from kwai_integration.views.scope import store_choices
 
 OPEN = (JobState.PENDING, JobState.CLAIMED)
@@ -88,8 +90,9 @@ class JobList(ListPage[PushJob]):
         return _jobs(self.request)
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
-        states = PushJob.objects.filter(pk__in=ids).values_list("pk", "state")
-        return {pk: REASONS[action].get(JobState(state), "") for pk, state in states}
+        jobs = list(PushJob.objects.filter(pk__in=ids))
+        held = held_texts(jobs, user_of(self.request)) if action == "retry" else {}
+        return {job.pk: REASONS[action].get(JobState(job.state), held.get(job.pk, "")) for job in jobs}
 
     def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
         do = jobs_retry if action == "retry" else jobs_cancel
@@ -105,7 +108,7 @@ class JobList(ListPage[PushJob]):
         ]
 
     def decorate(self, objects: list[PushJob]) -> None:
-        _describe(objects)
+        _describe(objects, user_of(self.request))
 
     def extra_context(self) -> dict[str, object]:
         return {"notices": lane_notices(user=user_of(self.request))}
@@ -120,29 +123,34 @@ class JobList(ListPage[PushJob]):
 @require_safe
 def job_detail(request: HttpRequest, pk: int) -> HttpResponse:
     job = get_object_or_404(_jobs(request), pk=pk)
-    _describe([job])
+    _describe([job], user_of(request))
     attempts = list(job.attempt_rows.order_by("-pk")[:50])
     for attempt in attempts:
         shown = AttemptOutcome(attempt.outcome) if attempt.outcome in AttemptOutcome.values else None
         attempt.shown = shown  # type: ignore[attr-defined]
     order = Order.objects.filter(store_id=job.store_id, external_id=job.subject).first()
-    return render(request, "kwai/job.html", {"job": job, "attempts": attempts, "order": order})
+    first = first_push_shown(job, user_of(request))
+    context = {"job": job, "attempts": attempts, "order": order, "first": first}
+    return render(request, "kwai/job.html", context)
 
 
-def _describe(jobs: Sequence[PushJob]) -> None:
-    """What the templates show of jobs: their labels, and why each waits. One query."""
+def _describe(jobs: Sequence[PushJob], user: User) -> None:
+    """What the templates show of jobs: their labels, and why each waits. Two queries."""
+    held = held_texts(jobs, user)
     marks = jobs_done(subjects={(job.store_id, job.subject) for job in jobs}, kinds=list(Kind))
     for job in jobs:
         mark = marks[(job.store_id, job.subject)].get(job.kind)
         held_back_by = mark.held_back_by if mark and mark.job_id == job.pk else ""
         job.kind_label = Kind(job.kind).label  # type: ignore[attr-defined]
         job.shown_state = JobState(job.state)  # type: ignore[attr-defined]
-        job.next_step = _next_step(job, held_back_by)  # type: ignore[attr-defined]
+        job.next_step = _next_step(job, held_back_by, held.get(job.pk, ""))  # type: ignore[attr-defined]
 
 
-def _next_step(job: PushJob, held_back_by: str) -> str:
+def _next_step(job: PushJob, held_back_by: str, held: str) -> str:
     if held_back_by:
         return f"{HELD_BACK[Kind(held_back_by)].capitalize()}. Resolva aquele envio; este segue sozinho."
     if job.failure_mode:
         return FailureMode(job.failure_mode).next_step
+    if held:
+        return held
     return WaitReason(job.waiting_for).label if job.state == JobState.PENDING and job.waiting_for else ""

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from erp.channels import RowResult
 from erp.web.lists import LIVE_SECONDS, Action, ChoiceFilter, Column, DateFilter, Empty, Link, ListPage, Tab
 from erp.web.requests import user_of
-from kwai_integration.client.codes import PAID_ROLES
+from kwai_integration.client.codes import PAID_ROLES, KwaiRole
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.gate import gate_refusal
 from kwai_integration.inbound.payload import payload_read
@@ -23,7 +23,7 @@ from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.mapping.warnings import warning_text
 from kwai_integration.models import KwaiOrder, KwaiOrderState
-from kwai_integration.situations import situations
+from kwai_integration.situations import roles_of, situations
 from kwai_integration.views.cards import OPEN_STATES
 from kwai_integration.views.scope import store_choices
 
@@ -92,12 +92,13 @@ class KwaiOrderList(ListPage[KwaiOrder]):
 
     def decorate(self, objects: list[KwaiOrder]) -> None:
         now, known = timezone.now(), situations()
+        roles = roles_of({row.store_id for row in objects})
         for row in objects:
-            unsent = known.role(row.remote_status) in PAID_ROLES
+            unsent = roles[row.store_id].get(row.remote_status) in PAID_ROLES
             row.is_late = unsent and row.ship_by_at is not None and row.ship_by_at < now  # type: ignore[attr-defined]
             row.status_text = known.label(row.remote_status)  # type: ignore[attr-defined]
             row.shown_state = KwaiOrderState(row.state)  # type: ignore[attr-defined]
-            row.notices = _notices(row)  # type: ignore[attr-defined]
+            row.notices = _notices(row, roles)  # type: ignore[attr-defined]
 
     def row_label(self, obj: KwaiOrder) -> str:
         return obj.external_id
@@ -120,12 +121,12 @@ def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "state": KwaiOrderState(row.state),
         "status_text": situations().label(row.remote_status),
         "payload": payload,
-        "notices": _notices(row),
+        "notices": _notices(row, roles_of([row.store_id])),
         "waiting_for": row.waiting_for.filter(sku__isnull=True),
     }
     return render(request, "kwai/order.html", context)
 
 
-def _notices(row: KwaiOrder) -> list[str]:
-    outside = gate_refusal(row)
+def _notices(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> list[str]:
+    outside = gate_refusal(row, roles)
     return [*([outside] if outside else []), *(warning_text(code) for code in row.warnings)]

@@ -20,6 +20,7 @@ from kwai_sandbox.orders import (
     REFUND_CLOSED,
     REFUND_DONE,
     REFUND_NONE,
+    SELLER_LOGISTICS,
     SHIPPING_TYPES,
 )
 
@@ -40,6 +41,8 @@ INVOICE_NAMES = {
     INVOICE_ACCEPTED: "aceita",
     INVOICE_REFUSED: "recusada",
 }
+# In lists, where the column's heading says the rest.
+SHIPPING_SHORT = SHIPPING_TYPES | {SELLER_LOGISTICS: "própria"}
 REFUND_NAMES = {
     REFUND_NONE: "nenhum",
     REFUND_ASKED: "pedido pelo comprador",
@@ -98,6 +101,7 @@ def frame() -> dict[str, Any]:
         "invoice_names": INVOICE_NAMES,
         "refund_names": REFUND_NAMES,
         "shipping_names": SHIPPING_TYPES,
+        "shipping_short": SHIPPING_SHORT,
         "back": request.full_path,
     }
 

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kwai_sandbox import faults, oauth, settings
 from kwai_sandbox.centre.blueprint import blueprint, leads_to
+from kwai_sandbox.clock import SECOND
 from kwai_sandbox.gateway import ENDPOINTS, OAUTH_ENDPOINTS, emulator
 from kwai_sandbox.scenarios import BY_KEY, SCENARIOS
 
@@ -20,15 +21,18 @@ EFFECT_NAMES = {
 KIND_NAMES = {
     "rate_limit": "chamadas demais (429)",
     "quota": "cota diária gasta (430)",
-    "token_expired": "acesso vencido (401)",
+    "token_expired": "acesso vencido (444)",
     "revoked": "autorização revogada (402)",
+    "clock": "relógio errado (442)",
     "server_error": "erro interno (500)",
+    "unknown_code": "código que ninguém conhece (499 ou outro)",
     "bad_gateway": "página de erro 502",
     "timeout": "silêncio e conexão cortada",
     "truncated": "resposta cortada ao meio",
     "slow": "resposta lenta",
-    "duplicate_page": "página repetida",
+    "duplicate_page": "linha da página anterior repetida",
     "skip_page": "página pulada",
+    "missing_merchant": "autorização sem o nome da loja",
 }
 REVIEW_NAMES = {
     "accept": "aceitar na hora",
@@ -80,8 +84,9 @@ def faults_put() -> AnyResponse:
         "rate": request.form.get("rate", 100, type=int) / 100,
         "effect": request.form.get("effect", "after"),
     }
-    for name in ("count", "retryAfter", "delayMs"):
+    for name in ("count", "retryAfter", "delayMs", "code"):
         values[name] = request.form.get(name, type=int)
+    values["offsetMs"] = request.form.get("offset", 0, type=int) * SECOND
     emulator().faults.put(values)
     return leads_to("centre.breaking")
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from flask import render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from kwai_sandbox import control, oauth, settings
+from kwai_sandbox import oauth, settings
 from kwai_sandbox.centre.blueprint import blueprint, leads_to
+from kwai_sandbox.dialect import Dialect
 from kwai_sandbox.gateway import emulator
+from kwai_sandbox.statuses import Status
 
 FIRST_MERCHANT_ID = 300_000_000_000_000_000
-CONTRACT_LIMITS = {"perAppRate": 100, "perStoreRate": 20, "dailyQuota": 1_000_000}
+CHECK_NAMES = {
+    "strict": "ler o XML e conferir chave, protocolo e assinatura",
+    "loose": "só ver se parece uma NF-e autorizada",
+}
+SHIPPED_NAMES = {
+    int(status): f"o pedido passa a “{status.label}”" for status in (Status.SHIPPED, Status.AWAITING_PICKUP)
+}
 
 
 @blueprint.get("/centre/connections")
@@ -22,7 +30,10 @@ def connections() -> str:
         grants=oauth.grants_list(sandbox.state),
         pushes=sandbox.pushes.settings(),
         switches=sandbox.settings,
-        limits=CONTRACT_LIMITS,
+        limits={name: settings.DEFAULTS[name] for name in settings.LIMITS},
+        dialect=sandbox.dialect != Dialect(),
+        check_names=CHECK_NAMES,
+        shipped_names=SHIPPED_NAMES,
     )
 
 
@@ -50,8 +61,22 @@ def pushes_heartbeat() -> AnyResponse:
 @blueprint.post("/centre/limits")
 def limits_put() -> AnyResponse:
     """Hold the ERP to the contract's limits, or to none."""
-    values = {name: request.form.get(name, 0, type=int) for name in CONTRACT_LIMITS}
+    values = {name: request.form.get(name, 0, type=int) for name in settings.LIMITS}
     settings.settings_change(emulator().state, values)
+    return leads_to("centre.connections")
+
+
+@blueprint.post("/centre/strictness")
+def strictness_put() -> AnyResponse:
+    """How closely the platform looks, and where a shipment of the seller's own leads."""
+    settings.settings_change(
+        emulator().state,
+        {
+            "invoiceChecks": request.form.get("invoiceChecks", ""),
+            "shipLeadsTo": request.form.get("shipLeadsTo", 0, type=int),
+            "reusedRefreshEndsConsent": "reusedRefreshEndsConsent" in request.form,
+        },
+    )
     return leads_to("centre.connections")
 
 
@@ -70,5 +95,5 @@ def merchant_create() -> AnyResponse:
 @blueprint.post("/centre/grants/<merchant_id>/revoke")
 def grant_revoke(merchant_id: str) -> AnyResponse:
     """The seller takes the consent back."""
-    control.grant_end(emulator(), merchant_id)
+    oauth.consent_end(emulator(), merchant_id)
     return leads_to("centre.connections")

@@ -15,12 +15,15 @@ from kwai_sandbox.centre.blueprint import blueprint, leads_to
 from kwai_sandbox.documents import document_read
 from kwai_sandbox.gateway import emulator
 from kwai_sandbox.ledger import ledger_read
+from kwai_sandbox.logistics import label_content
 from kwai_sandbox.oddities import oddities
 from kwai_sandbox.orders import Order
 from kwai_sandbox.statuses import Status
 
 SHOWN_ORDERS = 100
 LARGEST_COUNT = 200
+LABEL_TYPES = {"PDF": "application/pdf", "ZPL": "text/plain; charset=utf-8"}
+HANDOVER_NAMES = {"PICKUP": "com coleta", "DROP_OFF": "com postagem"}
 
 
 def order_or_404(order_id: str) -> Order:
@@ -98,6 +101,8 @@ def order_page(order_id: str) -> str:
         writes=ledger_read(emulator().state, subject=order_id),
         document=_document(order),
         actions=actions_for(order),
+        handovers=HANDOVER_NAMES,
+        label_forms=list(LABEL_TYPES) if order.has_label else [],
         masked=order.answer(masked=True) != order.detail,
     )
 
@@ -121,6 +126,15 @@ def order_xml(order_id: str) -> Response:
     if invoice is None:
         abort(404, "Este pedido não recebeu NF-e.")
     return Response(_xml(invoice["xml"]), content_type="text/plain; charset=utf-8")
+
+
+@blueprint.get("/centre/orders/<order_id>/label/<form>")
+def order_label(order_id: str, form: str) -> Response:
+    """The platform's own label, as getShippingLabel hands it out: `PDF` or `ZPL`."""
+    order = order_or_404(order_id)
+    if form not in LABEL_TYPES or not order.has_label:
+        abort(404, "Este pedido não tem etiqueta do Kwai agora.")
+    return Response(label_content(order, form), content_type=LABEL_TYPES[form])
 
 
 @blueprint.post("/centre/orders/<order_id>/<action>")

@@ -47,6 +47,7 @@ from kwai_sandbox.server import RunningSandbox, running
 from scripts.services import own_redis
 from tests.chaos.test_worker_kill import MERCHANT, ON_THE_ROAD
 from tests.compose import ROOT, image_environment, image_parts, services
+from tests.kwai_integration.codes import PAID
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos, pytest.mark.services]
 
@@ -225,7 +226,7 @@ def test_the_compose_file_runs(stack: Stack, sandbox: RunningSandbox, shop: Stor
         list(pool.map(lambda name: wait_for(lambda: stack.is_healthy(name)), ours))
     wait_for(lambda: stack.get("/readyz")[0] == 200)
 
-    order_id = order_make(sandbox, status=30)
+    order_id = order_make(sandbox, status=PAID)
     wait_for(lambda: Order.objects.filter(external_id=order_id).exists())
     event = wait_for(lambda: InboundEvent.objects.filter(subject=order_id, state=EventState.DONE).first())
     told = [line for line in stack.lines("web") if line.get("route") == "kwai:webhook"]

@@ -14,6 +14,7 @@ from erp.sales.models import Order
 from kwai_integration.models import EventState, InboundEvent, KwaiSettings, StatusMapping
 from kwai_sandbox.server import RunningSandbox
 from tests.chaos.test_worker_kill import MERCHANT, sandbox, wait_for, worker
+from tests.kwai_integration.codes import PAID
 
 __all__ = ["sandbox"]
 
@@ -29,7 +30,7 @@ def test_a_hint_outlives_the_worker_that_took_it(
     product = Product.objects.create(company=store.company, name="Caneca")
     Sku.objects.create(company=store.company, product=product, code="SKU-1", price=5_000)
     KwaiSettings.objects.update(auto_receive=True)
-    StatusMapping.objects.create(store=store, remote_code="30", status="approved")
+    StatusMapping.objects.create(store=store, remote_code=str(PAID), status="approved")
     body = {"merchantId": MERCHANT, "count": 1, "skus": [{"number": "SKU-1", "quantity": 1}]}
     (order_id,) = sandbox.control("POST", "orders", body)["orderIds"]
     InboundEvent.objects.create(

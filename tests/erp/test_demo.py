@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,53 @@ def test_demonstration_refuses_the_real_platform_in_one_sentence() -> None:
     assert answer.stderr.strip() == (
         f"ERP_DEMO=1 não usa {REAL}: retire KWAI_API_URL do arquivo .env ou ponha ERP_DEMO=0."
     )
+
+
+def made(path: Path, *statements: str) -> None:
+    with sqlite3.connect(path) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+MIGRATIONS = "CREATE TABLE django_migrations (app TEXT, name TEXT)"
+META = "CREATE TABLE meta (key TEXT, value TEXT)"
+SECOND = "INSERT INTO django_migrations VALUES ('kwai_integration', '0008_edition_two')"
+EDITION = "INSERT INTO meta VALUES ('edition', '2')"
+DAY = date(2026, 11, 28)
+
+
+@pytest.mark.parametrize(
+    ("database", "sandbox"),
+    [([MIGRATIONS], [META]), ([MIGRATIONS, SECOND], [META]), ([MIGRATIONS], [META, EDITION])],
+    ids=["both", "sandbox", "database"],
+)
+def test_a_demonstration_of_the_first_edition_is_set_aside_whole(
+    tmp_path: Path, database: list[str], sandbox: list[str]
+) -> None:
+    made(tmp_path / "demo.sqlite3", *database)
+    made(tmp_path / "sandbox.sqlite3", *sandbox)
+    (tmp_path / "demo.sqlite3-wal").write_text("")
+    made(tmp_path / "erp.sqlite3", MIGRATIONS)
+    said = demo.former_set_aside(tmp_path, DAY)
+    folder = tmp_path / "demo-2026-11-28"
+    assert str(folder) in said
+    assert said.count("\n") == 0
+    assert {path.name for path in folder.iterdir()} == {"demo.sqlite3", "demo.sqlite3-wal", "sandbox.sqlite3"}
+    assert {path.name for path in tmp_path.iterdir()} == {"demo-2026-11-28", "erp.sqlite3"}
+    assert demo.former_set_aside(tmp_path, DAY) == ""
+
+
+def test_two_of_one_day_get_two_folders(tmp_path: Path) -> None:
+    for _ in range(2):
+        made(tmp_path / "demo.sqlite3", MIGRATIONS)
+        demo.former_set_aside(tmp_path, DAY)
+    assert {path.name for path in tmp_path.iterdir()} == {"demo-2026-11-28", "demo-2026-11-28-2"}
+
+
+def test_what_is_of_this_edition_or_new_stays(tmp_path: Path) -> None:
+    assert demo.former_set_aside(tmp_path, DAY) == ""
+    made(tmp_path / "demo.sqlite3", MIGRATIONS, SECOND)
+    made(tmp_path / "sandbox.sqlite3", META, EDITION)
+    assert demo.former_set_aside(tmp_path, DAY) == ""
+    assert len(list(tmp_path.iterdir())) == 2

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from erp import channels
 from erp.accounts.models import Company, Store, StoreLifecycle, User
-from erp.channels import Action, Badge, Outcome, Panel, RowResult
+from erp.channels import (
+    Action,
+    Badge,
+    LabelFile,
+    LabelKind,
+    Logistics,
+    Outcome,
+    Panel,
+    RowResult,
+    ShippingCode,
+)
 from erp.sales.models import Buyer, Carrier, Order, OrderStatus, ShippingKind, ShippingMethod
 from expedition.models import Shipment, ShipmentGroup
 from expedition.services import group_create, shipments_open, tracking_set
@@ -123,6 +135,21 @@ def make_group(company: Company) -> Callable[..., ShipmentGroup]:
     return make
 
 
+@pytest.fixture
+def kwai_envios(company: Company) -> ShippingMethod:
+    """The marketplace's own way of shipping."""
+    carrier = Carrier.objects.create(company=company, name="Kwai Envios", code="KWAI_ENVIOS")
+    return ShippingMethod.objects.create(
+        company=company, name="Kwai Envios", kind=ShippingKind.MARKETPLACE, carrier=carrier, delivery_days=7
+    )
+
+
+@pytest.fixture(autouse=True)
+def labels_dir(tmp_path: Path, settings: Any) -> Path:
+    settings.LABELS_DIR = tmp_path / "labels"
+    return Path(settings.LABELS_DIR)
+
+
 def reload(shipment: Shipment) -> Shipment:
     return Shipment.objects.for_screens().get(pk=shipment.pk)
 
@@ -132,11 +159,16 @@ class RecordingChannel(channels.Facts):
 
     key = "kwai"
     label = "Kwai Shop"
+    logistics = Logistics("Kwai Envios", "KWAI_ENVIOS")
 
     def __init__(self) -> None:
         self.facts: list[tuple[str, list[int]]] = []
         self.commands: list[tuple[Action, list[int]]] = []
         self.reasons: dict[int, str] = {}
+        self.codes: dict[int, ShippingCode] = {}
+        self.told: set[int] = set()
+        self.file: LabelFile | Exception = LabelFile(b"%PDF-1.4", LabelKind.PDF)
+        self.labels_asked: list[int] = []
 
     def shipment_concluded(self, ids: Sequence[int]) -> None:
         self.facts.append(("concluded", list(ids)))
@@ -167,6 +199,18 @@ class RecordingChannel(channels.Facts):
 
     def panel(self, order_id: int) -> Panel | None:
         return None
+
+    def shipping_codes(self, order_ids: Sequence[int]) -> dict[int, ShippingCode]:
+        return {pk: self.codes[pk] for pk in order_ids if pk in self.codes}
+
+    def shippers_told(self, order_ids: Sequence[int]) -> set[int]:
+        return self.told & set(order_ids)
+
+    def shipping_label(self, shipment_id: int) -> LabelFile | None:
+        self.labels_asked.append(shipment_id)
+        if isinstance(self.file, Exception):
+            raise self.file
+        return self.file
 
 
 @pytest.fixture

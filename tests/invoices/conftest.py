@@ -20,6 +20,7 @@ from erp.channels import (
     Outcome,
     Panel,
     RowResult,
+    ShippingCode,
 )
 from erp.sales.models import Buyer, Order, OrderStatus
 from tests.invoices.factory import BUYER_TAX_ID
@@ -38,6 +39,7 @@ class FakeShop:
 
     key = "fake"
     label = "Loja de teste"
+    logistics = None
 
     def __init__(self) -> None:
         self.refused: dict[int, str] = {}
@@ -62,6 +64,12 @@ class FakeShop:
 
     def panel(self, order_id: int) -> Panel | None:
         return None
+
+    def shipping_codes(self, order_ids: Sequence[int]) -> dict[int, ShippingCode]:
+        return {}
+
+    def shippers_told(self, order_ids: Sequence[int]) -> set[int]:
+        return set()
 
 
 @pytest.fixture

@@ -8,14 +8,16 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from kwai_sandbox.fiscal import check_digit
 from kwai_sandbox.server import RunningSandbox, running
+from kwai_sandbox.settings import LIMITS
 from kwai_sandbox.signing import signature
+from tests.invoices import factory
 
 ROOT = "/rest/open/api"
 MERCHANT = "100000000000000101"
@@ -48,7 +50,7 @@ def send(
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
-        return Answer(answer.status, answer.read().decode(), dict(answer.getheaders()))
+        return Answer(answer.status, answer.read().decode(errors="replace"), dict(answer.getheaders()))
     finally:
         connection.close()
 
@@ -121,7 +123,8 @@ class Caller:
 
 @pytest.fixture
 def sandbox() -> Iterator[RunningSandbox]:
-    with running(seed=1) as emulator:
+    """Without limits: tests call as fast as they can. Everything else is as strict as usual."""
+    with running(seed=1, settings=dict.fromkeys(LIMITS, 0)) as emulator:
         yield emulator
 
 
@@ -136,21 +139,23 @@ def other_seller(sandbox: RunningSandbox) -> Caller:
 
 
 def access_key(number: int = 1, series: int = 1) -> str:
-    body = f"3526111122233300018155{series:03d}{number:09d}112345678"
-    return body + check_digit(body)
+    return factory.access_key(number=number, series=series)
 
 
-def invoice(order_id: str, number: int = 1) -> dict[str, Any]:
-    key = access_key(number)
-    xml = f'<?xml version="1.0"?><nfeProc><NFe><infNFe Id="NFe{key}"/></NFe></nfeProc>\n'.encode()
+@lru_cache(maxsize=256)
+def note(number: int = 1) -> bytes:
+    return factory.nfe_xml(number=number)
+
+
+def invoice(order_id: str, number: int = 1, document: bytes | None = None) -> dict[str, Any]:
     return {
         "orderId": order_id,
-        "accessKey": key,
+        "accessKey": access_key(number),
         "number": number,
         "series": 1,
         "issuedAt": 1_767_312_000_000,
         "totalAmount": 17_000,
-        "xml": base64.b64encode(xml).decode(),
+        "xml": base64.b64encode(document or note(number)).decode(),
     }
 
 

@@ -212,3 +212,26 @@ def test_a_person_decides_about_a_note(seller: Caller) -> None:
     detail = seller.detail(order_id)
     assert (detail["invoiceStatus"], detail["invoiceRefusalReason"]) == (2, "")
     assert press(seller, "review", invoiceReview="maybe").status == 400
+
+
+def test_the_strictness_is_chosen_on_the_connections_page(seller: Caller) -> None:
+    page = get(seller, "centre/connections").text
+    assert "checked> um refresh token" in page
+    assert "fala um dialeto" not in page
+    press(seller, "strictness", invoiceChecks="loose", shipLeadsTo="200")
+    found = seller.sandbox.control("GET", "settings")
+    assert [found[name] for name in ("invoiceChecks", "shipLeadsTo", "reusedRefreshEndsConsent")] == [
+        "loose",
+        200,
+        False,
+    ]
+    assert "checked> um refresh token" not in get(seller, "centre/connections").text
+    assert press(seller, "strictness", invoiceChecks="none", shipLeadsTo="200").status == 400
+
+
+def test_a_fault_by_hand_takes_a_code_and_a_clock(seller: Caller) -> None:
+    press(seller, "faults", kind="unknown_code", path="listItem", code="448")
+    press(seller, "faults", kind="clock", path="getSkuList", offset="-60")
+    found = {fault["kind"]: fault for fault in seller.sandbox.control("GET", "faults")["faults"]}
+    assert (found["unknown_code"]["code"], found["clock"]["offsetMs"]) == (448, -60_000)
+    assert get(seller, "centre/faults").status == 200

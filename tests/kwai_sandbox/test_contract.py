@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from kwai_sandbox.centre.breaking import KIND_NAMES
+from kwai_sandbox.faults import KINDS
 from kwai_sandbox.gateway import ENDPOINTS, OAUTH_ENDPOINTS
 from kwai_sandbox.server import RunningSandbox
 from tests.kwai_sandbox.conftest import MERCHANT, ROOT, Caller, send
@@ -24,6 +26,7 @@ CALLS = {
     "product/addItem": ("POST", ITEM),
     "product/updateItem": ("POST", ITEM),
     "product/updateActiveStatus": ("POST", ITEM),
+    "product/uploadImage": ("POST", ITEM),
     "product/getCategoryList": ("GET", ITEM),
     "product/getCategoryAttributes": ("GET", ITEM),
     "logistics/arrangeShipment": ("POST", ORDER),
@@ -31,12 +34,12 @@ CALLS = {
 }
 FAULTS = (
     "rate_limit", "quota", "server_error", "bad_gateway", "timeout", "truncated", "slow", "token_expired",
-    "revoked", "duplicate_page", "skip_page",
+    "revoked", "duplicate_page", "skip_page", "clock", "unknown_code", "missing_merchant",
 )  # fmt: skip
 CONTROLS = (
     ("POST", "merchants"), ("POST", "grants"), ("POST", "orders"), ("PATCH", "orders/1"), ("GET", "orders/1"),
-    ("POST", "items"), ("PATCH", "items/1"), ("PUT", "faults"), ("DELETE", "faults"), ("PUT", "pushes"),
-    ("GET", "ledger"), ("GET", "stats"), ("POST", "reset"), ("GET", ""),
+    ("POST", "items"), ("PATCH", "items/1"), ("PATCH", "items"), ("PUT", "faults"), ("DELETE", "faults"), ("PUT", "pushes"),
+    ("GET", "ledger"), ("GET", "dialect"), ("GET", "stats"), ("POST", "reset"), ("GET", ""),
 )  # fmt: skip
 
 
@@ -58,6 +61,10 @@ def test_a_call_has_its_verb_and_scope(sandbox: RunningSandbox, name: str) -> No
     assert send(sandbox.url, verb, f"{ROOT}/{name}").json["result"] == 440
 
 
+def test_no_fault_is_missing_and_each_has_a_name_for_people() -> None:
+    assert set(KINDS) == set(FAULTS) == set(KIND_NAMES)
+
+
 @pytest.mark.parametrize("kind", FAULTS)
 def test_every_fault_may_be_switched_on_for_every_effect(sandbox: RunningSandbox, kind: str) -> None:
     for effect in ("before", "after", "random"):
@@ -69,7 +76,7 @@ def test_every_fault_may_be_switched_on_for_every_effect(sandbox: RunningSandbox
 def test_the_control_calls_exist(sandbox: RunningSandbox, verb: str, path: str) -> None:
     headers = {"Content-Type": "application/json"}
     answer = send(sandbox.url, verb, f"/_sandbox/{path}", b"{}" if verb != "GET" else None, headers)
-    unknown = "orders/1" in path or "items/1" in path
+    unknown = verb == "PATCH" or path == "orders/1"
     assert answer.status in ((404,) if unknown else (200, 400))
 
 

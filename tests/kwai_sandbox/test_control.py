@@ -100,6 +100,32 @@ def test_items_are_created_and_changed(seller: Caller) -> None:
     assert seller.get("product/getSkuList", itemId=created["itemId"]).data["skus"][0]["stock"] == 4
 
 
+@pytest.mark.parametrize("path", ["items", f"items/{IDS['itemId']}"])
+def test_a_known_sku_gets_another_code(seller: Caller, path: str) -> None:
+    before = seller.sandbox.control("GET", f"items/{IDS['itemId']}")
+    change = {"skuId": IDS["skuId"], "number": "CAM-NOVA"}
+    body = change if path == "items" else {"skus": [change]}
+    after = seller.sandbox.control("PATCH", path, body)
+    assert [sku["number"] for sku in after["skus"]] == [
+        "CAM-NOVA",
+        *(sku["number"] for sku in before["skus"][1:]),
+    ]
+    assert [sku["skuId"] for sku in after["skus"]] == [sku["skuId"] for sku in before["skus"]]
+    assert after["updateTime"] > before["updateTime"]
+    rows = seller.get("product/getSkuList", itemId=IDS["itemId"]).data["skus"]
+    assert rows[0]["number"] == "CAM-NOVA"
+
+
+def test_a_listing_is_also_named_in_the_body(seller: Caller) -> None:
+    changed = seller.sandbox.control("PATCH", "items", {"itemId": IDS["itemId"], "title": "Outra"})
+    assert (changed["itemId"], changed["title"]) == (IDS["itemId"], "Outra")
+
+
+@pytest.mark.parametrize("body", [{}, {"skuId": "1", "number": "x"}, {"skus": [1]}, {"itemId": "1"}])
+def test_a_sku_that_is_not_listed_is_404(seller: Caller, body: dict[str, Any]) -> None:
+    assert send(seller.sandbox.url, "PATCH", "/_sandbox/items", json.dumps(body).encode(), JSON).status == 404
+
+
 @pytest.mark.parametrize("headers", [
     {"Host": "kwai.example.com"}, {"Origin": "http://evil.example"}, {"Origin": "http://127.0.0.1:1"},
     {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
@@ -117,7 +143,7 @@ def test_plain_form_posts_do_not_reach_the_json_calls(sandbox: RunningSandbox) -
 
 
 def test_unknown_settings_are_refused(sandbox: RunningSandbox) -> None:
-    for wrong in ({"typo": 1}, {"detailShape": "tree"}, {"perStoreRate": "3"}):
+    for wrong in ({"typo": 1}, {"detailShape": "tree"}, {"perStoreRate": "3"}, {"shipLeadsTo": 40}):
         with pytest.raises(urllib.error.HTTPError) as caught:
             sandbox.control("PUT", "settings", wrong)
         caught.value.close()

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from kwai_sandbox.server import RunningSandbox
+from kwai_sandbox.server import RunningSandbox, running
+from kwai_sandbox.settings import LIMITS
 from tests.kwai_sandbox.conftest import OTHER_MERCHANT, ROOT, Caller, send
 
 PATH = f"{ROOT}/product/listItem"
@@ -91,11 +92,31 @@ def test_unknown_paths_and_verbs_are_404_in_the_envelope(seller: Caller) -> None
     assert seller.get("product/listItem").result == 404
 
 
-def test_own_limits_can_be_switched_on(seller: Caller) -> None:
-    seller.sandbox.control("PUT", "settings", {"perStoreRate": 3})
+def test_limits_hold_by_default() -> None:
+    with running(seed=1) as sandbox:
+        assert {name: sandbox.control("GET", "settings")[name] for name in LIMITS} == {
+            "perAppRate": 100, "perStoreRate": 20, "dailyQuota": 1_000_000,
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["perStoreRate", "perAppRate"])
+def test_too_many_calls_in_a_second_are_told_to_wait(seller: Caller, name: str) -> None:
+    seller.sandbox.control("PUT", "settings", {name: 3})
     answers = [seller.post("product/listItem", BODY) for _ in range(6)]
     refused = [answer for answer in answers if answer.result == 429]
     assert refused
     assert refused[0].data == {"retryAfter": 1}
-    seller.sandbox.control("PUT", "settings", {"perStoreRate": 0, "dailyQuota": 1})
+    assert seller.get("product/getCategoryList").result == (429 if name == "perStoreRate" else 200)
+
+
+def test_the_limit_of_a_store_is_its_own(seller: Caller, other_seller: Caller) -> None:
+    seller.sandbox.control("PUT", "settings", {"perStoreRate": 3})
+    for _ in range(6):
+        seller.post("product/listItem", BODY)
+    assert other_seller.post("product/listItem", BODY).result == 200
+
+
+def test_a_spent_day_is_430(seller: Caller) -> None:
+    seller.sandbox.control("PUT", "settings", {"dailyQuota": 1})
+    seller.post("product/listItem", BODY)
     assert seller.post("product/listItem", BODY).result == 430

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kwai_sandbox.statuses import ARRANGED, Status
-from tests.kwai_sandbox.conftest import Caller
+from tests.kwai_sandbox.conftest import Caller, send
 
 LABEL = "logistics/getShippingLabel"
 
@@ -34,6 +34,25 @@ def test_a_note_that_was_not_accepted_holds_the_label_back(seller: Caller) -> No
     for status in (0, 1, 3):
         order_id = arranged(seller, overrides={"invoiceStatus": status})
         assert seller.get(LABEL, orderId=order_id, format="PDF").result == 422
+
+
+@pytest.mark.parametrize("change", [{"holdReason": "em análise"}, {"refundStatus": 10}])
+def test_a_hold_or_a_refund_holds_the_label_back(seller: Caller, change: dict[str, Any]) -> None:
+    order_id = arranged(seller)
+    seller.sandbox.control("PATCH", f"orders/{order_id}", change)
+    assert seller.get(LABEL, orderId=order_id, format="PDF").result == 422
+
+
+@pytest.mark.parametrize(("form", "status"), [("PDF", 200), ("ZPL", 200), ("DOC", 404)])
+def test_the_page_of_an_order_leads_to_its_label(seller: Caller, form: str, status: int) -> None:
+    order_id = arranged(seller)
+    path = f"/_sandbox/centre/orders/{order_id}/label/{form}"
+    assert (path in send(seller.sandbox.url, "GET", f"/_sandbox/centre/orders/{order_id}").text) is (
+        status == 200
+    )
+    assert send(seller.sandbox.url, "GET", path).status == status
+    seller.sandbox.control("PATCH", f"orders/{order_id}", {"status": Status.SHIPPED})
+    assert send(seller.sandbox.url, "GET", path).status == 404
 
 
 def test_a_label_is_a_whole_pdf(seller: Caller) -> None:

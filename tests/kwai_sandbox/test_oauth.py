@@ -88,7 +88,31 @@ def test_refresh_rotates_and_kills_both_old_tokens(seller: Caller) -> None:
     seller.keep(seller.refresh().data)
     assert seller.post(*LIST).result == 200
     assert Caller(seller.sandbox, MERCHANT, access).post(*LIST).result == 444
+    seller.sandbox.control("PUT", "settings", {"reusedRefreshEndsConsent": False})
     assert Caller(seller.sandbox, MERCHANT, refresh_token=refresh).refresh().result == 401
+    assert seller.post(*LIST).result == 200
+
+
+def test_a_replaced_refresh_token_that_comes_again_ends_the_consent(seller: Caller) -> None:
+    old = Caller(seller.sandbox, MERCHANT, refresh_token=seller.refresh_token)
+    for _ in range(2):
+        seller.keep(seller.refresh().data)
+    assert old.refresh().result == 402
+    assert seller.post(*LIST).result == 402
+    assert seller.refresh().result == 402
+    assert [grant["revoked"] for grant in seller.sandbox.control("GET", "grants")["grants"]] == [True]
+
+
+def test_a_new_consent_forgets_the_tokens_of_the_old_one(seller: Caller) -> None:
+    old = Caller(seller.sandbox, MERCHANT, refresh_token=seller.refresh_token)
+    seller.keep(seller.refresh().data)
+    seller.connect()
+    assert old.refresh().result == 401
+    assert seller.post(*LIST).result == 200
+
+
+def test_an_unknown_refresh_token_ends_nothing(seller: Caller) -> None:
+    assert Caller(seller.sandbox, MERCHANT, refresh_token="RT_unknown").refresh().result == 401
     assert seller.post(*LIST).result == 200
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -118,3 +119,28 @@ def test_categories_and_their_attributes(seller: Caller) -> None:
     attributes = seller.get("product/getCategoryAttributes", categoryId="1101").data
     assert [entry["name"] for entry in attributes] == ["Marca", "Garantia", "Gênero", "Material"]
     assert seller.get("product/getCategoryAttributes", categoryId="7").result == 404
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
+
+
+def image(content: bytes) -> dict[str, str]:
+    return {"fileName": "foto.png", "content": base64.b64encode(content).decode()}
+
+
+def test_an_image_gets_an_address_by_its_content(seller: Caller) -> None:
+    first, again, other = (
+        seller.post("product/uploadImage", image(entry)).data["url"] for entry in (PNG, PNG, PNG + b"1")
+    )
+    assert first == again != other
+    assert first.startswith("https://")
+    assert first.endswith(".png")
+    assert seller.post("product/uploadImage", image(b"\xff\xd8\xff0")).data["url"].endswith(".jpg")
+
+
+@pytest.mark.parametrize("body", [
+    image(b"GIF89a"), image(PNG + b"0" * 2 * 1024 * 1024), image(b""), {"fileName": "a.png", "content": "?"}, {"fileName": "a.png"},
+    image(PNG) | {"fileName": ""},
+], ids=range(6))  # fmt: skip
+def test_what_is_no_image_is_refused(seller: Caller, body: dict[str, str]) -> None:
+    assert seller.post("product/uploadImage", body).result == 422

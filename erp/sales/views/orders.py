@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.contrib import messages
@@ -15,10 +16,12 @@ from django.views.decorators.http import require_POST, require_safe
 from erp import channels
 from erp.accounts.models import Company, Store, User
 from erp.accounts.permissions import may
+from erp.sales.decisions import order_handover_settle, order_refund_release
 from erp.sales.forms import BuyerForm, DeliveryAddressForm, OrderShippingForm
-from erp.sales.models import Buyer, DeliveryAddress, Order, ShippingMethod
+from erp.sales.models import Buyer, DeliveryAddress, Order, ShippedBy, ShippingMethod
 from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
-from erp.sales.services import orders_shipping_set
+from erp.sales.services import ShippingSet, orders_shipping_set
+from erp.sales.shippers import order_shipper_set, shipper_label, shipper_problem
 from erp.sales.statuses import OrderStatus
 from erp.sales.stock import lines_stock_read, order_stock_return, orders_lacking_stock
 from erp.web.lists import (
@@ -130,12 +133,40 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "events": events,
         "older": older,
         "channel_panel": channels.panel(order.pk),
+        "shipper": shipper_label(order.shipped_by, order.store.channel) if order.external_id else "",
+        "shipper_choices": _shipper_choices(request, order),
         "status": OrderStatus(order.status),
+        "may_decide": may(user_of(request), "sales:order_release", "POST"),
         "may_issue": may(user_of(request), "invoices:issue", "POST")
         and OrderStatus(order.status).rank < OrderStatus.SHIPPED.rank,
     }
     template = "sales/order_timeline.html" if request.headers.get("HX-Request") else "sales/order.html"
     return render(request, template, context)
+
+
+def _shipper_choices(request: HttpRequest, order: Order) -> list[tuple[str, str]]:
+    """What somebody may say of who carries the order; nothing where there is nothing to say."""
+    if not may(user_of(request), "sales:order_shipper", "POST") or shipper_problem(order):
+        return []
+    channel = order.store.channel
+    known = (ShippedBy.CHANNEL, ShippedBy.SELLER)
+    return [(each.value, shipper_label(each, channel)) for each in known if each != order.shipped_by]
+
+
+@require_POST
+def order_shipper(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say who carries an order of which the marketplace does not."""
+    order = _order(request, pk)
+    chosen = request.POST.get("shipped_by")
+    if chosen not in (ShippedBy.CHANNEL, ShippedBy.SELLER):
+        messages.error(request, "Escolha quem envia o pedido.")
+        return redirect("sales:order", pk=order.pk)
+    shipped_by = ShippedBy(chosen)
+    if problem := order_shipper_set(order_id=order.pk, shipped_by=shipped_by, actor=user_of(request)):
+        messages.error(request, problem)
+    else:
+        messages.success(request, f"Quem envia: {shipper_label(shipped_by, order.store.channel)}.")
+    return redirect("sales:order", pk=order.pk)
 
 
 @require_POST
@@ -149,13 +180,40 @@ def order_stock(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("sales:order", pk=order.pk)
 
 
+@require_POST
+def order_release(request: HttpRequest, pk: int) -> HttpResponse:
+    """*liberar mesmo assim*."""
+    order = _order(request, pk)
+    if order_refund_release(order_id=order.pk, actor=user_of(request)):
+        messages.success(request, "Pedido liberado: ele segue apesar do reembolso.")
+    else:
+        messages.info(request, "Nenhum reembolso pago segura este pedido.")
+    return redirect("sales:order", pk=order.pk)
+
+
+@require_POST
+def order_handover(request: HttpRequest, pk: int) -> HttpResponse:
+    """*o pacote voltou* or *foi entregue*."""
+    order = _order(request, pk)
+    came_back = request.POST.get("came_back") == "1"
+    if order_handover_settle(order_id=order.pk, came_back=came_back, actor=user_of(request)):
+        text = "Pedido cancelado; a mercadoria voltou ao estoque." if came_back else "Pedido entregue."
+        messages.success(request, text)
+    else:
+        messages.info(request, "Não há nada a dizer sobre o pacote deste pedido.")
+    return redirect("sales:order", pk=order.pk)
+
+
 def order_shipping(request: HttpRequest, pk: int) -> HttpResponse:
     """Forma de envio, transportadora and forma de recebimento of one order."""
     order = _order(request, pk)
     company = cast(Company, user_of(request).company)
     form = OrderShippingForm(request.POST or None, instance=order, company=company)
     if request.method == "POST" and form.is_valid():
-        _shipping_save([order.pk], form, user_of(request))
+        saved = _shipping_save([order.pk], form, user_of(request))
+        if saved.problems:
+            form.add_error("shipping_method", saved.problems[order.pk])
+            return _form_page(request, form, f"Envio do pedido {order.number}", order)
         Order.objects.filter(pk=order.pk).update(payment_method=form.cleaned_data["payment_method"])
         messages.success(request, "Envio e recebimento salvos.")
         return redirect("sales:order", pk=order.pk)
@@ -171,9 +229,8 @@ def orders_shipping(request: HttpRequest) -> HttpResponse:
     form = OrderShippingForm(chosen, instance=Order(), company=company)
     del form.fields["payment_method"]
     if chosen is not None and form.is_valid():
-        changed = _shipping_save([order.pk for order in orders], form, user_of(request))
-        text = ngettext("em %d pedido", "em %d pedidos", changed) % changed
-        messages.success(request, f"Forma de envio definida {text}.")
+        saved = _shipping_save([order.pk for order in orders], form, user_of(request))
+        _shipping_told(request, saved, {order.pk: order.number for order in orders})
         return redirect("sales:orders")
     return render(
         request,
@@ -225,7 +282,19 @@ def _order(request: HttpRequest, pk: int) -> Order:
     return get_object_or_404(rows, pk=pk)
 
 
-def _shipping_save(ids: list[int], form: OrderShippingForm, user: User) -> int:
+def _shipping_told(request: HttpRequest, saved: ShippingSet, numbers: Mapping[int, int]) -> None:
+    """One message for what changed, and one per reason with the orders it kept from changing."""
+    text = ngettext("em %d pedido", "em %d pedidos", saved.changed) % saved.changed
+    if saved.changed or not saved.problems:
+        messages.success(request, f"Forma de envio definida {text}.")
+    kept: dict[str, list[str]] = {}
+    for pk, problem in saved.problems.items():
+        kept.setdefault(problem, []).append(str(numbers[pk]))
+    for problem, own in kept.items():
+        messages.error(request, f"{problem} Sem mudança: {', '.join(own)}.")
+
+
+def _shipping_save(ids: list[int], form: OrderShippingForm, user: User) -> ShippingSet:
     method, carrier = form.cleaned_data["shipping_method"], form.cleaned_data["carrier"]
     carrier_id = carrier.pk if carrier else (method.carrier_id if method else None)
     return orders_shipping_set(

@@ -13,6 +13,7 @@ from kwai_integration.client import codes
 from kwai_integration.client.endpoints import ENDPOINTS, Endpoint
 from kwai_integration.client.gateway import client_config
 from kwai_integration.client.types import ClientConfig
+from kwai_integration.client.wire import Shape, WireNames, field_rows
 
 SOURCES = {
     "published": "publicado",
@@ -21,6 +22,18 @@ SOURCES = {
     "assumed": "presumido",
 }
 ACCESSES = {"read": "leitura", "write": "escrita"}
+SHAPES = {
+    Shape.ID: "número ou texto de até 19 algarismos",
+    Shape.CODE: "código",
+    Shape.COUNT: "inteiro",
+    Shape.MONEY: "centavos inteiros",
+    Shape.MOMENT: "milissegundos Unix",
+    Shape.SECONDS: "segundos",
+    Shape.TEXT: "texto",
+    Shape.FLAG: "verdadeiro ou falso",
+    Shape.LIST: "lista",
+    Shape.OBJECT: "objeto",
+}
 OTHER_CODES = {
     "invoiceStatus": codes.INVOICE_STATUS_LABELS,
     "refundStatus": codes.REFUND_STATUS_LABELS,
@@ -51,6 +64,7 @@ def contract_tables(config: ClientConfig) -> dict[str, list[dict[str, Any]]]:
     """Every row as data, overrides applied and marked; the same rows feed the text and the JSON."""
     return {
         "endpoints": [_endpoint_row(endpoint) for endpoint in config.endpoints.values()],
+        "fields": _field_rows(config.names),
         "orderStatus": _situation_rows(config),
         "result": _result_rows(config),
         **{name: _label_rows(labels.items()) for name, labels in OTHER_CODES.items()},
@@ -67,6 +81,20 @@ def _endpoint_row(endpoint: Endpoint) -> dict[str, Any]:
         "access": str(endpoint.access),
         "overridden": endpoint.path != ENDPOINTS[endpoint.name].path,
     }
+
+
+def _field_rows(names: WireNames) -> list[dict[str, Any]]:
+    return [
+        {
+            "call": row.call,
+            "name": row.name,
+            "wire": row.wire,
+            "shape": str(row.shape),
+            "source": str(row.source),
+            "overridden": row.is_overridden,
+        }
+        for row in field_rows(names)
+    ]
 
 
 def _situation_rows(config: ClientConfig) -> list[dict[str, Any]]:
@@ -112,4 +140,6 @@ def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:
 def _cell(name: str, value: Any) -> str:
     if name == "overridden":
         return "ALTERADO" if value else ""
+    if name == "shape":
+        return SHAPES[Shape(value)]
     return SOURCES.get(value) or ACCESSES.get(value) or str(value)

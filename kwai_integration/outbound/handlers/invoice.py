@@ -58,25 +58,28 @@ def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
     return order.invoice_status in (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
 
 
+def upload_of(loaded: Loaded) -> InvoiceUpload:
+    """What is sent of the note."""
+    invoice = loaded.invoice
+    return InvoiceUpload(
+        order_id=loaded.external_id,
+        access_key=invoice.access_key,
+        number=invoice.number,
+        series=invoice.series,
+        issued_at=invoice.issued_at,
+        total=invoice.total,
+        xml=invoice.document.read(),
+    )
+
+
 def send(loaded: Loaded, turn: Turn) -> Sent:
     own = Order.objects.get(pk=loaded.order_id)
     frozen_check(own)
-    invoice = loaded.invoice
     with calling(turn) as client:
         remote = remote_order(client, turn.job.store_id, loaded.external_id)
         remote_permit(Write.UPLOAD_INVOICE, own, remote, job=turn.job)
         turn.confirm()
-        client.upload_invoice(
-            InvoiceUpload(
-                order_id=loaded.external_id,
-                access_key=invoice.access_key,
-                number=invoice.number,
-                series=invoice.series,
-                issued_at=invoice.issued_at,
-                total=invoice.total,
-                xml=invoice.document.read(),
-            )
-        )
+        client.upload_invoice(upload_of(loaded))
     return Sent()
 
 

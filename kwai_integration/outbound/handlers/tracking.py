@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from erp.outbox.errors import Refused
-from erp.outbox.handlers import Handler, Nature, Sent, Turn
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent, Turn
 from erp.outbox.models import PushJob
+from erp.sales.models import Order, ShippedBy
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment
-from kwai_integration.client.codes import SHIPPED_ROLES, ShippingType
+from kwai_integration.client.codes import SHIPPED_ROLES
 from kwai_integration.client.types import InvoiceReference, ShipmentNotice
 from kwai_integration.client.writes import Write, is_arrived_by_content
 from kwai_integration.mapping.orders import MappedOrder
+from kwai_integration.outbound.dispatched import NO_OTHER, codes_sent, dispatch_text, is_sent_by_us
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.logistics import CHOOSE_SHIPPER, NOTHING_TO_SEND, shipper_of
 from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
 
@@ -27,8 +30,10 @@ class Loaded:
     notice: ShipmentNotice
 
 
-def load(job: PushJob) -> Loaded:
+def load(job: PushJob) -> Loaded | Obsolete:
     shipment = Shipment.objects.for_screens().get(pk=job.payload["shipment_id"])
+    if shipment.is_channel_shipped:
+        return Obsolete(NOTHING_TO_SEND)
     invoice, carrier = shipment.invoice, shipment.chosen_carrier
     if invoice is None or carrier is None or not shipment.tracking_code or shipment.concluded_at is None:
         raise Refused(
@@ -70,14 +75,14 @@ def send(loaded: Loaded, turn: Turn) -> Sent:
     frozen_check(shipment)
     with calling(turn) as client:
         order = remote_order(client, turn.job.store_id, loaded.notice.order_id)
-        notice = _notice_for(order, loaded.notice)
-        if _holds(order, notice):
+        _shipper_check(shipment.order, order)
+        if _holds(order, loaded.notice):
             return Sent(already=True)
         if order.role in SHIPPED_ROLES:
-            raise Refused(_shipped_elsewhere(order.tracking_code))
+            raise Refused(_shipped_text(shipment.order, order.tracking_code))
         remote_permit(Write.SHIP_ORDER, shipment.order, order, job=turn.job)
         turn.confirm()
-        client.ship_order(notice)
+        client.ship_order(loaded.notice)
     return Sent()
 
 
@@ -87,24 +92,26 @@ def record(job: PushJob, loaded: Loaded, sent: Sent) -> None:
     order_events_append(drafts=[EventDraft(loaded.order_id, "kwai.tracking", text)])
 
 
-def _notice_for(order: MappedOrder, notice: ShipmentNotice) -> ShipmentNotice:
-    """Kwai Envios only confirms the hand-over: carrier and code are those of the order itself."""
-    if order.shipping_type != ShippingType.KWAI_ENVIOS or not order.tracking_code:
-        return notice
-    if order.tracking_code != notice.tracking_number:
-        raise Refused(_shipped_elsewhere(order.tracking_code))
-    return replace(notice, carrier_code=order.carrier_code or notice.carrier_code)
+def _shipper_check(own: Order, remote: MappedOrder) -> None:
+    """Kwai's own word wins over what a person chose here; without either nothing is sent."""
+    told = shipper_of(remote.shipping_type)
+    shipped_by = own.shipped_by if told is ShippedBy.UNKNOWN else told
+    if shipped_by == ShippedBy.CHANNEL:
+        raise Refused(NOTHING_TO_SEND)
+    if shipped_by == ShippedBy.UNKNOWN:
+        raise Refused(CHOOSE_SHIPPER)
 
 
 def _holds(order: MappedOrder, notice: ShipmentNotice) -> bool:
     return is_arrived_by_content(order.role, same_number=order.tracking_code == notice.tracking_number)
 
 
-def _shipped_elsewhere(code: str) -> str:
-    return (
-        f"Já despachado fora do ERP com o código {code or 'que o Kwai não informa'}. Para adotá-lo, "
-        "informe esse código na expedição e envie de novo."
-    )
+def _shipped_text(order: Order, number: str) -> str:
+    sent = codes_sent([order])
+    text = dispatch_text(order, number, sent)
+    if is_sent_by_us(order, number, sent):
+        return f"{text} {NO_OTHER}"
+    return f"{text} Para adotá-lo, informe esse código na expedição e envie de novo."
 
 
 HANDLER = Handler(
@@ -113,6 +120,8 @@ HANDLER = Handler(
     nature=Nature.FACT,
     call="ship_order",
     step=Kind.SEND_TRACKING.step,
+    # Kwai takes no other code after the dispatch, and the parcel arrives all the same.
+    first_counts=True,
     load=load,
     is_satisfied=is_satisfied,
     send=send,

@@ -12,7 +12,7 @@ from django.utils import timezone
 from erp import channels
 from erp.accounts.models import Company, Store, User
 from erp.channels import Outcome
-from erp.sales.models import Order, OrderEvent, OrderStatus, ShippingKind, ShippingMethod
+from erp.sales.models import Order, OrderEvent, OrderStatus, ShippedBy, ShippingKind, ShippingMethod
 from expedition.models import GroupKind, GroupStatus, Shipment, ShipmentGroup, ShipmentStatus
 from expedition.services import (
     GroupOutcome,
@@ -37,7 +37,7 @@ MakeGroup = Callable[..., ShipmentGroup]
     [
         (ShippingKind.CORREIOS, GroupKind.POSTING_LIST),
         (ShippingKind.CARRIER, GroupKind.PICKUP),
-        (ShippingKind.KWAI, GroupKind.PICKUP),
+        (ShippingKind.MARKETPLACE, GroupKind.PICKUP),
         (ShippingKind.OTHER, GroupKind.PICKUP),
     ],
 )
@@ -45,7 +45,8 @@ def test_the_method_says_what_the_group_is(
     company: Company, open_shipment: Open, make_group: MakeGroup, kind: str, expected: str
 ) -> None:
     method = ShippingMethod.objects.create(company=company, name="M", kind=kind)
-    assert make_group(method, open_shipment(method)).kind == expected
+    by = ShippedBy.CHANNEL if kind == ShippingKind.MARKETPLACE else ShippedBy.SELLER
+    assert make_group(method, open_shipment(method, shipped_by=by)).kind == expected
 
 
 def test_create_takes_who_may_enter_and_names_the_rest(

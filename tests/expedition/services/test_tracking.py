@@ -74,7 +74,7 @@ def test_a_code_in_use_is_refused_with_the_number(
     assert one(Shipment.objects.get(order=order), S10)[0] == Outcome.DONE
 
 
-def test_the_same_code_twice_in_one_batch(open_shipment: Open, correios: ShippingMethod) -> None:
+def test_the_same_coderaced_in_one_batch(open_shipment: Open, correios: ShippingMethod) -> None:
     first, second = open_shipment(correios), open_shipment(correios)
     rows = tracking_set(codes={first.pk: S10, second.pk: S10})
     assert [row.outcome for row in rows] == [Outcome.DONE, Outcome.REFUSED]
@@ -127,25 +127,25 @@ def test_a_code_taken_between_look_and_write_is_named(
     """The first look sees nothing, as when somebody commits right after it."""
     holder, late = open_shipment(correios, S10), open_shipment(correios)
     looks: list[int] = []
-    look = module._holders
+    look = module.holders_of
 
     def blind_once(*args: object) -> object:
         looks.append(1)
         return {} if len(looks) == 1 else look(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "_holders", blind_once)
+    monkeypatch.setattr(module, "holders_of", blind_once)
     outcome, text = one(late, S10)
     assert len(looks) == 2
     assert outcome == Outcome.REFUSED
     assert f"expedição {holder.number}" in text
 
 
-def test_a_write_that_fails_twice_is_an_error(db: None) -> None:
+def test_a_write_that_failsraced_is_an_error(db: None) -> None:
     def fail() -> None:
         raise IntegrityError
 
     with pytest.raises(IntegrityError):
-        module._twice(fail)
+        module.raced(fail)
 
 
 class TestPackages:

@@ -9,6 +9,7 @@ from kwai_integration.client.codes import result_table, situation_table
 from kwai_integration.client.endpoints import endpoint_table
 from kwai_integration.client.errors import KwaiError
 from kwai_integration.client.types import ClientConfig, Credentials, Exchange
+from kwai_integration.client.wire import DEFAULT_NAMES
 
 APP_SECRET, SIGN_SECRET = "APPSECRET_demo_0001", "SIGNSECRET_demo_0001"
 TOKEN = "AT_demo_0001"
@@ -27,6 +28,7 @@ def config(api_url: str = "http://127.0.0.1:9", **changes) -> ClientConfig:
         "endpoints": endpoint_table({}),
         "situations": situation_table({}),
         "results": result_table({}),
+        "names": DEFAULT_NAMES,
         **changes,
     }
     return ClientConfig(**values)

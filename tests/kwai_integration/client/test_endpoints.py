@@ -32,7 +32,7 @@ def test_every_signed_call_needs_a_published_scope():
 def test_oauth_counts_as_writing():
     assert ENDPOINTS["oauth_refresh"].access is Access.WRITE
     assert {name for name, row in ENDPOINTS.items() if not row.is_write} == {
-        "list_orders", "order_details", "list_items", "sku_list",
+        "list_orders", "order_details", "list_items", "sku_list", "list_refunds", "shipping_label",
     }  # fmt: skip
 
 

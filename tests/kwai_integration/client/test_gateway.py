@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from pytest_httpserver import HTTPServer
 
 from kwai_integration.client import errors, gateway
-from kwai_integration.client.codes import Role
+from kwai_integration.client.codes import KwaiRole
 from kwai_integration.client.types import (
     Cancellation,
     Credentials,
@@ -30,6 +29,7 @@ from tests.kwai_integration.client.fakes import (
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LIST, DETAILS = "/rest/open/api/trade/queryOrderList", "/rest/open/api/trade/queryOrderDetails"
+REFUNDS = "/rest/open/api/trade/queryRefundList"
 STOCK = "/rest/open/api/product/updateStock"
 
 
@@ -90,6 +90,35 @@ def test_a_window_the_platform_would_refuse_is_not_asked(shop: Shop, changes):
     with pytest.raises(ValueError, match="31 days"):
         list_orders(shop, **changes)
     assert shop.server.log == []
+
+
+def test_list_refunds(shop: Shop):
+    refund = {"refundId": 51, "orderId": 2**62, "status": 60, "amount": 17000, "reason": "Defeito\x00"}
+    rows = [refund | {"updateTime": NOW_MS}, {"refundId": 52}, {"orderId": 3, "amount": "17000"}]
+    shop.answer(REFUNDS, ok({"total": 3, "refundList": rows}))
+    page = shop.client.list_refunds(time_from=NOW - timedelta(hours=1), time_to=NOW, page=2)
+    assert shop.sent() == {
+        "page": 2,
+        "size": 50,
+        "timeFrom": 1_795_431_600_000,
+        "timeTo": 1_795_435_200_000,
+        "timeRangeField": "UPDATE_TIME",
+    }
+    assert page.total == 3
+    found, bare = page.refunds
+    assert (found.refund_id, found.order_id, found.status) == ("51", str(2**62), "60")
+    assert (found.amount, found.reason) == (17000, "Defeito")
+    assert found.updated_at == datetime(2026, 1, 2, 0, 0, 0, 123000, tzinfo=UTC)
+    assert (bare.refund_id, bare.order_id, bare.status, bare.amount) == ("", "3", "", 17000)
+    assert bare.updated_at is None
+
+
+@pytest.mark.parametrize("data", [None, [], {"total": 1}, {"refundList": []}])
+def test_refunds_of_another_shape_are_an_unreadable_read(shop: Shop, data):
+    shop.answer(REFUNDS, ok(data))
+    with pytest.raises(errors.OutcomeUnknown) as caught:
+        shop.client.list_refunds(time_from=NOW, time_to=NOW, page=1)
+    assert caught.value.write is False
 
 
 @pytest.mark.parametrize("shape", [lambda orders: orders, lambda orders: {"orderInfoDetailList": orders}])
@@ -285,10 +314,29 @@ def test_refresh(httpserver: HTTPServer):
     "changes", [{"merchantId": None}, {"accessToken": ""}, {"refreshToken": None}, {"accessToken": "a\nb"}]
 )
 def test_an_unusable_pair_is_an_unknown_outcome(httpserver: HTTPServer, changes):
-    httpserver.expect_request("/rest/open/api/oauth2/refreshToken").respond_with_json(ok(PAIR | changes))
+    httpserver.expect_request("/rest/open/api/oauth2/token").respond_with_json(ok(PAIR | changes))
     with pytest.raises(errors.OutcomeUnknown) as caught:
-        gateway.refresh_tokens(config(httpserver.url_for("").rstrip("/")), refresh_token="RT_1")
+        gateway.exchange_code(config(httpserver.url_for("").rstrip("/")), code="C1")
     assert caught.value.write is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [({"merchantId": None}, ("", "RT_2")), ({"refreshToken": None}, (str(PAIR["merchantId"]), ""))],
+)
+def test_a_renewal_needs_less_than_a_connection(httpserver: HTTPServer, changes, kept):
+    httpserver.expect_request("/rest/open/api/oauth2/refreshToken").respond_with_json(ok(PAIR | changes))
+    pair = gateway.refresh_tokens(config(httpserver.url_for("").rstrip("/")), refresh_token="RT_1")
+    assert (pair.merchant_id, pair.refresh_token) == kept
+
+
+@pytest.mark.parametrize("token", [None, "", "a\nb", 7])
+def test_a_renewal_without_an_access_token_is_an_unknown_outcome(httpserver: HTTPServer, token):
+    httpserver.expect_request("/rest/open/api/oauth2/refreshToken").respond_with_json(
+        ok(PAIR | {"accessToken": token})
+    )
+    with pytest.raises(errors.OutcomeUnknown):
+        gateway.refresh_tokens(config(httpserver.url_for("").rstrip("/")), refresh_token="RT_1")
 
 
 @pytest.mark.parametrize("lifetime", [None, 0, -1, True, "soon", 10**12])
@@ -317,7 +365,4 @@ def test_configuration_comes_from_the_settings(settings):
     configuration = gateway.client_config()
     assert configuration.api_url == "http://127.0.0.1:8100"
     assert configuration.endpoints["ship_order"].path == "/ship"
-    assert configuration.status_roles["35"] is Role.SHIPPED
-    settings.KWAI_STATUS_ROLES = {"35": "nonsense"}
-    with pytest.raises(ImproperlyConfigured):
-        gateway.client_config()
+    assert configuration.situations.role("35") is KwaiRole.SHIPPED

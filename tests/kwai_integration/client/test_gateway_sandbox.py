@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kwai_integration.client import errors, gateway
-from kwai_integration.client.codes import Role
+from kwai_integration.client.codes import SITUATIONS, KwaiRole
 from kwai_integration.client.types import (
     Cancellation,
     ClientConfig,
@@ -26,6 +26,7 @@ from kwai_integration.client.types import (
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
 from kwai_sandbox.server import RunningSandbox, running
 from tests.kwai_integration.client.fakes import MemoryLimiter, MemoryRecorder, MemoryTokens, config
+from tests.kwai_integration.codes import NOBODYS, PAID
 
 MERCHANT = "123"
 KEY = "35261111222333000181550010000001231482139070"
@@ -92,7 +93,7 @@ def known(sandbox: RunningSandbox, order_id: str) -> dict[str, Any]:
 def read(client: gateway.KwaiClient, order_id: str) -> MappedOrder | Problem:
     fetched_at = datetime.now(UTC)
     (raw,) = client.order_details([order_id])
-    return order_read(raw, fetched_at, client.config.status_roles)
+    return order_read(raw, fetched_at, client.config.situations.roles)
 
 
 def upload(client: gateway.KwaiClient, order_id: str) -> None:
@@ -123,7 +124,9 @@ def test_every_page_of_a_window_is_read(sandbox, client):
     assert pages[3].order_ids == ()
 
 
-@pytest.mark.parametrize(("status", "role"), [(10, Role.AWAITING_PAYMENT), (30, Role.PAYABLE), (35, None)])
+@pytest.mark.parametrize(
+    ("status", "role"), [*((int(row.code), row.role) for row in SITUATIONS.values()), (NOBODYS, None)]
+)
 def test_an_order_of_the_platform_maps_cleanly(sandbox, client, status, role):
     mapped = read(client, order(sandbox, status=status))
     assert isinstance(mapped, MappedOrder)
@@ -132,7 +135,7 @@ def test_an_order_of_the_platform_maps_cleanly(sandbox, client, status, role):
     assert "total_differs" not in mapped.warnings
     assert mapped.lines
     assert mapped.placed_at
-    if status == 30:
+    if status == PAID:
         assert mapped.warnings == ()
         assert mapped.address.incomplete_reason == ""
         assert mapped.buyer.tax_id
@@ -159,11 +162,11 @@ def test_the_whole_way_of_an_order(sandbox, client):
     assert "AA123456785BR" in caught.value.text
     mapped = read(client, order_id)
     assert isinstance(mapped, MappedOrder)
-    assert (mapped.role, mapped.tracking_code) == (Role.SHIPPED, "AA123456785BR")
+    assert (mapped.role, mapped.tracking_code) == (KwaiRole.SHIPPED, "AA123456785BR")
     client.confirm_delivery(DeliveryNotice(order_id, datetime.now(UTC)))
     mapped = read(client, order_id)
     assert isinstance(mapped, MappedOrder)
-    assert mapped.role is Role.DELIVERED
+    assert mapped.role is KwaiRole.DELIVERED
     received = known(sandbox, order_id)
     assert b64decode(received["invoice"]["xml"]) == XML
     assert received["invoice"]["issuedAt"] == 1_795_181_415_000
@@ -175,7 +178,7 @@ def test_cancellation(sandbox, client):
     client.cancel_order(Cancellation(order_id, "sem estoque"))
     mapped = read(client, order_id)
     assert isinstance(mapped, MappedOrder)
-    assert (mapped.role, mapped.cancel_reason) == (Role.CANCELLED, "sem estoque")
+    assert (mapped.role, mapped.cancel_reason) == (KwaiRole.CLOSED, "sem estoque")
     with pytest.raises(errors.BusinessRefused):
         ship(client, order_id)
 
@@ -226,7 +229,7 @@ def test_a_wrong_secret_is_a_matter_of_configuration(client, configuration, toke
     wrong = gateway.KwaiClient(
         config=replace(configuration, sign_secret="x"), tokens=tokens, limiter=MemoryLimiter()
     )
-    with pytest.raises(errors.BadSignature):
+    with pytest.raises(errors.SignatureInvalid):
         wrong.list_items(page=1)
 
 
@@ -238,7 +241,7 @@ def test_a_missing_scope_is_named(sandbox, configuration):
         tokens=MemoryTokens(Credentials(pair.merchant_id, pair.access_token)),
         limiter=MemoryLimiter(),
     )
-    with pytest.raises(errors.ScopeMissing):
+    with pytest.raises(errors.PermissionMissing):
         limited.list_items(page=1)
 
 
@@ -265,5 +268,7 @@ def test_a_spent_code_and_a_dead_refresh_token_are_refused(sandbox, configuratio
 def test_odd_payloads_become_problems_with_their_order(sandbox, client, overrides, code):
     order_id = order(sandbox, overrides=overrides)
     problem = read(client, order_id)
+    assert isinstance(problem, MappedOrder)
+    problem = problem.problem
     assert isinstance(problem, Problem)
     assert (problem.code, problem.external_id) == (code, order_id)

@@ -16,12 +16,12 @@ from erp.catalog.models import Product, Sku
 from erp.stock.models import MovementKind, Warehouse
 from erp.stock.services import stock_move
 from kwai_integration.client import gateway
-from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.poll import PollResult, store_poll
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings, StatusMapping, SyncCursor
-from kwai_integration.situations import DEFAULT_STATUSES
+from kwai_integration.situations import default_situations
 from kwai_sandbox.server import RunningSandbox, running
+from tests.kwai_integration.codes import PAID
 
 FETCHED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 UPDATED_MS = 1_795_000_000_000
@@ -32,7 +32,7 @@ def detail(number: int = 0, **overrides: Any) -> dict[str, Any]:
     """A paid order as `queryOrderDetails` answers it: two of SKU-1 at R$ 50,00, freight R$ 10,00."""
     answer: dict[str, Any] = {
         "orderId": FIRST_ID + number,
-        "orderStatus": 101,
+        "orderStatus": PAID,
         "currency": "BRL",
         "country": "BRA",
         "createTime": UPDATED_MS - 3_600_000,
@@ -89,8 +89,8 @@ def sku_make(company: Company, code: str) -> Sku:
 def kwai_store(store: Store) -> Store:
     KwaiSettings.objects.create(store=store)
     StatusMapping.objects.bulk_create(
-        StatusMapping(store=store, remote_code=row.code, status=DEFAULT_STATUSES[row.role])
-        for row in SITUATIONS.values()
+        StatusMapping(store=store, remote_code=code, status=status)
+        for code, status in default_situations().items()
     )
     return store
 

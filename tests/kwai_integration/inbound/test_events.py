@@ -26,6 +26,7 @@ from kwai_integration.models import (
     KwaiSettings,
 )
 from kwai_sandbox.pushes import push_encrypt
+from tests.kwai_integration.codes import CLOSED, PAID, UNPAID
 from tests.kwai_integration.inbound.conftest import MERCHANT, Kwai
 
 pytestmark = pytest.mark.django_db
@@ -126,10 +127,10 @@ def test_a_known_order_follows_without_a_click(auto: Kwai, sku: Sku) -> None:
 
 def test_a_stale_hint_brings_the_present(auto: Kwai, sku: Sku) -> None:
     """What a message claims is not looked at: it may be old, doubled or forged."""
-    (order_id,) = auto.orders(status=10)
+    (order_id,) = auto.orders(status=UNPAID)
     hint(auto, order_id, "order_cancelled", payload='{"info": "{\\"orderStatus\\": 80}"}')
     events_fetch(auto.store.pk)
-    assert KwaiOrder.objects.get().remote_status == "10"
+    assert KwaiOrder.objects.get().remote_status == str(UNPAID)
 
 
 def test_an_order_the_platform_does_not_hand_out_is_asked_for_a_few_times(kwai: Kwai, sku: Sku) -> None:
@@ -337,15 +338,15 @@ def deliver(kwai: Kwai) -> list[int]:
 
 def test_pushes_of_the_emulator_doubled_and_shuffled(queued: Kwai, sku: Sku) -> None:
     queued.sandbox.control("PUT", "pushes", {"duplicate": 1, "shuffle": True})
-    order_id, other = queued.orders(2, status=10)
-    queued.change(order_id, orderStatus=30)
-    queued.change(other, orderStatus=80)
+    order_id, other = queued.orders(2, status=UNPAID)
+    queued.change(order_id, orderStatus=PAID)
+    queued.change(other, orderStatus=CLOSED)
     queued.change(order_id, refundStatus=10)
     assert deliver(queued) == [1] * 10
     assert InboundEvent.objects.count() == 5
     events_fetch(queued.store.pk)
     found = {row.external_id: row.remote_status for row in KwaiOrder.objects.all()}
-    assert found == {order_id: "30", other: "80"}
+    assert found == {order_id: str(PAID), other: str(CLOSED)}
     assert Order.objects.count() == 2
 
 

@@ -30,6 +30,7 @@ from kwai_integration.models import (
     StatusMapping,
 )
 from tests.erp.stock.conftest import at_once
+from tests.kwai_integration.codes import CLOSED, PAID, RECEIVED, SHIPPED, UNPAID
 from tests.kwai_integration.inbound.conftest import FETCHED, FIRST_ID, UPDATED_MS, detail, line, sku_make
 
 pytestmark = pytest.mark.django_db
@@ -118,7 +119,11 @@ def test_a_page_costs_the_same_for_one_order_and_for_fifty(kwai_store: Store, sk
         if kind in ("changed", "equal"):
             take_in(kwai_store, *page)
         if kind == "changed":
-            news = {"updateTime": UPDATED_MS + 1, "orderStatus": 40, "orderItemView": [line(skuQuantity=3)]}
+            news = {
+                "updateTime": UPDATED_MS + 1,
+                "orderStatus": SHIPPED,
+                "orderItemView": [line(skuQuantity=3)],
+            }
             page = [{**order, **news} for order in page]
         costs.append(writes(kwai_store, page, after=5))
     assert costs[0] == costs[1]
@@ -194,7 +199,7 @@ def test_hidden_data_never_replaces_what_was_known(kwai_store: Store, sku: Sku) 
 
 def test_a_masked_address_is_followed_when_it_opens(kwai_store: Store, sku: Sku) -> None:
     masked = {"name": "***", "cpf": "***", "zipCode": "***", "city": "São Paulo", "street": "***"}
-    take_in(kwai_store, detail(orderStatus=10, receiverAddressInfo=masked))
+    take_in(kwai_store, detail(orderStatus=UNPAID, receiverAddressInfo=masked))
     assert Order.objects.get().address.problem
     take_in(kwai_store, later(), after=60)
     order = Order.objects.get()
@@ -305,7 +310,7 @@ def test_a_known_order_keeps_its_situation_at_an_unknown_status(kwai_store: Stor
 
 
 def test_the_stores_own_mapping_decides(kwai_store: Store, sku: Sku) -> None:
-    StatusMapping.objects.filter(store=kwai_store, remote_code="30").update(status=OrderStatus.PREPARING)
+    StatusMapping.objects.filter(store=kwai_store, remote_code=str(PAID)).update(status=OrderStatus.PREPARING)
     StatusMapping.objects.create(store=kwai_store, remote_code="77", status=OrderStatus.UNDELIVERED)
     take_in(kwai_store, detail(), detail(1, orderStatus=77))
     assert list(Order.objects.order_by("number").values_list("status", flat=True)) == [
@@ -317,8 +322,8 @@ def test_the_stores_own_mapping_decides(kwai_store: Store, sku: Sku) -> None:
 @pytest.mark.parametrize(("allowed", "status"), [(False, "shipped"), (True, "approved")])
 def test_going_back_needs_the_stores_leave(kwai_store: Store, sku: Sku, allowed: bool, status: str) -> None:
     KwaiSettings.objects.update(allow_backwards=allowed)
-    take_in(kwai_store, detail(orderStatus=40))
-    take_in(kwai_store, later(orderStatus=30), after=60)
+    take_in(kwai_store, detail(orderStatus=SHIPPED))
+    take_in(kwai_store, later(orderStatus=PAID), after=60)
     assert Order.objects.get().status == status
 
 
@@ -336,7 +341,7 @@ def test_cancellation_hold_refund_and_deadline_are_columns(kwai_store: Store, sk
     take_in(kwai_store, detail())
     take_in(
         kwai_store,
-        later(orderStatus=80, canceledAt=UPDATED_MS + 77, refundStatus=10, shipByTime=UPDATED_MS),
+        later(orderStatus=CLOSED, canceledAt=UPDATED_MS + 77, refundStatus=10, shipByTime=UPDATED_MS),
         after=60,
     )
     order = Order.objects.get()
@@ -348,7 +353,7 @@ def test_cancellation_hold_refund_and_deadline_are_columns(kwai_store: Store, sk
 
 
 def test_an_order_cancelled_before_it_was_received_comes_in_cancelled(kwai_store: Store, sku: Sku) -> None:
-    take_in(kwai_store, detail(orderStatus=80))
+    take_in(kwai_store, detail(orderStatus=CLOSED))
     order = Order.objects.get()
     assert order.status == OrderStatus.CANCELLED
     assert order.cancelled_at is not None
@@ -356,22 +361,22 @@ def test_an_order_cancelled_before_it_was_received_comes_in_cancelled(kwai_store
 
 def test_a_foreign_tracking_number_is_noted_once(kwai_store: Store, sku: Sku) -> None:
     take_in(kwai_store, detail())
-    take_in(kwai_store, later(orderStatus=40, trackingNumber="AA1BR"), after=60)
-    take_in(kwai_store, later(steps=2, orderStatus=50, trackingNumber="AA1BR"), after=120)
+    take_in(kwai_store, later(orderStatus=SHIPPED, trackingNumber="AA1BR"), after=60)
+    take_in(kwai_store, later(steps=2, orderStatus=RECEIVED, trackingNumber="AA1BR"), after=120)
     event = OrderEvent.objects.get(kind="shipped_elsewhere")
-    assert event.text == "Já despachado fora do ERP com o código AA1BR."
+    assert event.text == "Despachado fora do ERP com AA1BR."
 
 
 def test_kwai_envios_takes_the_mapped_method(kwai_store: Store, sku: Sku, company: Company) -> None:
     from erp.sales.defaults import company_defaults_create
 
     company_defaults_create(company)
-    method = ShippingMethod.objects.get(company=company, kind="kwai")
+    method = ShippingMethod.objects.get(company=company, kind="marketplace")
     ShippingMapping.objects.create(store=kwai_store, remote_code="KWAI_ENVIOS", shipping_method=method)
     take_in(kwai_store, detail(shippingType="KWAI_ENVIOS"), detail(1))
     ours, sellers = Order.objects.order_by("number")
     assert ours.shipping_method is not None
-    assert (ours.shipping_method.kind, ours.carrier_id) == ("kwai", ours.shipping_method.carrier_id)
+    assert (ours.shipping_method.kind, ours.carrier_id) == ("marketplace", ours.shipping_method.carrier_id)
     assert sellers.shipping_method is None
 
 
@@ -384,7 +389,7 @@ def test_a_differing_total_is_a_badge(kwai_store: Store, sku: Sku) -> None:
 def test_only_published_fields_are_needed(kwai_store: Store, sku: Sku) -> None:
     bare = {
         "orderId": FIRST_ID,
-        "orderStatus": 30,
+        "orderStatus": PAID,
         "orderItemView": [{"skuNumber": "SKU-1", "skuQuantity": 1, "skuPrice": 100}],
     }
     take_in(kwai_store, bare)

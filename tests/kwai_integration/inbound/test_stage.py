@@ -13,6 +13,7 @@ from erp.accounts.models import Store
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.stage import StageResult, kwai_orders_stage
 from kwai_integration.models import KwaiOrder, KwaiOrderState
+from tests.kwai_integration.codes import PAID, SHIPPED
 from tests.kwai_integration.inbound.conftest import FETCHED, FIRST_ID, UPDATED_MS, detail, line
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,12 @@ def test_keeps_the_answer_and_what_lists_show(kwai_store: Store) -> None:
     row = KwaiOrder.objects.get()
     assert result.created == result.pending == (row.pk,)
     assert row.external_id == str(FIRST_ID)
-    assert (row.state, row.remote_status, row.total, row.buyer_name) == ("staged", "30", 11_000, "Ana Souza")
+    assert (row.state, row.remote_status, row.total, row.buyer_name) == (
+        "staged",
+        str(PAID),
+        11_000,
+        "Ana Souza",
+    )
     assert payload_read(row) == detail()
 
 
@@ -48,23 +54,23 @@ def test_an_equal_answer_changes_nothing(kwai_store: Store) -> None:
 
 
 def test_the_older_update_time_never_wins(kwai_store: Store) -> None:
-    stage(kwai_store, detail(orderStatus=40, updateTime=UPDATED_MS + 5_000))
-    result = stage(kwai_store, detail(orderStatus=30), after=60)
+    stage(kwai_store, detail(orderStatus=SHIPPED, updateTime=UPDATED_MS + 5_000))
+    result = stage(kwai_store, detail(orderStatus=PAID), after=60)
     assert len(result.older) == 1
-    assert KwaiOrder.objects.get().remote_status == "40"
+    assert KwaiOrder.objects.get().remote_status == str(SHIPPED)
 
 
-@pytest.mark.parametrize(("after", "status"), [(60, "40"), (-60, "30")])
+@pytest.mark.parametrize(("after", "status"), [(60, str(SHIPPED)), (-60, str(PAID))])
 def test_without_update_times_the_later_fetch_wins(kwai_store: Store, after: float, status: str) -> None:
     stage(kwai_store, detail(updateTime=None))
-    stage(kwai_store, detail(updateTime=None, orderStatus=40), after=after)
+    stage(kwai_store, detail(updateTime=None, orderStatus=SHIPPED), after=after)
     assert KwaiOrder.objects.get().remote_status == status
 
 
 def test_an_update_time_far_in_the_future_does_not_win_for_ever(kwai_store: Store) -> None:
     stage(kwai_store, detail(updateTime=UPDATED_MS + 10**11))
-    stage(kwai_store, detail(orderStatus=40), after=60)
-    assert KwaiOrder.objects.get().remote_status == "40"
+    stage(kwai_store, detail(orderStatus=SHIPPED), after=60)
+    assert KwaiOrder.objects.get().remote_status == str(SHIPPED)
 
 
 @pytest.mark.parametrize("kind", ["fresh", "equal", "changed", "odd"])
@@ -75,7 +81,7 @@ def test_a_page_costs_the_same_whatever_is_in_it(kwai_store: Store, kind: str) -
         if kind in ("equal", "changed"):
             stage(kwai_store, *page)
         if kind == "changed":
-            page = [{**order, "updateTime": UPDATED_MS + 1, "orderStatus": 40} for order in page]
+            page = [{**order, "updateTime": UPDATED_MS + 1, "orderStatus": SHIPPED} for order in page]
         if kind == "odd":
             page = [
                 {**order, "orderItemView": []} if index % 2 else order for index, order in enumerate(page)
@@ -152,10 +158,10 @@ def test_an_answer_that_cannot_be_shortened_is_quarantined(kwai_store: Store) ->
 
 
 def test_an_order_that_stands_twice_in_a_page_is_stored_once(kwai_store: Store) -> None:
-    newer = detail(orderStatus=40, updateTime=UPDATED_MS + 1)
+    newer = detail(orderStatus=SHIPPED, updateTime=UPDATED_MS + 1)
     stage(kwai_store, newer, detail(), detail(1), detail(1))
     assert KwaiOrder.objects.count() == 2
-    assert KwaiOrder.objects.get(external_id=str(FIRST_ID)).remote_status == "40"
+    assert KwaiOrder.objects.get(external_id=str(FIRST_ID)).remote_status == str(SHIPPED)
 
 
 def test_a_healed_order_leaves_quarantine(kwai_store: Store) -> None:

@@ -16,6 +16,7 @@ from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.stage import kwai_orders_stage
 from kwai_integration.models import KwaiSettings
 from tests.erp.stock.conftest import at_once
+from tests.kwai_integration.codes import CLOSED, PAID, SHIPPED
 from tests.kwai_integration.inbound.conftest import FETCHED, FIRST_ID, detail, line, sku_make
 from tests.kwai_integration.inbound.test_receive import kinds, later, take_in
 
@@ -47,7 +48,7 @@ def test_it_reserves_in_the_warehouse_its_store_chose(kwai_store: Store, sku: Sk
     row = StockReservation.objects.get()
     assert (row.warehouse, row.wanted, row.held) == (shop, 3, 0)
     stock_move(kind=MovementKind.ENTRY, sku=sku, warehouse=shop, quantity=3, text="Compra")
-    take_in(kwai_store, later(steps=2, orderStatus=40), after=120)
+    take_in(kwai_store, later(steps=2, orderStatus=SHIPPED), after=120)
     assert balance(sku, shop) == (1, 0)  # the answer says two again
 
 
@@ -62,8 +63,8 @@ def test_lines_that_change_come_and_go(kwai_store: Store, sku: Sku, company: Com
 
 
 def test_lines_whose_goods_left_stay_as_they_are(kwai_store: Store, sku: Sku) -> None:
-    take_in(kwai_store, detail(orderStatus=40))
-    take_in(kwai_store, later(orderStatus=40, orderItemView=[line(skuQuantity=9)]), after=60)
+    take_in(kwai_store, detail(orderStatus=SHIPPED))
+    take_in(kwai_store, later(orderStatus=SHIPPED, orderItemView=[line(skuQuantity=9)]), after=60)
     order = Order.objects.get()
     assert (order.lines.get().quantity, balance(sku)) == (2, (9_998, 0))
     assert "lines_kept" in kinds(order)
@@ -73,7 +74,7 @@ def test_a_cancelled_order_gives_back(kwai_store: Store, sku: Sku) -> None:
     left(sku, 2)
     take_in(kwai_store, detail(), detail(1))
     assert list(orders_lacking_stock()) == [Order.objects.get(external_id=str(FIRST_ID + 1)).pk]
-    take_in(kwai_store, later(orderStatus=80), after=60)
+    take_in(kwai_store, later(orderStatus=CLOSED), after=60)
     assert list(orders_lacking_stock()) == []
     assert balance(sku) == (2, 2)
 
@@ -81,9 +82,9 @@ def test_a_cancelled_order_gives_back(kwai_store: Store, sku: Sku) -> None:
 def test_an_order_back_from_its_cancellation_wants_its_goods_again(kwai_store: Store, sku: Sku) -> None:
     KwaiSettings.objects.update(allow_backwards=True)
     take_in(kwai_store, detail())
-    take_in(kwai_store, later(orderStatus=80), after=60)
+    take_in(kwai_store, later(orderStatus=CLOSED), after=60)
     assert balance(sku) == (10_000, 0)
-    take_in(kwai_store, later(steps=2, orderStatus=30), after=120)
+    take_in(kwai_store, later(steps=2, orderStatus=PAID), after=120)
     assert balance(sku) == (10_000, 2)
 
 
@@ -92,14 +93,14 @@ def test_goods_that_came_back_are_wanted_and_leave_again(kwai_store: Store, sku:
     take_in(kwai_store, detail())
     order = Order.objects.get()
     orders_status_set(wanted={order.pk: OrderStatus.INVOICED})
-    take_in(kwai_store, later(orderStatus=80), after=60)
+    take_in(kwai_store, later(orderStatus=CLOSED), after=60)
     assert balance(sku) == (10_000, 0)
     more = [line(skuQuantity=3)]
     take_in(kwai_store, later(steps=2, orderItemView=more), after=120)
     assert balance(sku) == (10_000, 3)
     orders_status_set(wanted={order.pk: OrderStatus.INVOICED})
     assert balance(sku) == (9_997, 0)
-    take_in(kwai_store, later(steps=3, orderStatus=80, orderItemView=more), after=180)
+    take_in(kwai_store, later(steps=3, orderStatus=CLOSED, orderItemView=more), after=180)
     assert balance(sku) == (10_000, 0)
 
 
@@ -107,7 +108,7 @@ def test_going_on_reserves_nothing_for_an_order_from_before_the_stock(kwai_store
     KwaiSettings.objects.update(allow_backwards=True)
     take_in(kwai_store, detail())
     reservations_release(order_line_ids=Order.objects.get().lines.values_list("pk", flat=True))
-    take_in(kwai_store, later(orderStatus=40), after=60)
+    take_in(kwai_store, later(orderStatus=SHIPPED), after=60)
     assert balance(sku) == (10_000, 0)
 
 

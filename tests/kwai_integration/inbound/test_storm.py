@@ -24,6 +24,7 @@ from kwai_integration.inbound.stage import kwai_orders_stage
 from kwai_integration.models import KwaiSettings
 from tests.erp.stock.conftest import at_once
 from tests.erp.stock.test_services import books_agree
+from tests.kwai_integration.codes import CLOSED, SHIPPED
 from tests.kwai_integration.inbound.conftest import FETCHED, detail, line, sku_make
 from tests.kwai_integration.inbound.test_receive import later
 
@@ -71,7 +72,7 @@ def test_a_storm_over_the_same_orders(kwai_store: Store, sku: Sku, company: Comp
         KwaiSettings.objects.update(warehouse=chance.choice([None, spare]))
 
     def mapping(chance: random.Random, _: int) -> None:
-        codes = chance.sample(["30", "40", "80"], k=2)
+        codes = chance.sample(["30", str(SHIPPED), str(CLOSED)], k=2)
         with transaction.atomic():
             orders_reprocess(store_id=kwai_store.pk, situations=codes, shippings=[], payments=[])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.kwai_integration.codes import PAID
+
 FETCHED_AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 PLACED_MS = 1_763_899_200_000
 
@@ -13,7 +15,7 @@ def raw_order(**changes: Any) -> dict[str, Any]:
     """Two lines of 2 x 50.00 and 1 x 80.00, freight 15.00, discounts 10.00 and 5.00: 180.00 in all."""
     return {
         "orderId": 7000000000000000001,
-        "orderStatus": 30,
+        "orderStatus": PAID,
         "currency": "BRL",
         "country": "BRA",
         "createTime": PLACED_MS,

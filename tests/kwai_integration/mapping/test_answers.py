@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kwai_integration.client.wire import DEFAULT_NAMES
 from kwai_integration.mapping import answers
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -22,6 +23,7 @@ NAMES = [
     "orderList",
     "totalCount",
     "itemList",
+    "refundList",
     "itemId",
     "skus",
     "orderInfoDetailList",
@@ -31,17 +33,32 @@ READERS = [
     answers.order_page_read,
     answers.order_details_read,
     answers.item_page_read,
+    answers.refund_page_read,
     answers.sku_list_read,
-    lambda data: answers.token_pair_read(data, NOW),
+    lambda data, names: answers.token_pair_read(data, names, NOW, is_first=True),
 ]
 
 
-def test_an_empty_page_may_be_null():
-    assert answers.order_page_read({"total": 0, "orderList": None}).order_ids == ()
+@pytest.mark.parametrize(
+    ("reader", "total", "rows"),
+    [
+        (answers.order_page_read, "total", "orderList"),
+        (answers.item_page_read, "totalCount", "itemList"),
+        (answers.refund_page_read, "total", "refundList"),
+    ],
+)
+@pytest.mark.parametrize("zero", [0, "0"])
+def test_an_empty_page_may_be_null_or_missing(reader, total, rows, zero):
+    assert reader({total: zero, rows: None}, DEFAULT_NAMES).total == 0
+    assert reader({total: zero}, DEFAULT_NAMES).total == 0
+    with pytest.raises(answers.Unreadable):
+        reader({total: 1}, DEFAULT_NAMES)
 
 
 def test_unusable_ids_leave_a_gap_that_the_total_shows():
-    page = answers.order_page_read({"total": 3, "orderList": [{"orderId": 1}, {"orderId": None}, 7]})
+    page = answers.order_page_read(
+        {"total": 3, "orderList": [{"orderId": 1}, {"orderId": None}, 7]}, DEFAULT_NAMES
+    )
     assert (page.total, page.order_ids) == (3, ("1",))
 
 
@@ -59,7 +76,7 @@ def test_unusable_ids_leave_a_gap_that_the_total_shows():
 )
 def test_a_page_without_its_frame_is_unreadable(data):
     with pytest.raises(answers.Unreadable):
-        answers.order_page_read(data)
+        answers.order_page_read(data, DEFAULT_NAMES)
 
 
 def test_over_long_seller_codes_are_dropped_not_cut():
@@ -69,7 +86,7 @@ def test_over_long_seller_codes_are_dropped_not_cut():
 
 
 def test_sku_takes_the_item_id_of_its_frame():
-    (sku,) = answers.sku_list_read({"itemId": 8, "skus": [{"skuId": 9}]})
+    (sku,) = answers.sku_list_read({"itemId": 8, "skus": [{"skuId": 9}]}, DEFAULT_NAMES)
     assert (sku.item_id, sku.price, sku.stock) == ("8", None, None)
 
 
@@ -77,4 +94,4 @@ def test_sku_takes_the_item_id_of_its_frame():
 @given(data=JSON | st.dictionaries(st.sampled_from(NAMES), JSON))
 def test_arbitrary_json_is_read_or_called_unreadable(reader, data):
     with contextlib.suppress(answers.Unreadable):
-        reader(data)
+        reader(data, DEFAULT_NAMES)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kwai_integration.mapping.digest import STORED_LIMIT, order_digest, raw_clean, raw_load
+from tests.kwai_integration.codes import SHIPPED
 from tests.kwai_integration.mapping.order_factory import raw_order
 
 JSON = st.recursive(
@@ -25,7 +26,9 @@ def test_field_order_does_not_change_the_digest():
     assert order_digest(raw) == order_digest(dict(reversed(raw.items())))
 
 
-@pytest.mark.parametrize("change", [{"orderStatus": 40}, {"newField": 1}, {"orderId": "7000000000000000001"}])
+@pytest.mark.parametrize(
+    "change", [{"orderStatus": SHIPPED}, {"newField": 1}, {"orderId": "7000000000000000001"}]
+)
 def test_any_change_changes_the_digest(change):
     assert order_digest(raw_order()) != order_digest(raw_order(**change))
 

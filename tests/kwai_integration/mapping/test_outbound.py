@@ -16,6 +16,7 @@ from kwai_integration.client.types import (
     ShipmentNotice,
     StockUpdate,
 )
+from kwai_integration.client.wire import DEFAULT_NAMES
 from kwai_integration.mapping import outbound
 
 KEY = "35261111222333000181550010000001231482139070"
@@ -34,12 +35,14 @@ def shipment(**changes):
         "invoice": InvoiceReference(KEY, 123, 1, ISSUED),
         **changes,
     }
-    return outbound.shipment_payload(ShipmentNotice(**values))
+    return outbound.shipment_payload(ShipmentNotice(**values), DEFAULT_NAMES)
 
 
 def test_invoice_carries_the_xml_byte_for_byte():
     xml = b'<?xml version="1.0"?><nfeProc>\r\n\xc3\xa7</nfeProc>'
-    payload = outbound.invoice_payload(InvoiceUpload("7000000000000000001", KEY, 123, 1, ISSUED, 17000, xml))
+    payload = outbound.invoice_payload(
+        InvoiceUpload("7000000000000000001", KEY, 123, 1, ISSUED, 17000, xml), DEFAULT_NAMES
+    )
     assert b64decode(payload.pop("xml")) == xml
     assert payload == {
         "orderId": 7000000000000000001,
@@ -78,8 +81,11 @@ def test_optional_fields_of_a_shipment():
 
 
 def test_delivery_and_cancellation():
-    assert outbound.delivery_payload(DeliveryNotice("1", ISSUED)) == {"orderId": 1, "deliveredAt": ISSUED_MS}
-    assert outbound.cancellation_payload(Cancellation("1", "sem estoque")) == {
+    assert outbound.delivery_payload(DeliveryNotice("1", ISSUED), DEFAULT_NAMES) == {
+        "orderId": 1,
+        "deliveredAt": ISSUED_MS,
+    }
+    assert outbound.cancellation_payload(Cancellation("1", "sem estoque"), DEFAULT_NAMES) == {
         "orderId": 1,
         "reason": "sem estoque",
     }
@@ -87,26 +93,36 @@ def test_delivery_and_cancellation():
 
 def test_naive_datetimes_are_refused():
     with pytest.raises(ValueError, match="naive"):
-        outbound.delivery_payload(DeliveryNotice("1", ISSUED.replace(tzinfo=None)))
+        outbound.delivery_payload(DeliveryNotice("1", ISSUED.replace(tzinfo=None)), DEFAULT_NAMES)
 
 
 @pytest.mark.parametrize(
     ("text", "sent"), [("9223372036854775807", 9223372036854775807), ("007", "007"), ("A1", "A1"), ("0", 0)]
 )
 def test_ids_go_as_bare_integers_when_that_changes_nothing(text, sent):
-    assert outbound.stock_payload(StockUpdate(text, "2", 5)) == {"itemId": sent, "skuId": 2, "stock": 5}
+    assert outbound.stock_payload(StockUpdate(text, "2", 5), DEFAULT_NAMES) == {
+        "itemId": sent,
+        "skuId": 2,
+        "stock": 5,
+    }
 
 
 def test_price_without_promotion():
-    assert outbound.price_payload(PriceUpdate("1", "2", 5000)) == {"itemId": 1, "skuId": 2, "salePrice": 5000}
+    assert outbound.price_payload(PriceUpdate("1", "2", 5000), DEFAULT_NAMES) == {
+        "itemId": 1,
+        "skuId": 2,
+        "salePrice": 5000,
+    }
 
 
 def test_promotion_goes_whole_or_not_at_all():
-    payload = outbound.price_payload(PriceUpdate("1", "2", 5000, 4000, ISSUED, ISSUED + timedelta(days=1)))
+    payload = outbound.price_payload(
+        PriceUpdate("1", "2", 5000, 4000, ISSUED, ISSUED + timedelta(days=1)), DEFAULT_NAMES
+    )
     assert payload["promotionalPrice"] == 4000
     assert payload["promotionEndsAt"] - payload["promotionStartsAt"] == 86_400_000
     with pytest.raises(ValueError, match="promotion"):
-        outbound.price_payload(PriceUpdate("1", "2", 5000, 4000))
+        outbound.price_payload(PriceUpdate("1", "2", 5000, 4000), DEFAULT_NAMES)
 
 
 def test_payloads_are_json():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from kwai_integration.client.wire import DEFAULT_NAMES
 from kwai_integration.mapping.people import address_read, buyer_read, name_format
 from kwai_integration.mapping.warnings import Warn
 from tests.kwai_integration.mapping.order_factory import raw_receiver
@@ -9,7 +10,7 @@ from tests.kwai_integration.mapping.order_factory import raw_receiver
 
 def read(reader, receiver):
     warnings = []
-    return reader(receiver, warnings.append), warnings
+    return reader(receiver, warnings.append, DEFAULT_NAMES.receiver), warnings
 
 
 def test_complete_buyer_and_address():

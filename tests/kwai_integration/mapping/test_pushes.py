@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kwai_integration.client.wire import DEFAULT_NAMES
 from kwai_integration.mapping.pushes import push_read
 
 MESSAGE = {
@@ -25,7 +26,7 @@ MESSAGE = {
 
 
 def test_a_message_as_the_contract_writes_it() -> None:
-    message = push_read(MESSAGE)
+    message = push_read(MESSAGE, DEFAULT_NAMES)
     assert message is not None
     assert (message.event_id, message.event) == ("e-1", "order_paid")
     assert message.subject == "2600000000000000001"
@@ -47,20 +48,20 @@ def test_a_message_as_the_contract_writes_it() -> None:
     ],
 )
 def test_a_refund_leads_to_its_order(info: Any, expected: str) -> None:
-    message = push_read(MESSAGE | {"event": "refund_updated", "bizId": "R1", "info": info})
+    message = push_read(MESSAGE | {"event": "refund_updated", "bizId": "R1", "info": info}, DEFAULT_NAMES)
     assert message is not None
     assert message.subject == expected
 
 
 def test_other_events_never_follow_their_info() -> None:
-    message = push_read(MESSAGE | {"info": '{"orderId":"99"}'})
+    message = push_read(MESSAGE | {"info": '{"orderId":"99"}'}, DEFAULT_NAMES)
     assert message is not None
     assert message.subject == "2600000000000000001"
 
 
 @pytest.mark.parametrize("value", [1, "true", None, [], {}])
 def test_only_a_plain_true_is_a_heartbeat(value: Any) -> None:
-    message = push_read({"test": value})
+    message = push_read({"test": value}, DEFAULT_NAMES)
     assert message is not None
     assert not message.is_heartbeat
 
@@ -74,7 +75,7 @@ ANY_JSON: st.SearchStrategy[Any] = st.recursive(
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(MESSAGE, ANY_JSON)))
 def test_odd_values_are_read_as_none(value: dict[str, Any]) -> None:
-    message = push_read(value)
+    message = push_read(value, DEFAULT_NAMES)
     assert message is not None
     for text in (message.event_id, message.subject, message.merchant_id, message.event):
         assert len(text) <= 40
@@ -83,4 +84,4 @@ def test_odd_values_are_read_as_none(value: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("value", [None, [], "x", 3])
 def test_what_is_no_object_is_no_message(value: object) -> None:
-    assert push_read(value) is None
+    assert push_read(value, DEFAULT_NAMES) is None

@@ -21,9 +21,11 @@ from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment, ShipmentStatus
 from expedition.services import tracking_set
 from invoices.models import Invoice, InvoiceStatus
+from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.mapping.outbound import noon_ms
 from kwai_integration.models import KwaiSettings
 from kwai_integration.outbound.kinds import Kind
+from tests.kwai_integration.codes import CLOSED, RECEIVED, SHIPPED
 from tests.kwai_integration.outbound.conftest import Desk, job_of, status_of
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +36,7 @@ LOST_ANSWERS = [
 STOPS = [
     ({"holdReason": "Análise de risco"}, "Análise de risco"),
     ({"refundStatus": 10}, "reembolso em andamento"),
-    ({"status": 80}, "cancelado no Kwai"),
+    ({"status": CLOSED}, SITUATIONS[str(CLOSED)].label),
 ]
 OWN_STOPS = [
     ({"hold_reason": "Análise de risco"}, "Análise de risco"),
@@ -84,7 +86,7 @@ def test_kwai_holds_the_note_the_code_and_the_delivery(desk: Desk) -> None:
     assert (delivered.status, status_of(order)) == (ShipmentStatus.DELIVERED, OrderStatus.DELIVERED)
     assert delivered.delivered_at is not None
     assert desk.remote(order)["delivery"]["deliveredAt"] == int(delivered.delivered_at.timestamp() * 1000)
-    assert desk.remote(order)["status"] == 50
+    assert desk.remote(order)["status"] == RECEIVED
     assert desk.doubled() == []
     kinds = set(OrderEvent.objects.filter(order=order).values_list("kind", flat=True))
     assert {"kwai.invoice", "kwai.tracking", "kwai.delivery"} <= kinds
@@ -128,7 +130,7 @@ def test_a_refused_note_holds_back_its_own_order_only(desk: Desk) -> None:
     shown = [badge.label for badge in channels.badges([first.pk])[first.pk]]
     assert shown == ["NF-e não enviada", "aguardando a NF-e recusada"]
     assert desk.push_later() == 0
-    assert (status_of(second), desk.remote(second)["status"]) == (OrderStatus.SHIPPED, 40)
+    assert (status_of(second), desk.remote(second)["status"]) == (OrderStatus.SHIPPED, SHIPPED)
     assert status_of(first) != OrderStatus.SHIPPED
 
 
@@ -243,7 +245,7 @@ def test_shipped_elsewhere_with_another_code_is_refused(desk: Desk) -> None:
     (shipment,) = desk.shipped([order], ["JD000000001"])
     desk.ask(Action.SEND_INVOICE, shipment.invoice_id or 0)
     desk.push()
-    desk.kwai.change(order.external_id, status=40, trackingNumber="OUTRO123", carrierCode="JADLOG")
+    desk.kwai.change(order.external_id, status=SHIPPED, trackingNumber="OUTRO123", carrierCode="JADLOG")
     desk.ask(Action.SEND_TRACKING, shipment.pk)
     desk.push()
     job = job_of(Kind.SEND_TRACKING, order)

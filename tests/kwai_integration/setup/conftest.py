@@ -15,10 +15,12 @@ from erp.accounts.models import Company, Store, User
 from erp.sales.defaults import company_defaults_create
 from erp.stock.services import warehouse_default_create
 from kwai_integration.client import gateway
+from kwai_integration.client.codes import KwaiRole
 from kwai_integration.connection import account_store_pair
 from kwai_integration.models import ConnectionHealth, KwaiAccount
-from kwai_integration.setup.stage_mappings import SITUATIONS, default_situations
+from kwai_integration.setup.stage_mappings import SITUATIONS
 from kwai_integration.setup.stores import store_install
+from kwai_integration.situations import default_situations
 from kwai_sandbox.server import RunningSandbox, running
 
 WIZARD_MERCHANT = "700000000000000001"
@@ -28,8 +30,11 @@ FORMS: dict[str, dict[str, Any]] = {
     "produtos": {"warehouse": "", "stock_exit_at": "invoiced"},
     "pedidos": {
         "history_days": "30",
-        "import_roles": ["awaiting_payment", "payable", "shipped", "delivered", "cancelled"],
+        "import_roles": [role.value for role in KwaiRole],
         "import_freight": "on",
+        "unknown_shipping": "unknown",
+        "arrange_handover": "PICKUP",
+        "label_format": "PDF",
     },
     "mapeamentos": {SITUATIONS.field_name(code): status for code, status in default_situations().items()},
     "revisao": {},

@@ -13,7 +13,7 @@ from erp.outbox.selectors import lane_notices
 from erp.outbox.services import facts_request
 from erp.outbox.statuses import JobState, Origin
 from erp.outbox.wishes import FactWish
-from kwai_integration.client.codes import DEFAULT_STATUS_ROLES
+from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, SyncCursor
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.setup.stores import (
@@ -46,7 +46,7 @@ def test_a_store_is_installed_as_a_draft_with_defaults(installed: Store, admin: 
     assert installed.kwai_account.health == ConnectionHealth.DISCONNECTED
     assert installed.kwai_settings.auto_receive is False
     codes = set(installed.status_mappings.values_list("remote_code", flat=True))
-    assert codes == {str(code) for code in DEFAULT_STATUS_ROLES}
+    assert codes == set(SITUATIONS)
     assert Store.objects.visible_to(admin).filter(pk=installed.pk).exists()
 
 
@@ -127,7 +127,7 @@ def test_disconnecting_keeps_everything_but_the_tokens(installed: Store, admin: 
     assert account.merchant_id == "700000000000000001"
     assert PushJob.objects.get().state == JobState.PENDING
     assert SyncCursor.objects.get().watermark == watermark
-    assert store.status_mappings.count() == len(DEFAULT_STATUS_ROLES)
+    assert store.status_mappings.count() == len(SITUATIONS)
     assert [notice.store_id for notice in lane_notices(user=admin)] == [store.pk]
     assert AuditEntry.objects.filter(action="store.disconnected", actor=admin).count() == 1
 

@@ -28,6 +28,7 @@ from kwai_integration.setup.stage import Level
 from kwai_integration.setup.stage_review import _windows, webhook_check
 from kwai_integration.setup.stores import store_deactivate
 from kwai_sandbox.server import RunningSandbox
+from tests.kwai_integration.codes import COMPLETED, PAID
 from tests.kwai_integration.setup.conftest import WIZARD_MERCHANT, Person
 
 pytestmark = pytest.mark.django_db
@@ -128,9 +129,9 @@ def test_a_missing_warehouse_forbids(ana: Person, connected: Store) -> None:
 
 def test_mappings_forbid_or_warn(ana: Person, connected: Store) -> None:
     assert levels(ana)["Situações de pedidos"] is Level.OK
-    StatusMapping.objects.filter(remote_code="70").delete()
+    StatusMapping.objects.filter(remote_code=str(COMPLETED)).delete()
     assert levels(ana)["Situações de pedidos"] is Level.WARNING
-    StatusMapping.objects.filter(remote_code="30").delete()
+    StatusMapping.objects.filter(remote_code=str(PAID)).delete()
     assert levels(ana)["Situações de pedidos"] is Level.BLOCKING
     assert levels(ana)["Formas de envio"] is Level.OK
     ShippingMapping.objects.all().delete()

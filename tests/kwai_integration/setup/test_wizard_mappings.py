@@ -15,6 +15,7 @@ from kwai_integration.inbound.plan import store_receive, stores_to_receive
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.stage import kwai_orders_stage
 from kwai_integration.models import KwaiOrder, PaymentMapping, ShippingMapping, StatusMapping
+from tests.kwai_integration.codes import CLOSED, COMPLETED, PAID, RECEIVED, SHIPPED, UNPAID
 from tests.kwai_integration.inbound.conftest import FETCHED, UPDATED_MS, detail, line, sku_make
 from tests.kwai_integration.setup.conftest import Person
 
@@ -43,16 +44,16 @@ def rows_of(page: Any) -> dict[str, tuple[int, bool]]:
 def test_codes_seen_so_far_are_listed_with_their_orders(active: Store, ana: Person) -> None:
     take_in(
         active,
-        detail(0, orderStatus=30, payments=[{"method": "PIX", "amount": 11_000}]),
+        detail(0, orderStatus=PAID, payments=[{"method": "PIX", "amount": 11_000}]),
         detail(1, orderStatus=33, payments=[{"method": "PIX", "amount": 1}]),
         detail(2, orderStatus=33, shippingType="KWAI_ENVIOS", carrierCode="KW_LOG", payments=[]),
         detail(3, orderStatus=34, shippingType="DRONE", carrierCode="OUR-OWN"),
     )
     rows = rows_of(ana.open("mapeamentos"))
-    assert (rows["33"], rows["34"], rows["30"]) == ((2, True), (1, True), (1, False))
+    assert (rows["33"], rows["34"], rows[str(PAID)]) == ((2, True), (1, True), (1, False))
     assert rows["PIX"] == (2, True)
     assert (rows["KW_LOG"], rows["DRONE"], rows["KWAI_ENVIOS"]) == ((1, True), (1, True), (1, False))
-    assert rows["10"] == (0, False)
+    assert rows[str(UNPAID)] == (0, False)
 
 
 def test_the_page_costs_the_same_for_one_code_and_for_many(active: Store, ana: Person) -> None:
@@ -80,7 +81,7 @@ def test_what_a_seller_ships_itself_brings_no_carrier_to_map(active: Store, ana:
 
 
 def test_a_situation_mapped_later_reaches_the_orders_that_carry_it(active: Store, ana: Person) -> None:
-    take_in(active, detail(0, orderStatus=33), detail(1, orderStatus=33), detail(2, orderStatus=30))
+    take_in(active, detail(0, orderStatus=33), detail(1, orderStatus=33), detail(2, orderStatus=PAID))
     assert list(Order.objects.order_by("external_id").values_list("status", flat=True)) == [
         "open",
         "open",
@@ -173,18 +174,18 @@ def test_several_codes_mean_one_situation_and_one_can_be_taken_away(active: Stor
     ana.post(
         "mapeamentos",
         "save",
-        **{"situation:70": "", "new_situation_code": " 55 ", "new_situation_target": "delivered"},
+        **{f"situation:{COMPLETED}": "", "new_situation_code": " 55 ", "new_situation_target": "delivered"},
     )
     mapped = dict(StatusMapping.objects.values_list("remote_code", "status"))
-    assert (mapped["50"], mapped["55"]) == ("delivered", "delivered")
+    assert (mapped[str(RECEIVED)], mapped["55"]) == ("delivered", "delivered")
     assert "70" not in mapped
 
 
 def test_default_situations_fill_gaps_and_change_no_choice(active: Store, ana: Person) -> None:
-    ana.post("mapeamentos", "save", **{"situation:30": "open", "situation:80": ""})
-    ana.post("mapeamentos", "defaults", **{"situation:30": "open", "situation:80": ""})
+    ana.post("mapeamentos", "save", **{f"situation:{PAID}": "open", f"situation:{CLOSED}": ""})
+    ana.post("mapeamentos", "defaults", **{f"situation:{PAID}": "open", f"situation:{CLOSED}": ""})
     mapped = dict(StatusMapping.objects.values_list("remote_code", "status"))
-    assert (mapped["30"], mapped["80"]) == ("open", "cancelled")
+    assert (mapped[str(PAID)], mapped[str(CLOSED)]) == ("open", "cancelled")
 
 
 def test_a_code_that_came_up_after_the_page_was_opened_stays_as_it_is(active: Store, ana: Person) -> None:
@@ -195,11 +196,11 @@ def test_a_code_that_came_up_after_the_page_was_opened_stays_as_it_is(active: St
 
 
 def test_going_back_is_allowed_only_by_the_option(active: Store, ana: Person) -> None:
-    take_in(active, detail(0, orderStatus=40))
-    ana.post("mapeamentos", "save", **{"situation:40": "approved"})
+    take_in(active, detail(0, orderStatus=SHIPPED))
+    ana.post("mapeamentos", "save", **{f"situation:{SHIPPED}": "approved"})
     store_receive(active.pk)
     assert Order.objects.get().status == OrderStatus.SHIPPED
-    ana.post("mapeamentos", "save", **{"situation:40": "preparing", "allow_backwards": "on"})
+    ana.post("mapeamentos", "save", **{f"situation:{SHIPPED}": "preparing", "allow_backwards": "on"})
     store_receive(active.pk)
     assert Order.objects.get().status == OrderStatus.PREPARING
 

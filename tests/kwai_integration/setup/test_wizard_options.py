@@ -17,6 +17,7 @@ from kwai_integration.inbound.stage import kwai_orders_stage
 from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
 from kwai_integration.setup.stage import StageForm
 from kwai_integration.setup.wizard import STAGES
+from tests.kwai_integration.codes import CLOSED, PAID, SHIPPED, UNPAID
 from tests.kwai_integration.inbound.conftest import (  # noqa: F401
     FETCHED,
     UPDATED_MS,
@@ -41,6 +42,8 @@ READERS = {
     "format_names": "kwai_integration/inbound/orders.py",
     "import_freight": "kwai_integration/inbound/orders.py",
     "warehouse": "kwai_integration/inbound/orders.py",
+    "judged_up_to": "kwai_integration/inbound/judging.py",
+    "judged_moved": "kwai_integration/inbound/judging.py",
     "auto_send_invoice": "kwai_integration/outbound/rules.py",
     "auto_send_tracking": "kwai_integration/outbound/rules.py",
     "auto_confirm_delivery": "kwai_integration/outbound/rules.py",
@@ -100,13 +103,13 @@ def gate(*roles: str, **others: Any) -> None:
 
 @pytest.mark.django_db
 def test_an_order_outside_the_gate_waits_and_follows_when_it_changes(kwai_store: Store, sku: Any) -> None:
-    gate("payable", auto_receive=True)
-    waiting, *_ = take_in(kwai_store, detail(0, orderStatus=10), detail(1, orderStatus=30))
+    gate("awaiting_invoice", auto_receive=True)
+    waiting, *_ = take_in(kwai_store, detail(0, orderStatus=UNPAID), detail(1, orderStatus=PAID))
     assert "Aguardando pagamento" in waiting
     assert "Integrações › Pedidos" in waiting
     assert KwaiOrder.objects.filter(state=KwaiOrderState.STAGED).count() == 1
     assert (Order.objects.count(), stores_to_receive(), store_receive(kwai_store.pk)) == (1, [], 0)
-    paid = detail(0, orderStatus=30, updateTime=UPDATED_MS + 1)
+    paid = detail(0, orderStatus=PAID, updateTime=UPDATED_MS + 1)
     kwai_orders_stage(store=kwai_store, details=[paid], fetch_started_at=FETCHED)
     assert stores_to_receive() == [kwai_store.pk]
     store_receive(kwai_store.pk)
@@ -115,33 +118,33 @@ def test_an_order_outside_the_gate_waits_and_follows_when_it_changes(kwai_store:
 
 @pytest.mark.django_db
 def test_a_received_order_follows_whatever_the_gate_says(kwai_store: Store, sku: Any) -> None:
-    take_in(kwai_store, detail(0, orderStatus=30))
+    take_in(kwai_store, detail(0, orderStatus=PAID))
     gate("awaiting_payment")
-    take_in(kwai_store, detail(0, orderStatus=80, updateTime=UPDATED_MS + 1))
+    take_in(kwai_store, detail(0, orderStatus=CLOSED, updateTime=UPDATED_MS + 1))
     assert Order.objects.get().status == "cancelled"
 
 
 @pytest.mark.django_db
 def test_a_situation_without_a_role_passes_the_gate(kwai_store: Store, sku: Any) -> None:
-    gate("payable")
+    gate("awaiting_invoice")
     take_in(kwai_store, detail(0, orderStatus=33))
     assert Order.objects.count() == 1
 
 
 @pytest.mark.django_db
 def test_opening_the_gate_lets_in_what_waited(kwai_store: Store, sku: Any) -> None:
-    gate("payable", auto_receive=True)
-    take_in(kwai_store, detail(0, orderStatus=40))
-    gate("payable", "shipped")
+    gate("awaiting_invoice", auto_receive=True)
+    take_in(kwai_store, detail(0, orderStatus=SHIPPED))
+    gate("awaiting_invoice", "shipped")
     store_receive(kwai_store.pk)
     assert Order.objects.get().status == "shipped"
 
 
 @pytest.mark.django_db
 def test_the_poll_holds_the_gate(kwai: Kwai, sku: Any) -> None:
-    gate("payable", auto_receive=True)
-    kwai.orders(2, status=10)
-    kwai.orders(1, status=30)
+    gate("awaiting_invoice", auto_receive=True)
+    kwai.orders(2, status=UNPAID)
+    kwai.orders(1, status=PAID)
     assert (kwai.poll().received, Order.objects.count(), KwaiOrder.objects.count()) == (1, 1, 3)
 
 
@@ -157,7 +160,7 @@ def test_an_unlinked_order_outside_the_gate_does_not_keep_the_worker_busy(
     row.waiting_for.all().update(sku=sku)
     gate("shipped", auto_receive=True)
     assert store_receive(kwai_store.pk) == 0
-    gate("payable", auto_receive=True)
+    gate("awaiting_invoice", auto_receive=True)
     assert store_receive(kwai_store.pk) == 1
 
 

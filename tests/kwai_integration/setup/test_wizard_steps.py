@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from erp.accounts.models import AuditEntry, Company, Role, Store, User
 from kwai_integration.models import KwaiSettings, SetupStage
+from tests.kwai_integration.codes import CLOSED, PAID
 from tests.kwai_integration.setup.conftest import Person
 
 pytestmark = pytest.mark.django_db
@@ -97,7 +98,7 @@ def test_going_back_half_typed_keeps_it_too(ana: Person) -> None:
         ("pedidos", {"history_days": "31"}, "Faça uma escolha válida"),
         ("pedidos", {"history_days": "'; DROP"}, "Faça uma escolha válida"),
         ("pedidos", {"import_roles": ["invented"]}, "Faça uma escolha válida"),
-        ("mapeamentos", {"situation:30": "lost"}, "Faça uma escolha válida"),
+        ("mapeamentos", {f"situation:{PAID}": "lost"}, "Faça uma escolha válida"),
         ("mapeamentos", {"shipping:SELLER": "987654"}, "Faça uma escolha válida"),
         ("mapeamentos", {"new_situation_code": "99"}, "Escolha o que 99 significa"),
         ("mapeamentos", {"new_payment_code": "P" * 61}, "60"),
@@ -176,15 +177,15 @@ def test_back_forward_and_refresh_repeat_nothing_and_lose_nothing(ana: Person) -
 
 def test_changes_are_audited_with_both_values_and_without_secrets(ana: Person, admin: User) -> None:
     ana.post("pedidos", history_days="7", auto_receive="on")
-    ana.post("mapeamentos", **{"situation:30": "open", "situation:80": ""})
+    ana.post("mapeamentos", **{f"situation:{PAID}": "open", f"situation:{CLOSED}": ""})
     first, second = AuditEntry.objects.filter(action="store.settings", actor=admin).order_by("pk")
     assert first.data == {
         "stage": "orders",
         "from": {"auto_receive": False, "history_days": 30},
         "to": {"auto_receive": True, "history_days": 7},
     }
-    assert second.data["from"] == {"situation:30": "Aprovado", "situation:80": "Cancelado"}
-    assert second.data["to"] == {"situation:30": "Em aberto", "situation:80": None}
+    assert second.data["from"] == {f"situation:{PAID}": "Aprovado", f"situation:{CLOSED}": "Cancelado"}
+    assert second.data["to"] == {f"situation:{PAID}": "Em aberto", f"situation:{CLOSED}": None}
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])

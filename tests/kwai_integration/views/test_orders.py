@@ -13,12 +13,15 @@ from django.utils import timezone
 from erp.accounts.models import Company, StoreLifecycle, User
 from kwai_integration.models import KwaiOrder
 from kwai_integration.setup.stores import store_install
+from tests.kwai_integration.codes import PAID, SHIPPED
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(
-    ("code", "hours", "late"), [("30", -1, True), ("30", 1, False), ("40", -1, False)], ids=str
+    ("code", "hours", "late"),
+    [(str(PAID), -1, True), (str(PAID), 1, False), (str(SHIPPED), -1, False)],
+    ids=str,
 )
 def test_a_paid_order_past_its_limit_says_so(
     company: Company, admin: User, sign_in: Callable[[User], Client], code: str, hours: int, late: bool

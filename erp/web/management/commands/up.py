@@ -14,6 +14,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connections
+from django.utils import timezone
 
 from erp import demo
 from erp.accounts.models import Company, FiscalEnvironment
@@ -32,6 +33,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.web_port, self.sandbox_port = demo.ports()
         self._check_ports()
+        if settings.ERP_DEMO and (told := demo.former_set_aside(settings.VAR_DIR, timezone.localdate())):
+            self._say(told)
         self._prepare()
         self.login = self._demo_data() if settings.ERP_DEMO else ""
         connections.close_all()

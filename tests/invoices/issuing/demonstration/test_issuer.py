@@ -150,7 +150,7 @@ def test_a_sale_to_another_state_and_by_the_platforms_logistics(
     carrier = Carrier.objects.create(
         company=company, name="Kwai Envios", code="KWAI", tax_id="12345678000195"
     )
-    method = ShippingMethod.objects.create(company=company, name="Kwai", kind=ShippingKind.KWAI)
+    method = ShippingMethod.objects.create(company=company, name="Kwai", kind=ShippingKind.MARKETPLACE)
     place = {"city": "Curitiba", "state_code": "PR", "postal_code": "80020310"}
     order = ready_order(address=place, shipping_method=method, carrier=carrier)
     document = made(demonstration, order)

@@ -17,7 +17,7 @@ def grants_forget(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("outbox", "0001_initial"),
+        ("outbox", "0003_clear_known_kinds"),
     ]
 
     operations = [

@@ -16,7 +16,7 @@ def merchants_forget(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("kwai_integration", "0008_edition_two"),
+        ("kwai_integration", "0012_orders_say_who_carries"),
     ]
 
     operations = [

@@ -1,0 +1,282 @@
+"""*Primeiro envio acompanhado*: the first push of each kind for a store waits for a person who sees what will
+be sent, and is read back after it; then the others of its kind flow.
+
+A row of `FirstPush` holds a kind back (`PushJobQuerySet.flowing`), so that nothing has to be remembered by a
+process: a worker killed at any point leaves a row that says what comes next. A channel registers with
+`follow(...)` the kinds it wants followed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Now
+
+from erp.accounts.models import Store, User
+from erp.outbox import clock, doorbell
+from erp.outbox.errors import PushError
+from erp.outbox.models import FirstPush, PushAttempt, PushJob
+from erp.outbox.statuses import (
+    OPEN_STATES,
+    AttemptAction,
+    AttemptOutcome,
+    FirstStage,
+    FirstVerdict,
+    JobState,
+)
+from erp.outbox.wishes import JobResult
+
+logger = logging.getLogger(__name__)
+
+# A platform may take a moment until it shows what it has taken: so long after each look comes the next one,
+# and what still differs after the last one is said to a person.
+LOOKS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
+LEASE = timedelta(seconds=60)
+WITHHELD = "Não enviado: quem conferiu o primeiro envio decidiu não enviar."
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewField:
+    """One field of the request as it will leave; `meaning` is what a person reads (a date, an amount)."""
+
+    name: str
+    value: str
+    meaning: str = ""
+    is_personal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What will be sent. `call` is verb and path; `problem` says why it cannot be shown."""
+
+    call: str
+    fields: Sequence[PreviewField] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One field read back: what was sent and what the platform shows, as words without personal data."""
+
+    label: str
+    sent: str
+    found: str
+    is_equal: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """A kind whose first push is followed while `is_on()`.
+
+    - `preview(job)` says what will be sent; it reads rows only.
+    - `compare(job)` reads the platform after the push; runs with no transaction open, raises `PushError`.
+    """
+
+    kind: str
+    is_on: Callable[[], bool]
+    preview: Callable[[PushJob], Preview]
+    compare: Callable[[PushJob], list[Compared]]
+
+
+_followed: dict[str, Followed] = {}
+
+
+def follow(followed: Followed) -> None:
+    """Add a kind, or replace it."""
+    _followed[followed.kind] = followed
+
+
+def preview(job: PushJob) -> Preview | None:
+    """What `job` will send; None for a kind that nobody follows."""
+    followed = _followed.get(job.kind)
+    return followed.preview(job) if followed else None
+
+
+def first_pushes_ensure(topics: Collection[tuple[int, str]]) -> None:
+    """Hold back the kinds of `(store id, kind)` that are followed and were never pushed there."""
+    rows = [
+        FirstPush(store_id=store_id, kind=kind)
+        for store_id, kind in sorted(topics)
+        if kind in _followed and _followed[kind].is_on()
+    ]
+    if rows:
+        FirstPush.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def unfollowed_clear() -> int:
+    """Let kinds flow that nobody follows any more (the setting was turned off); returns how many."""
+    on = [followed.kind for followed in _followed.values() if followed.is_on()]
+    return FirstPush.objects.filter(cleared_at__isnull=True).exclude(kind__in=on).update(cleared_at=Now())
+
+
+def first_pushes(*, user: User) -> QuerySet[FirstPush]:
+    """What is held back in the stores `user` may see, in one query. `candidate_id` is the oldest push that
+    could go first, `waiting` how many of its kind are queued."""
+    waits = PushJob.objects.filter(store=OuterRef("store"), kind=OuterRef("kind"), state=JobState.PENDING)
+    count = waits.order_by().values("kind").annotate(count=Count("pk")).values("count")
+    rows = FirstPush.objects.filter(cleared_at__isnull=True, store__in=Store.objects.visible_to(user))
+    return (
+        rows.annotate(
+            candidate_id=Subquery(_ready(waits).order_by("pk").values("pk")[:1]),
+            waiting=Subquery(count, output_field=IntegerField()),
+        )
+        .select_related("store", "job")
+        .order_by("store__name", "kind")
+    )
+
+
+def first_push_of(job: PushJob) -> FirstPush | None:
+    """The row that holds `job` back, or that shows what became of it as a first push."""
+    row = FirstPush.objects.filter(store_id=job.store_id, kind=job.kind).select_related("job").first()
+    return row if row and (row.cleared_at is None or row.job_id == job.pk) else None
+
+
+@transaction.atomic
+def first_push_release(*, job_id: int, user: User | None) -> JobResult:
+    """*Enviar*: let this push go first. Scoping by membership is the caller's."""
+    job, row = _locked(job_id)
+    if job is None or row is None or row.cleared_at is not None:
+        return JobResult(job_id, False, "Este envio não espera mais conferência.")
+    if job.state != JobState.PENDING:
+        return JobResult(job_id, False, f"Este envio não está na fila: {JobState(job.state).label.lower()}.")
+    if row.stage in (FirstStage.SENDING, FirstStage.CHECKING):
+        return JobResult(job_id, False, "Outro envio deste tipo vai primeiro. Aguarde o resultado dele.")
+    FirstPush.objects.filter(pk=row.pk).update(
+        job=job, released_by=user, released_at=Now(), check_at=Now(), check_lease_until=None, checks=0,
+        verdict="", compared=[], note="",
+    )  # fmt: skip
+    doorbell.ring_stores({job.store_id})
+    return JobResult(job_id, True, "Enviando. O ERP lê de volta o que a plataforma recebeu e mostra aqui.")
+
+
+@transaction.atomic
+def first_push_withhold(*, job_id: int, user: User | None) -> JobResult:
+    """*Não enviar*: give this push up; the next of its kind asks again."""
+    # Imported here: services knows this module.
+    from erp.outbox.services import jobs_cancel
+
+    _, row = _locked(job_id)
+    result = jobs_cancel(job_ids=[job_id], requested_by=user, reason=WITHHELD)[0]
+    if result.accepted and row is not None:
+        FirstPush.objects.filter(pk=row.pk, job_id=job_id).update(job=None)
+    return result
+
+
+@transaction.atomic
+def first_push_clear(*, job_id: int, user: User | None) -> JobResult:
+    """*Liberar os outros*: a person has seen what differs and lets the kind flow."""
+    return _decide(job_id, "Liberado: os outros envios deste tipo seguem.", cleared_at=Now(), cleared_by=user)
+
+
+@transaction.atomic
+def first_push_recheck(*, job_id: int) -> JobResult:
+    """*Conferir de novo*: read the platform once more."""
+    text = "Conferindo de novo na plataforma."
+    return _decide(job_id, text, verdict="", checks=0, check_at=Now(), note="")
+
+
+def stores_to_check() -> list[int]:
+    """Stores with a first push that is to be read back now."""
+    return list(_checkable().values_list("store_id", flat=True).distinct())
+
+
+def checks_run() -> int:
+    """Read back what is due; returns how many rows. Runs with no transaction open."""
+    return sum(_check(row, lease) for row, lease in _claims())
+
+
+def unwritten(job: PushJob) -> None:
+    """The platform already held this content, so nothing was written: the next push goes first instead.
+    Unless an answer of an earlier try was lost: then it may have been this one that wrote it."""
+    unclear = (AttemptOutcome.RUNNING, AttemptOutcome.UNKNOWN, AttemptOutcome.LOST)
+    lost = PushAttempt.objects.filter(job=job, action=AttemptAction.SEND, outcome__in=unclear)
+    if not lost.exists():
+        FirstPush.objects.filter(job=job, cleared_at__isnull=True).update(
+            job=None, note="O envio escolhido já estava na plataforma, e nada foi escrito: confira o próximo."
+        )
+
+
+def _ready(waits: QuerySet[PushJob]) -> QuerySet[PushJob]:
+    """Those with no earlier step of their subject open."""
+    lower = PushJob.objects.filter(
+        store=OuterRef("store"), subject=OuterRef("subject"), state__in=OPEN_STATES, step__gt=0,
+        step__lt=OuterRef("step"),
+    )  # fmt: skip
+    return waits.filter(~Exists(lower))
+
+
+def _locked(job_id: int) -> tuple[PushJob | None, FirstPush | None]:
+    job = PushJob.objects.filter(pk=job_id).first()
+    if job is None:
+        return None, None
+    rows = FirstPush.objects.filter(store_id=job.store_id, kind=job.kind).select_related("job")
+    return job, rows.select_for_update(of=("self",)).first()
+
+
+def _decide(job_id: int, text: str, **changes: object) -> JobResult:
+    job, row = _locked(job_id)
+    if job is None or row is None or row.job_id != job_id or not _is_decidable(row):
+        return JobResult(job_id, False, "Nada a decidir aqui: atualize a página.")
+    FirstPush.objects.filter(pk=row.pk).update(**changes)
+    doorbell.ring_stores({job.store_id})
+    return JobResult(job_id, True, text)
+
+
+def _is_decidable(row: FirstPush) -> bool:
+    """A person may go on when what was found differs, and also when nothing can be read."""
+    return row.stage is FirstStage.DIFFERENT or (row.stage is FirstStage.CHECKING and bool(row.note))
+
+
+def _checkable() -> QuerySet[FirstPush]:
+    """Due and free."""
+    due = clock.reached("check_lease_until", LEASE) & clock.reached("check_at", LOOKS[-1])
+    return FirstPush.objects.filter(due, cleared_at__isnull=True, verdict="", job__state=JobState.DONE)
+
+
+def _claims() -> Iterator[tuple[FirstPush, datetime]]:
+    """Each row to read back, claimed by a conditional UPDATE, with the end of its lease."""
+    for pk in list(_checkable().order_by("check_at").values_list("pk", flat=True)):
+        if _checkable().filter(pk=pk).update(check_lease_until=clock.after(LEASE)):
+            row = FirstPush.objects.select_related("job").get(pk=pk)
+            if row.check_lease_until is not None:
+                yield row, row.check_lease_until
+
+
+def _check(row: FirstPush, lease: datetime) -> bool:
+    """Compare and write what was found; False when the lease went to somebody else meanwhile."""
+    followed = _followed.get(row.kind)
+    if followed is None or row.job is None:
+        return False
+    try:
+        compared = followed.compare(row.job)
+    except PushError as error:
+        changes: dict[str, object] = {"note": error.text[:500], "check_at": clock.after(LOOKS[-1])}
+    except Exception as error:
+        logger.exception("Reading back first push %s broke: %s", row.pk, type(error).__name__)
+        text = "O ERP não conseguiu ler de volta este envio. Avise o suporte."
+        changes = {"note": text, "check_at": clock.after(LOOKS[-1])}
+    else:
+        changes = _found(row, compared)
+    held = FirstPush.objects.filter(pk=row.pk, check_lease_until=lease, cleared_at__isnull=True)
+    written = held.update(**changes, check_lease_until=None)
+    if written and changes.get("verdict") == FirstVerdict.CONFIRMED:
+        doorbell.ring_stores({row.store_id})
+    return bool(written)
+
+
+def _found(row: FirstPush, compared: Sequence[Compared]) -> dict[str, object]:
+    changes: dict[str, object] = {
+        "compared": [asdict(one) for one in compared],
+        "checks": F("checks") + 1,
+        "note": "",
+    }
+    if compared and all(one.is_equal for one in compared):
+        return changes | {"verdict": FirstVerdict.CONFIRMED, "cleared_at": Now()}
+    if row.checks < len(LOOKS):
+        return changes | {"check_at": clock.after(LOOKS[row.checks])}
+    return changes | {"verdict": FirstVerdict.DIFFERENT}

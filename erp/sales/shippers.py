@@ -1,0 +1,93 @@
+"""Who carries an order, and which *formas de envio* fit it.
+
+The marketplace says who carries; where it does not, a person does. Until then nothing is arranged and no code
+is sent, because guessing wrong sends a parcel twice or not at all (contract section 4).
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from erp import channels
+from erp.accounts.models import User
+from erp.sales.models import Order, ShippedBy, ShippingKind, ShippingMethod
+from erp.sales.statuses import OrderStatus
+from erp.sales.timeline import EventDraft, order_events_append
+
+NOT_REMOTE = "Este pedido não veio de um e-commerce: quem envia é a loja."
+ON_ITS_WAY = "O pedido já foi despachado: quem envia não muda mais."
+
+
+def shipper_label(shipped_by: str, channel: str) -> str:
+    """`Kwai Envios`, `Transportadora própria` or `Não informado`; `channel` is the store's key."""
+    return (
+        channels.logistics_name(channel) if shipped_by == ShippedBy.CHANNEL else ShippedBy(shipped_by).label
+    )
+
+
+def method_fits(kind: str, shipped_by: str) -> bool:
+    """The marketplace's own kind fits only what the marketplace carries, and that takes no other."""
+    return (kind == ShippingKind.MARKETPLACE) == (shipped_by == ShippedBy.CHANNEL)
+
+
+def method_problem(order: Order, method: ShippingMethod | None) -> str:
+    """Why `method` is none for `order`, or an empty text; reads `order.store`."""
+    if method is None or method_fits(method.kind, order.shipped_by):
+        return ""
+    name = channels.logistics_name(order.store.channel)
+    if order.is_channel_shipped:
+        return f"Este pedido vai pelo {name}, e {method} não é desse tipo."
+    if order.shipped_by == ShippedBy.UNKNOWN and order.external_id:
+        return f"{method} é só para o que vai pelo {name}. Diga antes, na página do pedido, quem envia."
+    return f"{method} é só para pedidos que vão pelo {name}; este não vai."
+
+
+def fitting_method(order: Order) -> ShippingMethod | None:
+    """What the order keeps: its method where that fits; else, for the marketplace's logistics, the company's
+    one method of that kind, and nothing where there is none or a choice."""
+    method = order.shipping_method
+    if method is not None and method_fits(method.kind, order.shipped_by):
+        return method
+    if not order.is_channel_shipped:
+        return None
+    own = ShippingMethod.objects.filter(
+        company_id=order.company_id, kind=ShippingKind.MARKETPLACE, is_active=True
+    ).select_related("carrier")[:2]
+    return own[0] if len(own) == 1 else None
+
+
+@transaction.atomic
+def order_shipper_set(*, order_id: int, shipped_by: ShippedBy, actor: User | None = None) -> str:
+    """A person says who carries the order; answers why that cannot be, or an empty text.
+
+    It stands until the marketplace says otherwise. A *forma de envio* that no longer fits goes.
+    """
+    order = Order.objects.select_related("store", "shipping_method").lock_for_update().get(pk=order_id)
+    if problem := shipper_problem(order):
+        return problem
+    if order.shipped_by == shipped_by:
+        return ""
+    order.shipped_by = shipped_by
+    method = fitting_method(order)
+    if method != order.shipping_method:
+        order.shipping_method, order.carrier = method, method.carrier if method else None
+    order.updated_at = timezone.now()
+    order.save(update_fields=["shipped_by", "shipping_method", "carrier", "updated_at"])
+    text = f"Quem envia: {shipper_label(shipped_by, order.store.channel)}"
+    order_events_append(
+        drafts=[EventDraft(order.pk, "shipper", text, data={"shipped_by": shipped_by})], actor=actor
+    )
+    channels.order_shipper_changed([order.pk])
+    return ""
+
+
+def shipper_problem(order: Order) -> str:
+    """Why nobody can choose who carries `order`; reads `order.store`."""
+    if not order.external_id:
+        return NOT_REMOTE
+    if OrderStatus(order.status).rank >= OrderStatus.SHIPPED.rank:
+        return ON_ITS_WAY
+    if channels.shippers_told([order.pk]):
+        return f"O {channels.label(order.store.channel)} já informa quem envia este pedido."
+    return ""

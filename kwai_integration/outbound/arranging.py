@@ -1,0 +1,169 @@
+"""*Programar envio*: asking Kwai Envios to carry an order (contract section 4, arrangeShipment).
+
+One function says why a shipment cannot be arranged; menus grey with it and the command refuses with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from erp.accounts.models import User
+from erp.channels import Outcome, RowResult
+from erp.outbox.models import PushJob
+from erp.outbox.services import facts_request, jobs_retry
+from erp.outbox.statuses import JobState, Origin, WaitReason
+from erp.outbox.wishes import FactWish
+from erp.sales.models import Order, ShippedBy
+from expedition.models import Shipment, ShipmentStatus
+from kwai_integration.client.codes import LOGISTICS_LABEL, KwaiInvoiceStatus, KwaiRole
+from kwai_integration.client.writes import Permit, Write
+from kwai_integration.models import CHANNEL_KEY
+from kwai_integration.outbound import wishes
+from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.logistics import CHOOSE_SHIPPER
+from kwai_integration.outbound.permits import Roles, permit_of, roles_for, write_problem
+
+SELLERS = "Este pedido vai por transportadora própria: não há envio a programar."
+ARRANGED = f"O {LOGISTICS_LABEL} já programou este envio; o número chega na próxima leitura do pedido."
+CONTENT = "arrange"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Why a shipment is not arranged now. `is_done`: because it is already."""
+
+    text: str = ""
+    is_done: bool = False
+
+
+def arrange_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
+    """Per shipment why it cannot be arranged, or an empty text; a constant number of queries."""
+    return {pk: judged.text for pk, judged in _judged(shipments).items()}
+
+
+def arrangements_request(
+    shipments: Sequence[Shipment], *, user: User | None, origin: Origin
+) -> dict[int, RowResult]:
+    """*Programar envio*, per shipment id. Where Kwai still waits for the note its push is asked for too, and
+    the steps keep the order."""
+    judged = _judged(shipments)
+    able = [row for row in shipments if not judged[row.pk].text]
+    first = _notes_first(able)
+    asked = facts_request(wishes=[*first, *map(arrange_wish, able)], requested_by=user, origin=origin)
+    results = {
+        pk: RowResult(pk, Outcome.ALREADY_DONE if each.is_done else Outcome.REFUSED, each.text)
+        for pk, each in judged.items()
+    }
+    for row, answer in zip(able, asked[len(first) :], strict=True):
+        outcome, text = wishes.OUTCOMES[answer.outcome]
+        results[row.pk] = RowResult(row.pk, outcome, text)
+    return results
+
+
+def arrange_wish(shipment: Shipment) -> FactWish:
+    return FactWish(
+        store_id=shipment.store_id,
+        kind=Kind.ARRANGE_SHIPMENT,
+        subject=shipment.order.external_id,
+        content=CONTENT,
+        payload={"shipment_id": shipment.pk, "order_id": shipment.order_id},
+    )
+
+
+def notes_of_concluded(shipments: Sequence[Shipment]) -> None:
+    """Concluding what Kwai carries asks for its note, where Kwai holds none yet; no code is ever sent."""
+    own = [row for row in shipments if row.is_channel_shipped and row.invoice is not None]
+    states = _note_states(own)
+    there = (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
+    notes = [row.invoice for row in own if row.invoice and states.get(row.order_id) not in there]
+    if notes:
+        wishes.invoices_request(notes, user=None, origin=Origin.RULE)
+
+
+def orders_may_be_arranged(order_ids: Collection[int], *, store_ids: Collection[int]) -> None:
+    """Kwai has accepted the notes of these orders: pushes that waited for it go at once, and where the store
+    (one of `store_ids`) arranges by itself, the shipments are asked for."""
+    _wake(order_ids)
+    rows = Shipment.objects.filter(
+        order__in=order_ids, order__shipped_by=ShippedBy.CHANNEL, store__in=store_ids
+    ).exclude(status__in=[ShipmentStatus.CANCELLED, ShipmentStatus.DELIVERED])
+    ids = list(rows.values_list("pk", flat=True))
+    if not ids:
+        return
+    found = wishes.own_shipments(ids)
+    roles = roles_for([row.order for row in found])
+    due = [row for row in found if permit_of(Write.ARRANGE_SHIPMENT, row.order, roles) is Permit.YES]
+    arrangements_request(due, user=None, origin=Origin.RULE)
+
+
+def _wake(order_ids: Collection[int]) -> None:
+    topics = Order.objects.filter(pk__in=order_ids, store__channel=CHANNEL_KEY)
+    waiting = PushJob.objects.filter(
+        store__in=topics.values("store_id"),
+        subject__in=topics.values("external_id"),
+        kind__in=(Kind.ARRANGE_SHIPMENT, Kind.SEND_TRACKING),
+        state=JobState.PENDING,
+        waiting_for=WaitReason.CHECK,
+    )
+    if found := list(waiting.values_list("pk", flat=True)):
+        jobs_retry(job_ids=found)
+
+
+def _judged(shipments: Sequence[Shipment]) -> dict[int, Judgement]:
+    roles = roles_for([row.order for row in shipments])
+    return {row.pk: _judge(row, roles) for row in shipments}
+
+
+def _judge(shipment: Shipment, roles: Roles) -> Judgement:
+    if problem := _own_problem(shipment):
+        return Judgement(problem)
+    if shipment.channel_number:
+        return Judgement(f"Já programado: número {shipment.channel_number}.", is_done=True)
+    order = shipment.order
+    if permit_of(Write.ARRANGE_SHIPMENT, order, roles) is Permit.DONE:
+        return Judgement(ARRANGED, is_done=True)
+    if problem := wishes.order_problem(order, shipment.store):
+        return Judgement(problem)
+    if problem := write_problem(Write.ARRANGE_SHIPMENT, order, roles):
+        return Judgement(problem)
+    if roles[order.store_id].get(order.remote_status) is not KwaiRole.TO_ARRANGE:
+        return Judgement(_note_problem(shipment))
+    return Judgement()
+
+
+def _own_problem(shipment: Shipment) -> str:
+    if shipment.status == ShipmentStatus.CANCELLED:
+        return "A expedição está cancelada."
+    if shipment.order.shipped_by == ShippedBy.SELLER:
+        return SELLERS
+    return "" if shipment.is_channel_shipped else CHOOSE_SHIPPER
+
+
+def _note_problem(shipment: Shipment) -> str:
+    """What keeps Kwai from accepting a note for this order, as far as somebody here can change it."""
+    answer = getattr(shipment.order, "kwai_order", None)
+    if answer is not None and answer.invoice_status == KwaiInvoiceStatus.REFUSED:
+        reason = answer.invoice_refusal_reason or "o Kwai não disse o motivo"
+        return f"O Kwai recusou a NF-e: {reason}. Corrija ou troque a nota e envie-a antes."
+    return (
+        "Falta a NF-e autorizada do pedido. Envie o XML em Notas Fiscais." if shipment.lacks_invoice else ""
+    )
+
+
+def _notes_first(shipments: Sequence[Shipment]) -> list[FactWish]:
+    """The notes that Kwai still waits for."""
+    states = _note_states(shipments)
+    held = (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
+    rows = [row for row in shipments if row.invoice and states.get(row.order_id) not in held]
+    unsendable = wishes.invoice_problems([row.invoice for row in rows if row.invoice])
+    return [
+        wishes.invoice_wish(row.invoice, row.order)
+        for row in rows
+        if row.invoice and not unsendable[row.invoice.pk]
+    ]
+
+
+def _note_states(shipments: Sequence[Shipment]) -> Mapping[int, str]:
+    answers = (getattr(row.order, "kwai_order", None) for row in shipments)
+    return {each.order_id or 0: each.invoice_status for each in answers if each is not None}

@@ -1,0 +1,80 @@
+"""What follows for a parcel from Kwai's answer about its order: who carries it, under which number."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from erp.outbox.models import PushJob
+from erp.outbox.services import jobs_cancel
+from erp.outbox.statuses import WAITING_STATES
+from erp.sales.models import Order, ShippedBy
+from erp.sales.shippers import method_fits
+from expedition.services import shipments_channel_codes_set
+from kwai_integration.client.codes import KwaiRole
+from kwai_integration.mapping.orders import MappedOrder
+from kwai_integration.models import CHANNEL_KEY
+from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.logistics import (
+    NOTHING_TO_SEND,
+    shipper_of,
+    shipping_code,
+    shipping_codes,
+)
+
+
+def shipper_follow(order: Order, mapped: MappedOrder) -> bool:
+    """Take who carries the order (not saved) where the answer says it; True when that was news. What a person
+    chose stands until then. A *forma de envio* that does not fit any more goes."""
+    told = shipper_of(mapped.shipping_type)
+    if told is ShippedBy.UNKNOWN or order.shipped_by == told:
+        return False
+    order.shipped_by = told
+    method = order.shipping_method
+    if method is not None and not method_fits(method.kind, told):
+        order.shipping_method = order.carrier = None
+    return True
+
+
+def parcels_follow(followed: Sequence[tuple[Order, MappedOrder]], shippers_changed: Collection[int]) -> None:
+    """Numbers of what Kwai carries reach the expedição, and codes nobody needs any more are not sent."""
+    codes = {
+        order.pk: code
+        for order, mapped in followed
+        if order.is_channel_shipped and (code := shipping_code(mapped))
+    }
+    if codes:
+        shipments_channel_codes_set(codes=codes)
+    if shippers_changed:
+        trackings_withdraw(shippers_changed)
+
+
+def arrangeable(
+    followed: Sequence[tuple[Order, MappedOrder]], roles: Mapping[int, Mapping[str, KwaiRole]]
+) -> list[int]:
+    """The orders whose note Kwai has accepted."""
+    return [
+        order.pk
+        for order, mapped in followed
+        if roles[order.store_id].get(order.remote_status) is KwaiRole.TO_ARRANGE
+    ]
+
+
+def shippers_changed(order_ids: Collection[int]) -> None:
+    """A person said who carries these orders: what Kwai has numbered meanwhile is taken over."""
+    trackings_withdraw(order_ids)
+    shipments_channel_codes_set(codes=shipping_codes(list(order_ids)))
+
+
+def trackings_withdraw(order_ids: Collection[int]) -> int:
+    """Codes of parcels that Kwai carries and that wait or are stopped are not sent; how many."""
+    carried = Order.objects.filter(pk__in=order_ids, shipped_by=ShippedBy.CHANNEL, store__channel=CHANNEL_KEY)
+    jobs = PushJob.objects.facts().filter(
+        kind=Kind.SEND_TRACKING,
+        state__in=WAITING_STATES,
+        store__in=carried.values("store_id"),
+        subject__in=carried.values("external_id"),
+    )
+    found = list(jobs.values_list("pk", flat=True))
+    if found:
+        jobs_cancel(job_ids=found, reason=NOTHING_TO_SEND)
+    return len(found)

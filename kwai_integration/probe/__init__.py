@@ -1,0 +1,1 @@
+"""Comparing the contract with what a merchant's account really answers: reads only, personal data masked."""

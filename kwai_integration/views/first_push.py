@@ -1,0 +1,132 @@
+"""The first push of a kind on the pages: what will be sent, *enviar* / *não enviar*, what was read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from erp.accounts.models import User
+from erp.accounts.permissions import may
+from erp.outbox import clearance
+from erp.outbox.models import FirstPush, PushJob
+from erp.outbox.statuses import FirstStage, JobState
+from erp.outbox.wishes import JobResult
+from erp.web import registry
+from erp.web.requests import user_of
+from kwai_integration.outbound.kinds import Kind
+
+HIDDEN = "•••"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The card of a push's page. `is_own`: this push is the one a person let go, or may let go."""
+
+    row: FirstPush
+    stage: FirstStage
+    preview: clearance.Preview | None
+    may_act: bool
+    may_go: bool
+    is_own: bool
+    other: PushJob | None
+
+
+def first_push_shown(job: PushJob, user: User) -> Shown | None:
+    """What the page of `job` says about the first push of its kind; None when its kind flows.
+
+    Fields that identify a person are shown only to who may send.
+    """
+    row = clearance.first_push_of(job)
+    if row is None:
+        return None
+    stage, may_act = row.stage, may(user, "kwai:job_first", "POST")
+    may_go = job.state == JobState.PENDING and stage not in (FirstStage.SENDING, FirstStage.CHECKING)
+    seen = clearance.preview(job) if job.state == JobState.PENDING else None
+    if seen is not None and not may_act:
+        seen = _masked(seen)
+    other = row.job if row.job_id != job.pk and stage is not FirstStage.WAITING else None
+    return Shown(row, stage, seen, may_act, may_go, row.job_id == job.pk, other)
+
+
+def held_texts(jobs: Iterable[PushJob], user: User) -> dict[int, str]:
+    """Why a queued push waits for the first one of its kind, per job id; one query."""
+    rows = {(row.store_id, row.kind): row for row in clearance.first_pushes(user=user)}
+    found = {
+        job.pk: _held_text(job, rows[job.store_id, job.kind])
+        for job in jobs
+        if job.state == JobState.PENDING and (job.store_id, job.kind) in rows
+    }
+    return {pk: text for pk, text in found.items() if text}
+
+
+def notices(request: HttpRequest) -> Iterator[registry.Notice]:
+    """What waits for a person, above every page of those who may send; one query."""
+    for row in clearance.first_pushes(user=user_of(request)):
+        text, label, job_id, tone = _notice(row)
+        if job_id is not None:
+            name = f"{row.store.name}: primeiro envio de {Kind(row.kind).label}"
+            yield registry.Notice(
+                text=f"{name} {text}", label=label, url=reverse("kwai:job", args=[job_id]), tone=tone
+            )
+
+
+@require_POST
+def job_first(request: HttpRequest, pk: int) -> HttpResponse:
+    """*Enviar*, *não enviar*, *conferir de novo* and *liberar os outros*."""
+    user = user_of(request)
+    job = get_object_or_404(PushJob.objects.visible_to(user).filter(kind__in=list(Kind)), pk=pk)
+    act = ACTS.get(request.POST.get("do", ""))
+    if act is not None:
+        result = act(job.pk, user)
+        (messages.success if result.accepted else messages.warning)(request, result.text)
+    return redirect("kwai:job", pk=job.pk)
+
+
+ACTS: dict[str, Callable[[int, User], JobResult]] = {
+    "send": lambda pk, user: clearance.first_push_release(job_id=pk, user=user),
+    "withhold": lambda pk, user: clearance.first_push_withhold(job_id=pk, user=user),
+    "recheck": lambda pk, user: clearance.first_push_recheck(job_id=pk),
+    "clear": lambda pk, user: clearance.first_push_clear(job_id=pk, user=user),
+}
+
+
+def _notice(row: FirstPush) -> tuple[str, str, int | None, str]:
+    candidate = row.candidate_id  # type: ignore[attr-defined]
+    match row.stage:
+        case FirstStage.WAITING:
+            others = (row.waiting or 1) - 1  # type: ignore[attr-defined]
+            rest = ngettext(" Mais %d espera por ele.", " Mais %d esperam por ele.", others) % others
+            text = f"espera a sua conferência.{rest if others else ''}"
+            return text, "conferir", candidate, "warning"
+        case FirstStage.BLOCKED:
+            return "está parado; os outros esperam.", "ver o motivo", row.job_id, "danger"
+        case FirstStage.DIFFERENT:
+            return "saiu, mas o Kwai mostra outra coisa; os outros esperam.", "decidir", row.job_id, "danger"
+    return "", "", None, ""
+
+
+def _held_text(job: PushJob, row: FirstPush) -> str:
+    stage = row.stage
+    if row.job_id == job.pk and stage is FirstStage.SENDING:
+        return ""
+    candidate = row.candidate_id  # type: ignore[attr-defined]
+    if stage is FirstStage.WAITING and candidate == job.pk:
+        return "Espera a sua conferência: é o primeiro envio deste tipo nesta loja."
+    if stage is FirstStage.WAITING and candidate is None:
+        return "Espera um passo anterior do pedido; depois, como primeiro deste tipo, a sua conferência."
+    return f"Espera o primeiro envio deste tipo nesta loja ({stage.label.lower()})."
+
+
+def _masked(seen: clearance.Preview) -> clearance.Preview:
+    fields = [
+        clearance.PreviewField(field.name, HIDDEN, is_personal=True) if field.is_personal else field
+        for field in seen.fields
+    ]
+    return clearance.Preview(seen.call, fields, seen.problem)

@@ -1,0 +1,171 @@
+"""Closed orders: cancelled, unless the parcel is known to have left (contract 3.1)."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from erp.accounts.models import Store
+from erp.catalog.models import Sku
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import JobState
+from erp.sales.models import Order, OrderEvent, ShippingKind, ShippingMethod
+from erp.sales.statuses import OrderStatus
+from erp.stock.models import StockItem
+from expedition.models import GroupKind, GroupStatus, Package, Shipment, ShipmentGroup, ShipmentStatus
+from kwai_integration.client.codes import ARRIVED_ROLES, PAID_ROLES, SHIPPED_ROLES, SITUATIONS, KwaiRole
+from kwai_integration.inbound.closing import CLOSED_EVENT
+from kwai_integration.models import KwaiOrder, KwaiSettings, StatusMapping
+from kwai_integration.outbound.kinds import Kind
+from tests.kwai_integration.codes import CLOSED, PICKUP, RECEIVED, SHIPPED
+from tests.kwai_integration.inbound.conftest import detail
+from tests.kwai_integration.inbound.test_receive import later, take_in
+
+pytestmark = pytest.mark.django_db
+NUMBERS = {row.role: int(row.code) for row in SITUATIONS.values()}
+
+
+def reserved() -> int:
+    return StockItem.objects.get().reserved
+
+
+def available() -> int:
+    item = StockItem.objects.get()
+    return item.on_hand - item.reserved
+
+
+def hand_over(order: Order, *, concluded: bool) -> Shipment:
+    method = ShippingMethod.objects.create(company=order.company, name="PAC", kind=ShippingKind.CORREIOS)
+    at = timezone.now() if concluded else None
+    group = ShipmentGroup.objects.create(
+        company=order.company,
+        number=1,
+        kind=GroupKind.POSTING_LIST,
+        shipping_method=method,
+        status=GroupStatus.CONCLUDED if concluded else GroupStatus.OPEN,
+        concluded_at=at,
+    )
+    shipment = Shipment.objects.create(
+        company=order.company,
+        store=order.store,
+        order=order,
+        number=1,
+        group=group,
+        shipping_method=method,
+        status=ShipmentStatus.CONCLUDED if concluded else ShipmentStatus.PENDING,
+        concluded_at=at,
+    )
+    Package.objects.create(company=order.company, shipment=shipment)
+    return shipment
+
+
+@pytest.mark.parametrize("role", [KwaiRole.AWAITING_PAYMENT, *PAID_ROLES])
+def test_a_closed_order_that_never_left_is_cancelled_and_frees_its_stock(
+    kwai_store: Store, sku: Sku, role: KwaiRole
+) -> None:
+    take_in(kwai_store, detail(orderStatus=NUMBERS[role]))
+    assert available() == 9_998
+    take_in(kwai_store, later(orderStatus=CLOSED), after=60)
+    order = Order.objects.get()
+    assert (order.status, available()) == (OrderStatus.CANCELLED, 10_000)
+    assert order.frozen_reason
+
+
+@pytest.mark.parametrize("items", [[], None, [{}], "x"], ids=["empty", "null", "unreadable", "text"])
+def test_a_closed_answer_without_readable_items_cancels_all_the_same(
+    kwai_store: Store, sku: Sku, items: object
+) -> None:
+    take_in(kwai_store, detail())
+    take_in(kwai_store, later(orderStatus=CLOSED, orderItemView=items), after=60)
+    order = Order.objects.get()
+    assert (order.status, reserved(), order.lines.count()) == (OrderStatus.CANCELLED, 0, 1)
+
+
+@pytest.mark.parametrize("role", SHIPPED_ROLES)
+@pytest.mark.parametrize("closes_after", [1, 2])
+def test_an_order_known_to_have_been_shipped_keeps_its_situation(
+    kwai_store: Store, sku: Sku, role: KwaiRole, closes_after: int
+) -> None:
+    take_in(kwai_store, detail())
+    take_in(kwai_store, later(orderStatus=NUMBERS[role]), after=60)
+    before, stock = Order.objects.get().status, StockItem.objects.get().on_hand
+    for step in range(closes_after):
+        take_in(kwai_store, later(steps=2 + step, orderStatus=CLOSED), after=120 + step)
+    order = Order.objects.get()
+    assert (order.status, StockItem.objects.get().on_hand) == (before, stock)
+    assert order.closed_at is not None
+    assert order.frozen_reason
+    assert OrderEvent.objects.filter(kind=CLOSED_EVENT).count() == 1
+
+
+@pytest.mark.parametrize("kind", [Kind.SEND_TRACKING, Kind.CONFIRM_DELIVERY])
+def test_a_confirmed_push_counts_as_shipped(kwai_store: Store, sku: Sku, kind: Kind) -> None:
+    take_in(kwai_store, detail())
+    order = Order.objects.get()
+    PushJob.objects.create(
+        store=kwai_store,
+        kind=kind,
+        subject=order.external_id,
+        idempotency_key="x",
+        state=JobState.DONE,
+        finished_at=timezone.now(),
+    )
+    take_in(kwai_store, later(orderStatus=CLOSED), after=60)
+    assert Order.objects.get().status == OrderStatus.APPROVED
+    assert reserved() == 2
+
+
+@pytest.mark.parametrize(("concluded", "asks"), [(True, True), (False, False)])
+def test_a_parcel_handed_over_alone_asks_a_person(
+    kwai_store: Store, sku: Sku, concluded: bool, asks: bool
+) -> None:
+    take_in(kwai_store, detail(orderStatus=PICKUP))
+    hand_over(Order.objects.get(), concluded=concluded)
+    take_in(kwai_store, later(orderStatus=CLOSED), after=60)
+    order = Order.objects.get()
+    assert order.handover_unclear is asks
+    assert (order.status == OrderStatus.CANCELLED) is not asks
+    assert (available() == 9_998) is asks
+    take_in(kwai_store, later(steps=2, orderStatus=CLOSED, buyerRemark="oi"), after=120)
+    assert Order.objects.get().handover_unclear is asks
+
+
+@pytest.mark.parametrize("status", [OrderStatus.CANCELLED, OrderStatus.OPEN])
+def test_an_order_first_met_closed_never_reserves(kwai_store: Store, sku: Sku, status: OrderStatus) -> None:
+    StatusMapping.objects.filter(remote_code=str(CLOSED)).update(status=status)
+    take_in(kwai_store, detail(orderStatus=CLOSED))
+    assert Order.objects.get().status == status
+    assert not StockItem.objects.filter(reserved__gt=0).exists()
+    assert Order.objects.get().frozen_reason
+
+
+def test_what_the_platform_opens_again_moves_on(kwai_store: Store, sku: Sku) -> None:
+    KwaiSettings.objects.update(allow_backwards=True)
+    take_in(kwai_store, detail(orderStatus=SHIPPED))
+    take_in(kwai_store, later(orderStatus=CLOSED), after=60)
+    take_in(kwai_store, later(steps=2, orderStatus=RECEIVED), after=120)
+    order = Order.objects.get()
+    assert (order.closed_at, order.status, order.frozen_reason) == (None, OrderStatus.DELIVERED, "")
+
+
+@pytest.mark.parametrize("role", [*PAID_ROLES, *SHIPPED_ROLES])
+def test_the_first_answer_that_says_shipped_is_kept(kwai_store: Store, sku: Sku, role: KwaiRole) -> None:
+    take_in(kwai_store, detail(orderStatus=NUMBERS[role]))
+    first = KwaiOrder.objects.get().first_shipped_at
+    assert (first is not None) is (role in SHIPPED_ROLES)
+    if role in ARRIVED_ROLES:
+        take_in(kwai_store, later(orderStatus=SHIPPED), after=60)
+        assert KwaiOrder.objects.get().first_shipped_at == first
+
+
+def test_pages_of_closed_orders_cost_the_same(kwai_store: Store, sku: Sku) -> None:
+    costs = []
+    for begin, size in ((0, 2), (10, 20)):
+        take_in(kwai_store, *(detail(begin + place) for place in range(size)))
+        page = [later(begin + place, orderStatus=CLOSED) for place in range(size)]
+        with CaptureQueriesContext(connection) as queries:
+            take_in(kwai_store, *page, after=60)
+        costs.append(len(queries))
+    assert costs[0] == costs[1]

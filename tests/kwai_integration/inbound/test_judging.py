@@ -1,0 +1,84 @@
+"""Stored answers judged again under the present table: in slices, forward only, sending nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from erp.accounts.models import Store
+from erp.catalog.models import Sku
+from erp.outbox.models import PushJob
+from erp.sales.models import Order, RefundStatus
+from erp.sales.services import orders_status_set
+from erp.sales.statuses import OrderStatus
+from kwai_integration import tasks
+from kwai_integration.inbound import judging
+from kwai_integration.inbound.judging import MOVED_KEY, store_judge, stores_to_judge
+from kwai_integration.models import KwaiOrder, KwaiSettings, StoreNotice
+from tests.kwai_integration.codes import CLOSED, PAID, PICKUP, RECEIVED, SHIPPED
+from tests.kwai_integration.inbound.conftest import detail
+from tests.kwai_integration.inbound.test_receive import take_in
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def former(kwai_store: Store, sku: Sku) -> Store:
+    """Orders whose answers were stored under another table: paid here, further on the platform."""
+    codes = (PAID, PICKUP, SHIPPED, RECEIVED, CLOSED)
+    take_in(kwai_store, *(detail(place) for place in range(len(codes))))
+    for code, row in zip(codes, KwaiOrder.objects.order_by("pk"), strict=True):
+        row.payload = row.payload.replace(f'"orderStatus": {PAID}', f'"orderStatus": {code}')
+        row.save()
+    Order.objects.update(refund_status=RefundStatus.NONE)
+    KwaiSettings.objects.update(judged_up_to=0, auto_send_invoice=True, auto_send_tracking=True)
+    return kwai_store
+
+
+def statuses() -> list[str]:
+    return list(Order.objects.order_by("number").values_list("status", flat=True))
+
+
+def test_orders_move_to_where_the_platform_has_them(former: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "SLICE", 2)
+    assert stores_to_judge() == [former.pk]
+    assert store_judge(former.pk) is False
+    assert statuses() == ["approved", "ready_to_ship", "shipped", "delivered", "cancelled"]
+    assert stores_to_judge() == []
+    assert not PushJob.objects.exists()
+    shipped = KwaiOrder.objects.filter(first_shipped_at__isnull=False).count()
+    assert shipped == 2
+    assert "4 mudaram de situação. Nada foi enviado" in StoreNotice.objects.get(key=MOVED_KEY).text
+
+
+def test_it_moves_nothing_backwards_even_where_the_store_allows_it(former: Store) -> None:
+    KwaiSettings.objects.update(allow_backwards=True)
+    first = Order.objects.order_by("number")[0]
+    orders_status_set(wanted={first.pk: OrderStatus.SHIPPED})
+    store_judge(former.pk)
+    assert statuses()[0] == OrderStatus.SHIPPED
+
+
+def test_an_interrupted_run_goes_on_where_it_stood(former: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "SLICE", 2)
+    monkeypatch.setattr(judging, "BUDGET_SECONDS", 0.0)
+    assert store_judge(former.pk) is True
+    monkeypatch.setattr(judging, "BUDGET_SECONDS", 20.0)
+    rows = list(KwaiOrder.objects.order_by("pk").values_list("pk", flat=True))
+    KwaiSettings.objects.update(judged_up_to=rows[1], judged_moved=1)
+    store_judge(former.pk)
+    assert statuses() == ["approved", "approved", "shipped", "delivered", "cancelled"]
+    assert "4 mudaram" in StoreNotice.objects.get().text
+
+
+def test_the_planner_rings_for_it(former: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[object] = []
+    monkeypatch.setattr(tasks.scheduling, "ring", lambda task, **kwargs: rung.append(task))
+    tasks.plan()
+    assert tasks.judge in rung
+
+
+def test_an_answer_that_is_no_json_any_more_is_left_alone(former: Store) -> None:
+    row = KwaiOrder.objects.order_by("pk")[1]
+    KwaiOrder.objects.filter(pk=row.pk).update(payload="{")
+    store_judge(former.pk)
+    assert statuses() == ["approved", "approved", "shipped", "delivered", "cancelled"]

@@ -1,0 +1,277 @@
+"""The first push of each kind, from the page a person sees to what is read back from the emulator."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from erp.accounts.models import User
+from erp.channels import Action
+from erp.outbox import clearance
+from erp.outbox.models import FirstPush, PushJob
+from erp.outbox.statuses import FirstStage, JobState
+from erp.sales.models import Order
+from expedition.models import Shipment
+from kwai_integration.outbound import first
+from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
+from kwai_integration.outbound.kinds import Kind
+from tests.kwai_integration.outbound.conftest import Desk, job_of
+
+pytestmark = pytest.mark.django_db
+
+SignIn = Callable[[User], Client]
+
+
+@pytest.fixture(autouse=True)
+def _on(settings: Any) -> None:
+    settings.KWAI_CONFIRM_FIRST_PUSH = True
+
+
+def asked(desk: Desk) -> tuple[Order, Shipment]:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order], ["JD000000001"])
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    return order, shipment
+
+
+def press(client: Client, job: PushJob, do: str) -> Any:
+    return client.post(reverse("kwai:job_first", args=[job.pk]), {"do": do}, follow=True)
+
+
+def page(client: Client, job: PushJob) -> str:
+    return client.get(reverse("kwai:job", args=[job.pk])).content.decode()
+
+
+def worked(desk: Desk) -> None:
+    desk.push_later()
+    clearance.checks_run()
+
+
+def test_every_kind_is_followed() -> None:
+    assert set(first.PLANS) == set(Kind)
+
+
+def test_a_new_store_sends_each_kind_once_a_person_saw_it(
+    desk: Desk, operator: User, sign_in: SignIn
+) -> None:
+    client = sign_in(operator)
+    order, shipment = asked(desk)
+    assert desk.push() == 0
+    for kind, words in [
+        (Kind.SEND_INVOICE, "confirmado"),
+        (Kind.SEND_TRACKING, "JD000000001"),
+        (Kind.CONFIRM_DELIVERY, "confirmado"),
+    ]:
+        if kind is Kind.CONFIRM_DELIVERY:
+            desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)
+        worked(desk)
+        job = job_of(kind, order)
+        assert job.state == JobState.PENDING
+        assert "espera a sua conferência" in page(client, job)
+        press(client, job, "send")
+        worked(desk)
+        job.refresh_from_db()
+        assert job.state == JobState.DONE
+        row = FirstPush.objects.get(kind=kind)
+        assert (row.stage, row.released_by) == (FirstStage.CLEARED, operator), row.compared
+        assert words in page(client, job)
+    later, _ = asked_again(desk)
+    worked(desk)
+    assert job_of(Kind.SEND_TRACKING, later).state == JobState.DONE
+
+
+def asked_again(desk: Desk) -> tuple[Order, Shipment]:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order], ["JD000000002"])
+    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    return order, shipment
+
+
+def test_the_page_shows_what_will_be_sent(desk: Desk, operator: User, sign_in: SignIn) -> None:
+    order, shipment = asked(desk)
+    note = shipment.invoice
+    assert note is not None
+    shown = page(sign_in(operator), job_of(Kind.SEND_INVOICE, order))
+    for words in (
+        "POST /rest/open/api/trade/merchant/uploadInvoice",
+        order.external_id,
+        note.access_key,
+        str(note.total),
+        "R$",
+        "arquivo XML da NF-e",
+    ):
+        assert words in shown
+    assert "JD000000001" in page(sign_in(operator), job_of(Kind.SEND_TRACKING, order))
+
+
+def test_who_may_not_send_sees_no_personal_data_and_no_button(
+    desk: Desk, operator: User, viewer: User, sign_in: SignIn
+) -> None:
+    order, _ = asked(desk)
+    job = job_of(Kind.SEND_TRACKING, order)
+    shown = page(sign_in(viewer), job)
+    assert "JD000000001" not in shown
+    assert "•••" in shown
+    assert 'value="withhold"' not in shown
+    assert sign_in(viewer).post(reverse("kwai:job_first", args=[job.pk]), {"do": "send"}).status_code == 403
+    assert 'value="withhold"' in page(sign_in(operator), job)
+
+
+def test_another_companys_push_cannot_be_let_go(desk: Desk, other_company: Any, sign_in: SignIn) -> None:
+    order, _ = asked(desk)
+    stranger = User.objects.create_user(username="x", company=other_company, role="admin")
+    job = job_of(Kind.SEND_INVOICE, order)
+    url = reverse("kwai:job_first", args=[job.pk])
+    assert sign_in(stranger).post(url, {"do": "send"}).status_code == 404
+    assert FirstPush.objects.filter(job__isnull=False).count() == 0
+
+
+def test_the_names_and_paths_in_force_are_what_is_shown(
+    desk: Desk, operator: User, sign_in: SignIn, settings: Any
+) -> None:
+    order, _ = asked(desk)
+    settings.KWAI_FIELDS = {"invoice_upload.access_key": "chaveNFe"}
+    settings.KWAI_PATHS = {"upload_invoice": "/rest/open/api/nota"}
+    shown = page(sign_in(operator), job_of(Kind.SEND_INVOICE, order))
+    assert "chaveNFe" in shown
+    assert "POST /rest/open/api/nota" in shown
+
+
+def test_a_notice_above_every_page_leads_there(
+    desk: Desk, operator: User, viewer: User, sign_in: SignIn
+) -> None:
+    order, _ = asked(desk)
+    link = reverse("kwai:job", args=[job_of(Kind.SEND_INVOICE, order).pk])
+    home = sign_in(operator).get(reverse("web:home")).content.decode()
+    assert "primeiro envio de Dados da NF-e espera a sua conferência" in home
+    assert link in home
+    assert "primeiro envio" not in sign_in(viewer).get(reverse("web:home")).content.decode()
+
+
+def test_the_list_says_why_each_waits(desk: Desk, operator: User, sign_in: SignIn) -> None:
+    orders = desk.orders(2)
+    for order in orders:
+        desk.ask(Action.SEND_INVOICE, desk.invoice(order).pk)
+    shown = sign_in(operator).get(reverse("kwai:jobs")).content.decode()
+    assert "Espera a sua conferência: é o primeiro envio deste tipo nesta loja." in shown
+    assert "Espera o primeiro envio deste tipo nesta loja (espera a sua conferência)." in shown
+
+
+def test_not_sending_cancels_and_the_next_asks(desk: Desk, operator: User, sign_in: SignIn) -> None:
+    client = sign_in(operator)
+    first_order, second_order = desk.orders(2)
+    for order in (first_order, second_order):
+        desk.ask(Action.SEND_INVOICE, desk.invoice(order).pk)
+    press(client, job_of(Kind.SEND_INVOICE, first_order), "withhold")
+    assert job_of(Kind.SEND_INVOICE, first_order).state == JobState.CANCELLED
+    worked(desk)
+    assert desk.remote(first_order)["invoice"] is None
+    home = client.get(reverse("web:home")).content.decode()
+    assert reverse("kwai:job", args=[job_of(Kind.SEND_INVOICE, second_order).pk]) in home
+
+
+def test_what_the_platform_took_under_another_name_is_told(
+    desk: Desk, operator: User, sign_in: SignIn
+) -> None:
+    """A platform that drops the code silently: the push is done, reading back says nothing is there."""
+    client = sign_in(operator)
+    order, _ = asked(desk)
+    press(client, job_of(Kind.SEND_INVOICE, order), "send")
+    worked(desk)
+    job = job_of(Kind.SEND_TRACKING, order)
+    press(client, job, "send")
+    desk.push_later()
+    desk.kwai.sandbox.control("PATCH", f"orders/{order.external_id}", {"trackingNumber": ""})
+    for _ in range(len(clearance.LOOKS) + 1):
+        clearance.checks_run()
+        FirstPush.objects.update(check_at=timezone.now())
+    shown = page(client, job)
+    assert "diferente" in shown
+    assert "nada" in shown
+    press(client, job, "clear")
+    row = FirstPush.objects.get(kind=Kind.SEND_TRACKING)
+    assert (row.stage, row.cleared_by) == (FirstStage.CLEARED, operator)
+
+
+def test_a_refused_first_note_is_said(desk: Desk, operator: User, sign_in: SignIn) -> None:
+    client = sign_in(operator)
+    order, _ = asked(desk)
+    job = job_of(Kind.SEND_INVOICE, order)
+    desk.kwai.sandbox.control("PUT", "settings", {"invoiceReview": "refuse"})
+    press(client, job, "send")
+    worked(desk)
+    assert FirstPush.objects.get(kind=Kind.SEND_INVOICE).stage is FirstStage.BLOCKED
+    home = client.get(reverse("web:home")).content.decode()
+    assert "primeiro envio de Dados da NF-e está parado" in home
+
+
+def test_a_note_that_is_gone_cannot_be_shown_or_sent(desk: Desk, operator: User, sign_in: SignIn) -> None:
+    order, shipment = asked(desk)
+    assert shipment.invoice is not None
+    job = job_of(Kind.SEND_INVOICE, order)
+    type(shipment.invoice).objects.filter(pk=shipment.invoice.pk).update(
+        status="cancelled", cancelled_at=timezone.now()
+    )
+    shown = page(sign_in(operator), job)
+    assert invoice.WITHDRAWN in shown
+
+
+def test_a_store_that_has_pushed_before_is_not_asked(desk: Desk, settings: Any) -> None:
+    settings.KWAI_CONFIRM_FIRST_PUSH = False
+    order, _ = asked(desk)
+    worked(desk)
+    assert job_of(Kind.SEND_TRACKING, order).state == JobState.DONE
+
+
+def test_the_demonstration_is_not_followed() -> None:
+    code = "from erp.settings import kwai; print(kwai.KWAI_CONFIRM_FIRST_PUSH)"
+    for demo, expected in (("1", "False"), ("0", "True")):
+        found = subprocess.run(
+            [sys.executable, "-c", code],
+            env={"ERP_DEMO": demo, "ERP_READ_ENV": "0", "PATH": ""},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert found.stdout.strip() == expected
+
+
+@pytest.mark.parametrize("handler", [invoice.HANDLER, arrange.HANDLER, tracking.HANDLER, delivery.HANDLER])
+def test_the_call_shown_is_the_call_made(handler: Any) -> None:
+    assert first.PLANS[handler.kind].call == handler.call
+
+
+def test_pages_cost_the_same_for_many(
+    desk: Desk, operator: User, sign_in: SignIn, django_assert_max_num_queries: Any
+) -> None:
+    client = sign_in(operator)
+    for order in desk.orders(6):
+        desk.ask(Action.SEND_INVOICE, desk.invoice(order).pk)
+    client.get(reverse("kwai:jobs"))
+    with django_assert_max_num_queries(20):
+        client.get(reverse("kwai:jobs"))
+
+
+def test_the_first_arranged_shipment_is_followed(desk: Desk, operator: User, sign_in: SignIn) -> None:
+    client = sign_in(operator)
+    (order,) = desk.orders(shippingType="KWAI_ENVIOS")
+    desk.ask(Action.SEND_INVOICE, desk.invoice(order).pk)
+    press(client, job_of(Kind.SEND_INVOICE, order), "send")
+    worked(desk)
+    desk.ask(Action.ARRANGE_SHIPMENT, Shipment.objects.get(order=order).pk)
+    worked(desk)
+    job = job_of(Kind.ARRANGE_SHIPMENT, order)
+    assert job.state == JobState.PENDING
+    assert "POST /rest/open/api/logistics/arrangeShipment" in page(client, job)
+    press(client, job, "send")
+    worked(desk)
+    row = FirstPush.objects.get(kind=Kind.ARRANGE_SHIPMENT)
+    assert row.stage is FirstStage.CLEARED, row.compared
+    assert [one["is_equal"] for one in row.compared] == [True, True]

@@ -1,0 +1,82 @@
+"""What stores saved under the first edition of the codes takes the second's place (contract section 4)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+
+from erp.accounts.models import Store
+from kwai_integration.client.codes import PAID_ROLES, SITUATIONS, KwaiRole
+from kwai_integration.models import KwaiOrder, KwaiSettings, StatusMapping, StoreNotice
+from kwai_integration.situations import default_situations
+from tests.kwai_integration.inbound.conftest import FETCHED
+
+pytestmark = pytest.mark.django_db
+MIGRATION = import_module("kwai_integration.migrations.0009_second_edition_mappings")
+ALL = ["awaiting_payment", "payable", "shipped", "delivered", "cancelled"]
+
+
+@pytest.fixture
+def former(store: Store) -> Store:
+    """A store as the first edition left it."""
+    KwaiSettings.objects.create(store=store, import_roles=ALL)
+    StatusMapping.objects.bulk_create(
+        StatusMapping(store=store, remote_code=code, status=status)
+        for code, status in MIGRATION.FIRST_DEFAULTS.items()
+    )
+    return store
+
+
+def mapped(store: Store) -> dict[str, str]:
+    return dict(StatusMapping.objects.filter(store=store).values_list("remote_code", "status"))
+
+
+def test_the_defaults_of_the_migration_are_those_of_the_product():
+    assert {code: str(status) for code, status in default_situations().items()} == MIGRATION.SECOND_DEFAULTS
+    assert list(KwaiRole) == MIGRATION.SECOND_ROLES
+    assert MIGRATION.ROLES["payable"] == list(PAID_ROLES)
+
+
+def test_untouched_rows_take_the_new_defaults_and_invented_codes_go(former):
+    MIGRATION.forwards(apps, None)
+    assert mapped(former) == MIGRATION.SECOND_DEFAULTS
+    assert not StoreNotice.objects.exists()
+    assert not StatusMapping.objects.filter(needs_check=True).exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("30", "preparing"), ("80", "open"), ("33", "approved"), ("60", "incomplete")]
+)
+def test_a_row_somebody_chose_stays_is_marked_and_told_once(former, code, status):
+    StatusMapping.objects.update_or_create(store=former, remote_code=code, defaults={"status": status})
+    MIGRATION.forwards(apps, None)
+    row = StatusMapping.objects.get(remote_code=code)
+    assert (row.status, row.needs_check) == (status, True)
+    assert set(mapped(former)) == set(SITUATIONS) | {code}
+    assert code in StoreNotice.objects.get().text
+
+
+@pytest.mark.parametrize(
+    ("stored", "moved"),
+    [
+        (ALL, list(KwaiRole)),
+        (["payable"], list(PAID_ROLES)),
+        (["delivered", "shipped"], ["shipped", "delivered", "completed"]),
+        (["cancelled"], ["closed"]),
+        ([], []),
+    ],
+)
+def test_situations_that_are_imported_keep_their_meaning(former, stored, moved):
+    KwaiSettings.objects.update(import_roles=stored)
+    MIGRATION.forwards(apps, None)
+    assert KwaiSettings.objects.get().import_roles == moved
+
+
+def test_only_stores_with_orders_are_judged_again(former):
+    MIGRATION.forwards(apps, None)
+    assert KwaiSettings.objects.get().judged_up_to is None
+    KwaiOrder.objects.create(store=former, external_id="1", fetch_started_at=FETCHED)
+    MIGRATION.forwards(apps, None)
+    assert KwaiSettings.objects.get().judged_up_to == 0
