@@ -1,8 +1,8 @@
 """What stops every store at once, and how it goes on by itself (contract 3.3).
 
 The platform refuses the application (key, version, signature, clock): the whole channel pauses, and one
-probe a minute asks for all (`probe`). It refuses the application's secret, which travels in OAuth calls only:
-nobody connects or renews, and the next of them, after growing delays, asks for all.
+probe a minute asks for all (`app_probe`). It refuses the application's secret, which travels in OAuth calls
+only: nobody connects or renews, and the next of them, after growing delays, asks for all.
 """
 
 from __future__ import annotations

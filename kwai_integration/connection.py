@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from erp.accounts.services import audit_append
 from erp.encryption import UnreadableSecret
-from erp.outbox import breaker, clock, limits
+from erp.outbox import clock, limits
 from erp.outbox.models import Lane
 from erp.outbox.services import lane_pause, lane_resume
 from erp.outbox.statuses import GRANT_REST, PauseMode, WaitReason
@@ -99,14 +99,15 @@ class StoreTokens:
 
     def judge(self, used: Credentials, error: errors.KwaiError) -> None:
         """Draw the consequences of a failed call for the calls after it (contract 3.3): everything pauses,
-        the store needs a new consent, its lane rests, or this one call of it pauses.
+        the store needs a new consent, or this one call of it pauses. A code that nobody named lets a push
+        rest its lane (`erp.outbox.policy`); a read comes again by itself.
 
         What concerns the store is judged only with the pair the call was made with: a merchant may have
         connected again meanwhile.
         """
         if isinstance(error, errors.AppRefused | errors.SecretInvalid):
             app_pause(error)
-        elif isinstance(error, errors.ConsentEnded | errors.PermissionMissing | errors.AccessUnclear):
+        elif isinstance(error, errors.ConsentEnded | errors.PermissionMissing):
             account = KwaiAccount.objects.get(pk=self.store_id)
             if account.is_connected and _credentials(account) == used:
                 _store_judge(account, error)
@@ -116,8 +117,6 @@ def _store_judge(account: KwaiAccount, error: errors.KwaiError) -> None:
     if isinstance(error, errors.PermissionMissing):
         until = clock.after(GRANT_REST)
         limits.hold(store_id=account.pk, call=error.call, until=until, reason=WaitReason.GRANT)
-    elif isinstance(error, errors.AccessUnclear):
-        breaker.rest_now(store_id=account.pk, reason=str(error))
     else:
         health = _ended_health(error)
         account_health_set(store_id=account.pk, health=health, token_version=account.token_version)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from erp import scheduling
-from kwai_integration import app_probe as probing
+from kwai_integration import app_probe as application
 from kwai_integration import connection, consent_warnings
 from kwai_integration.inbound import events as hints
 from kwai_integration.inbound import judging
@@ -31,10 +31,10 @@ def plan() -> None:
         scheduling.ring(receive, store_id=store_id)
     for store_id in connection.accounts_to_refresh().values_list("pk", flat=True)[:REFRESHES_A_TICK]:
         scheduling.ring(refresh_tokens, store_id=store_id)
+    if application.probe_is_due():
+        scheduling.ring(app_probe)
     for store_id in judging.stores_to_judge():
         scheduling.ring(judge, store_id=store_id)
-    if probing.probe_is_due():
-        scheduling.ring(app_probe)
     connection.lanes_heal()
     requests_forget()
     if consent_warnings.warnings_plan():
@@ -50,7 +50,7 @@ def refresh_tokens(store_id: int) -> None:
 @shared_task(name="kwai_integration.tasks.app_probe", ignore_result=True)
 def app_probe() -> None:
     """Ask Kwai whether it accepts the application again."""
-    probing.app_probe()
+    application.app_probe()
 
 
 @shared_task(name="kwai_integration.tasks.warn", ignore_result=True)

@@ -27,7 +27,13 @@ from kwai_integration.inbound.stage import (
     kwai_orders_note_missing,
     kwai_orders_stage,
 )
-from kwai_integration.inbound.window import WindowRestless, WindowTooLarge, window_read
+from kwai_integration.inbound.window import (
+    WindowRestless,
+    WindowTooLarge,
+    platform_present,
+    tolerance,
+    window_read,
+)
 from kwai_integration.models import KwaiOrder, KwaiSettings
 
 LONGEST_SLICE = timedelta(days=1)
@@ -111,9 +117,7 @@ class _Poll:
     def run(self) -> None:
         overlap = timedelta(seconds=settings.KWAI_POLL_OVERLAP_SECONDS)
         started, present = time.monotonic(), timezone.now()
-        # By so much a watermark may be ahead: the overlap covers it.
-        tolerance = min(overlap, clock.STEP)
-        self.watermark_check(present, tolerance)
+        self.watermark_check(present)
         first_mark = self.lease.watermark
         begin, span = first_mark - overlap, LONGEST_SLICE
         while begin < present and is_pollable(self.lease.store_id):
@@ -123,9 +127,9 @@ class _Poll:
             except WindowTooLarge:
                 span = (end - begin) / 2
                 continue
-            present = self.platform_present(present, tolerance)
+            present = platform_present(present, self.listed_at)
             self.lease.watermark_move(min(end, present))
-            if self.watermark_check(present, tolerance):
+            if self.watermark_check(present):
                 begin = self.lease.watermark
                 break
             begin, span = end, min(span * 2, LONGEST_SLICE)
@@ -136,15 +140,9 @@ class _Poll:
                 break
         self.result.more = begin < present
 
-    def platform_present(self, present: datetime, tolerance: timedelta) -> datetime:
-        """Now, by the platform's clock where its answer tells it: our own may be wrong, and what is read up
-        to an instant that has not come there would be skipped once it comes."""
-        listed = self.listed_at
-        return present if listed is None or abs(listed - present) <= tolerance else listed
-
-    def watermark_check(self, present: datetime, tolerance: timedelta) -> bool:
+    def watermark_check(self, present: datetime) -> bool:
         """Move a watermark that lies in the future back to an instant that is safe; True when it did."""
-        if self.lease.watermark <= present + tolerance:
+        if self.lease.watermark <= present + tolerance():
             return False
         self.lease.watermark_restore(self.safe_mark(present))
         return True

@@ -178,7 +178,7 @@ def test_a_lost_answer_that_killed_the_pair_asks_for_a_new_consent(kwai: Kwai) -
         StoreTokens(kwai.store.pk).current()
     assert "conectar com Kwai" in str(ended.value)
     assert kwai.calls("refreshToken") == 2
-    assert account().health == ConnectionHealth.EXPIRED
+    assert account().health == ConnectionHealth.REVOKED
     with pytest.raises(NotConnected):
         StoreTokens(kwai.store.pk).current()
     assert kwai.calls("refreshToken") == 2

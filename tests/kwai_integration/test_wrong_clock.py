@@ -5,6 +5,7 @@ Every column that holds an instant has a decision here: how what waits for it go
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,12 +21,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from erp.accounts.models import Company, FiscalEnvironment, Store, User
-from erp.outbox import claim, clock, drain, limits
-from erp.outbox.models import ChannelPause, Lane, PushJob, RateGate, is_due
+from erp.outbox import claim, clearance, clock, drain, limits
+from erp.outbox.models import ChannelPause, FirstPush, Lane, PushJob, RateGate, is_due
 from erp.outbox.reap import reap
 from erp.outbox.services import channel_pause, channel_probe_take
 from erp.outbox.statuses import BreakerState, JobState, WaitReason
 from erp.sales.models import Order
+from expedition.models import Shipment, ShippingLabel
+from expedition.services.labels import labels_due
 from invoices.issuing.models import InvoiceIssue
 from invoices.issuing.services import issues_due
 from kwai_integration import consent_warnings
@@ -359,10 +362,54 @@ def _(world: World, case: str) -> None:
     assert store_poll(world.shop.pk) is not None
     cursor = SyncCursor.objects.get(pk=world.shop.pk)
     assert cursor.watermark <= timezone.now()
-    read = [payload for payload in world.platform.bodies if "timeFrom" in payload]
+    read = listed(world)
     unread_since = newest if case == "a stored change" else timezone.now() - timedelta(days=30)
     assert min(payload["timeFrom"] for payload in read) < unread_since.timestamp() * 1000
     assert max(payload["timeTo"] for payload in read) <= timezone.now().timestamp() * 1000 + 60_000
+
+
+@heals("kwai_integration.SyncCursor.refunds_watermark")
+def _(world: World) -> None:
+    SyncCursor.objects.update(refunds_watermark=world.then(), due_at=Now() - SECOND)
+    assert store_poll(world.shop.pk) is not None
+    asked = next(payload for path, payload in world.platform.asked if path == "queryRefundList")
+    assert asked["timeFrom"] < (timezone.now() - timedelta(days=30)).timestamp() * 1000
+    cursor = SyncCursor.objects.get(pk=world.shop.pk)
+    assert cursor.refunds_watermark is not None
+    assert cursor.refunds_watermark <= timezone.now()
+
+
+@heals("outbox.FirstPush.check_at", "outbox.FirstPush.check_lease_until")
+def _(world: World) -> None:
+    assert push(world.shop)
+    FirstPush.objects.update_or_create(
+        store=world.shop,
+        kind="k",
+        defaults={
+            "job": world.job,
+            "released_at": Now(),
+            "cleared_at": None,
+            "check_at": world.then(timedelta(minutes=2)),
+            "check_lease_until": world.then(timedelta(minutes=1)),
+        },
+    )
+    assert [row.kind for row, _ in clearance._claims()] == ["k"]
+
+
+@heals("expedition.ShippingLabel.not_before", "expedition.ShippingLabel.lease_until")
+def _(world: World) -> None:
+    order = Order.objects.create(
+        company=world.company, store=world.shop, number=2, placed_at=timezone.now(), total=0, items_total=0
+    )
+    shipment = Shipment.objects.create(company=world.company, store=world.shop, order=order, number=1)
+    label = ShippingLabel.objects.create(
+        shipment=shipment,
+        number="AA1",
+        lease=uuid.uuid4(),
+        not_before=world.then(timedelta(minutes=5)),
+        lease_until=world.then(timedelta(minutes=1)),
+    )
+    assert labels_due() == [label.pk]
 
 
 @heals("kwai_integration.InboundEvent.not_before")
@@ -381,6 +428,11 @@ def _(world: World) -> None:
     assert events.events_reap() == 1
     row.refresh_from_db()
     assert row.state == EventState.PENDING
+
+
+def listed(world: World) -> list[dict[str, Any]]:
+    """The windows of orders that were asked for."""
+    return [payload for path, payload in world.platform.asked if path == "queryOrderList"]
 
 
 def event(world: World, **fields: Any) -> InboundEvent:
@@ -456,6 +508,8 @@ NOT_WAITED_FOR = {
     "outbox.PushAttempt.started_at",
     "outbox.ChannelPause.since",
     "outbox.Lane.paused_at",
+    "outbox.FirstPush.released_at",
+    "outbox.FirstPush.cleared_at",
     "catalog.Product.created_at",
     "catalog.Product.updated_at",
     "catalog.Sku.created_at",
@@ -489,6 +543,11 @@ NOT_WAITED_FOR = {
     "invoices.RefusedFile.last_sent_at",
     "expedition.ShipmentGroup.created_at",
     "expedition.ShipmentGroup.concluded_at",
+    # Only ends a wait: the label is given up later.
+    "expedition.ShippingLabel.wanted_at",
+    "expedition.ShippingLabel.fetched_at",
+    "expedition.ShippingLabel.printed_at",
+    "expedition.ShippingLabel.erased_at",
     "expedition.Shipment.created_at",
     "expedition.Shipment.concluded_at",
     "expedition.Shipment.delivered_at",
@@ -600,7 +659,7 @@ def test_the_watermark_follows_the_platforms_clock_not_ours(
             assert store_poll(world.shop.pk) is not None
         mark = SyncCursor.objects.get(pk=world.shop.pk).watermark
         assert abs(mark - real) < timedelta(seconds=5)
-    to = max(payload["timeTo"] for payload in world.platform.bodies if "timeTo" in payload)
+    to = max(payload["timeTo"] for payload in listed(world))
     assert to >= (timezone.now() - timedelta(seconds=5)).timestamp() * 1000
 
 
@@ -634,6 +693,6 @@ def test_a_store_activated_today_is_not_read_from_before_its_history(world: Worl
     SyncCursor.objects.filter(pk=world.shop.pk).update(watermark=timezone.now() + DAY, due_at=Now() - SECOND)
     history = KwaiAccount.objects.get(pk=world.shop.pk).store.kwai_settings.history_days
     assert store_poll(world.shop.pk) is not None
-    first = min(payload["timeFrom"] for payload in world.platform.bodies if "timeFrom" in payload)
+    first = min(payload["timeFrom"] for payload in listed(world))
     begin = activated - timedelta(days=history, minutes=6)
     assert first >= begin.timestamp() * 1000

@@ -48,7 +48,7 @@ class Market(Platform):
         self.orders: dict[int, datetime] = {}
 
     def _data(self, name: str) -> Any:
-        asked = self.bodies[-1]
+        asked = self.asked[-1][1]
         if name == "queryOrderList":
             begin, end = (datetime.fromtimestamp(asked[key] / 1000, UTC) for key in ("timeFrom", "timeTo"))
             found = [order_id for order_id, at in self.orders.items() if begin <= at <= end]
