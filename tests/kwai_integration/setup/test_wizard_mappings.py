@@ -9,12 +9,14 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from erp.accounts.models import Store, StoreLifecycle
-from erp.sales.models import Order, PaymentMethod, ShippingMethod
+from erp.sales.models import Order, PaymentMethod, ShippingKind, ShippingMethod
 from erp.sales.statuses import OrderStatus
+from kwai_integration.client.codes import ShippingType
 from kwai_integration.inbound.plan import store_receive, stores_to_receive
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.stage import kwai_orders_stage
 from kwai_integration.models import KwaiOrder, PaymentMapping, ShippingMapping, StatusMapping
+from kwai_integration.setup.stage_mappings import SHIPPING, MappingsStage
 from tests.kwai_integration.codes import CLOSED, COMPLETED, PAID, RECEIVED, SHIPPED, UNPAID
 from tests.kwai_integration.inbound.conftest import FETCHED, UPDATED_MS, detail, line, sku_make
 from tests.kwai_integration.setup.conftest import Person
@@ -146,8 +148,10 @@ def test_shipping_and_payment_mapped_later_fill_what_nobody_chose(active: Store,
 
 
 def test_mapped_codes_are_applied_when_an_order_comes_in(active: Store, ana: Person) -> None:
-    pac = ShippingMethod.objects.get(name="Correios PAC")
     kwai_envios = ShippingMethod.objects.get(name="Kwai Envios")
+    slow = ShippingMethod.objects.create(
+        company=active.company, name="Kwai Envios econômico", kind=ShippingKind.MARKETPLACE
+    )
     payment = PaymentMethod.objects.get(name="Pix")
     ana.post(
         "mapeamentos",
@@ -155,7 +159,7 @@ def test_mapped_codes_are_applied_when_an_order_comes_in(active: Store, ana: Per
         new_payment_code="PIX",
         new_payment_target=payment.pk,
         new_shipping_code="KW_SLOW",
-        new_shipping_target=pac.pk,
+        new_shipping_target=slow.pk,
     )
     paid = {"payments": [{"method": "PIX", "amount": 11_000}]}
     take_in(
@@ -165,9 +169,31 @@ def test_mapped_codes_are_applied_when_an_order_comes_in(active: Store, ana: Per
         detail(2, shippingType="SELLER", carrierCode="KW_SLOW"),
     )
     first, second, third = Order.objects.order_by("external_id")
-    assert (first.shipping_method, first.payment_method) == (pac, payment)
+    assert (first.shipping_method, first.payment_method) == (slow, payment)
     assert (second.shipping_method, second.payment_method) == (kwai_envios, None)
     assert third.shipping_method is None
+
+
+@pytest.mark.parametrize("shipping_type", ShippingType)
+def test_a_code_that_says_who_carries_takes_only_ways_that_fit(
+    active: Store, ana: Person, shipping_type: ShippingType
+) -> None:
+    """On the page, and for a mapping that an earlier version let through."""
+    is_theirs = shipping_type is ShippingType.KWAI_ENVIOS
+    pac, kwai_envios = (ShippingMethod.objects.get(name=name) for name in ("Correios PAC", "Kwai Envios"))
+    fields = ana.open("mapeamentos").context["form"].fields
+    offered = {pk for pk, _ in fields[SHIPPING.field_name(shipping_type)].choices}
+    assert (pac.pk in offered, kwai_envios.pk in offered) == (not is_theirs, is_theirs)
+    both = {pk for pk, _ in fields[SHIPPING.new_target].choices}
+    assert {pac.pk, kwai_envios.pk} <= both
+    wrong = pac if is_theirs else kwai_envios
+    ShippingMapping.objects.update_or_create(
+        store=active, remote_code=shipping_type, defaults={"shipping_method": wrong}
+    )
+    take_in(active, detail(0, shippingType=shipping_type))
+    assert Order.objects.get().shipping_method is None
+    checks = {check.title: check for check in MappingsStage().checks(active)}
+    assert ("KWAI_ENVIOS" in checks["Formas de envio"].text) is is_theirs
 
 
 def test_several_codes_mean_one_situation_and_one_can_be_taken_away(active: Store, ana: Person) -> None:
