@@ -18,10 +18,13 @@ from django.utils import timezone
 
 from erp.accounts.services import audit_append
 from erp.encryption import UnreadableSecret
+from erp.outbox import clock, limits
 from erp.outbox.models import Lane
 from erp.outbox.services import lane_pause, lane_resume
-from erp.outbox.statuses import PauseMode
+from erp.outbox.statuses import GRANT_REST, PauseMode, WaitReason
+from kwai_integration.app_health import app_pause, app_paused, oauth_call, oauth_is_due, oauth_paused
 from kwai_integration.client import errors, gateway
+from kwai_integration.client.endpoints import SCOPES
 from kwai_integration.client.types import Credentials, TokenPair
 from kwai_integration.limiter import StoreLimiter
 from kwai_integration.models import ConnectionHealth, KwaiAccount
@@ -29,15 +32,22 @@ from kwai_integration.models import ConnectionHealth, KwaiAccount
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 30
+LEASE = timedelta(seconds=LEASE_SECONDS)
 # A pair is renewed this long before its end, so that no page of an import meets the end midway; one with a
 # short life in its last tenth, or every call would renew it.
 RENEW_AHEAD = timedelta(minutes=10)
 # The planner renews earlier, at a point drawn between these parts of the pair's life before its end, so that
 # stores connected on the same day do not all renew at once.
 PLANNED_AHEAD = (0.15, 0.30)
+# No planned renewal lies farther off than a pair lives; a longer life is not known of.
+LONGEST_PLAN = timedelta(days=31)
 # A planned renewal that failed, or whose answer was lost, leaves the platform so long to recover; a call that
 # needs a new pair earlier asks for it itself.
 PLANNED_RETRY = timedelta(hours=1)
+# How long nobody asks again after each refusal in a row that does not end the consent.
+RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360))
+QUOTA_REST = timedelta(hours=1)
+LONGEST_HOLD_SECONDS = 60.0
 CONTENTION_SECONDS = 2.0
 FALLBACK_ACCESS = timedelta(days=7)
 FALLBACK_REFRESH = timedelta(days=365)
@@ -66,37 +76,50 @@ class StoreTokens:
         Raises NotConnected, and what `renew` raises.
         """
         account = _connected_account(self.store_id)
-        if account.access_expires_at and account.access_expires_at - _ahead(account) < timezone.now():
+        if not _is_near_end(account):
+            return _credentials(account)
+        try:
             return self.renew(_credentials(account))
-        return _credentials(account)
+        except errors.RefreshOnHold:
+            if account.access_expires_at and account.access_expires_at > timezone.now():
+                return _credentials(account)
+            raise
 
     def renew(self, stale: Credentials) -> Credentials:
         """Exchange the refresh token once, or take the pair that somebody else has renewed meanwhile.
 
-        Raises RateLimited (another worker is refreshing: come back in two seconds), NotConnected when
-        the authorisation has ended, and the client's errors when Kwai cannot be reached.
+        Raises RateLimited (another worker is refreshing: come back in two seconds; as RefreshOnHold: Kwai
+        does not renew for now), NotConnected when the authorisation has ended, and AppRefused.
         """
         account = _connected_account(self.store_id)
         stored = _credentials(account)
         if stored.access_token != stale.access_token:
             return stored
-        lease = _lease_take(account)
-        if lease is None:
-            raise _come_back(CONTENTION_SECONDS)
-        return _refresh(account, lease)
+        return _renewed(account)
 
     def judge(self, used: Credentials, error: errors.KwaiError) -> None:
-        """Mark the connection when the error of a call ended it (policy table of design 3.2): consent
-        revoked or a scope missing, bad signature or unknown app.
+        """Draw the consequences of a failed call for the calls after it (contract 3.3): everything pauses,
+        the store needs a new consent, or this one call of it pauses. A code that nobody named lets a push
+        rest its lane (`erp.outbox.policy`); a read comes again by itself.
 
-        Only the pair the call was made with is judged: a merchant may have connected again meanwhile.
+        What concerns the store is judged only with the pair the call was made with: a merchant may have
+        connected again meanwhile.
         """
-        health = _told_health(error)
-        if health is None:
-            return
-        account = KwaiAccount.objects.get(pk=self.store_id)
-        if account.is_connected and _credentials(account) == used:
-            account_health_set(store_id=self.store_id, health=health, token_version=account.token_version)
+        if isinstance(error, errors.AppRefused | errors.SecretInvalid):
+            app_pause(error)
+        elif isinstance(error, errors.ConsentEnded | errors.PermissionMissing):
+            account = KwaiAccount.objects.get(pk=self.store_id)
+            if account.is_connected and _credentials(account) == used:
+                _store_judge(account, error)
+
+
+def _store_judge(account: KwaiAccount, error: errors.KwaiError) -> None:
+    if isinstance(error, errors.PermissionMissing):
+        until = clock.after(GRANT_REST)
+        limits.hold(store_id=account.pk, call=error.call, until=until, reason=WaitReason.GRANT)
+    else:
+        health = _ended_health(error)
+        account_health_set(store_id=account.pk, health=health, token_version=account.token_version)
 
 
 def client_for(
@@ -112,31 +135,43 @@ def client_for(
 
 
 def account_store_pair(account: KwaiAccount, pair: TokenPair) -> None:
-    """Write a new pair into `account` (not saved); the platform's silence about an end is filled with
-    the life times seen in public (contract section 2)."""
+    """Write a new pair into `account` (not saved).
+
+    What the answer left out stays as it was; the first one falls back to the life times seen in public
+    (contract section 2) and to the scopes that were asked for.
+    """
     now = timezone.now()
     account.access_token = pair.access_token
-    account.refresh_token = pair.refresh_token
-    account.access_expires_at = pair.access_expires_at or now + FALLBACK_ACCESS
+    account.refresh_token = pair.refresh_token or account.refresh_token
+    life = timedelta(seconds=account.access_seconds) if account.access_seconds else FALLBACK_ACCESS
+    account.access_expires_at = pair.access_expires_at or now + life
     account.access_seconds = max(0, int((account.access_expires_at - now).total_seconds()))
-    account.refresh_expires_at = _consent_end(account, pair.refresh_expires_at or now + FALLBACK_REFRESH)
+    account.refresh_expires_at = _consent_end(account, pair.refresh_expires_at, now)
     account.refresh_due_at = _planned_at(now, account.access_expires_at)
-    account.scopes = ",".join(pair.scopes)
+    account.scopes = ",".join(pair.scopes) or account.scopes or ",".join(SCOPES)
     account.shop_name = pair.shop_name or account.shop_name
-    account.refresh_lease_until = None
-    account.refresh_lost_at = None
+    account.refresh_lease_until = account.refresh_lost_at = account.refresh_retry_at = None
+    account.refresh_problem, account.refresh_failures = "", 0
 
 
-def _ahead(account: KwaiAccount) -> timedelta:
+def _is_near_end(account: KwaiAccount) -> bool:
+    """The access token ends soon; or its end is farther off than it lives, so that a clock that was ahead
+    wrote it and nobody knows."""
+    ends, now = account.access_expires_at, timezone.now()
+    if ends is None:
+        return False
     if account.access_seconds is None:
-        return RENEW_AHEAD
-    return min(RENEW_AHEAD, timedelta(seconds=account.access_seconds) / 10)
+        return ends - RENEW_AHEAD < now
+    life = timedelta(seconds=account.access_seconds)
+    return ends - min(RENEW_AHEAD, life / 10) < now or ends > now + life + clock.STEP
 
 
-def _consent_end(account: KwaiAccount, told: datetime) -> datetime:
+def _consent_end(account: KwaiAccount, told: datetime | None, now: datetime) -> datetime:
     """Kwai counts the end in seconds from each answer: less than a day apart it is the same end."""
     known = account.refresh_expires_at
-    return known if known and abs(told - known) < timedelta(days=1) else told
+    if known and (told is None or abs(told - known) < timedelta(days=1)):
+        return known
+    return told or now + FALLBACK_REFRESH
 
 
 def _planned_at(now: datetime, ends: datetime) -> datetime:
@@ -145,10 +180,18 @@ def _planned_at(now: datetime, ends: datetime) -> datetime:
 
 
 def accounts_to_refresh() -> QuerySet[KwaiAccount]:
-    """Connected accounts whose planned renewal is due and that nobody renews now, the nearest end first."""
-    due = Q(refresh_due_at__isnull=True) | Q(refresh_due_at__lte=Now())
-    free = Q(refresh_lease_until__isnull=True) | Q(refresh_lease_until__lt=Now())
-    return KwaiAccount.objects.filter(due, free, health=ConnectionHealth.OK).order_by("access_expires_at")
+    """Connected accounts whose planned renewal is due and that nobody renews now, the nearest end first.
+
+    None while the platform refuses the application. While it refuses its secret, none until the next one may
+    try, and then any of them.
+    """
+    due = clock.reached("refresh_due_at", LONGEST_PLAN)
+    if oauth_paused():
+        due = Q() if oauth_is_due() else Q(pk__in=[])
+    if app_paused():
+        due = Q(pk__in=[])
+    rows = KwaiAccount.objects.filter(due, _may_refresh(), health=ConnectionHealth.OK)
+    return rows.filter(clock.reached("refresh_lease_until", LEASE)).order_by("access_expires_at")
 
 
 def account_refresh(*, store_id: int) -> bool:
@@ -159,11 +202,8 @@ def account_refresh(*, store_id: int) -> bool:
         return False
     try:
         _credentials(account)
-        lease = _lease_take(account)
-        if lease is None:
-            return False
-        _refresh(account, lease)
-    except (errors.RateLimited, NotConnected):
+        _renewed(account)
+    except (errors.KwaiError, NotConnected):
         return False
     return True
 
@@ -198,22 +238,20 @@ def account_health_set(*, store_id: int, health: ConnectionHealth, token_version
             subject=f"store:{store_id}",
             text=f"Conexão da loja {account.store.name} com o Kwai: {health.label}",
         )
-        if health in PAUSES:
-            lane_pause(store_id=store_id, mode=PAUSES[health], reason=str(NotConnected(health)))
+        if health in ENDED:
+            lane_pause(store_id=store_id, mode=PauseMode.CREDENTIAL, reason=str(NotConnected(health)))
     return bool(changed)
 
 
-PAUSES = {
-    ConnectionHealth.REVOKED: PauseMode.CREDENTIAL,
-    ConnectionHealth.EXPIRED: PauseMode.CREDENTIAL,
-    ConnectionHealth.MISCONFIGURED: PauseMode.CONFIG,
-}
+ENDED = (ConnectionHealth.REVOKED, ConnectionHealth.EXPIRED, ConnectionHealth.UNRECOGNISED)
 
 
-def _told_health(error: Exception) -> ConnectionHealth | None:
-    if isinstance(error, errors.ConsentRevoked | errors.ScopeMissing):
+def _ended_health(error: errors.KwaiError) -> ConnectionHealth:
+    if isinstance(error, errors.MerchantInvalid):
+        return ConnectionHealth.UNRECOGNISED
+    if isinstance(error, errors.ConsentRevoked):
         return ConnectionHealth.REVOKED
-    return ConnectionHealth.MISCONFIGURED if isinstance(error, errors.BadSignature) else None
+    return ConnectionHealth.EXPIRED
 
 
 def _connected_account(store_id: int) -> KwaiAccount:
@@ -233,6 +271,21 @@ def _credentials(account: KwaiAccount) -> Credentials:
     return Credentials(merchant_id=account.merchant_id, access_token=access_token)
 
 
+def _renewed(account: KwaiAccount) -> Credentials:
+    """The pair after this caller's own renewal. Raises what `StoreTokens.renew` does."""
+    held = KwaiAccount.objects.filter(pk=account.pk).exclude(_may_refresh()).annotate(now=Now()).first()
+    if held is not None and held.refresh_retry_at is not None:
+        raise _on_hold((held.refresh_retry_at - held.now).total_seconds())
+    lease = _lease_take(account)
+    if lease is None:
+        raise _come_back(CONTENTION_SECONDS)
+    return _refresh(account, lease)
+
+
+def _may_refresh() -> Q:
+    return clock.reached("refresh_retry_at", RETRY_DELAYS[-1])
+
+
 def _lease_take(account: KwaiAccount) -> datetime | None:
     """The end of the lease when this caller won it, None when somebody else holds it.
 
@@ -243,10 +296,10 @@ def _lease_take(account: KwaiAccount) -> datetime | None:
         pk=account.pk, token_version=account.token_version, health=ConnectionHealth.OK
     )
     taken = {
-        "refresh_lease_until": Now() + timedelta(seconds=LEASE_SECONDS),
-        "refresh_due_at": Now() + PLANNED_RETRY,
+        "refresh_lease_until": clock.after(LEASE),
+        "refresh_due_at": clock.after(PLANNED_RETRY),
     }
-    ran_out = rows.filter(refresh_lease_until__lt=Now())
+    ran_out = rows.filter(clock.reached("refresh_lease_until", LEASE), refresh_lease_until__isnull=False)
     won = rows.filter(refresh_lease_until__isnull=True).update(**taken) or ran_out.filter(
         refresh_lost_at__isnull=True
     ).update(**taken, refresh_lost_at=Now())
@@ -260,18 +313,50 @@ def _lease_take(account: KwaiAccount) -> datetime | None:
 
 def _refresh(account: KwaiAccount, lease: datetime) -> Credentials:
     try:
-        pair = gateway.refresh_tokens(gateway.client_config(), refresh_token=account.refresh_token)
-    except (errors.OutcomeUnknown, errors.PlatformFault):
-        # Kwai may have acted. The lease stays and runs out: that tells the next caller of a lost answer.
-        raise _come_back(LEASE_SECONDS) from None
-    except (errors.ConnectionFailed, errors.RateLimited, errors.QuotaSpent) as error:
-        _lease_give_back(account, lease)
-        raise _come_back(error.retry_after or LEASE_SECONDS) from None
+        with oauth_call():
+            pair = gateway.refresh_tokens(gateway.client_config(), refresh_token=account.refresh_token)
     except errors.KwaiError as error:
-        raise _authorisation_ended(account, _told_health(error) or ConnectionHealth.EXPIRED) from None
-    if pair.merchant_id != account.merchant_id:
+        raise _refresh_failed(account, lease, error) from None
+    if pair.merchant_id and pair.merchant_id != account.merchant_id:
         raise _authorisation_ended(account, ConnectionHealth.EXPIRED)
     return _pair_commit(account, lease, pair)
+
+
+def _refresh_failed(
+    account: KwaiAccount, lease: datetime, error: errors.KwaiError
+) -> errors.KwaiError | NotConnected:
+    """What to raise. Only a lost answer keeps the lease, and only what the contract calls the end ends the
+    consent; a code nobody named never does (contract 3.3)."""
+    match error:
+        case errors.OutcomeUnknown():
+            # Kwai may have acted. The lease stays and runs out: that tells the next caller of a lost answer.
+            return _come_back(LEASE_SECONDS)
+        case errors.TokenExpired() | errors.ConsentEnded():
+            return _authorisation_ended(account, _ended_health(error))
+        case errors.AppRefused():
+            app_pause(error)
+            _lease_give_back(account, lease, refresh_due_at=Now())
+            return error
+        case errors.SecretInvalid():
+            _lease_give_back(account, lease, refresh_due_at=Now())
+            return _on_hold(error.retry_after or LEASE_SECONDS)
+        case errors.ConnectionFailed() | errors.RateLimited() | errors.QuotaSpent():
+            # It says nothing about this pair: no notice, and a told wait is kept.
+            wait = QUOTA_REST if isinstance(error, errors.QuotaSpent) else LEASE
+            wait = timedelta(seconds=error.retry_after) if error.retry_after else wait
+            _lease_give_back(account, lease, refresh_retry_at=clock.after(wait))
+            return _on_hold(wait.total_seconds())
+        case _:
+            wait = RETRY_DELAYS[min(account.refresh_failures, len(RETRY_DELAYS) - 1)]
+            _lease_give_back(
+                account,
+                lease,
+                refresh_retry_at=clock.after(wait),
+                refresh_due_at=clock.after(wait),
+                refresh_failures=min(account.refresh_failures + 1, len(RETRY_DELAYS)),
+                refresh_problem=str(error)[:300],
+            )
+            return _on_hold(wait.total_seconds())
 
 
 def _pair_commit(account: KwaiAccount, lease: datetime, pair: TokenPair) -> Credentials:
@@ -285,12 +370,19 @@ def _pair_commit(account: KwaiAccount, lease: datetime, pair: TokenPair) -> Cred
     return _credentials(fresh)
 
 
-def _lease_give_back(account: KwaiAccount, lease: datetime) -> None:
-    KwaiAccount.objects.filter(pk=account.pk, refresh_lease_until=lease).update(refresh_lease_until=None)
+def _lease_give_back(account: KwaiAccount, lease: datetime, **changes: object) -> None:
+    held = KwaiAccount.objects.filter(pk=account.pk, refresh_lease_until=lease)
+    held.update(refresh_lease_until=None, **changes)
 
 
 def _come_back(seconds: float) -> errors.RateLimited:
     return errors.RateLimited(call="oauth_refresh", write=True, retry_after=seconds)
+
+
+def _on_hold(seconds: float) -> errors.RefreshOnHold:
+    """A minute at most: what waits for the pair learns soon that it came."""
+    seconds = min(max(seconds, 1.0), LONGEST_HOLD_SECONDS)
+    return errors.RefreshOnHold(call="oauth_refresh", write=True, retry_after=seconds)
 
 
 def _authorisation_ended(account: KwaiAccount, health: ConnectionHealth) -> NotConnected | errors.RateLimited:

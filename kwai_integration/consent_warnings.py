@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -23,14 +23,22 @@ from django.utils import timezone
 
 from erp.accounts.models import Role, Store, StoreLifecycle, User
 from erp.outbox import clock
+from erp.outbox.selectors import calls_denied, has_calls_denied
 from erp.web import registry
 from erp.web.requests import user_of
+from kwai_integration.app_health import app_paused, oauth_paused
+from kwai_integration.connection import ENDED
 from kwai_integration.models import ConnectionHealth, ConnectionWarning, KwaiAccount, WarningKind
-from kwai_integration.models.account import WARNING_DAYS, in_days
+from kwai_integration.models.account import CHANNEL_KEY, WARNING_DAYS, in_days
 
 logger = logging.getLogger(__name__)
 
-ENDED = (ConnectionHealth.REVOKED, ConnectionHealth.EXPIRED, ConnectionHealth.MISCONFIGURED)
+APP_PAUSED = "Nada é recebido nem enviado; tudo espera, e o ERP testa a cada minuto e continua sozinho."
+OAUTH_PAUSED = (
+    "Conectar e renovar esperam em todas as lojas; o que está conectado segue enquanto o acesso vale, e o "
+    "ERP tenta de novo sozinho."
+)
+RENEWAL_GOES_ON = "Tudo segue enquanto o acesso atual vale, e o ERP tenta de novo sozinho."
 LEASE = timedelta(minutes=2)
 DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120))
 DAY_KINDS = dict(
@@ -38,18 +46,80 @@ DAY_KINDS = dict(
 )
 
 
+def app_notices(request: HttpRequest) -> Iterator[registry.Notice]:
+    """What stops every store at once, told once whatever the number of stores; two queries."""
+    told = [
+        (pause.reason, what, tone)
+        for pause, what, tone in (
+            (app_paused(), APP_PAUSED, "danger"),
+            (oauth_paused(), OAUTH_PAUSED, "warning"),
+        )
+        if pause is not None
+    ]
+    if told and Store.objects.visible_to(user_of(request)).filter(channel=CHANNEL_KEY).exists():
+        url = reverse("kwai:stores")
+        for reason, what, tone in told:
+            yield registry.Notice(text=f"{reason} {what}", label="ver integrações", url=url, tone=tone)
+
+
 def notices(request: HttpRequest) -> Iterator[registry.Notice]:
-    """What the shell shows above every page of those who may connect a store; one query."""
+    """What the shell shows above every page of those who may connect a store; one query, and one more while
+    some call was not granted."""
     stores = Store.objects.visible_to(user_of(request))
-    for account in _accounts_in_trouble().filter(store__in=stores).order_by("store__name"):
-        ended = not account.is_connected
+    held = has_calls_denied("pk")
+    rows = KwaiAccount.objects.alias(denied=held).filter(
+        _ends() | Q(health=ConnectionHealth.OK) & (~Q(refresh_problem="") | Q(denied=True)),
+        store__in=stores,
+        store__lifecycle=StoreLifecycle.ACTIVE,
+    )
+    accounts = list(rows.annotate(is_denied=held).select_related("store").order_by("store__name"))
+    yield from _ending_notices(accounts)
+    yield from _renewal_notices(accounts)
+    yield from _denied_notices([account.store for account in accounts if account.is_denied])
+
+
+def _ending_notices(accounts: Iterable[KwaiAccount]) -> Iterator[registry.Notice]:
+    for account in accounts:
+        kind, ended = _kind(account), not account.is_connected
+        if kind is None:
+            continue
         yield registry.Notice(
             text=f"{account.store.name}: {sentence(account)}",
             label="conectar com Kwai",
             url=reverse("kwai:reauthorise", args=[account.pk]),
-            tone="danger" if ended or _kind(account) == WarningKind.DAYS_1 else "warning",
+            tone="danger" if ended or kind == WarningKind.DAYS_1 else "warning",
             new_tab=True,
         )
+
+
+def _renewal_notices(accounts: Iterable[KwaiAccount]) -> Iterator[registry.Notice]:
+    """One for each problem, naming the stores it concerns."""
+    names: dict[str, list[str]] = {}
+    for account in accounts:
+        if account.is_connected and account.refresh_problem:
+            names.setdefault(account.refresh_problem, []).append(account.store.name)
+    for problem, whose in names.items():
+        text = f"O acesso de {', '.join(whose)} ao Kwai não foi renovado: {problem} {RENEWAL_GOES_ON}"
+        yield registry.Notice(text=text, label="ver integrações", url=reverse("kwai:stores"))
+
+
+def _denied_notices(stores: Sequence[Store]) -> Iterator[registry.Notice]:
+    denied = calls_denied(store_ids=[store.pk for store in stores]) if stores else {}
+    for store in stores:
+        yield registry.Notice(
+            text=f"{store.name}: {denied_sentence(denied.get(store.pk, []))}",
+            label="conectar com Kwai",
+            url=reverse("kwai:reauthorise", args=[store.pk]),
+            new_tab=True,
+        )
+
+
+def denied_sentence(calls: Iterable[str]) -> str:
+    """Which calls the platform did not grant, and what it means."""
+    return (
+        f"permissão não concedida no Kwai ({', '.join(calls)}). O que depende dela espera; o resto segue. "
+        "Conecte a loja de novo e aceite todas as permissões."
+    )
 
 
 def sentence(account: KwaiAccount) -> str:
@@ -60,7 +130,7 @@ def sentence(account: KwaiAccount) -> str:
     what = {
         ConnectionHealth.REVOKED: "o consentimento da loja no Kwai foi revogado.",
         ConnectionHealth.EXPIRED: "a autorização da loja no Kwai expirou.",
-        ConnectionHealth.MISCONFIGURED: "o Kwai recusou o aplicativo: confira KWAI_… no arquivo .env.",
+        ConnectionHealth.UNRECOGNISED: "o Kwai não reconhece a conta de vendedor da loja.",
     }.get(ConnectionHealth(account.health), "a loja não está conectada ao Kwai.")
     return f"{what} Nada é recebido nem enviado; os envios esperam na fila."
 
@@ -86,10 +156,13 @@ def warnings_send() -> int:
 
 def _accounts_in_trouble() -> QuerySet[KwaiAccount]:
     """Of ACTIVE stores: the connection has ended, or the consent ends within the first warning's days."""
-    soon = timezone.now() + timedelta(days=WARNING_DAYS[0] + 1)
-    ends = Q(health=ConnectionHealth.OK, refresh_expires_at__lt=soon) | Q(health__in=ENDED)
-    rows = KwaiAccount.objects.filter(ends, store__lifecycle=StoreLifecycle.ACTIVE)
+    rows = KwaiAccount.objects.filter(_ends(), store__lifecycle=StoreLifecycle.ACTIVE)
     return rows.select_related("store__company")
+
+
+def _ends() -> Q:
+    soon = timezone.now() + timedelta(days=WARNING_DAYS[0] + 1)
+    return Q(health=ConnectionHealth.OK, refresh_expires_at__lt=soon) | Q(health__in=ENDED)
 
 
 def _kind(account: KwaiAccount) -> WarningKind | None:
@@ -110,8 +183,8 @@ def _owed(account: KwaiAccount) -> ConnectionWarning | None:
 
 
 def _sendable() -> QuerySet[ConnectionWarning]:
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    return ConnectionWarning.objects.filter(free, closed_at__isnull=True, due_at__lte=Now())
+    due = clock.reached("lease_until", LEASE) & clock.reached("due_at", DELAYS[-1])
+    return ConnectionWarning.objects.filter(due, closed_at__isnull=True)
 
 
 def _claims() -> Iterator[ConnectionWarning]:

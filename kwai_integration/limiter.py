@@ -6,7 +6,11 @@ from django.conf import settings
 
 from erp.outbox import limits
 from erp.outbox.statuses import WaitReason
-from kwai_integration.client.errors import QuotaSpent, RateLimited
+from kwai_integration.app_health import app_paused
+from kwai_integration.client.errors import AppPaused, PermissionMissing, QuotaSpent, RateLimited
+
+PAUSE_SECONDS = 5.0
+REFUSALS = {WaitReason.QUOTA: QuotaSpent, WaitReason.GRANT: PermissionMissing}
 
 
 def call_limits(app_key: str, call: str) -> limits.CallLimits | None:
@@ -21,21 +25,28 @@ def call_limits(app_key: str, call: str) -> limits.CallLimits | None:
 
 
 class StoreLimiter:
-    """The limiter protocol of `KwaiClient`: waits up to a second, then refuses with the time to return."""
+    """The limiter protocol of `KwaiClient`: waits up to a second, then refuses with the time to return.
 
-    def __init__(self, store_id: int, *, share: str) -> None:
+    The door that every call passes: while the platform refuses the application only `is_probe` goes through.
+    """
+
+    def __init__(self, store_id: int, *, share: str, is_probe: bool = False) -> None:
         self.store_id = store_id
         self.share = limits.Share(share)
+        self.is_probe = is_probe
 
     def spent(self, call: str) -> None:
         """The limit counts per application and call (contract section 4): no store asks before the reset."""
         limits.quota_close(app_key=settings.KWAI_APP_KEY, call=call)
 
     def acquire(self, call: str) -> None:
+        pause = None if self.is_probe else app_paused()
+        if pause is not None:
+            raise AppPaused(call=call, write=False, reason=pause.reason, retry_after=PAUSE_SECONDS)
         answer = limits.wait_turn(
             store_id=self.store_id, app_key=settings.KWAI_APP_KEY, call=call, share=self.share
         )
         if isinstance(answer, limits.Go):
             return
-        refusal = QuotaSpent if answer.reason == WaitReason.QUOTA else RateLimited
+        refusal = REFUSALS.get(answer.reason, RateLimited)
         raise refusal(call=call, write=False, retry_after=answer.seconds)

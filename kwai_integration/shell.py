@@ -33,6 +33,7 @@ def register() -> None:
     registry.sidebar_register(
         section="vendas", label="Envios ao Kwai", url_name="kwai:jobs", icon="send", order=50, badge=_blocked
     )
+    registry.notice_source_register(url_name="kwai:stores", notices=consent_warnings.app_notices)
     registry.notice_source_register(url_name="kwai:reauthorise", notices=consent_warnings.notices)
     registry.notice_source_register(url_name="kwai:job_first", notices=first_push.notices)
     registry.notice_source_register(url_name="kwai:store_notice", notices=store_notices.notices)

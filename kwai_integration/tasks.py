@@ -6,6 +6,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from erp import scheduling
+from kwai_integration import app_probe as application
 from kwai_integration import connection, consent_warnings
 from kwai_integration.inbound import events as hints
 from kwai_integration.inbound import judging
@@ -18,7 +19,7 @@ REFRESHES_A_TICK = 5
 @shared_task(name="kwai_integration.tasks.plan", ignore_result=True)
 def plan() -> None:
     """Ring for the stores with hints to fetch, a poll that is due or stored orders to receive, for token
-    pairs to renew and for warnings to send."""
+    pairs to renew, for the probe that ends a pause of everything and for warnings to send."""
     from kwai_integration.setup.consent import requests_forget
 
     hints.events_reap()
@@ -30,6 +31,8 @@ def plan() -> None:
         scheduling.ring(receive, store_id=store_id)
     for store_id in connection.accounts_to_refresh().values_list("pk", flat=True)[:REFRESHES_A_TICK]:
         scheduling.ring(refresh_tokens, store_id=store_id)
+    if application.probe_is_due():
+        scheduling.ring(app_probe)
     for store_id in judging.stores_to_judge():
         scheduling.ring(judge, store_id=store_id)
     connection.lanes_heal()
@@ -42,6 +45,12 @@ def plan() -> None:
 def refresh_tokens(store_id: int) -> None:
     """Renew one store's token pair ahead of its end."""
     connection.account_refresh(store_id=store_id)
+
+
+@shared_task(name="kwai_integration.tasks.app_probe", ignore_result=True)
+def app_probe() -> None:
+    """Ask Kwai whether it accepts the application again."""
+    application.app_probe()
 
 
 @shared_task(name="kwai_integration.tasks.warn", ignore_result=True)

@@ -1,20 +1,21 @@
-"""One breaker per store: after repeated silence the lane rests, then a single push tests the platform."""
+"""One breaker per store: after repeated silence, or an answer that refuses the store's access for a reason
+nobody knows, the lane rests; then a single push tests the platform."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models import F, Value
+from django.db.models.functions import Greatest, Now
 
 from erp.outbox import clock
 from erp.outbox.models import Lane, PushJob
-from erp.outbox.statuses import BreakerState, JobState, WaitReason
+from erp.outbox.services import lanes_ensure
+from erp.outbox.statuses import LONGEST_REST, BreakerState, JobState, WaitReason
 
 FAILURES_TO_OPEN = 5
 FIRST_REST = timedelta(seconds=30)
-LONGEST_REST = timedelta(minutes=10)
 SPREAD = timedelta(seconds=30)
 COUNTED_FAILURES = 1000
 
@@ -30,7 +31,11 @@ def learn(*, store_id: int, healthy: bool) -> None:
 def _close(store_id: int) -> None:
     lane = Lane.objects.filter(store_id=store_id)
     healed = lane.exclude(breaker_state=BreakerState.CLOSED).update(
-        breaker_state=BreakerState.CLOSED, breaker_failures=0, opened_at=None, reopen_at=None
+        breaker_state=BreakerState.CLOSED,
+        breaker_failures=0,
+        opened_at=None,
+        reopen_at=None,
+        rest_reason="",
     )
     if healed:
         _retries_spread(store_id)
@@ -41,9 +46,26 @@ def _close(store_id: int) -> None:
 def _count_failure(store_id: int) -> None:
     lane = Lane.objects.filter(store_id=store_id)
     lane.filter(breaker_failures__lt=COUNTED_FAILURES).update(breaker_failures=F("breaker_failures") + 1)
+    if (lane.values_list("breaker_failures", flat=True).first() or 0) >= FAILURES_TO_OPEN:
+        _open(store_id, "")
+
+
+def rest_now(*, store_id: int, reason: str) -> None:
+    """Let the lane rest at once, for longer each time in a row; `reason` is what operators read."""
+    lanes_ensure({store_id})
+    resting = Lane.objects.filter(store_id=store_id).exclude(breaker_state=BreakerState.OPEN)
+    resting.update(breaker_failures=Greatest(F("breaker_failures") + 1, Value(FAILURES_TO_OPEN)))
+    _open(store_id, reason)
+
+
+def _open(store_id: int, reason: str) -> None:
+    lane = Lane.objects.filter(store_id=store_id)
     failures = lane.values_list("breaker_failures", flat=True).first() or 0
-    lane.filter(breaker_failures__gte=FAILURES_TO_OPEN).exclude(breaker_state=BreakerState.OPEN).update(
-        breaker_state=BreakerState.OPEN, opened_at=Now(), reopen_at=clock.after(rest(failures))
+    lane.exclude(breaker_state=BreakerState.OPEN).update(
+        breaker_state=BreakerState.OPEN,
+        opened_at=Now(),
+        reopen_at=clock.after(rest(failures)),
+        rest_reason=reason[:500],
     )
 
 
@@ -61,4 +83,4 @@ def _retries_spread(store_id: int) -> None:
         store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.RETRY, not_before__gt=Now()
     )
     ids = list(waiting.order_by("pk").lock_for_update(skip_locked=True).values_list("pk", flat=True))
-    PushJob.objects.filter(pk__in=ids).update(not_before=clock.within(SPREAD))
+    PushJob.objects.filter(pk__in=ids).update(not_before=clock.within(SPREAD), updated_at=Now())

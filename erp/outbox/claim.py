@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce, Now
 
 from erp.outbox import clock, handlers, limits
-from erp.outbox.models import Lane, PushJob, PushJobQuerySet
-from erp.outbox.statuses import BreakerState, JobState, WaitReason
+from erp.outbox.models import Lane, PushJob, PushJobQuerySet, lease
+from erp.outbox.statuses import LONGEST_WAITS, BreakerState, JobState, WaitReason
 
 # Changes of many products end one after the other: a bell for each would ring without a pause.
 SHORTEST_WAIT = 0.25
@@ -58,20 +57,22 @@ def more_waits(*, store_id: int) -> bool:
 def window_ends_in(*, store_id: int) -> float | None:
     """Seconds until the store's next gathering of changes ends, None when none is open."""
     gathering = PushJob.objects.filter(
-        store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.WINDOW, not_before__gt=Now()
+        clock.ahead("not_before", LONGEST_WAITS[WaitReason.WINDOW]),
+        store_id=store_id,
+        state=JobState.PENDING,
+        waiting_for=WaitReason.WINDOW,
     )
     row = gathering.order_by("not_before").values_list("not_before", Now()).first()
     return None if row is None else max((row[0] - row[1]).total_seconds(), SHORTEST_WAIT)
 
 
-def lease() -> timedelta:
-    return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
-
-
 def lease_renew(*, job: PushJob) -> bool:
     """Extend the lease; False when it ran out or somebody else holds the job now."""
     held = PushJob.objects.filter(
-        pk=job.pk, state=JobState.CLAIMED, lease_token=job.lease_token, lease_until__gt=Now()
+        clock.ahead("lease_until", lease()),
+        pk=job.pk,
+        state=JobState.CLAIMED,
+        lease_token=job.lease_token,
     )
     return held.update(lease_until=clock.after(lease())) == 1
 

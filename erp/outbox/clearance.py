@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from erp.accounts.models import Store, User
@@ -233,14 +233,9 @@ def _is_decidable(row: FirstPush) -> bool:
 
 
 def _checkable() -> QuerySet[FirstPush]:
-    """Due and free. What a clock that ran ahead has written waits no longer than its own longest wait."""
-    free = (
-        Q(check_lease_until__isnull=True)
-        | Q(check_lease_until__lt=Now())
-        | Q(check_lease_until__gt=clock.after(LEASE))
-    )
-    due = Q(check_at__lte=Now()) | Q(check_at__gt=clock.after(LOOKS[-1]))
-    return FirstPush.objects.filter(free, due, cleared_at__isnull=True, verdict="", job__state=JobState.DONE)
+    """Due and free."""
+    due = clock.reached("check_lease_until", LEASE) & clock.reached("check_at", LOOKS[-1])
+    return FirstPush.objects.filter(due, cleared_at__isnull=True, verdict="", job__state=JobState.DONE)
 
 
 def _claims() -> Iterator[tuple[FirstPush, datetime]]:

@@ -6,9 +6,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import BigIntegerField, DateTimeField, DurationField, ExpressionWrapper, Func, Value
+from django.db.models import BigIntegerField, DateTimeField, DurationField, ExpressionWrapper, Func, Q, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
+
+# A clock may step back by so much without anything written just before being taken for a mistake.
+STEP = timedelta(minutes=1)
 
 
 class NowMicros(Func):
@@ -29,6 +32,25 @@ class NowMicros(Func):
 def after(delay: timedelta) -> Combinable:
     """The instant `delay` from now, as an expression."""
     return ExpressionWrapper(Now() + Value(delay, output_field=DurationField()), output_field=DateTimeField())
+
+
+def reached(column: str, longest: timedelta) -> Q:
+    """True once the instant in `column` has come, also when it is empty.
+
+    `longest` is the longest wait this column is ever given: an instant farther off was written by a clock
+    that was ahead, and whatever waits for it would wait until that clock's time comes. It counts as come.
+    """
+    return Q(**{f"{column}__isnull": True}) | Q(**{f"{column}__lte": Now()}) | beyond(column, longest)
+
+
+def ahead(column: str, longest: timedelta) -> Q:
+    """The opposite of `reached`."""
+    return Q(**{f"{column}__gt": Now(), f"{column}__lte": after(longest + STEP)})
+
+
+def beyond(column: str, longest: timedelta) -> Q:
+    """The instant lies farther off than `longest`, so that only a wrong clock can have written it."""
+    return Q(**{f"{column}__gt": after(longest + STEP)})
 
 
 class _Drawn(Func):

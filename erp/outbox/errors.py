@@ -105,15 +105,39 @@ class CredentialExpired(PushError):
 
 
 class CredentialRevoked(PushError):
-    """Consent withdrawn or a scope missing: only the merchant can help."""
+    """The store's consent is over: only the merchant can help."""
 
     default_text = "A loja foi desconectada. Conecte-a de novo em Integrações; os envios esperam."
 
 
-class Misconfigured(PushError):
-    """Bad signature or unknown app: only the administrator can help."""
+class ChannelRefused(PushError):
+    """The platform refuses the application itself: every store of the channel waits for one probe."""
 
-    default_text = "A plataforma recusou as credenciais do aplicativo. Corrija-as e retome os envios."
+    default_text = "A plataforma recusou o aplicativo. Todos os envios esperam e voltam sozinhos."
+
+
+class CallDenied(PushError):
+    """The platform did not grant `call` to this store: that call waits, its other pushes go on.
+
+    `retry_after` in seconds: when it is tried again although nobody consented anew.
+    """
+
+    default_text = "Permissão não concedida: conecte a loja de novo em Integrações. Os envios esperam."
+
+    def __init__(self, text: str = "", *, retry_after: float | None = None, **details: Any) -> None:
+        self.retry_after = retry_after
+        super().__init__(text, **details)
+
+
+class AccessUnclear(PushError):
+    """The platform refuses the store's access with a code nobody named: the store's lane rests, and one push
+    tests it. `write` as in `OutcomeUnknown`."""
+
+    default_text = "A plataforma recusou o acesso por um motivo desconhecido. Os envios da loja esperam."
+
+    def __init__(self, text: str = "", *, write: bool, **details: Any) -> None:
+        self.write = write
+        super().__init__(text, **details)
 
 
 class Refused(PushError):

@@ -21,9 +21,10 @@ from django.db.models import When as Whenever
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest, Least, Now
 
+from erp.outbox import clock
 from erp.outbox.clock import NowMicros
 from erp.outbox.models import RateGate
-from erp.outbox.statuses import WaitReason
+from erp.outbox.statuses import LONGEST_WAITS, WaitReason
 
 SECOND = 1_000_000
 DAY_SECONDS = 86_400
@@ -33,6 +34,9 @@ BURST_US = SECOND * 5 // 100
 # A share is idle when it has not asked for so long, or for four turns of a slow gate.
 IDLE_US = 2 * SECOND
 IDLE_TURNS = 4
+# By so much the clock may step back without anything written just before being taken for a mistake.
+STEP_US = SECOND
+HELD_REASONS = (WaitReason.LIMIT, WaitReason.QUOTA, WaitReason.GRANT)
 
 
 class Share(StrEnum):
@@ -63,7 +67,8 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Not before `at`, which is `seconds` away; `reason` is LIMIT (rate, or the platform's 429) or QUOTA."""
+    """Not before `at`, which is `seconds` away; `reason` is LIMIT (rate, or the platform's 429), QUOTA or
+    GRANT (the platform did not grant the call to the store)."""
 
     at: datetime
     seconds: float
@@ -105,14 +110,13 @@ def wait_turn(*, store_id: int, app_key: str, call: str, share: Share, at_most: 
         time.sleep(max(answer.seconds, 0.001))
 
 
-def hold(*, store_id: int, call: str, until: datetime, reason: WaitReason) -> bool:
+def hold(*, store_id: int, call: str, until: datetime | Combinable, reason: WaitReason) -> bool:
     """Close a store's gate because the platform said so; True when it was open before, so that one notice
     is given."""
     scope = f"store:{store_id}"
     RateGate.objects.bulk_create([RateGate(scope=scope, call=call)], ignore_conflicts=True)
     gate = RateGate.objects.filter(scope=scope, call=call)
-    opened = Q(resume_at__isnull=True) | Q(resume_at__lte=Now())
-    if gate.filter(opened).update(resume_at=until, resume_reason=reason):
+    if gate.filter(_not_held()).update(resume_at=until, resume_reason=reason):
         return True
     gate.filter(resume_at__lt=until).update(resume_at=until, resume_reason=reason)
     return False
@@ -129,8 +133,16 @@ def quota_close(*, app_key: str, call: str) -> None:
 
 def calls_held(*, store_id: int) -> set[str]:
     """Calls the platform closed for this store for now."""
-    gates = RateGate.objects.filter(scope=f"store:{store_id}", resume_at__gt=Now())
+    gates = RateGate.objects.filter(scope=f"store:{store_id}").exclude(_not_held())
     return set(gates.values_list("call", flat=True))
+
+
+def _not_held() -> Q:
+    """Nothing keeps the gate closed: the told instant has come, or only a wrong clock can have written it."""
+    free = Q(resume_at__isnull=True) | Q(resume_at__lte=Now())
+    for reason in HELD_REASONS:
+        free |= Q(resume_reason=reason) & clock.beyond("resume_at", LONGEST_WAITS[reason])
+    return free
 
 
 def quota_reset(now: datetime) -> datetime:
@@ -210,36 +222,50 @@ class _Gate:
         return max(IDLE_US, IDLE_TURNS * self._spacing)
 
     def _update(self) -> bool:
-        rows = self._rows().filter(self._in_time(), self._within_day(), self._not_held())
+        rows = self._rows().filter(self._in_time(), self._within_day(), _not_held())
         return bool(rows.update(**self._arrivals(), **self._counters()))
 
     def _in_time(self) -> Q:
-        latest = NowMicros() + Value(BURST_US)
-        in_share = Q(**{f"{self.share}_arrival_us__lte": NowMicros() + Value(self._share_burst)})
-        other_idle = Q(**{f"{self.share.other}_asked_us__lt": NowMicros() - Value(self._idle)})
-        return Q(arrival_us__lte=latest) & (in_share | other_idle)
+        own, other = f"{self.share}_arrival_us", f"{self.share.other}_asked_us"
+        in_turn = Q(arrival_us__lte=_micros(BURST_US)) | self._void("arrival_us", self._longest)
+        in_share = Q(**{f"{own}__lte": _micros(self._share_burst)}) | self._void(own, self._share_longest)
+        other_idle = Q(**{f"{other}__lt": _micros(-self._idle)}) | self._void(other, 0)
+        return in_turn & (in_share | other_idle)
+
+    @property
+    def _longest(self) -> int:
+        """Microseconds the gate's next turn is ever ahead of now."""
+        return BURST_US + self._spacing
+
+    @property
+    def _share_longest(self) -> int:
+        return self._share_burst + self._share_spacing
+
+    def _void(self, column: str, longest: int) -> Q:
+        """Farther ahead than it can be: written by a clock that was ahead (`clock.reached`)."""
+        return Q(**{f"{column}__gt": _micros(longest + STEP_US)})
 
     def _within_day(self) -> Q:
         if self.daily is None:
             return Q()
         own = Q(used__lt=self.daily, **{f"{self.share}_used__lt": self._own_daily})
-        return Q(day__lt=_today()) | own
+        # Any other day is over, one that a wrong clock counted ahead of today included.
+        return ~Q(day=_today()) | own
 
     @property
     def _own_daily(self) -> int:
         return int((self.daily or 0) * (1 - RESERVED[self.share.other]))
 
-    def _not_held(self) -> Q:
-        return Q(resume_at__isnull=True) | Q(resume_at__lte=Now())
-
     def _arrivals(self) -> dict[str, Combinable]:
         own = f"{self.share}_arrival_us"
         next_own = Greatest(F(own), NowMicros()) + Value(self._share_spacing)
-        # Calls beyond the own share (the other was idle) must not be paid back for minutes later.
-        latest = NowMicros() + Value(self._share_burst + self._share_spacing)
+        # Never later than the longest: calls beyond the own share (the other was idle) must not be paid back
+        # for minutes, nor what a wrong clock wrote.
         return {
-            "arrival_us": Greatest(F("arrival_us"), NowMicros()) + Value(self._spacing),
-            own: Least(next_own, latest),
+            "arrival_us": Least(
+                Greatest(F("arrival_us"), NowMicros()) + Value(self._spacing), _micros(self._longest)
+            ),
+            own: Least(next_own, _micros(self._share_longest)),
             f"{self.share}_asked_us": NowMicros(),
         }
 
@@ -259,7 +285,11 @@ class _Gate:
     def _when(self, gate: RateGate, now_us: int, now: datetime) -> When:
         waits = [(self._rate_wait(gate, now_us), WaitReason.LIMIT)]
         if gate.resume_at is not None:
-            waits.append(((gate.resume_at - now).total_seconds(), WaitReason(gate.resume_reason)))
+            reason = WaitReason(gate.resume_reason)
+            held = gate.resume_at - now
+            waits.append(
+                (held.total_seconds() if held <= LONGEST_WAITS[reason] + clock.STEP else 0.0, reason)
+            )
         if self._day_spent(gate, now_us):
             waits.append(((quota_reset(now) - now).total_seconds(), WaitReason.QUOTA))
         seconds, reason = max(waits)
@@ -267,15 +297,28 @@ class _Gate:
         return When(now + timedelta(seconds=seconds), seconds, reason)
 
     def _rate_wait(self, gate: RateGate, now_us: int) -> float:
-        turn = gate.arrival_us - BURST_US
-        if getattr(gate, f"{self.share.other}_asked_us") >= now_us - self._idle:
-            turn = max(turn, getattr(gate, f"{self.share}_arrival_us") - self._share_burst)
-        return float((turn - now_us) / SECOND)
+        ahead = _ahead(gate.arrival_us, now_us, self._longest) - BURST_US
+        asked = getattr(gate, f"{self.share.other}_asked_us") - now_us
+        if -self._idle <= asked <= STEP_US:
+            own = getattr(gate, f"{self.share}_arrival_us")
+            ahead = max(ahead, _ahead(own, now_us, self._share_longest) - self._share_burst)
+        return ahead / SECOND
 
     def _day_spent(self, gate: RateGate, now_us: int) -> bool:
-        if self.daily is None or gate.day < _day(now_us / SECOND):
+        if self.daily is None or gate.day != _day(now_us / SECOND):
             return False
         return gate.used >= self.daily or getattr(gate, f"{self.share}_used") >= self._own_daily
+
+
+def _ahead(instant_us: int, now_us: int, longest: int) -> int:
+    """Microseconds until `instant_us`, 0 for one that only a wrong clock can have written."""
+    ahead = instant_us - now_us
+    return ahead if ahead <= longest + STEP_US else 0
+
+
+def _micros(ahead: int) -> Combinable:
+    """The instant `ahead` microseconds from now."""
+    return NowMicros() + Value(ahead)
 
 
 def _day_offset() -> int:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.conf import settings
 from django.db import connection, models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 
 from erp.accounts.models import Store, StoreLifecycle, User
+from erp.outbox import clock
 from erp.outbox.statuses import (
     FINISHED_STATES,
+    LONGEST_REST,
+    LONGEST_WAITS,
     OPEN_STATES,
     WAITING_STATES,
     AttemptAction,
@@ -22,6 +28,14 @@ from erp.outbox.statuses import (
     PauseMode,
     WaitReason,
 )
+
+
+def is_due() -> Q:
+    """The push may be tried now: its time has come, or its row was written by a clock that was ahead."""
+    due = Q(not_before__lte=Now()) | clock.beyond("updated_at", timedelta())
+    for reason, longest in LONGEST_WAITS.items():
+        due |= Q(waiting_for=reason) & clock.beyond("not_before", longest)
+    return due
 
 
 class PushJobQuerySet(models.QuerySet["PushJob"]):
@@ -57,8 +71,8 @@ class PushJobQuerySet(models.QuerySet["PushJob"]):
         return self.flowing().filter(
             ~Exists(same_subject.filter(state=JobState.CLAIMED)),
             ~Exists(lower_step),
+            is_due(),
             state=JobState.PENDING,
-            not_before__lte=Now(),
         )
 
     def flowing(self) -> PushJobQuerySet:
@@ -69,7 +83,12 @@ class PushJobQuerySet(models.QuerySet["PushJob"]):
         return self.filter(~Exists(followed.exclude(job=OuterRef("pk"))))
 
     def lease_expired(self) -> PushJobQuerySet:
-        return self.filter(state=JobState.CLAIMED, lease_until__lt=Now())
+        return self.filter(clock.reached("lease_until", lease()), state=JobState.CLAIMED)
+
+
+def lease() -> timedelta:
+    """How long a claim holds without being renewed."""
+    return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
 
 
 class PushJob(models.Model):
@@ -197,21 +216,30 @@ class PushAttempt(models.Model):
         ]
 
 
+class ChannelPause(models.Model):
+    """While the row exists no push of any store of the channel starts: the platform refuses the application
+    itself. Whoever takes the turn at `probe_at` asks the platform once and, when it answers, resumes all."""
+
+    channel = models.CharField(max_length=20, primary_key=True)
+    reason = models.CharField(max_length=500)
+    since = models.DateTimeField(db_default=Now())
+    probe_at = models.DateTimeField()
+
+
 class LaneQuerySet(models.QuerySet["Lane"]):
     def open(self) -> LaneQuerySet:
-        """Lanes that may start a push: store active, not paused, breaker not open."""
-        closed = Q(breaker_state=BreakerState.OPEN, reopen_at__gt=Now())
-        return self.filter(store__lifecycle=StoreLifecycle.ACTIVE, paused_mode="").exclude(closed)
+        """Lanes that may start a push: store active, neither it nor its channel paused, breaker not open."""
+        resting = Q(breaker_state=BreakerState.OPEN) & clock.ahead("reopen_at", LONGEST_REST)
+        rows = self.filter(store__lifecycle=StoreLifecycle.ACTIVE, paused_mode="").exclude(resting)
+        return rows.exclude(store__channel__in=ChannelPause.objects.values("channel"))
 
     def with_due_work(self) -> LaneQuerySet:
         """Open lanes with something due, the least recently served first. Whether it may be claimed is
         asked per store: over all of them PostgreSQL would join the whole queue with itself."""
-        due = PushJob.objects.filter(store=OuterRef("store"), state=JobState.PENDING, not_before__lte=Now())
-        return (
-            self.open()
-            .filter(Exists(due.flowing()))
-            .order_by(F("last_claimed_at").asc(nulls_first=True), "pk")
-        )
+        due = PushJob.objects.filter(is_due(), store=OuterRef("store"), state=JobState.PENDING)
+        # Served in the future means by a wrong clock: it would be last until that time comes.
+        served = Case(When(last_claimed_at__lte=Now(), then=F("last_claimed_at")), default=Value(None))
+        return self.open().filter(Exists(due.flowing())).order_by(served.asc(nulls_first=True), "pk")
 
 
 class Lane(models.Model):
@@ -225,6 +253,8 @@ class Lane(models.Model):
     breaker_failures = models.PositiveSmallIntegerField(default=0)
     opened_at = models.DateTimeField(null=True)
     reopen_at = models.DateTimeField(null=True)
+    # What the platform said when it was not silence that opened the breaker.
+    rest_reason = models.CharField(max_length=500, blank=True)
     last_claimed_at = models.DateTimeField(null=True)
 
     objects = LaneQuerySet.as_manager()
@@ -257,7 +287,8 @@ class RateGate(models.Model):
 
     `*_us` are microseconds since 1970 by the database's clock: the theoretical arrival time of the whole
     gate and of each share, and when each share last asked. `day` counts days since 1970; the counters
-    beside it belong to that day. `resume_at` closes the gate because the platform said so.
+    beside it belong to that day. `resume_at` closes the gate because the platform said so: for a limit, a
+    quota, or because it did not grant the call to the store.
     """
 
     scope = models.CharField(max_length=80)
@@ -282,7 +313,10 @@ class RateGate(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(resume_at__isnull=True, resume_reason="")
-                | Q(resume_at__isnull=False, resume_reason__in=[WaitReason.LIMIT, WaitReason.QUOTA]),
+                | Q(
+                    resume_at__isnull=False,
+                    resume_reason__in=[WaitReason.LIMIT, WaitReason.QUOTA, WaitReason.GRANT],
+                ),
                 name="rategate_hold_has_reason",
             ),
         ]

@@ -8,10 +8,18 @@ from datetime import datetime, timedelta
 from functools import singledispatch
 
 from erp.outbox import errors
-from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, PauseMode, WaitReason
+from erp.outbox.statuses import (
+    GRANT_REST,
+    LONGEST_WAITS,
+    AttemptOutcome,
+    FailureMode,
+    JobState,
+    PauseMode,
+    WaitReason,
+)
 
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 60, 5 * 60, 20 * 60, 3600, 4 * 3600))
-LATE_DELAY = timedelta(hours=12)
+LATE_DELAY = LONGEST_WAITS[WaitReason.RETRY]
 READ_RETRIES = 2
 # A worker that died says nothing about the platform: the first recoveries do not wait.
 QUICK_RECOVERIES = 3
@@ -23,7 +31,8 @@ ATTEMPTS = (
     (errors.LeaseLost, AttemptOutcome.LOST),
     ((errors.Throttled, errors.QuotaSpent), AttemptOutcome.LIMITED),
     ((errors.CredentialExpired, errors.CredentialRevoked), AttemptOutcome.CREDENTIAL),
-    (errors.Misconfigured, AttemptOutcome.CONFIG),
+    ((errors.ChannelRefused, errors.AccessUnclear), AttemptOutcome.CONFIG),
+    (errors.CallDenied, AttemptOutcome.CREDENTIAL),
     (errors.Refused, AttemptOutcome.REFUSED),
     (errors.AlreadyDone, AttemptOutcome.DONE),
     ((errors.LaneWait, errors.NotYet), AttemptOutcome.WAITING),
@@ -51,8 +60,9 @@ class Case:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What to write. `verify`: read back before the next write. `repeat`: at once, in the same claim, after
-    a refresh. `hold_until`: the store's lane waits for the call. `healthy`: what the breaker learns (None:
-    nothing)."""
+    a refresh. `pause`: the store's lane stops until somebody acts; `pause_channel`: every store's, until a
+    probe succeeds; `rest`: the store's, until one push does. `hold_until`: the lane waits for the call.
+    `healthy`: what the breaker learns (None: nothing)."""
 
     state: JobState
     counts: bool
@@ -62,6 +72,8 @@ class Outcome:
     verify: bool = False
     repeat: bool = False
     pause: PauseMode | None = None
+    pause_channel: bool = False
+    rest: bool = False
     hold_until: datetime | None = None
     healthy: bool | None = None
 
@@ -100,19 +112,18 @@ def _(error: errors.LeaseLost, case: Case) -> Outcome:
 @_decide.register
 def _(error: errors.Throttled, case: Case) -> Outcome:
     until = max(case.now + timedelta(seconds=error.retry_after), error.resume_at or case.now)
-    return _wait(until, WaitReason.LIMIT, hold=True)
+    return _wait(case, until, WaitReason.LIMIT, hold=True)
 
 
 @_decide.register
 def _(error: errors.QuotaSpent, case: Case) -> Outcome:
-    until = max(error.resume_at or case.quota_reset, case.now)
-    return _wait(until, WaitReason.QUOTA, hold=True)
+    return _wait(case, error.resume_at or case.quota_reset, WaitReason.QUOTA, hold=True)
 
 
 @_decide.register
 def _(error: errors.LaneWait, case: Case) -> Outcome:
     until = case.now + timedelta(seconds=error.seconds)
-    return _wait(until, WaitReason.LIMIT)
+    return _wait(case, until, WaitReason.LIMIT)
 
 
 @_decide.register
@@ -139,12 +150,32 @@ def _(error: errors.CredentialRevoked, case: Case) -> Outcome:
 
 
 @_decide.register
-def _(error: errors.Misconfigured, case: Case) -> Outcome:
+def _(error: errors.ChannelRefused, case: Case) -> Outcome:
     return Outcome(
-        state=JobState.BLOCKED,
+        state=JobState.PENDING,
         counts=False,
-        failure_mode=FailureMode.CONFIG,
-        pause=PauseMode.CONFIG,
+        not_before=case.now,
+        waiting_for=WaitReason.LANE,
+        pause_channel=True,
+    )
+
+
+@_decide.register
+def _(error: errors.CallDenied, case: Case) -> Outcome:
+    rest = GRANT_REST if error.retry_after is None else timedelta(seconds=error.retry_after)
+    return _wait(case, case.now + rest, WaitReason.GRANT, hold=True)
+
+
+@_decide.register
+def _(error: errors.AccessUnclear, case: Case) -> Outcome:
+    # Behind the others when the lane opens, so that a push that alone meets the code does not hold them up.
+    return Outcome(
+        state=JobState.PENDING,
+        counts=False,
+        not_before=case.now,
+        waiting_for=WaitReason.LANE,
+        verify=error.write,
+        rest=True,
     )
 
 
@@ -176,8 +207,7 @@ def _(error: errors.NotYet, case: Case) -> Outcome:
     deadline = case.deadline or case.requested_at + case.horizon
     if case.now >= deadline:
         return _block(FailureMode.EXHAUSTED, counts=False, healthy=True)
-    until = min(max(error.check_at, case.now), deadline)
-    return _wait(until, WaitReason.CHECK, healthy=True)
+    return _wait(case, min(error.check_at, deadline), WaitReason.CHECK, healthy=True)
 
 
 def _retry(
@@ -210,12 +240,15 @@ def _delay(case: Case) -> timedelta:
 
 
 def _wait(
+    case: Case,
     until: datetime,
     reason: WaitReason,
     *,
     hold: bool = False,
     healthy: bool | None = None,
 ) -> Outcome:
+    """Until that instant, but never longer than this reason waits at most."""
+    until = min(max(until, case.now), case.now + LONGEST_WAITS[reason])
     return Outcome(
         state=JobState.PENDING,
         counts=False,

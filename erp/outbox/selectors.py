@@ -3,18 +3,30 @@ more statements for more rows."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
-from django.db.models.functions import Now
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat, Now
 
 from erp.accounts.models import Store, User
-from erp.outbox import handlers, limits
-from erp.outbox.models import Lane, PushJob, RateGate
-from erp.outbox.statuses import BreakerState, FailureMode, JobState, PauseMode, WaitReason
+from erp.outbox import clock, handlers, limits
+from erp.outbox.models import ChannelPause, Lane, PushJob, RateGate
+from erp.outbox.statuses import (
+    LONGEST_REST,
+    LONGEST_WAITS,
+    BreakerState,
+    FailureMode,
+    JobState,
+    WaitReason,
+)
 
 Subject = tuple[int, str]
+NOTHING_TO_DO = "Nada a fazer por enquanto."
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,42 +119,84 @@ class LaneNotice:
 
 
 def lane_notices(*, user: User) -> list[LaneNotice]:
-    """Paused lanes, resting lanes and spent daily quotas of the stores `user` may see."""
+    """Paused lanes, resting lanes, spent daily quotas and calls that were not granted, of the stores `user`
+    may see. What stops every store of a channel is not among them: that is told once (`channel_pause`)."""
     visible = Lane.objects.filter(store__in=Store.objects.visible_to(user)).select_related("store")
     lanes = {lane.store_id: lane for lane in visible.order_by("store__name")}
     return [
         *(_pause_notice(lane) for lane in lanes.values() if lane.is_paused),
-        *(_rest_notice(lane) for lane in lanes.values() if lane.breaker_state != BreakerState.CLOSED),
-        *_quota_notices(lanes),
+        *(_rest_notice(lane) for lane in _resting(visible).order_by("store__name")),
+        *_held_notices(lanes),
     ]
 
 
+def channel_paused(channel: str) -> ChannelPause | None:
+    """The pause of every store of `channel`, None while its pushes go on."""
+    return ChannelPause.objects.filter(channel=channel).first()
+
+
+def calls_denied(*, store_ids: Collection[int]) -> dict[int, list[str]]:
+    """The calls that the platform did not grant to each of these stores; a store without any is missing."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for gate in _gates_held(store_ids, WaitReason.GRANT).order_by("call"):
+        found[_store_of(gate)].append(gate.call)
+    return dict(found)
+
+
+def has_calls_denied(store: str) -> Exists:
+    """For a query over rows of stores: did the platform not grant some call to the one that `store` names?"""
+    scope = Concat(Value("store:"), Cast(OuterRef(store), CharField()))
+    reason = WaitReason.GRANT
+    held = clock.ahead("resume_at", LONGEST_WAITS[reason])
+    return Exists(RateGate.objects.filter(held, scope=scope, resume_reason=reason))
+
+
+def lane_rests(*, store_ids: Collection[int]) -> dict[int, str]:
+    """What the platform said to each of these stores whose lane rests because of it."""
+    rows = _resting(Lane.objects.filter(store__in=list(store_ids))).exclude(rest_reason="")
+    return dict(rows.values_list("store_id", "rest_reason"))
+
+
+def _resting(lanes: QuerySet[Lane]) -> QuerySet[Lane]:
+    """Those that wait for their rest to end or test the platform; later nothing holds a push back."""
+    waits = Q(breaker_state=BreakerState.OPEN) & clock.ahead("reopen_at", LONGEST_REST)
+    return lanes.filter(waits | Q(breaker_state=BreakerState.HALF_OPEN))
+
+
+def _gates_held(store_ids: Collection[int], *reasons: WaitReason) -> QuerySet[RateGate]:
+    rows = RateGate.objects.filter(scope__in=[f"store:{store_id}" for store_id in store_ids])
+    held = (Q(resume_reason=reason) & clock.ahead("resume_at", LONGEST_WAITS[reason]) for reason in reasons)
+    return rows.filter(reduce(or_, held))
+
+
+def _store_of(gate: RateGate) -> int:
+    return int(gate.scope.removeprefix("store:"))
+
+
 def _pause_notice(lane: Lane) -> LaneNotice:
-    mode = FailureMode.CREDENTIAL if lane.paused_mode == PauseMode.CREDENTIAL else FailureMode.CONFIG
     text = f"Envios pausados: {lane.paused_reason}"
-    return LaneNotice(lane.store_id, lane.store.name, text, mode.next_step, lane.paused_at)
+    next_step = FailureMode.CREDENTIAL.next_step
+    return LaneNotice(lane.store_id, lane.store.name, text, next_step, lane.paused_at)
 
 
 def _rest_notice(lane: Lane) -> LaneNotice:
-    text = "A plataforma não está respondendo. Os envios esperam e voltam sozinhos."
-    return LaneNotice(
-        lane.store_id, lane.store.name, text, "Nada a fazer por enquanto.", lane.opened_at, lane.reopen_at
-    )
+    text = lane.rest_reason or "A plataforma não está respondendo. Os envios esperam e voltam sozinhos."
+    next_step = "O ERP testa de novo sozinho." if lane.rest_reason else NOTHING_TO_DO
+    return LaneNotice(lane.store_id, lane.store.name, text, next_step, lane.opened_at, lane.reopen_at)
 
 
-def _quota_notices(lanes: dict[int, Lane]) -> list[LaneNotice]:
-    gates = RateGate.objects.filter(
-        scope__in=[f"store:{store_id}" for store_id in lanes],
-        resume_reason=WaitReason.QUOTA,
-        resume_at__gt=Now(),
-    )
-    return [_quota_notice(gate, lanes[int(gate.scope.removeprefix("store:"))]) for gate in gates]
+def _held_notices(lanes: dict[int, Lane]) -> list[LaneNotice]:
+    gates = _gates_held(lanes, WaitReason.QUOTA, WaitReason.GRANT).order_by("scope", "call")
+    return [_held_notice(gate, lanes[_store_of(gate)]) for gate in gates]
 
 
-def _quota_notice(gate: RateGate, lane: Lane) -> LaneNotice:
+def _held_notice(gate: RateGate, lane: Lane) -> LaneNotice:
+    if gate.resume_reason == WaitReason.GRANT:
+        text = f"Permissão não concedida ({gate.call}). Os outros envios da loja seguem."
+        next_step = FailureMode.CREDENTIAL.next_step
+        return LaneNotice(lane.store_id, lane.store.name, text, next_step, None)
     text = f"A cota diária de chamadas acabou ({gate.call}). Os envios continuam quando ela renovar."
-    next_step = "Nada a fazer por enquanto."
-    return LaneNotice(lane.store_id, lane.store.name, text, next_step, None, gate.resume_at)
+    return LaneNotice(lane.store_id, lane.store.name, text, NOTHING_TO_DO, None, gate.resume_at)
 
 
 def oldest_due_seconds() -> float:

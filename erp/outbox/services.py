@@ -11,14 +11,14 @@ from typing import TypeVar
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from erp import tracing
 from erp.accounts.models import User
 from erp.outbox import clearance, clock, doorbell, handlers
 from erp.outbox.handlers import Nature
-from erp.outbox.models import Lane, PushJob
+from erp.outbox.models import ChannelPause, Lane, PushJob, RateGate
 from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState, Origin, PauseMode, WaitReason
 from erp.outbox.wishes import (
     FactResult,
@@ -33,6 +33,8 @@ from erp.outbox.wishes import (
 # Each rival can win a key once; more than so many at the same moment mean a mistake.
 RACES = 10
 BATCH = 500
+# How often the platform is asked whether it accepts a refused application again, for all its stores together.
+PROBE_EVERY = timedelta(minutes=1)
 Results = TypeVar("Results")
 
 
@@ -139,7 +141,7 @@ class _Plan:
 def _facts_write(wishes: Sequence[FactWish], asked: _Asked) -> list[FactResult]:
     plan = _Plan(asked, _rows_by_topic(wishes))
     planned = [(wish, *plan.apply(wish)) for wish in wishes]
-    _lanes_ensure({wish.store_id for wish in wishes})
+    lanes_ensure({wish.store_id for wish in wishes})
     clearance.first_pushes_ensure({(wish.store_id, wish.kind) for wish in wishes})
     # Rivals leave before newcomers enter: one waiting fact per kind and subject is a constraint.
     old = [job for job in plan.superseded if job.pk is not None]
@@ -196,7 +198,7 @@ def states_request(
     for job in jobs:
         job.not_before = window
     with transaction.atomic():
-        _lanes_ensure({wish.store_id for wish in wishes})
+        lanes_ensure({wish.store_id for wish in wishes})
         clearance.first_pushes_ensure({(wish.store_id, wish.kind) for wish in wishes})
         _blocked_states_supersede(by_key)
         PushJob.objects.bulk_create(
@@ -331,7 +333,7 @@ def _cancelled(job_id: int, job: PushJob | None) -> JobResult:
 def lane_pause(*, store_id: int, mode: PauseMode, reason: str) -> bool:
     """Stop the pushes of a store; True for the call that stopped them, so that one notice is given.
     Waiting jobs stay; none is lost."""
-    _lanes_ensure({store_id})
+    lanes_ensure({store_id})
     paused = Lane.objects.filter(store_id=store_id, paused_mode="").update(
         paused_mode=mode, paused_reason=reason[:500], paused_at=Now()
     )
@@ -361,7 +363,54 @@ def lane_resume(*, store_id: int) -> int:
     return sum(result.accepted for result in results)
 
 
-def _lanes_ensure(store_ids: Iterable[int]) -> None:
+def channel_pause(*, channel: str, reason: str) -> bool:
+    """Stop the pushes of every store of `channel` until a probe succeeds; True for the call that stopped
+    them. A later reason replaces the one that is shown."""
+    row, is_new = ChannelPause.objects.get_or_create(
+        channel=channel, defaults={"reason": reason[:500], "probe_at": clock.after(PROBE_EVERY)}
+    )
+    if row.reason != reason[:500]:
+        ChannelPause.objects.filter(channel=channel).update(reason=reason[:500])
+    return is_new
+
+
+def channel_probe_due(*, channel: str) -> bool:
+    """Is the channel paused, and may somebody ask the platform now?"""
+    return _probe_turn(channel).exists()
+
+
+def channel_probe_take(*, channel: str) -> bool:
+    """Take the turn to ask the platform whether it accepts us again: one caller a minute gets it, over all
+    workers, and one that dies with it leaves it to the next minute."""
+    return _probe_turn(channel).update(probe_at=clock.after(PROBE_EVERY)) == 1
+
+
+def _probe_turn(channel: str) -> QuerySet[ChannelPause]:
+    return ChannelPause.objects.filter(clock.reached("probe_at", PROBE_EVERY), channel=channel)
+
+
+def channel_resume(*, channel: str) -> bool:
+    """A probe succeeded: every store of the channel pushes again; True for the call that resumed them."""
+    resumed = ChannelPause.objects.filter(channel=channel).delete()[0] == 1
+    if resumed:
+        waiting = Lane.objects.with_due_work().filter(store__channel=channel)
+        doorbell.ring_stores(waiting.values_list("store_id", flat=True))
+    return resumed
+
+
+@transaction.atomic
+def calls_restore(*, store_id: int) -> None:
+    """The merchant consented anew: what the platform had not granted is tried again at once."""
+    gates = RateGate.objects.filter(scope=f"store:{store_id}", resume_reason=WaitReason.GRANT)
+    gates.update(resume_at=None, resume_reason="")
+    PushJob.objects.filter(store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.GRANT).update(
+        not_before=Now(), waiting_for=WaitReason.NOTHING, updated_at=Now()
+    )
+    doorbell.ring_stores({store_id})
+
+
+def lanes_ensure(store_ids: Iterable[int]) -> None:
+    """A lane for each of these stores."""
     lanes = [Lane(store_id=store_id) for store_id in sorted(store_ids)]
     Lane.objects.bulk_create(lanes, ignore_conflicts=True)
 

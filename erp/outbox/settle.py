@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from erp.accounts.models import Store
 from erp.outbox import breaker, limits, policy, services
 from erp.outbox.errors import PushError
 from erp.outbox.models import PushJob, PushJobQuerySet
@@ -95,8 +96,8 @@ def _case(row: PushJob) -> policy.Case:
     now: datetime = row.database_now  # type: ignore[attr-defined]
     return policy.Case(
         attempts=row.attempts,
-        requested_at=row.requested_at,
-        first_attempt_at=row.first_attempt_at,
+        requested_at=min(row.requested_at, now),
+        first_attempt_at=row.first_attempt_at and min(row.first_attempt_at, now),
         deadline=row.deadline,
         uncertain=row.needs_verification,
         now=now,
@@ -154,6 +155,11 @@ SETTLED_FIELDS = [
 def _lane_learns(store_id: int, call: str, error: PushError, outcome: Outcome) -> None:
     if outcome.pause is not None:
         services.lane_pause(store_id=store_id, mode=outcome.pause, reason=clean_text(error.text))
+    if outcome.pause_channel:
+        channel = Store.objects.values_list("channel", flat=True).get(pk=store_id)
+        services.channel_pause(channel=channel, reason=clean_text(error.text))
+    if outcome.rest:
+        breaker.rest_now(store_id=store_id, reason=clean_text(error.text))
     if outcome.hold_until is not None:
         reason = WaitReason(outcome.waiting_for)
         limits.hold(store_id=store_id, call=error.call or call, until=outcome.hold_until, reason=reason)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 
 
@@ -71,6 +73,23 @@ class WaitReason(models.TextChoices):
     QUOTA = "quota", "Aguardando a cota diária"
     CHECK = "check", "Aguardando a plataforma"
     LANE = "lane", "Envios da loja pausados"
+    GRANT = "grant", "Permissão não concedida"
+
+
+# A call the platform did not grant is tried again so often: the grant may come without a new consent.
+GRANT_REST = timedelta(hours=1)
+# The longest time a push is told to wait for each reason. An instant farther off was written by a clock that
+# was ahead (`clock.reached`), so whoever lengthens a wait lengthens it here.
+LONGEST_WAITS = {
+    WaitReason.NOTHING: timedelta(),
+    WaitReason.WINDOW: timedelta(minutes=10),
+    WaitReason.RETRY: timedelta(hours=12),
+    WaitReason.LIMIT: timedelta(hours=1),
+    WaitReason.QUOTA: timedelta(days=1),
+    WaitReason.CHECK: timedelta(hours=1),
+    WaitReason.LANE: timedelta(),
+    WaitReason.GRANT: GRANT_REST,
+}
 
 
 class FirstVerdict(models.TextChoices):
@@ -139,7 +158,10 @@ class AttemptOutcome(models.TextChoices):
 
 class PauseMode(models.TextChoices):
     CREDENTIAL = "credential", "Autorização da loja necessária"
-    CONFIG = "config", "Configuração do aplicativo recusada"
+
+
+# A breaker never stays open for longer before it lets one push test the platform.
+LONGEST_REST = timedelta(minutes=10)
 
 
 class BreakerState(models.TextChoices):

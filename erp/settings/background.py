@@ -56,6 +56,7 @@ CELERY_TASK_ROUTES = {
     "expedition.tasks.labels_fetch": {"queue": "labels"},
     "kwai_integration.tasks.refresh_tokens": {"queue": "inbound"},
     "kwai_integration.tasks.events": {"queue": "inbound"},
+    "kwai_integration.tasks.app_probe": {"queue": "inbound"},
 }
 # Seconds a task of each queue may take: told first, then ended (design 3.2). `erp.celery` gives each task the
 # limits of its queue. The threads pool knows none: there the deadline of a call is what bounds it.
@@ -76,6 +77,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "America/Sao_Paulo"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
+CELERY_BEAT_SCHEDULER = "erp.beat:Scheduler"
 # How often due polls are looked for.
 PLAN_SECONDS = 3.0
 

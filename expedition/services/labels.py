@@ -110,11 +110,9 @@ def labels_due(*, limit: int = BATCH) -> list[int]:
 
 
 def _is_due() -> Q:
-    """Wanted, not waiting and in nobody's hands. An instant further away than the longest wait there is was
-    written by a clock that was wrong, and holds nothing back."""
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now()) | Q(lease_until__gt=clock.after(LEASE))
-    due = Q(not_before__lte=Now()) | Q(not_before__gt=clock.after(LONGEST_WAIT))
-    return free & due & Q(state=LabelState.WANTED)
+    """Wanted, not waiting and in nobody's hands."""
+    free = clock.reached("lease_until", LEASE)
+    return free & clock.reached("not_before", LONGEST_WAIT) & Q(state=LabelState.WANTED)
 
 
 def label_fetch(label_id: int) -> bool:
@@ -163,7 +161,8 @@ def _settle_file(row: ShippingLabel, file: LabelFile) -> bool:
 
 
 def _settle_later(row: ShippingLabel, text: str, seconds: float | None) -> None:
-    if row.wanted_at + GIVE_UP_AFTER < timezone.now():
+    now = timezone.now()
+    if min(row.wanted_at, now) + GIVE_UP_AFTER < now:
         _settle(row, state=LabelState.FAILED, error=text[:500])
         return
     own = DELAYS[row.attempts - 1] if row.attempts <= len(DELAYS) else LAST_DELAY

@@ -12,14 +12,13 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Max, Q
-from django.db.models.functions import Now
+from django.db.models import Max
 from django.utils import timezone
 
 from erp import scheduling
 from erp.accounts.models import Company, Counter, User
 from erp.channels import Outcome, RowResult
-from erp.outbox.clock import after
+from erp.outbox.clock import after, reached
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
 from invoices.issuing.draft import Draft
@@ -138,9 +137,8 @@ def issue_ring(issue_id: int) -> None:
 
 def issues_due(limit: int = 50) -> list[int]:
     """Open attempts that nobody works at and whose time has come: what the sweep takes up."""
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    due = Q(not_before__isnull=True) | Q(not_before__lte=Now())
-    found = InvoiceIssue.objects.filter(free, due, state__in=OPEN).order_by("pk")
+    due = reached("not_before", timedelta(seconds=LONGEST_WAIT))
+    found = InvoiceIssue.objects.filter(due, reached("lease_until", LEASE), state__in=OPEN).order_by("pk")
     return list(found.values_list("pk", flat=True)[:limit])
 
 
@@ -192,8 +190,7 @@ def invoice_cancel(*, invoice: Invoice, reason: str, user: User) -> str:
 
 def _claim(issue_id: int) -> uuid.UUID | None:
     lease = uuid.uuid4()
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
-    claimed = InvoiceIssue.objects.filter(free, pk=issue_id, state__in=OPEN)
+    claimed = InvoiceIssue.objects.filter(reached("lease_until", LEASE), pk=issue_id, state__in=OPEN)
     return lease if claimed.update(lease=lease, lease_until=after(LEASE)) else None
 
 
@@ -322,7 +319,7 @@ def _wait(issue: InvoiceIssue, seconds: int, reason: str, *, receipt: str = "") 
         state=IssueState.SENT,
         receipt=receipt[:40] or issue.receipt,
         reason=reason[:500],
-        not_before=after(timedelta(seconds=seconds)),
+        not_before=after(timedelta(seconds=min(seconds, LONGEST_WAIT))),
         lease=None,
         lease_until=None,
     )

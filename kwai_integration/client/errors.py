@@ -7,6 +7,7 @@ cleaned and cut; it is for the operator, never for a decision.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 TEXT_LIMIT = 500
 
@@ -74,37 +75,147 @@ class RateLimited(KwaiError):
     message = "O limite de requisições do Kwai foi atingido. Será tentado de novo em instantes."
 
 
+class AppPaused(RateLimited):
+    """Not sent: the platform refuses the application, and only the probe asks it; `reason` is its refusal."""
+
+    def __init__(self, *, reason: str = "O Kwai recusou o aplicativo.", **details: Any) -> None:
+        self.reason = reason
+        super().__init__(**details)
+
+    def sentence(self) -> str:
+        return f"{self.reason} O ERP testa a cada minuto e continua sozinho."
+
+
+class RefreshOnHold(RateLimited):
+    """The pair is not renewed for now; what has a living access token goes on with it."""
+
+    message = "O acesso da loja ao Kwai não pôde ser renovado. O ERP tenta de novo sozinho."
+
+
 class QuotaSpent(KwaiError):
     """The daily quota is spent (430): this call pauses until the reset."""
 
     message = "A cota diária de chamadas ao Kwai acabou. Os envios continuam quando ela for renovada."
 
 
+class AppRefused(KwaiError):
+    """The platform refuses the application itself: no call of any store can succeed until its cause is
+    gone, so everything waits for one probe (contract 3.3)."""
+
+    actor = Actor.ADMINISTRATOR
+
+
+class AppInvalid(AppRefused):
+    """440, 447: the application's key or the version of its API is not known."""
+
+    def sentence(self) -> str:
+        return (
+            f"O Kwai não aceita o aplicativo (código {self.code}). "
+            "Confira KWAI_APP_KEY e KWAI_API_URL no arquivo .env do ERP."
+        )
+
+
+class SignatureInvalid(AppRefused):
+    """443: the signature does not match."""
+
+    def sentence(self) -> str:
+        return (
+            f"O Kwai recusou a assinatura do aplicativo (código {self.code}). "
+            "Confira KWAI_SIGN_SECRET no arquivo .env do ERP."
+        )
+
+
+class ClockWrong(AppRefused):
+    """442: the timestamp is too far from the platform's. `ahead` is by how many seconds our clock was before
+    the `Date` of the answer, negative when it was behind, None when the answer told no date."""
+
+    def __init__(self, *, ahead: float | None = None, **details: Any) -> None:
+        self.ahead = ahead
+        super().__init__(**details)
+
+    def sentence(self) -> str:
+        return (
+            f"O Kwai recusou o horário das chamadas (código {self.code}): o relógio do servidor do ERP "
+            f"{self._difference()}. Acerte o relógio do servidor (NTP)."
+        )
+
+    def _difference(self) -> str:
+        if self.ahead is None:
+            return "não confere com o do Kwai"
+        side = "adiantado" if self.ahead > 0 else "atrasado"
+        return f"está {duration_text(abs(self.ahead))} {side} em relação ao do Kwai"
+
+
+class SecretInvalid(KwaiError):
+    """441: the application's secret is wrong. It travels in OAuth calls only: nobody can connect or renew,
+    while what has an access token goes on."""
+
+    actor = Actor.ADMINISTRATOR
+
+    def sentence(self) -> str:
+        return (
+            f"O Kwai recusou o segredo do aplicativo (código {self.code}). "
+            "Confira KWAI_APP_SECRET no arquivo .env do ERP."
+        )
+
+
+class OAuthPaused(SecretInvalid):
+    """Not sent: the platform refused the application's secret. `reason` is what it said, `retry_after` when
+    the next consent or renewal may try."""
+
+    def __init__(self, *, reason: str = "O Kwai recusou o segredo do aplicativo.", **details: Any) -> None:
+        self.reason = reason
+        super().__init__(**details)
+
+    def sentence(self) -> str:
+        return f"{self.reason} O ERP tenta de novo sozinho em {duration_text(self.retry_after or 0)}."
+
+
 class TokenExpired(KwaiError):
-    """401: renew the pair once and repeat at once."""
+    """401, 444: renew the pair once and repeat once."""
 
     message = "A autorização da loja no Kwai expirou e precisa ser renovada."
 
 
-class ConsentRevoked(KwaiError):
-    """402: terminal for the connection; jobs wait until the merchant consents again."""
+class ConsentEnded(KwaiError):
+    """Terminal for the store's connection: jobs wait until the merchant consents again."""
 
     actor = Actor.MERCHANT
+
+
+class ConsentRevoked(ConsentEnded):
+    """402: the merchant took the consent back."""
+
     message = "O consentimento da loja no Kwai foi revogado. Conecte a loja de novo em Integrações."
 
 
-class ScopeMissing(KwaiError):
-    """403: the merchant's consent does not cover this call."""
+class MerchantInvalid(ConsentEnded):
+    """445: the platform does not know the seller account behind this connection."""
+
+    message = "O Kwai não reconhece a conta de vendedor desta loja. Conecte a loja de novo em Integrações."
+
+
+class PermissionMissing(KwaiError):
+    """403, 446: this call was not granted to this store; its other calls go on. From the platform, or from
+    our own memory of its answer: then `retry_after` says when the call is tried again by itself."""
 
     actor = Actor.MERCHANT
-    message = "A loja não autorizou esta operação no Kwai. Conecte-a de novo e aceite todas as permissões."
+    message = (
+        "Permissão não concedida: a loja não autorizou esta operação no Kwai. "
+        "Conecte-a de novo em Integrações e aceite todas as permissões."
+    )
 
 
-class BadSignature(KwaiError):
-    """443, or an application the platform does not know: the settings are wrong."""
+class AccessUnclear(KwaiError):
+    """A code beside those of application, clock, token and permission that nobody named."""
 
-    actor = Actor.ADMINISTRATOR
-    message = "O Kwai recusou a assinatura do aplicativo. Confira KWAI_APP_KEY e KWAI_SIGN_SECRET."
+    actor = Actor.DEVELOPER
+
+    def sentence(self) -> str:
+        return (
+            f"O Kwai recusou o acesso com um código que o ERP não conhece ({self.code}). "
+            "Será tentado de novo; se continuar, informe o código ao suporte."
+        )
 
 
 class NotFound(KwaiError):
@@ -134,3 +245,23 @@ class UnknownResult(KwaiError):
 
     def sentence(self) -> str:
         return f"O Kwai respondeu com um código desconhecido ({self.code})."
+
+
+def is_answered(error: Exception) -> bool:
+    """The platform gave an answer that does not refuse the application: it knows us."""
+    refusals = (AppRefused, SecretInvalid, PlatformFault, RateLimited, QuotaSpent)
+    return isinstance(error, KwaiError) and error.code is not None and not isinstance(error, refusals)
+
+
+def duration_text(seconds: float) -> str:
+    """A span as an operator reads it, its largest unit and the next: `2 dias e 3 h`, `24 h`, `6 min`."""
+    left = round(seconds)
+    parts: list[tuple[int, str]] = []
+    for size, unit in ((86_400, "dias"), (3_600, "h"), (60, "min"), (1, "s")):
+        count = left // size
+        # One day reads better as 24 h.
+        if not parts and (count == 0 or (unit == "dias" and count == 1)):
+            continue
+        parts.append((count, unit))
+        left -= count * size
+    return " e ".join(f"{count} {unit}" for count, unit in parts[:2] if count) or "0 s"

@@ -119,6 +119,8 @@ class KwaiClient:
         self._limiter = limiter
         self._recorder = recorder
         self._clock = clock
+        # The platform's clock in its latest answer; None while it told none.
+        self.answered_at: datetime | None = None
 
     @property
     def names(self) -> WireNames:
@@ -260,6 +262,7 @@ class KwaiClient:
             self._tokens.judge(credentials, error)
             raise
         self._record(name, request, started, reply, "ok")
+        self.answered_at = reply.answered_at
         return reply
 
     def _record(
@@ -306,9 +309,10 @@ def exchange_code(config: ClientConfig, *, code: str) -> TokenPair:
 
 def refresh_tokens(config: ClientConfig, *, refresh_token: str) -> TokenPair:
     """Rotate the pair: the old refresh token dies with this call, so it runs under the account's lease only.
+    What the answer leaves out beside the access token is empty or None: the known value stands.
 
     `OutcomeUnknown` means the answer was lost and must not be replayed blindly (contract section 2);
-    `TokenExpired` and `ConsentRevoked` mean that only the merchant can help.
+    `TokenExpired` and `ConsentEnded` mean that only the merchant can help.
     """
     return _tokens(config, "oauth_refresh", {"grant_type": "refresh_token", "refresh_token": refresh_token})
 
@@ -339,7 +343,7 @@ def _tokens(config: ClientConfig, name: str, grant: Mapping[str, str]) -> TokenP
     asked_at = datetime.now(UTC)
     reply = transport.send(config, config.endpoints[name], credentials=None, clock=now_ms, params=params)
     try:
-        return answers.token_pair_read(reply.data, config.names, asked_at)
+        return answers.token_pair_read(reply.data, config.names, asked_at, is_first=name == "oauth_token")
     except answers.Unreadable as error:
         raise OutcomeUnknown(call=name, write=True, text=str(error), http_status=reply.http_status) from None
 

@@ -11,6 +11,8 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from erp import http
@@ -25,17 +27,19 @@ logger = logging.getLogger(__name__)
 
 API_VERSION = "1.0"
 MAX_DEPTH = 64
-LONGEST_RETRY_AFTER = 86_400.0
+SANE_RETRY_AFTER = 86_400.0
+# Longer waits could not be told from those that a wrong clock left behind.
+LONGEST_RETRY_AFTER = 3_600.0
 JSON_HEADERS = {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"}
 
 MEANING_ERRORS: Mapping[ResultMeaning, type[errors.KwaiError]] = {
-    ResultMeaning.APP_INVALID: errors.BadSignature,
-    ResultMeaning.SECRET_INVALID: errors.BadSignature,
-    ResultMeaning.CLOCK_WRONG: errors.BadSignature,
-    ResultMeaning.SIGNATURE_INVALID: errors.BadSignature,
+    ResultMeaning.APP_INVALID: errors.AppInvalid,
+    ResultMeaning.SECRET_INVALID: errors.SecretInvalid,
+    ResultMeaning.CLOCK_WRONG: errors.ClockWrong,
+    ResultMeaning.SIGNATURE_INVALID: errors.SignatureInvalid,
     ResultMeaning.TOKEN_INVALID: errors.TokenExpired,
-    ResultMeaning.MERCHANT_INVALID: errors.ConsentRevoked,
-    ResultMeaning.PERMISSION_MISSING: errors.ScopeMissing,
+    ResultMeaning.MERCHANT_INVALID: errors.MerchantInvalid,
+    ResultMeaning.PERMISSION_MISSING: errors.PermissionMissing,
     ResultMeaning.CONSENT_REVOKED: errors.ConsentRevoked,
     ResultMeaning.NOT_FOUND: errors.NotFound,
     ResultMeaning.ALREADY_DONE: errors.AlreadyDone,
@@ -48,12 +52,14 @@ MEANING_ERRORS: Mapping[ResultMeaning, type[errors.KwaiError]] = {
 
 @dataclass(frozen=True)
 class Reply:
-    """A successful envelope."""
+    """A successful envelope. `answered_at` is the platform's clock (the `Date` header, whole seconds), None
+    when it told no date."""
 
     data: Any = field(repr=False)
     code: int
     text: str
     http_status: int
+    answered_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ def _exchange(
     except http.HttpError:
         failure = errors.ConnectionFailed(call=endpoint.name, write=endpoint.is_write)
     else:
-        return _reply(config, endpoint, answer, _secrets(config, credentials, query))
+        return _reply(config, endpoint, answer, _secrets(config, credentials, query), clock())
     raise failure
 
 
@@ -176,7 +182,9 @@ def _secrets(config: ClientConfig, credentials: Credentials | None, query: Mappi
     return [*hidden, config.app_secret, config.sign_secret, credentials.access_token if credentials else ""]
 
 
-def _reply(config: ClientConfig, endpoint: Endpoint, answer: http.Answer, secrets: Iterable[str]) -> Reply:
+def _reply(
+    config: ClientConfig, endpoint: Endpoint, answer: http.Answer, secrets: Iterable[str], now_ms: int
+) -> Reply:
     try:
         envelope = _envelope(config, answer)
     except ValueError:
@@ -184,8 +192,14 @@ def _reply(config: ClientConfig, endpoint: Endpoint, answer: http.Answer, secret
     else:
         text = _without(secrets, envelope.message)
         if config.results.meaning(envelope.result) is ResultMeaning.OK:
-            return Reply(data=envelope.data, code=envelope.result, text=text, http_status=answer.status)
-        failure = _refusal(config, endpoint, answer, envelope, text)
+            return Reply(
+                data=envelope.data,
+                code=envelope.result,
+                text=text,
+                http_status=answer.status,
+                answered_at=_answered_at(answer),
+            )
+        failure = _refusal(config, endpoint, answer, envelope, text, now_ms)
     raise failure
 
 
@@ -216,30 +230,55 @@ def _unreadable(endpoint: Endpoint, answer: http.Answer) -> errors.KwaiError:
 
 
 def _refusal(
-    config: ClientConfig, endpoint: Endpoint, answer: http.Answer, envelope: _Envelope, text: str
+    config: ClientConfig,
+    endpoint: Endpoint,
+    answer: http.Answer,
+    envelope: _Envelope,
+    text: str,
+    now_ms: int,
 ) -> errors.KwaiError:
     stated = envelope.data.get(config.names.refusal.retry_after) if isinstance(envelope.data, dict) else None
-    meaning = config.results.meaning(envelope.result)
-    kind = MEANING_ERRORS[meaning] if meaning else errors.UnknownResult
-    return kind(
-        call=endpoint.name,
-        write=endpoint.is_write,
-        code=envelope.result,
-        text=text,
-        http_status=answer.status,
-        retry_after=_seconds(stated if stated is not None else answer.headers.get("retry-after")),
-    )
+    kind = _error_class(config, envelope.result)
+    details: dict[str, Any] = {
+        "call": endpoint.name,
+        "write": endpoint.is_write,
+        "code": envelope.result,
+        "text": text,
+        "http_status": answer.status,
+        "retry_after": _seconds(stated if stated is not None else answer.headers.get("retry-after")),
+    }
+    if issubclass(kind, errors.ClockWrong):
+        answered_at = _answered_at(answer)
+        details["ahead"] = answered_at and now_ms / 1000 - answered_at.timestamp()
+    return kind(**details)
+
+
+def _error_class(config: ClientConfig, result: int) -> type[errors.KwaiError]:
+    meaning = config.results.meaning(result)
+    if meaning:
+        return MEANING_ERRORS[meaning]
+    return errors.AccessUnclear if config.results.is_unnamed_access(result) else errors.UnknownResult
+
+
+def _answered_at(answer: http.Answer) -> datetime | None:
+    """When the platform answered, by its own clock; None without a readable `Date`."""
+    try:
+        told = parsedate_to_datetime(answer.headers.get("date", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return told.replace(tzinfo=UTC) if told.tzinfo is None else told
 
 
 def _seconds(value: object) -> float | None:
-    """A stated wait in seconds, or None when it is no sane number (an HTTP date counts as none)."""
+    """A stated wait in seconds, an hour at most, or None when it is no sane number (an HTTP date counts as
+    none)."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         seconds = float(value)
     except (ValueError, OverflowError):
         return None
-    return seconds if 0 <= seconds <= LONGEST_RETRY_AFTER else None
+    return min(seconds, LONGEST_RETRY_AFTER) if 0 <= seconds <= SANE_RETRY_AFTER else None
 
 
 def _without(secrets: Iterable[str], message: str) -> str:

@@ -42,7 +42,8 @@ class Credentials:
 
 @dataclass(frozen=True)
 class TokenPair:
-    """The answer of OAuth (contract section 2). An end the platform did not state readably is None."""
+    """The answer of OAuth (contract section 2). An end the platform did not state readably is None; a renewal
+    may leave everything but the access token empty."""
 
     merchant_id: str
     shop_name: str

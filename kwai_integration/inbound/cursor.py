@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from erp.accounts.models import Store
+from erp.outbox import clock
+from kwai_integration.app_health import app_paused
 from kwai_integration.models import ConnectionHealth, SyncCursor
 
 # Longer than one page can take: a list call, and details with their halving.
-LEASE_SECONDS = 90
+LEASE = timedelta(seconds=90)
+# The longest a store's poll is put off: a daily quota is asked for again each hour.
+LONGEST_REST = timedelta(hours=1)
 
 
 class LeaseLost(Exception):
@@ -29,7 +34,7 @@ class CursorLease:
 
     def renew(self) -> None:
         """Hold the lease for another period. Raises LeaseLost."""
-        self._write(lease_until=Now() + timedelta(seconds=LEASE_SECONDS))
+        self._write(lease_until=clock.after(LEASE))
         self.until = (
             SyncCursor.objects.values_list("lease_until", flat=True).get(pk=self.store_id) or self.until
         )
@@ -40,11 +45,16 @@ class CursorLease:
             self._write(watermark=to)
             self.watermark = to
 
+    def watermark_restore(self, to: datetime) -> None:
+        """Read again from `to`: the watermark was ahead of every clock. Raises LeaseLost."""
+        self._write(watermark=to)
+        self.watermark = to
+
     def succeed(self, *, due_in: float, notice: str) -> None:
         """Give the lease back after a whole poll; `notice` is shown although nothing failed."""
         self._write(
             lease_until=None,
-            due_at=Now() + timedelta(seconds=due_in),
+            due_at=_due_at(due_in),
             last_success_at=Now(),
             last_error=notice[:300],
             last_error_at=Now() if notice else None,
@@ -54,7 +64,7 @@ class CursorLease:
         """Give the lease back after a failure; `reason` is what the operator reads."""
         self._write(
             lease_until=None,
-            due_at=Now() + timedelta(seconds=due_in),
+            due_at=_due_at(due_in),
             last_error=reason[:300],
             last_error_at=Now(),
         )
@@ -65,19 +75,28 @@ class CursorLease:
             raise LeaseLost
 
 
+def _due_at(seconds: float) -> Combinable:
+    return clock.after(min(timedelta(seconds=seconds), LONGEST_REST))
+
+
 def lease_take(store_id: int) -> CursorLease | None:
     """The lease when the store's poll is due and nobody holds it, else None."""
     if not is_pollable(store_id):
         return None
     # Only columns of the row itself: after waiting for its lock PostgreSQL looks at those again.
-    free = SyncCursor.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=Now()), pk=store_id)
-    if not free.filter(due_at__lte=Now()).update(lease_until=Now() + timedelta(seconds=LEASE_SECONDS)):
+    free = SyncCursor.objects.filter(is_free_and_due(), pk=store_id)
+    if not free.update(lease_until=clock.after(LEASE)):
         return None
     cursor = SyncCursor.objects.get(pk=store_id)
     return CursorLease(store_id, cursor.lease_until, cursor.watermark) if cursor.lease_until else None
 
 
+def is_free_and_due() -> Q:
+    """A poll may start: nobody holds the lease and the time has come, by the database's clock."""
+    return clock.reached("lease_until", LEASE) & clock.reached("due_at", LONGEST_REST)
+
+
 def is_pollable(store_id: int) -> bool:
-    """ACTIVE and connected."""
+    """ACTIVE and connected, and Kwai accepts the application."""
     stores = Store.objects.active().filter(kwai_account__health=ConnectionHealth.OK)
-    return stores.filter(pk=store_id).exists()
+    return stores.filter(pk=store_id).exists() and app_paused() is None

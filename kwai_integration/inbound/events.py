@@ -22,6 +22,7 @@ from django.utils import timezone
 from erp import scheduling
 from erp.accounts.models import Store, StoreLifecycle
 from erp.outbox import clock
+from kwai_integration.app_health import app_paused
 from kwai_integration.client import errors
 from kwai_integration.client.gateway import PAGE_SIZE, KwaiClient
 from kwai_integration.connection import NotConnected, client_for
@@ -30,15 +31,16 @@ from kwai_integration.inbound.details import Fetched, details_fetch
 from kwai_integration.inbound.receive import kwai_orders_follow
 from kwai_integration.inbound.stage import kwai_orders_stage
 from kwai_integration.models import ConnectionHealth, EventState, InboundEvent, KwaiSettings
+from kwai_integration.models.inbound import LONGEST_EVENT_WAIT
 
 logger = logging.getLogger(__name__)
 
 # New batches are begun for so long; the last one still ends within the task's 120 s.
 BUDGET_SECONDS = 15.0
 RATE_SECONDS = 2.0
-QUOTA_SECONDS = 3600.0
 # Waits between the tries of one hint; after the last one polling alone is left.
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 60, 300, 1200, 3600))
+LONGEST_SECONDS = LONGEST_EVENT_WAIT.total_seconds()
 KEEP = timedelta(days=30)
 BATCH = 1000
 
@@ -47,8 +49,10 @@ REVOCATION_FALSE = "O Kwai continua aceitando a conexão da loja."
 NOT_HANDED_OUT = "O Kwai não devolveu os detalhes deste pedido. A leitura periódica continua procurando."
 GAVE_UP = "A leitura deste aviso falhou várias vezes. A leitura periódica continua procurando."
 
-# What says nothing about the hint: it waits for the connection without using up its tries.
-NOT_ITS_FAULT = (NotConnected, errors.ConsentRevoked, errors.ScopeMissing, errors.BadSignature)
+# The connection is over: what a message about the consent may have meant.
+ENDED = (NotConnected, errors.ConsentEnded)
+# What says nothing about the hint: it waits without using up its tries.
+NOT_ITS_FAULT = (*ENDED, errors.AppRefused, errors.SecretInvalid, errors.PermissionMissing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,9 @@ class Claim:
 
 
 def stores_with_events() -> list[int]:
-    """ACTIVE, connected stores with hints that are due."""
+    """ACTIVE, connected stores with hints that are due; none while everything is paused."""
+    if app_paused():
+        return []
     due = InboundEvent.objects.due().filter(
         store__lifecycle=StoreLifecycle.ACTIVE, store__kwai_account__health=ConnectionHealth.OK
     )
@@ -97,7 +103,7 @@ def events_fetch(store_id: int) -> bool:
 
 def events_reap() -> int:
     """Give back what dead workers held; hints that used up their tries end here. How many rows that were."""
-    lost = InboundEvent.objects.filter(state=EventState.CLAIMED, lease_until__lt=Now())
+    lost = InboundEvent.objects.filter(clock.reached("lease_until", _lease()), state=EventState.CLAIMED)
     ended = lost.filter(attempts__gt=len(DELAYS)).update(
         state=EventState.FAILED, settled_at=Now(), note=GAVE_UP, lease_until=None, lease_token=None
     )
@@ -129,11 +135,15 @@ def _claim(store_id: int) -> Claim | None:
     own.filter(subject__in=claim.subjects, state=EventState.PENDING).update(
         state=EventState.CLAIMED,
         lease_token=claim.token,
-        lease_until=clock.after(timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)),
+        lease_until=clock.after(_lease()),
         attempts=F("attempts") + 1,
     )
     _claim_log(claim)
     return claim
+
+
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
 
 
 def _claim_log(claim: Claim) -> None:
@@ -167,7 +177,7 @@ def _connection_check(claim: Claim, client: KwaiClient) -> None:
     now = timezone.now()
     try:
         client.list_orders(time_from=now - timedelta(minutes=1), time_to=now, page=1, size=1)
-    except NOT_ITS_FAULT:
+    except ENDED:
         _done(claim, [""], REVOCATION_TRUE)
         raise
     _done(claim, [""], REVOCATION_FALSE)
@@ -197,8 +207,8 @@ def _done(claim: Claim, subjects: Sequence[str], note: str = "") -> None:
 def _give_back(claim: Claim, error: errors.KwaiError | NotConnected) -> None:
     if isinstance(error, errors.RateLimited):
         _wait(claim, error.retry_after or RATE_SECONDS)
-    elif isinstance(error, errors.QuotaSpent):
-        _wait(claim, error.retry_after or QUOTA_SECONDS)
+    elif isinstance(error, errors.QuotaSpent | errors.PermissionMissing):
+        _wait(claim, min(error.retry_after or LONGEST_SECONDS, LONGEST_SECONDS))
     elif isinstance(error, NOT_ITS_FAULT):
         _wait(claim, RATE_SECONDS)
     else:

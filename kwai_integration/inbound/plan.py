@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
 
 from erp.accounts.models import StoreLifecycle
+from kwai_integration.app_health import app_paused
+from kwai_integration.inbound.cursor import is_free_and_due
 from kwai_integration.inbound.gate import outside_gate
 from kwai_integration.inbound.receive import SLICE, kwai_orders_receive
 from kwai_integration.models import ConnectionHealth, KwaiOrder, KwaiOrderState, Listing, SyncCursor
 
 
 def stores_to_poll() -> list[int]:
-    """ACTIVE, connected stores whose poll is due and that nobody is polling now, by the database's clock."""
+    """ACTIVE, connected stores whose poll is due and that nobody is polling now, by the database's clock;
+    none while everything is paused."""
+    if app_paused():
+        return []
     due = SyncCursor.objects.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lt=Now()),
-        due_at__lte=Now(),
+        is_free_and_due(),
         store__lifecycle=StoreLifecycle.ACTIVE,
         store__kwai_account__health=ConnectionHealth.OK,
     )

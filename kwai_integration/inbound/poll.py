@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Max
 from django.utils import timezone
 
 from erp import scheduling
 from erp.accounts.models import Store
+from erp.outbox import clock
 from kwai_integration.client import errors
-from kwai_integration.client.gateway import PAGE_SIZE, KwaiClient
+from kwai_integration.client.gateway import LONGEST_WINDOW, PAGE_SIZE, KwaiClient
 from kwai_integration.client.types import OrderPage
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.cursor import CursorLease, LeaseLost, is_pollable, lease_take
@@ -25,7 +27,13 @@ from kwai_integration.inbound.stage import (
     kwai_orders_note_missing,
     kwai_orders_stage,
 )
-from kwai_integration.inbound.window import WindowRestless, WindowTooLarge, window_read
+from kwai_integration.inbound.window import (
+    WindowRestless,
+    WindowTooLarge,
+    platform_present,
+    tolerance,
+    window_read,
+)
 from kwai_integration.models import KwaiOrder, KwaiSettings
 
 LONGEST_SLICE = timedelta(days=1)
@@ -36,7 +44,7 @@ LARGEST_SLICE = 1_000
 BUDGET_SECONDS = 45.0
 RETRY_SECONDS = 30.0
 RATE_SECONDS = 5.0
-QUOTA_SECONDS = 3600.0
+LONG_SECONDS = 3600.0
 # A lone order whose details fail for this long is given up, so that it does not stop the store for ever.
 PATIENCE = timedelta(minutes=15)
 INTERNAL = (
@@ -88,8 +96,8 @@ def store_poll(store_id: int) -> PollResult | None:
 def _wait_seconds(error: Exception) -> float:
     if isinstance(error, errors.RateLimited):
         return error.retry_after or RATE_SECONDS
-    if isinstance(error, errors.QuotaSpent):
-        return error.retry_after or QUOTA_SECONDS
+    if isinstance(error, errors.QuotaSpent | errors.PermissionMissing):
+        return error.retry_after or LONG_SECONDS
     return RETRY_SECONDS
 
 
@@ -100,13 +108,18 @@ class _Poll:
         self.lease = lease
         self.store = Store.objects.get(pk=lease.store_id)
         self.client: KwaiClient = client_for(lease.store_id, share="import")
-        self.auto_receive = KwaiSettings.objects.filter(pk=lease.store_id, auto_receive=True).exists()
+        options = KwaiSettings.objects.get(pk=lease.store_id)
+        self.auto_receive, self.history_days = options.auto_receive, options.history_days
         self.result = PollResult()
+        # The platform's clock when it began to list the window: what it changes later is not in it.
+        self.listed_at: datetime | None = None
 
     def run(self) -> None:
-        started, first_mark = time.monotonic(), self.lease.watermark
         overlap = timedelta(seconds=settings.KWAI_POLL_OVERLAP_SECONDS)
-        present, begin, span = timezone.now(), first_mark - overlap, LONGEST_SLICE
+        started, present = time.monotonic(), timezone.now()
+        self.watermark_check(present)
+        first_mark = self.lease.watermark
+        begin, span = first_mark - overlap, LONGEST_SLICE
         while begin < present and is_pollable(self.lease.store_id):
             end = min(begin + span, present)
             try:
@@ -114,7 +127,11 @@ class _Poll:
             except WindowTooLarge:
                 span = (end - begin) / 2
                 continue
-            self.lease.watermark_move(end)
+            present = platform_present(present, self.listed_at)
+            self.lease.watermark_move(min(end, present))
+            if self.watermark_check(present):
+                begin = self.lease.watermark
+                break
             begin, span = end, min(span * 2, LONGEST_SLICE)
             # The overlap alone is no progress: stopping inside it would read the same for ever.
             if time.monotonic() - started > BUDGET_SECONDS and self.lease.watermark > first_mark:
@@ -123,7 +140,30 @@ class _Poll:
                 break
         self.result.more = begin < present
 
+    def watermark_check(self, present: datetime) -> bool:
+        """Move a watermark that lies in the future back to an instant that is safe; True when it did."""
+        if self.lease.watermark <= present + tolerance():
+            return False
+        self.lease.watermark_restore(self.safe_mark(present))
+        return True
+
+    def safe_mark(self, present: datetime) -> datetime:
+        """Where to read again from after a clock that was ahead: what changed since then is unread.
+
+        The newest change that is stored, by the platform's clock, less a day, because a push message may have
+        brought it before its neighbours were listed. Without one in the past, the longest window, or where
+        the first import of the store began.
+        """
+        stored = KwaiOrder.objects.filter(store=self.store, remote_updated_at__lte=present)
+        newest = stored.aggregate(newest=Max("remote_updated_at"))["newest"]
+        mark: datetime = newest - LONGEST_SLICE if newest else present - LONGEST_WINDOW
+        activated_at = self.store.activated_at
+        if activated_at is None or activated_at > present:
+            return mark
+        return max(mark, activated_at - timedelta(days=self.history_days))
+
     def window_store(self, begin: datetime, end: datetime) -> None:
+        self.listed_at = None
         largest = LARGEST_SLICE if end - begin > SHORTEST_SLICE else None
         window = window_read(
             lambda number: self.list_page(begin, end, number), self.page_store, largest=largest
@@ -137,7 +177,9 @@ class _Poll:
     def list_page(self, begin: datetime, end: datetime, number: int) -> OrderPage:
         self.lease.renew()
         self.result.pages += 1
-        return self.client.list_orders(time_from=begin, time_to=end, page=number)
+        page = self.client.list_orders(time_from=begin, time_to=end, page=number)
+        self.listed_at = self.listed_at or self.client.answered_at
+        return page
 
     def page_store(self, order_ids: list[str]) -> None:
         for start in range(0, len(order_ids), PAGE_SIZE):
@@ -170,10 +212,11 @@ class _Poll:
     def given_up(self, order_ids: list[str]) -> set[str]:
         if not order_ids:
             return set()
+        now = timezone.now()
+        # First seen in the future means by a clock that was ahead: nobody knows for how long it fails.
         failing = KwaiOrder.objects.filter(
             store=self.store,
             external_id__in=order_ids,
             problem_code=DETAILS_FAILED,
-            staged_at__lt=timezone.now() - PATIENCE,
-        )
+        ).exclude(staged_at__range=(now - PATIENCE, now + clock.STEP))
         return set(failing.values_list("external_id", flat=True))

@@ -19,6 +19,7 @@ from kwai_integration.client.codes import KwaiRefundStatus
 from kwai_integration.client.gateway import LONGEST_WINDOW, PAGE_SIZE, KwaiClient
 from kwai_integration.client.types import RemoteRefund
 from kwai_integration.inbound.refunds import REFUNDS, refund_events, refund_take
+from kwai_integration.inbound.window import platform_present, tolerance
 from kwai_integration.mapping.fields import EPOCH
 from kwai_integration.models import SyncCursor
 
@@ -38,7 +39,8 @@ def refunds_poll(client: KwaiClient, store_id: int) -> int:
     again with the next poll.
     """
     cursor = SyncCursor.objects.get(pk=store_id)
-    until = timezone.now()
+    # The poll has just asked: what the list shows from now on is newer than its answer.
+    until = platform_present(timezone.now(), client.answered_at)
     try:
         refunds = _window_read(client, cursor.refunds_watermark, until)
     except errors.KwaiError as error:
@@ -52,7 +54,9 @@ def refunds_poll(client: KwaiClient, store_id: int) -> int:
 def _window_read(client: KwaiClient, since: datetime | None, until: datetime) -> list[RemoteRefund]:
     longest = until - LONGEST_WINDOW + timedelta(minutes=1)
     overlap = timedelta(seconds=settings.KWAI_POLL_OVERLAP_SECONDS)
-    begin = max(longest, min(since - overlap, until)) if since else longest
+    # A watermark ahead of the platform was written by a wrong clock: what changed since then is unread.
+    known = since if since and since <= until + tolerance() else None
+    begin = max(longest, min(known - overlap, until)) if known else longest
     found: list[RemoteRefund] = []
     for number in range(1, MOST_PAGES + 1):
         page = client.list_refunds(time_from=begin, time_to=until, page=number)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from erp.accounts.models import Store
 from erp.outbox.services import jobs_wake
@@ -245,7 +246,8 @@ def _loses(answer: _Answer, row: KwaiOrder | None, fetch_started_at: datetime) -
         return False
     if answer.updated_at and row.remote_updated_at and answer.updated_at != row.remote_updated_at:
         return answer.updated_at < row.remote_updated_at
-    return fetch_started_at < row.fetch_started_at
+    # A fetch that began in the future began by a clock that was ahead.
+    return fetch_started_at < row.fetch_started_at <= timezone.now()
 
 
 def _is_pending(row: KwaiOrder) -> bool:

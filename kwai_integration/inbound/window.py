@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from django.conf import settings
+
+from erp.outbox import clock
 from kwai_integration.client.gateway import PAGE_SIZE
 from kwai_integration.client.types import OrderPage
 
@@ -12,6 +16,17 @@ from kwai_integration.client.types import OrderPage
 # pass can only find what an earlier one skipped, and more than this means that the list never rests.
 MOST_PASSES = 6
 MOST_PAGES = 4_000
+
+
+def tolerance() -> timedelta:
+    """By so much a watermark may lie ahead of the platform's clock: the overlap of the windows covers it."""
+    return min(timedelta(seconds=settings.KWAI_POLL_OVERLAP_SECONDS), clock.STEP)
+
+
+def platform_present(own: datetime, told: datetime | None) -> datetime:
+    """Now by the platform's clock, where its answer told it (`told`): our own may be wrong, and what is read
+    up to an instant that has not come there would be skipped once it comes."""
+    return own if told is None or abs(told - own) <= tolerance() else told
 
 
 class WindowTooLarge(Exception):

@@ -76,17 +76,22 @@ def sku_list_read(data: object, wire: WireNames) -> tuple[RemoteSku, ...]:
     return tuple(sku for sku in skus if sku.sku_id)
 
 
-def token_pair_read(data: object, wire: WireNames, asked_at: datetime) -> TokenPair:
-    """The OAuth answer. Lifetimes count from `asked_at`, the moment before the call, never later."""
+def token_pair_read(data: object, wire: WireNames, asked_at: datetime, *, is_first: bool) -> TokenPair:
+    """The OAuth answer. Lifetimes count from `asked_at`, the moment before the call, never later.
+
+    `is_first`: the answer makes a connection, which takes merchant and refresh token; one that renews it may
+    leave them out, and then the known ones stand.
+    """
     frame, names = _frame(data), wire.tokens
-    merchant_id, access = fields.remote_id(frame.get(names.merchant_id)), _token(frame, names.access_token)
-    if not merchant_id:
+    merchant_id = fields.remote_id(frame.get(names.merchant_id))
+    if is_first and not merchant_id:
         raise Unreadable("no merchant in the OAuth answer")
+    read = _token if is_first else _known_token
     return TokenPair(
         merchant_id=merchant_id,
         shop_name=fields.text(frame.get(names.shop_name), 150),
-        access_token=access,
-        refresh_token=_token(frame, names.refresh_token),
+        access_token=_token(frame, names.access_token),
+        refresh_token=read(frame, names.refresh_token),
         access_expires_at=_end(frame.get(names.expires_in), asked_at),
         refresh_expires_at=_end(frame.get(names.refresh_expires_in), asked_at),
         scopes=_scopes(frame.get(names.scopes)),
@@ -197,6 +202,14 @@ def _token(frame: dict[str, Any], name: str) -> str:
     if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token.strip():
         raise Unreadable(f"{name} is not usable")
     return token
+
+
+def _known_token(frame: dict[str, Any], name: str) -> str:
+    """The token, "" when the answer holds none that is usable."""
+    try:
+        return _token(frame, name)
+    except Unreadable:
+        return ""
 
 
 def _end(seconds: object, asked_at: datetime) -> datetime | None:

@@ -6,6 +6,7 @@ from kwai_integration.models.account import (
     ConnectionWarning,
     ConsentRequest,
     KwaiAccount,
+    OAuthPause,
     WarningKind,
 )
 from kwai_integration.models.binding import (
@@ -39,6 +40,7 @@ __all__ = [
     "KwaiOrderState",
     "KwaiSettings",
     "Listing",
+    "OAuthPause",
     "PaymentMapping",
     "SetupStage",
     "ShippingMapping",

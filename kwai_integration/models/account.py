@@ -24,7 +24,7 @@ class ConnectionHealth(models.TextChoices):
     DISCONNECTED = "disconnected", "Não conectada"
     REVOKED = "revoked", "Consentimento revogado"
     EXPIRED = "expired", "Autorização expirada"
-    MISCONFIGURED = "misconfigured", "Aplicativo recusado"
+    UNRECOGNISED = "unrecognised", "Conta não reconhecida pelo Kwai"
 
     @property
     def colour(self) -> str:
@@ -74,6 +74,10 @@ class KwaiAccount(models.Model):
     token_version = models.PositiveIntegerField(default=0)
     refresh_lease_until = models.DateTimeField(null=True)
     refresh_lost_at = models.DateTimeField(null=True)
+    # The platform does not renew the pair for now: why, how often in a row, and when it is asked again.
+    refresh_problem = models.CharField(max_length=300, blank=True)
+    refresh_failures = models.PositiveSmallIntegerField(default=0)
+    refresh_retry_at = models.DateTimeField(null=True)
     connected_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -106,6 +110,18 @@ class KwaiAccount(models.Model):
         if days is None or days > WARNING_DAYS[0]:
             return ConnectionLabel(health.label, health.colour)
         return ConnectionLabel(f"Expira {in_days(days)}", "yellow" if days > WARNING_DAYS[-1] else "red")
+
+
+class OAuthPause(models.Model):
+    """The platform refused the application's secret: nobody connects or renews until `retry_at`, when the
+    next of them tries for all. One row per application; it counts only for the secret that was refused."""
+
+    app_key = models.CharField(max_length=80, primary_key=True)
+    secret_digest = models.CharField(max_length=64)
+    reason = models.CharField(max_length=500)
+    since = models.DateTimeField(db_default=Now())
+    failures = models.PositiveSmallIntegerField(default=1)
+    retry_at = models.DateTimeField()
 
 
 class WarningKind(models.TextChoices):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from erp.accounts.models import Store
+from erp.outbox import clock
 
 
 class SyncCursor(models.Model):
@@ -41,10 +44,14 @@ class EventState(models.TextChoices):
 SETTLED = (EventState.DONE, EventState.IGNORED, EventState.FAILED)
 
 
+# The longest a hint is told to wait.
+LONGEST_EVENT_WAIT = timedelta(hours=1)
+
+
 class InboundEventQuerySet(models.QuerySet["InboundEvent"]):
     def due(self) -> InboundEventQuerySet:
         """Waiting for a fetch that may start now, by the database's clock."""
-        return self.filter(state=EventState.PENDING, not_before__lte=Now())
+        return self.filter(clock.reached("not_before", LONGEST_EVENT_WAIT), state=EventState.PENDING)
 
 
 class InboundEvent(models.Model):

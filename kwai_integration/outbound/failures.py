@@ -25,8 +25,11 @@ def push_error(  # noqa: C901 - one case per row of the policy table
             return push.NotSent(str(error), **details)
         case kwai.OutcomeUnknown() | kwai.PlatformFault():
             return push.OutcomeUnknown(str(error), write=error.write, **details)
+        case kwai.AppPaused():
+            return push.LaneWait(str(error), seconds=error.retry_after or 2.0, **details)
         case kwai.RateLimited(call="oauth_refresh"):
-            return push.LaneWait(seconds=error.retry_after or 2.0, **details)
+            text = str(error) if isinstance(error, kwai.RefreshOnHold) else ""
+            return push.LaneWait(text, seconds=error.retry_after or 2.0, **details)
         case kwai.RateLimited():
             return push.Throttled(str(error), retry_after=error.retry_after or 1.0, **details)
         case kwai.QuotaSpent():
@@ -34,10 +37,14 @@ def push_error(  # noqa: C901 - one case per row of the policy table
         case kwai.TokenExpired():
             # The client has renewed the pair and repeated the call before it gives up with this.
             return push.CredentialExpired(str(error), refreshed=True, **details)
-        case kwai.ConsentRevoked() | kwai.ScopeMissing():
+        case kwai.ConsentEnded():
             return push.CredentialRevoked(str(error), **details)
-        case kwai.BadSignature():
-            return push.Misconfigured(str(error), **details)
+        case kwai.PermissionMissing():
+            return push.CallDenied(str(error), retry_after=error.retry_after, **details)
+        case kwai.AppRefused() | kwai.SecretInvalid():
+            return push.ChannelRefused(str(error), **details)
+        case kwai.AccessUnclear():
+            return push.AccessUnclear(str(error), write=error.write, **details)
         case kwai.NotFound():
             return push.NotFoundOnWrite(**details) if error.write else push.Refused(str(error), **details)
         case kwai.AlreadyDone():

@@ -10,21 +10,31 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
 from erp.accounts.models import Store, User
 from erp.accounts.services import audit_append
-from erp.outbox.services import lane_resume
+from erp.outbox import clock
+from erp.outbox.services import calls_restore, lane_resume
 from erp.scheduling import ring
 from kwai_integration import tasks
+from kwai_integration.app_health import oauth_call, oauth_is_due, oauth_paused
 from kwai_integration.client import errors, gateway
 from kwai_integration.client.types import TokenPair
 from kwai_integration.connection import account_store_pair
-from kwai_integration.models import ConnectionHealth, ConsentRequest, KwaiAccount, SyncCursor
+from kwai_integration.models import (
+    ConnectionHealth,
+    ConsentRequest,
+    EventState,
+    InboundEvent,
+    KwaiAccount,
+    SyncCursor,
+)
 
-REQUEST_MINUTES = 15
+REQUEST_LIFE = timedelta(minutes=15)
 
 
 class ConsentRefused(Exception):
@@ -35,15 +45,17 @@ def consent_start(*, store: Store, user: User, session_key: str) -> str:
     """The address of Kwai's consent page for `store`, to be opened in a new tab.
 
     The `status` value in it is single use, ends after fifteen minutes, and returns only to the user
-    and the browser session that asked.
+    and the browser session that asked. Raises ConsentRefused while Kwai refuses the application's secret.
     """
+    if (pause := oauth_paused()) and not oauth_is_due():
+        raise ConsentRefused(f"{pause.reason} Depois use conectar com Kwai de novo.")
     status = secrets.token_urlsafe(32)
     ConsentRequest.objects.create(
         store=store,
         user=user,
         status_hash=_hash(status),
         session_hash=_hash(session_key),
-        expires_at=timezone.now() + timedelta(minutes=REQUEST_MINUTES),
+        expires_at=timezone.now() + REQUEST_LIFE,
     )
     return gateway.consent_url(gateway.client_config(), status=status, redirect_url=callback_url())
 
@@ -63,7 +75,8 @@ def consent_finish(*, status: str, code: str, user: User, session_key: str) -> C
             "use conectar com Kwai para tentar de novo."
         )
     try:
-        pair = gateway.exchange_code(gateway.client_config(), code=code)
+        with oauth_call():
+            pair = gateway.exchange_code(gateway.client_config(), code=code)
     except errors.KwaiError as error:
         raise ConsentRefused(
             f"O Kwai não concluiu a conexão. {error} Use conectar com Kwai para tentar de novo."
@@ -79,7 +92,7 @@ def consent_finish(*, status: str, code: str, user: User, session_key: str) -> C
 
 def consent_offer(*, store: Store, user: User) -> ConsentRequest | None:
     """The account that waits for this user's *usar esta conta*, or None."""
-    offers = ConsentRequest.objects.filter(store=store, user=user, expires_at__gt=timezone.now())
+    offers = ConsentRequest.objects.filter(_is_open(), store=store, user=user)
     return offers.exclude(offer_stored="").order_by("-pk").first()
 
 
@@ -109,14 +122,20 @@ def offers_drop(*, store: Store) -> None:
 
 def requests_forget() -> int:
     """Delete requests whose time is over, and with them pairs nobody said yes to; returns how many."""
-    over = ConsentRequest.objects.filter(expires_at__lt=Now())
+    over = ConsentRequest.objects.filter(clock.reached("expires_at", REQUEST_LIFE))
     return over.delete()[0] if over.exists() else 0
+
+
+def _is_open() -> Q:
+    """Not expired; one that would last longer than any does was asked for under a clock that was ahead."""
+    now = timezone.now()
+    return Q(expires_at__gt=now, expires_at__lte=now + REQUEST_LIFE + clock.STEP)
 
 
 def _offer_keep(request: ConsentRequest, pair: TokenPair) -> None:
     request.merchant_id, request.shop_name = pair.merchant_id, pair.shop_name
     request.offer = json.dumps(asdict(pair), default=datetime.isoformat)
-    request.expires_at = timezone.now() + timedelta(minutes=REQUEST_MINUTES)
+    request.expires_at = timezone.now() + REQUEST_LIFE
     request.save(update_fields=["merchant_id", "shop_name", "offer_stored", "expires_at"])
 
 
@@ -136,10 +155,10 @@ def callback_url() -> str:
 def _request_spend(*, status: str, user: User, session_key: str) -> ConsentRequest:
     """Mark the request used by one conditional UPDATE, so that a replay finds nothing to spend."""
     mine = ConsentRequest.objects.filter(
+        _is_open(),
         status_hash=_hash(status),
         user=user,
         session_hash=_hash(session_key),
-        expires_at__gt=timezone.now(),
         used_at__isnull=True,
         # A subquery, not a join: after waiting for the row PostgreSQL looks at its own columns again only.
         store__in=Store.objects.filter(company=user.company),
@@ -158,6 +177,8 @@ def _account_bind(*, store_id: int, pair: TokenPair, user: User) -> Store:
             account = KwaiAccount.objects.select_for_update().select_related("store").get(pk=store_id)
             _merchant_check(account, pair, user)
             account.merchant_id = pair.merchant_id
+            # A new consent owes nothing to the old one.
+            account.scopes, account.refresh_expires_at, account.access_seconds = "", None, None
             account_store_pair(account, pair)
             account.token_version += 1
             account.health = ConnectionHealth.OK
@@ -171,6 +192,8 @@ def _account_bind(*, store_id: int, pair: TokenPair, user: User) -> Store:
                 text=f"Loja {account.store.name} conectada à conta Kwai {account.shop_name}",
             )
             lane_resume(store_id=store_id)
+            calls_restore(store_id=store_id)
+            InboundEvent.objects.filter(store_id=store_id, state=EventState.PENDING).update(not_before=Now())
             # The watermark stays where it was: the gap is caught up from there, and at once.
             SyncCursor.objects.filter(pk=store_id).update(due_at=Now())
             ring(tasks.poll, store_id=store_id)

@@ -13,7 +13,9 @@ from django.urls import reverse
 from erp.accounts.models import Store, StoreLifecycle
 from erp.channels import Badge
 from erp.outbox.models import PushJob
+from erp.outbox.selectors import calls_denied, lane_rests
 from erp.outbox.statuses import JobState
+from kwai_integration.consent_warnings import RENEWAL_GOES_ON, denied_sentence
 from kwai_integration.models import ConnectionHealth, InboundEvent, KwaiOrder, KwaiOrderState, SyncCursor
 from kwai_integration.setup.wizard import STAGES, stage_number
 
@@ -26,12 +28,16 @@ def store_cards(stores: Sequence[Store]) -> list[dict[str, Any]]:
     """One context per store, in a constant number of statements."""
     cursors = SyncCursor.objects.in_bulk([store.pk for store in stores])
     jobs, orders, hints = _job_counts(stores), _order_counts(stores), _last_hints(stores)
+    denied = calls_denied(store_ids=[store.pk for store in stores])
+    rests = lane_rests(store_ids=[store.pk for store in stores])
     return [
         {
             "store": store,
             "lifecycle": lifecycle_badge(store),
             "cursor": cursors.get(store.pk),
             "jobs": jobs.get(store.pk, {}),
+            "problems": _problems(store, denied.get(store.pk, []), rests.get(store.pk, "")),
+            "needs_consent": store.pk in denied or not store.kwai_account.is_connected,
             "open_orders": orders.get(store.pk, 0),
             "last_hint_at": hints.get(store.pk),
             "webhook_url": settings.PUBLIC_URL + reverse("kwai:webhook"),
@@ -40,6 +46,19 @@ def store_cards(stores: Sequence[Store]) -> list[dict[str, Any]]:
         }
         for store in stores
     ]
+
+
+def _problems(store: Store, denied: Sequence[str], rest: str) -> list[str]:
+    """What keeps a part of this store's work waiting although it is connected."""
+    account, found = store.kwai_account, []
+    if account.is_connected and account.refresh_problem:
+        found.append(f"O acesso ao Kwai não foi renovado: {account.refresh_problem} {RENEWAL_GOES_ON}")
+    if denied:
+        sentence = denied_sentence(denied)
+        found.append(sentence[0].upper() + sentence[1:])
+    if rest:
+        found.append(f"{rest} Os envios da loja esperam e o ERP testa de novo sozinho.")
+    return found
 
 
 def lifecycle_badge(store: Store, step: int | None = None) -> Badge:

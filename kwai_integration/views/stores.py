@@ -104,8 +104,11 @@ def store_connect(request: HttpRequest, pk: int) -> HttpResponse:
     store = get_object_or_404(kwai_stores(request), pk=pk)
     if missing := app_missing():
         return render(request, "kwai/callback.html", {"problem": missing}, status=409)
-    url = consent_start(store=store, user=user_of(request), session_key=request.session.session_key or "")
-    return redirect(url)
+    session_key = request.session.session_key or ""
+    try:
+        return redirect(consent_start(store=store, user=user_of(request), session_key=session_key))
+    except ConsentRefused as error:
+        return render(request, "kwai/callback.html", {"problem": str(error)}, status=409)
 
 
 @require_safe

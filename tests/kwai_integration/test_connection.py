@@ -14,6 +14,7 @@ from django.utils import timezone
 from erp.accounts.models import AuditEntry
 from erp.channels import Action
 from erp.outbox.models import Lane, PushJob
+from erp.outbox.selectors import calls_denied
 from erp.outbox.statuses import JobState, PauseMode, WaitReason
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client import gateway
@@ -177,7 +178,7 @@ def test_a_lost_answer_that_killed_the_pair_asks_for_a_new_consent(kwai: Kwai) -
         StoreTokens(kwai.store.pk).current()
     assert "conectar com Kwai" in str(ended.value)
     assert kwai.calls("refreshToken") == 2
-    assert account().health == ConnectionHealth.EXPIRED
+    assert account().health == ConnectionHealth.REVOKED
     with pytest.raises(NotConnected):
         StoreTokens(kwai.store.pk).current()
     assert kwai.calls("refreshToken") == 2
@@ -200,11 +201,15 @@ def test_two_lost_answers_end_the_trying(kwai: Kwai) -> None:
 def test_a_refused_connection_gives_the_lease_back(kwai: Kwai, settings: object) -> None:
     near_end()
     settings.KWAI_API_URL = "http://127.0.0.1:9"  # type: ignore[attr-defined]
-    with pytest.raises(RateLimited):
-        StoreTokens(kwai.store.pk).current()
+    before = account()
+    # The access token still lives: the store goes on with it.
+    assert StoreTokens(kwai.store.pk).current().access_token == before.access_token
     assert account().refresh_lease_until is None
     settings.KWAI_API_URL = kwai.sandbox.url  # type: ignore[attr-defined]
     StoreTokens(kwai.store.pk).current()
+    assert kwai.calls("refreshToken") == 0
+    KwaiAccount.objects.update(refresh_retry_at=timezone.now() - timedelta(seconds=1))
+    assert StoreTokens(kwai.store.pk).current().access_token != before.access_token
     assert kwai.calls("refreshToken") == 1
 
 
@@ -259,7 +264,7 @@ def test_a_revoked_consent_pauses_the_lane_and_reconnecting_resumes_it(desk: Des
     assert desk.doubled() == []
 
 
-def test_a_missing_scope_ends_the_connection_like_a_revoked_consent(desk: Desk) -> None:
+def test_a_missing_scope_pauses_that_call_alone_until_a_new_consent(desk: Desk) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
     asked = {"merchantId": MERCHANT, "scopes": "user_info"}
@@ -269,6 +274,12 @@ def test_a_missing_scope_ends_the_connection_like_a_revoked_consent(desk: Desk) 
     narrow.save()
     desk.ask(Action.SEND_TRACKING, shipment.pk)
     desk.push()
-    assert account().health == ConnectionHealth.REVOKED
-    assert Lane.objects.get().paused_mode == PauseMode.CREDENTIAL
+    assert account().health == ConnectionHealth.OK
+    assert Lane.objects.get().paused_mode == ""
+    assert calls_denied(store_ids=[desk.kwai.store.pk])
+    # The invoice, and the tracking code behind it.
     assert PushJob.objects.filter(state=JobState.PENDING).count() == 2
+    reconnect(desk.kwai)
+    assert calls_denied(store_ids=[desk.kwai.store.pk]) == {}
+    desk.push()
+    assert PushJob.objects.filter(state=JobState.DONE).count() == 2

@@ -157,7 +157,7 @@ def test_a_lost_answer_that_killed_the_pair_shows_with_the_next_call(kwai: Kwai)
     lease_over()
     with pytest.raises(NotConnected):
         client_for(kwai.store.pk).list_items(page=1)
-    assert account().health == ConnectionHealth.EXPIRED
+    assert account().health == ConnectionHealth.REVOKED
     assert kwai.calls("refreshToken") == 2
 
 

@@ -114,7 +114,7 @@ def test_attempts_have_known_words(job: Any, name: str, values: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("lane_pause_has_time", {"paused_mode": PauseMode.CONFIG}),
+        ("lane_pause_has_time", {"paused_mode": PauseMode.CREDENTIAL}),
         ("lane_pause_has_time", {"paused_at": NOW}),
         ("lane_pause_has_time", {"paused_mode": "odd", "paused_at": NOW}),
         ("lane_breaker_has_time", {"breaker_state": BreakerState.OPEN}),

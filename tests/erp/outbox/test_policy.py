@@ -9,7 +9,14 @@ import pytest
 
 from erp.outbox import errors
 from erp.outbox.policy import DELAYS, Case, Outcome, attempt_outcome, decide
-from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, PauseMode, WaitReason
+from erp.outbox.statuses import (
+    LONGEST_WAITS,
+    AttemptOutcome,
+    FailureMode,
+    JobState,
+    PauseMode,
+    WaitReason,
+)
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 RESET = NOW + timedelta(hours=9)
@@ -64,7 +71,11 @@ TABLE = [
     ),
     (errors.CredentialExpired(refreshed=True), retry()),
     (errors.CredentialRevoked(), wait(NOW, WaitReason.LANE, pause=PauseMode.CREDENTIAL)),
-    (errors.Misconfigured(), block(FailureMode.CONFIG, counts=False, pause=PauseMode.CONFIG)),
+    (errors.ChannelRefused(), wait(NOW, WaitReason.LANE, pause_channel=True)),
+    (errors.CallDenied(), wait(after(3600), WaitReason.GRANT, hold_until=after(3600))),
+    (errors.CallDenied(retry_after=90), wait(after(90), WaitReason.GRANT, hold_until=after(90))),
+    (errors.AccessUnclear(write=True), wait(NOW, WaitReason.LANE, rest=True, verify=True)),
+    (errors.AccessUnclear(write=False), wait(NOW, WaitReason.LANE, rest=True)),
     (errors.Refused("Pedido já cancelado"), block(FailureMode.REJECTED, healthy=True)),
     (errors.NotFoundOnWrite(), block(FailureMode.REJECTED, healthy=True)),
     (errors.AlreadyDone(), Outcome(state=JobState.DONE, counts=True, healthy=True)),
@@ -74,6 +85,27 @@ TABLE = [
     (errors.Broken(write=False), block(FailureMode.INTERNAL)),
     (errors.NotYet(after(600)), wait(after(600), WaitReason.CHECK, healthy=True)),
 ]
+
+
+FAR = NOW + timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.Throttled(resume_at=FAR),
+        errors.QuotaSpent(resume_at=FAR),
+        errors.LaneWait(seconds=30 * 86_400),
+        errors.CallDenied(retry_after=30 * 86_400),
+        errors.NotYet(FAR),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_wait_is_longer_than_its_reason_allows(error: errors.PushError) -> None:
+    outcome = decide(error, replace(CASE, deadline=FAR))
+    longest = NOW + LONGEST_WAITS[outcome.waiting_for]
+    assert outcome.not_before == longest
+    assert outcome.hold_until in (None, longest)
 
 
 @pytest.mark.parametrize(("error", "outcome"), TABLE, ids=lambda part: type(part).__name__)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from erp.outbox import claim, drain, errors, handlers
-from erp.outbox.models import Lane, PushJob
+from erp.accounts.models import Store
+from erp.outbox import claim, clock, drain, errors, handlers, selectors
+from erp.outbox.models import ChannelPause, Lane, PushJob
 from erp.outbox.services import (
+    calls_restore,
+    channel_pause,
+    channel_probe_due,
+    channel_probe_take,
+    channel_resume,
     facts_request,
     jobs_cancel,
     jobs_retry,
@@ -18,7 +25,7 @@ from erp.outbox.services import (
     lane_resume,
     states_request,
 )
-from erp.outbox.statuses import FailureMode, JobState, PauseMode, WaitReason
+from erp.outbox.statuses import BreakerState, FailureMode, JobState, PauseMode, WaitReason
 from erp.outbox.wishes import FactWish, RequestOutcome
 
 pytestmark = pytest.mark.django_db
@@ -385,14 +392,86 @@ def test_cancel_stops_waiting_and_blocked_only(platform: Any, fact: Any, state: 
 
 def test_pause_says_once_that_it_paused_and_resume_requeues(platform: Any, fact: Any, store: Any) -> None:
     ask(fact())
-    platform.answers.append(errors.Misconfigured())
+    platform.answers.append(errors.CredentialRevoked())
     run(store)
     ask(fact(subject="901"))
-    lane = Lane.objects.get(store=store)
-    assert (lane.paused_mode, PushJob.objects.first().failure_mode) == (PauseMode.CONFIG, FailureMode.CONFIG)
+    assert Lane.objects.get(store=store).paused_mode == PauseMode.CREDENTIAL
+    # Blocked by an earlier version, for a reason that is gone with the pause.
+    PushJob.objects.filter(subject="901").update(state=JobState.BLOCKED, failure_mode=FailureMode.CONFIG)
     assert not lane_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason="x")
     assert claim.claim_in_store(store_id=store.pk) is None
     assert lane_resume(store_id=store.pk) == 1
     run(store)
+    run(store)
+    assert len(platform.sent) == 2
+
+
+def test_a_refused_application_pauses_every_store_of_its_channel_and_blocks_nothing(
+    platform: Any, fact: Any, store: Any, make_store: Any
+) -> None:
+    other, counter = make_store("B"), make_store("Balcão")
+    Store.objects.filter(pk=counter.pk).update(channel="")
+    facts_request(wishes=[fact(), fact(store_id=other.pk), fact(store_id=counter.pk)])
+    platform.answers.append(errors.ChannelRefused("Relógio errado."))
+    run(store)
+    assert PushJob.objects.filter(state=JobState.BLOCKED).count() == 0
+    assert ChannelPause.objects.get().reason == "Relógio errado."
+    assert [claim.claim_in_store(store_id=one.pk) for one in (store, other)] == [None, None]
+    assert not Lane.objects.exclude(paused_mode="").exists()
+    run(counter)
+    assert channel_resume(channel=store.channel)
+    assert not channel_resume(channel=store.channel)
+    run(store)
+    run(other)
+    assert len(platform.sent) == 3
+
+
+def test_the_probe_has_one_turn_a_minute_over_all_workers(store: Any) -> None:
+    assert not channel_probe_due(channel=store.channel)
+    assert channel_pause(channel=store.channel, reason="a")
+    assert not channel_pause(channel=store.channel, reason="b")
+    assert ChannelPause.objects.get().reason == "b"
+    assert not channel_probe_take(channel=store.channel)
+    ChannelPause.objects.update(probe_at=clock.after(timedelta(seconds=-1)))
+    assert channel_probe_due(channel=store.channel)
+    assert [channel_probe_take(channel=store.channel) for _ in range(3)] == [True, False, False]
+
+
+def test_a_call_that_was_not_granted_waits_alone_until_a_new_consent(
+    platform: Any, fact: Any, store: Any, make_store: Any
+) -> None:
+    other = make_store("B")
+    ask(fact("tracking"))
+    platform.answers.append(errors.CallDenied(call="tracking"))
+    run(store)
+    ask(fact("tracking", subject="901"), fact("cancel"), fact("tracking", store_id=other.pk))
+    run(store)
+    assert claim.claim_in_store(store_id=store.pk) is None
+    run(other)
+    assert [kind for kind, _ in platform.sent] == ["cancel", "tracking"]
+    assert selectors.calls_denied(store_ids=[store.pk, other.pk]) == {store.pk: ["tracking"]}
+    calls_restore(store_id=store.pk)
+    assert selectors.calls_denied(store_ids=[store.pk]) == {}
+    run(store)
+    run(store)
+    assert len(platform.sent) == 4
+
+
+def test_a_code_nobody_named_lets_the_lane_rest_and_one_push_test_it(
+    platform: Any, fact: Any, store: Any
+) -> None:
+    facts_request(wishes=[fact(subject="900"), fact(subject="901")])
+    for rest in (30, 60):
+        platform.answers.append(errors.AccessUnclear("Código 448.", write=True))
+        run(store)
+        lane = Lane.objects.get(store=store)
+        assert (lane.breaker_state, lane.rest_reason) == (BreakerState.OPEN, "Código 448.")
+        assert (lane.reopen_at - lane.opened_at).total_seconds() == pytest.approx(rest, abs=1)
+        assert selectors.lane_rests(store_ids=[store.pk]) == {store.pk: "Código 448."}
+        assert claim.claim_in_store(store_id=store.pk) is None
+        Lane.objects.update(reopen_at=clock.after(timedelta(seconds=-1)))
+    assert PushJob.objects.filter(state=JobState.PENDING, attempts=0).count() == 2
+    run(store)
+    assert Lane.objects.get(store=store).rest_reason == ""
     run(store)
     assert len(platform.sent) == 2

@@ -23,8 +23,10 @@ def test_the_sweep_gives_back_and_rings_for_due_stores_only(
 ) -> None:
     paused, idle = make_store("B"), make_store("C")
     facts_request(wishes=[fact(), fact(store_id=paused.pk), fact(store_id=idle.pk)])
-    lane_pause(store_id=paused.pk, mode=PauseMode.CONFIG, reason="x")
-    PushJob.objects.filter(store=idle).update(not_before=after(timedelta(hours=1)))
+    lane_pause(store_id=paused.pk, mode=PauseMode.CREDENTIAL, reason="x")
+    PushJob.objects.filter(store=idle).update(
+        not_before=after(timedelta(hours=1)), waiting_for=WaitReason.RETRY
+    )
     from erp.outbox.claim import claim_in_store
 
     claim_in_store(store_id=store.pk)

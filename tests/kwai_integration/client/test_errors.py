@@ -27,8 +27,13 @@ def test_platform_text_is_cut():
     ("kind", "actor"),
     [
         (errors.ConsentRevoked, errors.Actor.MERCHANT),
-        (errors.ScopeMissing, errors.Actor.MERCHANT),
-        (errors.BadSignature, errors.Actor.ADMINISTRATOR),
+        (errors.MerchantInvalid, errors.Actor.MERCHANT),
+        (errors.PermissionMissing, errors.Actor.MERCHANT),
+        (errors.AppInvalid, errors.Actor.ADMINISTRATOR),
+        (errors.SignatureInvalid, errors.Actor.ADMINISTRATOR),
+        (errors.ClockWrong, errors.Actor.ADMINISTRATOR),
+        (errors.SecretInvalid, errors.Actor.ADMINISTRATOR),
+        (errors.AccessUnclear, errors.Actor.DEVELOPER),
         (errors.BusinessRefused, errors.Actor.OPERATOR),
         (errors.NotFound, errors.Actor.OPERATOR),
         (errors.UnknownResult, errors.Actor.DEVELOPER),
@@ -41,3 +46,17 @@ def test_who_must_act(kind, actor):
 
 def test_unknown_result_names_its_code():
     assert "(777)" in str(errors.UnknownResult(call="ship_order", write=True, code=777))
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (errors.AppInvalid, "KWAI_APP_KEY"),
+        (errors.SignatureInvalid, "KWAI_SIGN_SECRET"),
+        (errors.SecretInvalid, "KWAI_APP_SECRET"),
+        (errors.ClockWrong, "relógio do servidor"),
+        (errors.AccessUnclear, "(448)"),
+    ],
+)
+def test_what_the_administrator_must_look_at_is_named(kind, words):
+    assert words in str(kind(call="list_orders", write=False, code=448))

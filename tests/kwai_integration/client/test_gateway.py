@@ -314,10 +314,29 @@ def test_refresh(httpserver: HTTPServer):
     "changes", [{"merchantId": None}, {"accessToken": ""}, {"refreshToken": None}, {"accessToken": "a\nb"}]
 )
 def test_an_unusable_pair_is_an_unknown_outcome(httpserver: HTTPServer, changes):
-    httpserver.expect_request("/rest/open/api/oauth2/refreshToken").respond_with_json(ok(PAIR | changes))
+    httpserver.expect_request("/rest/open/api/oauth2/token").respond_with_json(ok(PAIR | changes))
     with pytest.raises(errors.OutcomeUnknown) as caught:
-        gateway.refresh_tokens(config(httpserver.url_for("").rstrip("/")), refresh_token="RT_1")
+        gateway.exchange_code(config(httpserver.url_for("").rstrip("/")), code="C1")
     assert caught.value.write is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [({"merchantId": None}, ("", "RT_2")), ({"refreshToken": None}, (str(PAIR["merchantId"]), ""))],
+)
+def test_a_renewal_needs_less_than_a_connection(httpserver: HTTPServer, changes, kept):
+    httpserver.expect_request("/rest/open/api/oauth2/refreshToken").respond_with_json(ok(PAIR | changes))
+    pair = gateway.refresh_tokens(config(httpserver.url_for("").rstrip("/")), refresh_token="RT_1")
+    assert (pair.merchant_id, pair.refresh_token) == kept
+
+
+@pytest.mark.parametrize("token", [None, "", "a\nb", 7])
+def test_a_renewal_without_an_access_token_is_an_unknown_outcome(httpserver: HTTPServer, token):
+    httpserver.expect_request("/rest/open/api/oauth2/refreshToken").respond_with_json(
+        ok(PAIR | {"accessToken": token})
+    )
+    with pytest.raises(errors.OutcomeUnknown):
+        gateway.refresh_tokens(config(httpserver.url_for("").rstrip("/")), refresh_token="RT_1")
 
 
 @pytest.mark.parametrize("lifetime", [None, 0, -1, True, "soon", 10**12])

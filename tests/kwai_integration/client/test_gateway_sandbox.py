@@ -229,7 +229,7 @@ def test_a_wrong_secret_is_a_matter_of_configuration(client, configuration, toke
     wrong = gateway.KwaiClient(
         config=replace(configuration, sign_secret="x"), tokens=tokens, limiter=MemoryLimiter()
     )
-    with pytest.raises(errors.BadSignature):
+    with pytest.raises(errors.SignatureInvalid):
         wrong.list_items(page=1)
 
 
@@ -241,7 +241,7 @@ def test_a_missing_scope_is_named(sandbox, configuration):
         tokens=MemoryTokens(Credentials(pair.merchant_id, pair.access_token)),
         limiter=MemoryLimiter(),
     )
-    with pytest.raises(errors.ScopeMissing):
+    with pytest.raises(errors.PermissionMissing):
         limited.list_items(page=1)
 
 

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from hypothesis import given
@@ -12,6 +17,7 @@ from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
 from kwai_integration.client import errors, transport
+from kwai_integration.client.codes import ResultMeaning
 from kwai_integration.client.signing import signature
 from kwai_integration.client.types import Credentials
 from tests.kwai_integration.client.fakes import APP_SECRET, NOW_MS, SIGN_SECRET, TOKEN, config
@@ -78,18 +84,64 @@ def test_a_signed_call_without_a_store_is_a_programming_error(httpserver: HTTPSe
         send(httpserver, credentials=None)
 
 
+class Dated(ThreadingHTTPServer):
+    """Answers `result` under the `Date` it was told, or none; other test servers write their own."""
+
+    daemon_threads = True
+    date: str | None = None
+    result = 442
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Answering(BaseHTTPRequestHandler):
+    server: Dated
+
+    def do_POST(self) -> None:
+        body = json.dumps({"result": self.server.result}).encode()
+        self.send_response_only(200)
+        self.send_header("Content-Length", str(len(body)))
+        if self.server.date is not None:
+            self.send_header("Date", self.server.date)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def dated() -> Iterator[Dated]:
+    with Dated(("127.0.0.1", 0), _Answering) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
 @pytest.mark.parametrize(
     ("result", "kind"),
     [
         (401, errors.TokenExpired),
         (402, errors.ConsentRevoked),
-        (403, errors.ScopeMissing),
+        (403, errors.PermissionMissing),
         (404, errors.NotFound),
         (409, errors.AlreadyDone),
         (422, errors.BusinessRefused),
         (429, errors.RateLimited),
         (430, errors.QuotaSpent),
-        (443, errors.BadSignature),
+        (440, errors.AppInvalid),
+        (441, errors.SecretInvalid),
+        (442, errors.ClockWrong),
+        (443, errors.SignatureInvalid),
+        (444, errors.TokenExpired),
+        (445, errors.MerchantInvalid),
+        (446, errors.PermissionMissing),
+        (447, errors.AppInvalid),
+        (448, errors.AccessUnclear),
+        (449, errors.AccessUnclear),
+        (450, errors.UnknownResult),
         (500, errors.PlatformFault),
         (503, errors.PlatformFault),
         (1, errors.UnknownResult),
@@ -161,12 +213,62 @@ def test_limit_of_a_gateway_is_believed_for_reads_only(httpserver: HTTPServer):
     ("stated", "seconds"),
     [
         (3, 3), (1.5, 1.5), ("4", 4), (None, None), (-1, None), (10**9, None),
-        (True, None), ("soon", None), ([1], None), ("nan", None), ("inf", None), (10**400, None),
+        (7200, 3600), (True, None), ("soon", None), ([1], None), ("nan", None), ("inf", None), (10**400, None),
     ],
 )  # fmt: skip
 def test_retry_after_is_seconds_or_nothing(httpserver: HTTPServer, stated, seconds):
     answers(httpserver, {"result": 429, "data": {"retryAfter": stated}})
     assert refused(httpserver, errors.RateLimited).retry_after == seconds
+
+
+def test_every_meaning_but_ok_has_an_error():
+    assert set(transport.MEANING_ERRORS) == set(ResultMeaning) - {ResultMeaning.OK}
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [
+        (86_400, "está 24 h adiantado"),
+        (-86_400, "está 24 h atrasado"),
+        (370, "está 6 min e 10 s adiantado"),
+        (200_000, "está 2 dias e 7 h adiantado"),
+    ],
+)
+def test_a_wrong_clock_is_told_by_the_date_of_the_answer(dated: Dated, ahead, words):
+    dated.date = format_datetime(datetime.fromtimestamp(NOW_MS // 1000 - ahead, UTC), usegmt=True)
+    error = clock_refused(dated)
+    assert error.ahead == pytest.approx(ahead, abs=1)
+    assert "relógio do servidor" in str(error)
+    assert words in str(error)
+
+
+@pytest.mark.parametrize("date", [None, "soon", "", "Mon, 99 Jan 2026 00:00:00 GMT"])
+def test_a_wrong_clock_without_a_date_says_so_without_a_figure(dated: Dated, date):
+    dated.date = date
+    error = clock_refused(dated)
+    assert error.ahead is None
+    assert "relógio do servidor do ERP não confere" in str(error)
+
+
+def test_an_answer_tells_the_platforms_clock(dated: Dated):
+    dated.date, dated.result = "Thu, 01 Jan 2026 12:00:00 GMT", 200
+    configuration = config(dated.url)
+    reply = transport.send(
+        configuration, configuration.endpoints["list_orders"], credentials=CREDENTIALS, clock=lambda: NOW_MS
+    )
+    assert reply.answered_at == datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def clock_refused(dated: Dated) -> errors.ClockWrong:
+    configuration = config(dated.url)
+    with pytest.raises(errors.ClockWrong) as caught:
+        transport.send(
+            configuration,
+            configuration.endpoints["list_orders"],
+            credentials=CREDENTIALS,
+            clock=lambda: NOW_MS,
+        )
+    return caught.value
 
 
 def test_nothing_was_sent_when_nobody_listens():

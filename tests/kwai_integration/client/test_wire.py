@@ -80,7 +80,11 @@ ANSWERS = {
     "list_refunds": ("refund_page", {"total": 1, "refundList": [REFUND]}, answers.refund_page_read),
     "list_items": ("item_page", {"totalCount": 1, "itemList": [ITEM]}, answers.item_page_read),
     "sku_list": ("sku_list", {"itemId": 1, "skus": [SKU]}, answers.sku_list_read),
-    "oauth_token": ("tokens", TOKENS, lambda data, names: answers.token_pair_read(data, names, NOW)),
+    "oauth_token": (
+        "tokens",
+        TOKENS,
+        lambda data, names: answers.token_pair_read(data, names, NOW, is_first=True),
+    ),
     "buyer": ("receiver", RECEIVER, lambda data, names: buyer_read(data, _ignore, names.receiver)),
     "address": ("receiver", RECEIVER, lambda data, names: address_read(data, _ignore, names.receiver)),
     "order": ("order", raw_order(), lambda data, names: order_read(data, FETCHED_AT, names=names)),

@@ -13,6 +13,7 @@ from django.utils import timezone
 from erp import scheduling
 from erp.accounts.models import AuditEntry, Store, StoreLifecycle
 from erp.catalog.models import Sku
+from erp.outbox.models import ChannelPause
 from erp.sales.models import Order, OrderEvent
 from kwai_integration.inbound import plan, poll
 from kwai_integration.inbound.poll import store_poll
@@ -238,11 +239,15 @@ def test_an_expired_token_is_renewed_on_the_way(kwai: Kwai) -> None:
     assert kwai.poll().orders == 2
 
 
-def test_a_wrong_signature_asks_for_the_administrator(kwai: Kwai, settings: Any) -> None:
+def test_a_wrong_signature_pauses_everything_and_ends_no_connection(kwai: Kwai, settings: Any) -> None:
     settings.KWAI_SIGN_SECRET = "errado"
     kwai.poll()
-    assert KwaiAccount.objects.get().health == ConnectionHealth.MISCONFIGURED
+    assert KwaiAccount.objects.get().health == ConnectionHealth.OK
     assert "KWAI_SIGN_SECRET" in kwai.cursor.last_error
+    assert "KWAI_SIGN_SECRET" in ChannelPause.objects.get().reason
+    kwai.due()
+    assert store_poll(kwai.store.pk) is None
+    assert plan.stores_to_poll() == []
 
 
 def test_an_unreachable_platform_keeps_the_watermark(kwai: Kwai, settings: Any) -> None:

@@ -35,7 +35,7 @@ READERS = [
     answers.item_page_read,
     answers.refund_page_read,
     answers.sku_list_read,
-    lambda data, names: answers.token_pair_read(data, names, NOW),
+    lambda data, names: answers.token_pair_read(data, names, NOW, is_first=True),
 ]
 
 
