@@ -18,10 +18,10 @@ from erp.accounts.models import Store, StoreLifecycle, User
 from erp.accounts.permissions import may
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.statuses import AttemptOutcome, JobState
-from erp.sales.models import Order
+from erp.sales.models import Order, OrderStatus, ShippedBy
 from erp.sales.shell import TO_SHIP
 from erp.web.requests import user_of
-from expedition.models import Shipment
+from expedition.models import Shipment, ShippingLabel
 from invoices.models import ISSUED, Invoice
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound.kinds import Kind
@@ -92,6 +92,24 @@ TEXTS = {
         "Marcar como entregue",
         "Quando o pacote chegar, use marcar pedidos como entregue no menu (...) da expedição.",
         "Abrir a expedição",
+    ),
+    "arrange": (
+        "Programar um envio do Kwai Envios",
+        "No Kwai simulado crie um pedido pago com Kwai Envios; aqui receba-o e gere a nota. Depois, na"
+        " expedição, use programar envio: transportadora e número vêm do Kwai, não há código a digitar.",
+        "Abrir a expedição",
+    ),
+    "label": (
+        "Imprimir a etiqueta do Kwai",
+        "Com o envio programado, use imprimir etiquetas no menu (...) da expedição e cole a etiqueta no"
+        " pacote.",
+        "Abrir a expedição",
+    ),
+    "collect": (
+        "Entregar à coleta",
+        "Conclua a coleta aqui. No Kwai simulado use coletado pelo transportador: quando o Kwai diz enviado,"
+        " o pedido fica Enviado sem que você envie rastreio.",
+        "Incluir expedição",
     ),
     "break": (
         "Quebrar algo",
@@ -165,7 +183,7 @@ class Tour:
 
 
 def tour_of(request: HttpRequest) -> Tour | None:
-    """The tour as this user's rows have it; None outside the demonstration. Five queries at most."""
+    """The tour as this user's rows have it; None outside the demonstration. Six queries at most."""
     if not settings.ERP_DEMO:
         return None
     user = user_of(request)
@@ -195,6 +213,7 @@ class _Seen:
     connected_at: datetime | None = None
     bought: bool = False
     order: Any = None
+    carried: Any = None
     troubled: frozenset[str] = frozenset()
 
     @classmethod
@@ -209,6 +228,7 @@ class _Seen:
             bought=connected_at is not None
             and KwaiOrder.objects.visible_to(user).filter(placed_at__gte=connected_at).exists(),
             order=_followed(user),
+            carried=_carried(user),
             troubled=_troubled(user),
         )
 
@@ -225,10 +245,8 @@ def _furthest(stores: Any) -> Store | None:
 
 def _followed(user: User) -> Any:
     """The order that has come furthest on the way, the newest of several, with its ticks; or None."""
-    newest = Order.objects.visible_to(user).filter(store__channel=CHANNEL_KEY).order_by("-placed_at", "-pk")
-    pushes = PushJob.objects.filter(
-        store=OuterRef("store"), subject=OuterRef("external_id"), state=JobState.DONE
-    )
+    newest = _newest(user).exclude(shipped_by=ShippedBy.CHANNEL)
+    pushes = _confirmed()
     concluded = Shipment.objects.active().filter(order=OuterRef("pk"), concluded_at__isnull=False)
     return (
         Order.objects.filter(pk__in=newest.values("pk")[:LOOKED_AT])
@@ -241,6 +259,37 @@ def _followed(user: User) -> Any:
         .annotate(progress=_rank())
         .order_by("-progress", "-placed_at", "-pk")
         .first()
+    )
+
+
+def _carried(user: User) -> Any:
+    """The same among the orders that the platform carries itself."""
+    newest = _newest(user).filter(shipped_by=ShippedBy.CHANNEL)
+    printed = ShippingLabel.objects.filter(shipment__order=OuterRef("pk"), printed_at__isnull=False)
+    return (
+        Order.objects.filter(pk__in=newest.values("pk")[:LOOKED_AT])
+        .annotate(
+            is_arranged=Exists(_confirmed().filter(kind=Kind.ARRANGE_SHIPMENT)),
+            is_labelled=Exists(printed),
+            is_collected=Exists(
+                Shipment.objects.filter(order=OuterRef("pk"), concluded_at__isnull=False).filter(
+                    order__status__in=(OrderStatus.SHIPPED, OrderStatus.DELIVERED)
+                )
+            ),
+        )
+        .order_by("-is_collected", "-is_labelled", "-is_arranged", "-placed_at", "-pk")
+        .first()
+    )
+
+
+def _newest(user: User) -> Any:
+    return Order.objects.visible_to(user).filter(store__channel=CHANNEL_KEY).order_by("-placed_at", "-pk")
+
+
+def _confirmed() -> Any:
+    """Pushes of an order (outer reference) that the platform has confirmed."""
+    return PushJob.objects.filter(
+        store=OuterRef("store"), subject=OuterRef("external_id"), state=JobState.DONE
     )
 
 
@@ -266,7 +315,7 @@ def _troubled(user: User) -> frozenset[str]:
 
 def _progress_of(seen: _Seen) -> dict[str, tuple[bool, Place]]:
     """Per step, in order, whether it has happened and where it is done."""
-    store, order = seen.store, seen.order
+    store, order, carried = seen.store, seen.order, seen.carried
     at_store = Place("kwai:store", store.pk) if store else Place("kwai:stores")
     at_note = Place("invoices:issue", query=f"?order={order.pk}") if order else Place("kwai:orders")
     at_shipping = Place("sales:order_shipping", order.pk) if order else Place("kwai:orders")
@@ -282,6 +331,9 @@ def _progress_of(seen: _Seen) -> dict[str, tuple[bool, Place]]:
         "pack": (bool(order and order.is_packed), Place("expedition:include")),
         "track": (bool(order and order.is_tracked), at_shipments),
         "deliver": (bool(order and order.is_delivered), at_shipments),
+        "arrange": (bool(carried and carried.is_arranged), at_shipments),
+        "label": (bool(carried and carried.is_labelled), at_shipments),
+        "collect": (bool(carried and carried.is_collected), Place("expedition:include")),
         "break": (bool(seen.troubled), Place(sandbox_path="_sandbox/centre/faults")),
         "safe": (JobState.DONE in seen.troubled, Place("kwai:jobs")),
     }

@@ -233,7 +233,7 @@ def _group_page(
             {
                 "shipment": each,
                 "code": (typed or {}).get(pk, each.tracking_code),
-                "problem": conclusion_problem(each) if group.is_open else "",
+                "problem": conclusion_problem(each) if group.is_open and not arrange.get(pk) else "",
                 "notice": correction_notice(each, held.get(each.order_id, "")),
                 "may_arrange": pk in arrange and not arrange[pk],
                 "arrange_reason": arrange.get(pk, ""),
@@ -248,6 +248,7 @@ def _group_page(
         "is_typed": len(carried) < len(members),
         "to_arrange": sum(not reason for reason in arrange.values()),
         "has_labels": bool(carried),
+        "has_numbers": any(each.channel_number for each in carried),
         "labels_problem": group_label_problem(list(members.values())),
         "logistics_name": carried[0].logistics_name if carried else "",
         "hidden": group.shipments.count() - len(members),

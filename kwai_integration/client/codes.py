@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+# Of the wire contract these tables were written from, and the day its sources were last searched.
+EDITION = 2
+SEARCHED_ON = date(2026, 11, 28)
 CODE_LENGTH = 20
 LABEL_LENGTH = 60
 

@@ -65,5 +65,7 @@ def _situations(codes: Mapping[str, int | str]) -> dict[str, Any]:
 
 
 def _results(results: Mapping[str, int]) -> dict[str, Any]:
-    gone: dict[str, Any] = dict.fromkeys(results)
-    return gone | {str(wire): str(RESULTS[int(code)].meaning) for code, wire in results.items()}
+    """A result that nobody named stays one under its new number."""
+    known = {code: wire for code, wire in results.items() if int(code) in RESULTS}
+    gone: dict[str, Any] = dict.fromkeys(known)
+    return gone | {str(wire): str(RESULTS[int(code)].meaning) for code, wire in known.items()}

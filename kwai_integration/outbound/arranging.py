@@ -5,7 +5,7 @@ One function says why a shipment cannot be arranged; menus grey with it and the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from erp.accounts.models import User
@@ -31,15 +31,15 @@ CONTENT = "arrange"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Why a shipment is not arranged now. `is_done`: because it is already."""
+    """Why a shipment is not asked for now, and how the command answers that."""
 
     text: str = ""
-    is_done: bool = False
+    outcome: Outcome = Outcome.REFUSED
 
 
 def arrange_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
     """Per shipment why it cannot be arranged, or an empty text; a constant number of queries."""
-    return {pk: judged.text for pk, judged in _judged(shipments).items()}
+    return {pk: each.text for pk, each in _judged(shipments, _roles(shipments)).items()}
 
 
 def arrangements_request(
@@ -47,14 +47,12 @@ def arrangements_request(
 ) -> dict[int, RowResult]:
     """*Programar envio*, per shipment id. Where Kwai still waits for the note its push is asked for too, and
     the steps keep the order."""
-    judged = _judged(shipments)
+    roles = _roles(shipments)
+    judged = _judged(shipments, roles)
     able = [row for row in shipments if not judged[row.pk].text]
-    first = _notes_first(able)
+    first = _notes_first(able, roles)
     asked = facts_request(wishes=[*first, *map(arrange_wish, able)], requested_by=user, origin=origin)
-    results = {
-        pk: RowResult(pk, Outcome.ALREADY_DONE if each.is_done else Outcome.REFUSED, each.text)
-        for pk, each in judged.items()
-    }
+    results = {pk: RowResult(pk, each.outcome, each.text) for pk, each in judged.items()}
     for row, answer in zip(able, asked[len(first) :], strict=True):
         outcome, text = wishes.OUTCOMES[answer.outcome]
         results[row.pk] = RowResult(row.pk, outcome, text)
@@ -73,12 +71,8 @@ def arrange_wish(shipment: Shipment) -> FactWish:
 
 def notes_of_concluded(shipments: Sequence[Shipment]) -> None:
     """Concluding what Kwai carries asks for its note, where Kwai holds none yet; no code is ever sent."""
-    own = [row for row in shipments if row.is_channel_shipped and row.invoice is not None]
-    states = _note_states(own)
-    there = (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
-    notes = [row.invoice for row in own if row.invoice and states.get(row.order_id) not in there]
-    if notes:
-        wishes.invoices_request(notes, user=None, origin=Origin.RULE)
+    own = [row for row in shipments if row.is_channel_shipped]
+    facts_request(wishes=_notes_first(own, roles_for([row.order for row in own])), origin=Origin.RULE)
 
 
 def orders_may_be_arranged(order_ids: Collection[int], *, store_ids: Collection[int]) -> None:
@@ -110,19 +104,42 @@ def _wake(order_ids: Collection[int]) -> None:
         jobs_retry(job_ids=found)
 
 
-def _judged(shipments: Sequence[Shipment]) -> dict[int, Judgement]:
-    roles = roles_for([row.order for row in shipments])
-    return {row.pk: _judge(row, roles) for row in shipments}
+def _roles(shipments: Sequence[Shipment]) -> Roles:
+    return roles_for([row.order for row in shipments])
 
 
-def _judge(shipment: Shipment, roles: Roles) -> Judgement:
+def _judged(shipments: Sequence[Shipment], roles: Roles) -> dict[int, Judgement]:
+    waiting = _waiting(shipments)
+    return {
+        row.pk: _judge(row, roles, waiting.get((row.store_id, row.order.external_id))) for row in shipments
+    }
+
+
+def _waiting(shipments: Sequence[Shipment]) -> dict[tuple[int, str], str]:
+    """What the pushes that were asked for and have not ended wait for, by order at Kwai."""
+    jobs = PushJob.objects.facts().filter(
+        kind=Kind.ARRANGE_SHIPMENT,
+        state__in=(JobState.PENDING, JobState.CLAIMED),
+        store__in={row.store_id for row in shipments},
+        subject__in={row.order.external_id for row in shipments},
+    )
+    return {
+        (store_id, subject): text
+        for store_id, subject, text in jobs.values_list("store_id", "subject", "last_error")
+    }
+
+
+def _judge(shipment: Shipment, roles: Roles, waits_for: str | None) -> Judgement:
     if problem := _own_problem(shipment):
         return Judgement(problem)
     if shipment.channel_number:
-        return Judgement(f"Já programado: número {shipment.channel_number}.", is_done=True)
+        return Judgement(f"Já programado: número {shipment.channel_number}.", Outcome.ALREADY_DONE)
     order = shipment.order
     if permit_of(Write.ARRANGE_SHIPMENT, order, roles) is Permit.DONE:
-        return Judgement(ARRANGED, is_done=True)
+        return Judgement(ARRANGED, Outcome.ALREADY_DONE)
+    if waits_for is not None:
+        why = waits_for.rstrip(".") or "na fila de envio"
+        return Judgement(f"Já pedido: {why}.", Outcome.ALREADY_QUEUED)
     if problem := wishes.order_problem(order, shipment.store):
         return Judgement(problem)
     if problem := write_problem(Write.ARRANGE_SHIPMENT, order, roles):
@@ -151,19 +168,20 @@ def _note_problem(shipment: Shipment) -> str:
     )
 
 
-def _notes_first(shipments: Sequence[Shipment]) -> list[FactWish]:
-    """The notes that Kwai still waits for."""
-    states = _note_states(shipments)
-    held = (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
-    rows = [row for row in shipments if row.invoice and states.get(row.order_id) not in held]
-    unsendable = wishes.invoice_problems([row.invoice for row in rows if row.invoice])
+def _notes_first(shipments: Sequence[Shipment], roles: Roles) -> list[FactWish]:
+    """The notes that Kwai still waits for and would take."""
     return [
         wishes.invoice_wish(row.invoice, row.order)
-        for row in rows
-        if row.invoice and not unsendable[row.invoice.pk]
+        for row in shipments
+        if row.invoice
+        and not row.lacks_invoice
+        and not _holds_note(row)
+        and not wishes.order_problem(row.order, row.store)
+        and not write_problem(Write.UPLOAD_INVOICE, row.order, roles)
     ]
 
 
-def _note_states(shipments: Sequence[Shipment]) -> Mapping[int, str]:
-    answers = (getattr(row.order, "kwai_order", None) for row in shipments)
-    return {each.order_id or 0: each.invoice_status for each in answers if each is not None}
+def _holds_note(shipment: Shipment) -> bool:
+    answer = getattr(shipment.order, "kwai_order", None)
+    held = (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
+    return answer is not None and answer.invoice_status in held

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from invoices.issuing import issuers
 from invoices.issuing.demonstration.issuer import DemonstrationIssuer
 from kwai_integration import tasks as inbound
 from kwai_integration.client.dialect import dialect_settings
-from kwai_sandbox.dialect import dialect_read
+from kwai_sandbox.dialect import dialect_parse, last_word
 from kwai_sandbox.gateway import CALLS
 from kwai_sandbox.server import RunningSandbox, running
 from tests.conftest import PASSWORD
@@ -30,13 +29,12 @@ Problems = list[str]
 
 @pytest.fixture
 def kwai(settings: Any, live_server: LiveServer, request: pytest.FixtureRequest) -> Iterator[RunningSandbox]:
-    """The emulator with its seed; the ERP asks it as often as the worker works. With a dialect's file as
-    parameter both speak that dialect: the emulator by the file, the ERP by settings alone."""
-    path: Path | None = getattr(request, "param", None)
-    if path is not None:
-        for name, value in dialect_settings(json.loads(path.read_text())).items():
-            setattr(settings, name, value)
-    with running(seed=1, dialect=dialect_read(path, CALLS) if path else None) as sandbox:
+    """The emulator with its seed; the ERP asks it as often as the worker works. With a dialect as
+    parameter both speak it: the emulator by itself, the ERP by settings alone."""
+    content: dict[str, Any] = getattr(request, "param", {})
+    for name, value in dialect_settings(content).items():
+        setattr(settings, name, value)
+    with running(seed=1, dialect=dialect_parse(content, {last_word(call) for call in CALLS})) as sandbox:
         for name, value in sandbox.credentials.as_environment().items():
             setattr(settings, name, value)
         settings.KWAI_API_URL = sandbox.url
@@ -51,6 +49,7 @@ def shop(transactional_db: None, settings: Any, tmp_path: Path, monkeypatch: pyt
     """Company, login `demo`, products and issuer as `make run` makes them."""
     settings.ERP_DEMO = True
     settings.VAR_DIR = tmp_path
+    settings.LABELS_DIR = tmp_path / "labels"
     monkeypatch.setattr(issuers, "_issuers", dict(issuers._issuers))
     monkeypatch.setattr(choices, "_choices", dict(choices._choices))
     issuers.issuer_register(DemonstrationIssuer())

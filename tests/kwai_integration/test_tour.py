@@ -16,7 +16,13 @@ from django.utils import timezone
 
 from erp.accounts.models import Company, Store, User
 from erp.channels import Action
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import JobState
+from erp.sales.services import orders_status_set
+from erp.sales.statuses import OrderStatus
+from expedition.models import ShipmentStatus, ShippingLabel
 from kwai_integration.models import KwaiAccount
+from kwai_integration.outbound.kinds import Kind
 from kwai_integration.setup.stores import store_install
 from tests.kwai_integration.outbound.conftest import Desk, desk, kwai, kwai_store, rings, sku  # noqa: F401
 
@@ -84,7 +90,27 @@ def test_every_step_is_ticked_when_it_happens(desk: Desk, demo: None, admin: Use
     assert ticks(client) == (11, "Marcar como entregue")
     desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)
     desk.push_later()
-    assert ticks(client) == (12, "")
+    assert ticks(client) == (12, "Programar um envio do Kwai Envios")
+    (carried,) = desk.orders(shippingType="KWAI_ENVIOS")
+    PushJob.objects.create(
+        store=desk.kwai.store,
+        kind=Kind.ARRANGE_SHIPMENT,
+        subject=carried.external_id,
+        idempotency_key="arranged",
+        state=JobState.DONE,
+        finished_at=timezone.now(),
+    )
+    assert ticks(client) == (13, "Imprimir a etiqueta do Kwai")
+    desk.invoice(carried)
+    parcel = carried.shipments.get()
+    ShippingLabel.objects.update_or_create(
+        shipment=parcel, defaults={"number": "KW1", "printed_at": timezone.now()}
+    )
+    assert ticks(client) == (14, "Entregar à coleta")
+    parcel.concluded_at, parcel.status = timezone.now(), ShipmentStatus.CONCLUDED
+    parcel.save()
+    orders_status_set(wanted={carried.pk: OrderStatus.SHIPPED})
+    assert ticks(client) == (15, "")
     assert "deu a volta inteira" in client.get(TOUR).content.decode()
     assert desk.doubled() == []
     assert early.pk != order.pk

@@ -14,6 +14,7 @@ from kwai_integration.client.endpoints import ENDPOINTS, Endpoint
 from kwai_integration.client.gateway import client_config
 from kwai_integration.client.types import ClientConfig
 from kwai_integration.client.wire import Shape, WireNames, field_rows
+from kwai_integration.client.writes import Permit, Write, may
 
 SOURCES = {
     "published": "publicado",
@@ -63,11 +64,25 @@ class Command(BaseCommand):
 def contract_tables(config: ClientConfig) -> dict[str, list[dict[str, Any]]]:
     """Every row as data, overrides applied and marked; the same rows feed the text and the JSON."""
     return {
+        "contract": [{"edition": codes.EDITION, "searched_on": codes.SEARCHED_ON.isoformat()}],
         "endpoints": [_endpoint_row(endpoint) for endpoint in config.endpoints.values()],
         "fields": _field_rows(config.names),
         "orderStatus": _situation_rows(config),
+        "writes": [_write_row(write) for write in Write],
         "result": _result_rows(config),
         **{name: _label_rows(labels.items()) for name, labels in OTHER_CODES.items()},
+    }
+
+
+def _write_row(write: Write) -> dict[str, Any]:
+    """In which roles a write is permitted, counts as done, or waits for the note (contract 3.2)."""
+    found = {role: may(write, role, hold=False, refund=False) for role in codes.KwaiRole}
+    return {
+        "write": str(write),
+        **{
+            name: ", ".join(role for role, answer in found.items() if answer is permit) or "-"
+            for name, permit in (("permitted", Permit.YES), ("done", Permit.DONE), ("waits", Permit.NOT_YET))
+        },
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from erp.accounts.models import StoreLifecycle
-from erp.outbox import claim, drain, errors, limits
+from erp.outbox import claim, drain, errors, handlers, limits, selectors
 from erp.outbox.clock import after
 from erp.outbox.models import Lane, PushJob
 from erp.outbox.services import facts_request, jobs_cancel, lane_pause, states_request
@@ -182,3 +183,23 @@ def test_a_lease_is_renewed_only_while_it_is_ours(platform: Any, fact: Any, stor
     assert until > timezone.now() + timedelta(seconds=50)
     PushJob.objects.update(lease_until=after(timedelta(seconds=-1)))
     assert not claim.lease_renew(job=job)
+
+
+@pytest.mark.parametrize("first_counts", [True, False])
+@pytest.mark.parametrize("was_confirmed", [True, False])
+def test_a_blocked_correction_holds_nothing_back_once_the_first_content_counts(
+    platform: Any, fact: Any, store: Any, first_counts: bool, was_confirmed: bool
+) -> None:
+    handlers.register(replace(handlers.get("tracking", handlers.Nature.FACT), first_counts=first_counts))
+    if was_confirmed:
+        facts_request(wishes=[fact("tracking", content="A")])
+        drain.push(claim.claim_in_store(store_id=store.pk))  # type: ignore[arg-type]
+    facts_request(wishes=[fact("tracking", content="B")])
+    platform.answers.append(errors.Refused("Outro código não é aceito"))
+    drain.push(claim.claim_in_store(store_id=store.pk))  # type: ignore[arg-type]
+    facts_request(wishes=[fact("delivery")])
+    key = (store.pk, "900")
+    mark = selectors.jobs_done(subjects=[key], kinds=["tracking", "delivery"])[key]["delivery"]
+    goes = first_counts and was_confirmed
+    assert mark.held_back_by == ("" if goes else "tracking")
+    assert take_all(store) == (["delivery:900"] if goes else [])

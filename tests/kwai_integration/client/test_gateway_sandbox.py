@@ -36,7 +36,7 @@ ISSUED = datetime(2026, 11, 20, 13, 30, 15, tzinfo=UTC)
 
 @pytest.fixture
 def sandbox() -> Iterator[RunningSandbox]:
-    with running() as emulator:
+    with running(settings={"invoiceChecks": "loose"}) as emulator:
         emulator.control("POST", "merchants", {"merchantId": MERCHANT, "shopName": "Loja"})
         skus = [{"skuId": 9001, "number": "CAN-AZ", "specification": "Azul", "salePrice": 5000, "stock": 10}]
         emulator.control(

@@ -7,6 +7,7 @@ from django.core.management import call_command
 
 from kwai_integration.client.endpoints import ENDPOINTS
 from kwai_integration.client.wire import field_rows
+from kwai_integration.client.writes import Write
 from tests.kwai_integration.codes import PAID
 
 
@@ -36,6 +37,17 @@ def test_json_is_one_object_with_every_table():
         row.name: row.wire for row in field_rows()
     }
     assert {"invoiceStatus", "refundStatus", "shippingType", "activeStatus"} <= set(contract)
+
+
+def test_edition_search_date_and_allow_list_are_printed():
+    contract = json.loads(printed("--json"))
+    assert contract["contract"] == [{"edition": 2, "searched_on": "2026-11-28"}]
+    text = printed()
+    assert "2026-11-28" in text
+    assert {row["write"] for row in contract["writes"]} == {str(write) for write in Write}
+    shipped = next(row for row in contract["writes"] if row["write"] == Write.SHIP_ORDER)
+    assert shipped["permitted"] == "to_arrange, awaiting_pickup, packed"
+    assert {row["source"] for row in contract["orderStatus"]} == {"third_party"}
 
 
 def test_overrides_are_shown_as_such(settings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,6 +110,11 @@ class Desk:
 def rings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Doorbells ring nowhere: the tests drain themselves."""
     monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: None)
+
+
+@pytest.fixture(autouse=True)
+def labels_dir(tmp_path: Path, settings: Any) -> None:
+    settings.LABELS_DIR = tmp_path / "labels"
 
 
 @pytest.fixture

@@ -250,35 +250,12 @@ def test_shipped_elsewhere_with_another_code_is_refused(desk: Desk) -> None:
     desk.push()
     job = job_of(Kind.SEND_TRACKING, order)
     assert job.state == JobState.BLOCKED
-    assert "Já despachado fora do ERP com o código OUTRO123" in job.last_error
+    assert "Despachado fora do ERP com OUTRO123" in job.last_error
     tracking_set(codes={shipment.pk: "OUTRO123"})
     desk.ask(Action.SEND_TRACKING, shipment.pk)
     desk.push()
     assert job_of(Kind.SEND_TRACKING, order).state == JobState.DONE
     assert status_of(order) == OrderStatus.SHIPPED
-
-
-def test_kwai_envios_confirms_with_the_platforms_own_values(desk: Desk) -> None:
-    (order,) = desk.orders(shippingType="KWAI_ENVIOS")
-    told = desk.remote(order)["order"]
-    (shipment,) = desk.shipped([order], [told["trackingNumber"]])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
-    desk.push()
-    held = desk.remote(order)["shipment"]
-    assert (held["carrierCode"], held["trackingNumber"]) == (told["carrierCode"], told["trackingNumber"])
-    assert status_of(order) == OrderStatus.SHIPPED
-
-
-def test_kwai_envios_refuses_a_foreign_code(desk: Desk) -> None:
-    (order,) = desk.orders(shippingType="KWAI_ENVIOS")
-    told = desk.remote(order)["order"]["trackingNumber"]
-    (shipment,) = desk.shipped([order], ["JD000000001"])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
-    desk.push()
-    job = job_of(Kind.SEND_TRACKING, order)
-    assert job.state == JobState.BLOCKED
-    assert told in job.last_error
-    assert desk.remote(order)["shipment"] is None
 
 
 def test_what_is_missing_is_said_before_it_is_queued(desk: Desk) -> None:

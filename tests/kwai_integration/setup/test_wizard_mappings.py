@@ -146,8 +146,11 @@ def test_shipping_and_payment_mapped_later_fill_what_nobody_chose(active: Store,
 
 
 def test_mapped_codes_are_applied_when_an_order_comes_in(active: Store, ana: Person) -> None:
-    pac = ShippingMethod.objects.get(name="Correios PAC")
     kwai_envios = ShippingMethod.objects.get(name="Kwai Envios")
+    slow = ShippingMethod.objects.create(
+        company=active.company, name="Kwai Envios lento", kind=kwai_envios.kind, carrier=kwai_envios.carrier
+    )
+    pac = ShippingMethod.objects.get(name="Correios PAC")
     payment = PaymentMethod.objects.get(name="Pix")
     ana.post(
         "mapeamentos",
@@ -155,17 +158,21 @@ def test_mapped_codes_are_applied_when_an_order_comes_in(active: Store, ana: Per
         new_payment_code="PIX",
         new_payment_target=payment.pk,
         new_shipping_code="KW_SLOW",
-        new_shipping_target=pac.pk,
+        new_shipping_target=slow.pk,
     )
+    ana.post("mapeamentos", "save", new_shipping_code="KW_WRONG", new_shipping_target=pac.pk)
     paid = {"payments": [{"method": "PIX", "amount": 11_000}]}
     take_in(
         active,
         detail(0, shippingType="KWAI_ENVIOS", carrierCode="KW_SLOW", **paid),
         detail(1, shippingType="KWAI_ENVIOS", carrierCode="KW_OTHER"),
         detail(2, shippingType="SELLER", carrierCode="KW_SLOW"),
+        detail(3, shippingType="KWAI_ENVIOS", carrierCode="KW_WRONG"),
     )
-    first, second, third = Order.objects.order_by("external_id")
-    assert (first.shipping_method, first.payment_method) == (pac, payment)
+    first, second, third, fourth = Order.objects.order_by("external_id")
+    assert (first.shipping_method, first.payment_method) == (slow, payment)
+    # What the platform carries takes no way of shipping of our own.
+    assert fourth.shipping_method == kwai_envios
     assert (second.shipping_method, second.payment_method) == (kwai_envios, None)
     assert third.shipping_method is None
 
