@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 
@@ -40,6 +40,13 @@ def app_paused() -> ChannelPause | None:
 def oauth_paused() -> OAuthPause | None:
     """The pause of consents and renewals that holds for the present secret."""
     return _rows().first()
+
+
+def pauses() -> list[tuple[bool, str]]:
+    """What stops every store at present, in one query: is it everything (else connecting and renewing), and
+    what Kwai said."""
+    everything = ChannelPause.objects.filter(channel=CHANNEL_KEY).values_list(Value(True), "reason")
+    return list(everything.union(_rows().values_list(Value(False), "reason")))
 
 
 def oauth_is_due() -> bool:

@@ -26,7 +26,7 @@ from erp.outbox import clock
 from erp.outbox.selectors import calls_denied, has_calls_denied
 from erp.web import registry
 from erp.web.requests import user_of
-from kwai_integration.app_health import app_paused, oauth_paused
+from kwai_integration.app_health import pauses
 from kwai_integration.connection import ENDED
 from kwai_integration.models import ConnectionHealth, ConnectionWarning, KwaiAccount, WarningKind
 from kwai_integration.models.account import CHANNEL_KEY, WARNING_DAYS, in_days
@@ -47,19 +47,16 @@ DAY_KINDS = dict(
 
 
 def app_notices(request: HttpRequest) -> Iterator[registry.Notice]:
-    """What stops every store at once, told once whatever the number of stores; two queries."""
-    told = [
-        (pause.reason, what, tone)
-        for pause, what, tone in (
-            (app_paused(), APP_PAUSED, "danger"),
-            (oauth_paused(), OAUTH_PAUSED, "warning"),
-        )
-        if pause is not None
-    ]
+    """What stops every store at once, told once whatever their number; one query while nothing does."""
+    told = pauses()
     if told and Store.objects.visible_to(user_of(request)).filter(channel=CHANNEL_KEY).exists():
-        url = reverse("kwai:stores")
-        for reason, what, tone in told:
-            yield registry.Notice(text=f"{reason} {what}", label="ver integrações", url=url, tone=tone)
+        for is_everything, reason in told:
+            yield registry.Notice(
+                text=f"{reason} {APP_PAUSED if is_everything else OAUTH_PAUSED}",
+                label="ver integrações",
+                url=reverse("kwai:stores"),
+                tone="danger" if is_everything else "warning",
+            )
 
 
 def notices(request: HttpRequest) -> Iterator[registry.Notice]:

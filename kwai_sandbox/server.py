@@ -23,10 +23,26 @@ ADDRESS = "127.0.0.1"
 
 
 class QuietHandler(WSGIRequestHandler):
-    """No access log: query strings carry tokens."""
+    """No access log: query strings carry tokens. One `Date`: the answer's own, else the true time."""
+
+    is_dated = False
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's name
         """Write nothing."""
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        """Werkzeug's own would tell the true time before the answer says another."""
+        self.is_dated = False
+        self.send_response_only(code, message)
+
+    def send_header(self, keyword: str, value: str) -> None:
+        self.is_dated = self.is_dated or keyword.lower() == "date"
+        super().send_header(keyword, value)
+
+    def end_headers(self) -> None:
+        if not self.is_dated:
+            self.send_header("Date", self.date_time_string())
+        super().end_headers()
 
 
 @dataclass(frozen=True)

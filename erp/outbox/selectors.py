@@ -9,8 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import or_
+from typing import Any
 
-from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import (
+    BooleanField,
+    CharField,
+    Exists,
+    ExpressionWrapper,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
 from django.db.models.functions import Cast, Concat, Now
 
 from erp.accounts.models import Store, User
@@ -122,10 +132,12 @@ def lane_notices(*, user: User) -> list[LaneNotice]:
     """Paused lanes, resting lanes, spent daily quotas and calls that were not granted, of the stores `user`
     may see. What stops every store of a channel is not among them: that is told once (`channel_pause`)."""
     visible = Lane.objects.filter(store__in=Store.objects.visible_to(user)).select_related("store")
-    lanes = {lane.store_id: lane for lane in visible.order_by("store__name")}
+    resting = ExpressionWrapper(_rests(), output_field=BooleanField())
+    rows: list[Any] = list(visible.annotate(is_resting=resting).order_by("store__name"))
+    lanes: dict[int, Lane] = {lane.store_id: lane for lane in rows}
     return [
         *(_pause_notice(lane) for lane in lanes.values() if lane.is_paused),
-        *(_rest_notice(lane) for lane in _resting(visible).order_by("store__name")),
+        *(_rest_notice(lane) for lane in rows if lane.is_resting),
         *_held_notices(lanes),
     ]
 
@@ -153,14 +165,14 @@ def has_calls_denied(store: str) -> Exists:
 
 def lane_rests(*, store_ids: Collection[int]) -> dict[int, str]:
     """What the platform said to each of these stores whose lane rests because of it."""
-    rows = _resting(Lane.objects.filter(store__in=list(store_ids))).exclude(rest_reason="")
+    rows = Lane.objects.filter(_rests(), store__in=list(store_ids)).exclude(rest_reason="")
     return dict(rows.values_list("store_id", "rest_reason"))
 
 
-def _resting(lanes: QuerySet[Lane]) -> QuerySet[Lane]:
-    """Those that wait for their rest to end or test the platform; later nothing holds a push back."""
+def _rests() -> Q:
+    """The lane waits for its rest to end or tests the platform; later nothing holds a push back."""
     waits = Q(breaker_state=BreakerState.OPEN) & clock.ahead("reopen_at", LONGEST_REST)
-    return lanes.filter(waits | Q(breaker_state=BreakerState.HALF_OPEN))
+    return waits | Q(breaker_state=BreakerState.HALF_OPEN)
 
 
 def _gates_held(store_ids: Collection[int], *reasons: WaitReason) -> QuerySet[RateGate]:

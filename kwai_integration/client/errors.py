@@ -257,6 +257,9 @@ def duration_text(seconds: float) -> str:
     """A span as an operator reads it, its largest unit and the next: `2 dias e 3 h`, `24 h`, `6 min`."""
     left = round(seconds)
     parts: list[tuple[int, str]] = []
+    # No more precise than it matters: an answer's date knows whole seconds only.
+    step = 60 if seconds >= 3_600 else 10 if seconds >= 60 else 1
+    left = round(seconds / step) * step
     for size, unit in ((86_400, "dias"), (3_600, "h"), (60, "min"), (1, "s")):
         count = left // size
         # One day reads better as 24 h.

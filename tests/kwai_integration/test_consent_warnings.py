@@ -16,9 +16,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from erp.accounts.models import Company, Role, Store, StoreLifecycle, User
+from erp.accounts.models import Company, Role, Store, StoreLifecycle, StoreMembership, User
+from erp.outbox import breaker, clock, limits
+from erp.outbox.services import calls_restore, channel_pause, channel_resume
+from erp.outbox.statuses import WaitReason
 from erp.web import registry
 from kwai_integration import tasks
+from kwai_integration.app_health import oauth_call
+from kwai_integration.client import errors
 from kwai_integration.connection import account_health_set
 from kwai_integration.consent_warnings import _claims, notices, warnings_plan, warnings_send
 from kwai_integration.models import ConnectionHealth, ConnectionWarning, KwaiAccount, WarningKind
@@ -291,3 +296,103 @@ def test_its_button_opens_a_page_that_leads_to_kwai(
     assert f'action="{reverse("kwai:store_connect", args=[account.pk])}"' in html
     assert "data-autosubmit" in html
     assert "https://shop.kwai.com" in answer["Content-Security-Policy"]
+
+
+# --- what does not end a connection
+
+
+def others(company: Company, count: int) -> list[KwaiAccount]:
+    stores = [
+        Store.objects.create(
+            company=company, name=f"K{number}", channel="kwai", lifecycle=StoreLifecycle.ACTIVE
+        )
+        for number in range(count)
+    ]
+    return [connected(store, f"9{number}") for number, store in enumerate(stores)]
+
+
+def texts(page: Any) -> list[str]:
+    return [notice.text for notice in page.context["shell_notices"]]
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.OPERATOR])
+def test_the_pause_of_everything_is_told_above_the_pages_once_and_to_everybody(
+    account: KwaiAccount, company: Company, sign_in: Callable[[User], Client], role: Role
+) -> None:
+    others(company, 3)
+    user = User.objects.create_user(username="u", company=company, role=role)
+    for each in Store.objects.all():
+        StoreMembership.objects.create(store=each, user=user)
+    channel_pause(channel="kwai", reason="O relógio do servidor está 24 h adiantado.")
+    page = sign_in(user).get(reverse("web:home"))
+    (told,) = texts(page)
+    assert told.startswith("O relógio do servidor está 24 h adiantado.")
+    assert "continua sozinho" in told
+    assert str(page.content.decode()).count("24 h adiantado") == 1
+    channel_resume(channel="kwai")
+    assert texts(sign_in(user).get(reverse("web:home"))) == []
+
+
+def test_another_company_hears_nothing_of_a_channel_it_does_not_use(
+    other_company: Company, sign_in: Callable[[User], Client]
+) -> None:
+    channel_pause(channel="kwai", reason="x")
+    stranger = User.objects.create_user(username="alheio", company=other_company, role=Role.ADMIN)
+    assert texts(sign_in(stranger).get(reverse("web:home"))) == []
+
+
+def test_a_refused_secret_is_told_once_and_names_its_setting(
+    account: KwaiAccount, company: Company, admin: User, sign_in: Callable[[User], Client]
+) -> None:
+    others(company, 3)
+    error = errors.SecretInvalid(call="oauth_refresh", write=True, code=441)
+    with pytest.raises(errors.SecretInvalid), oauth_call():
+        raise error
+    (told,) = texts(sign_in(admin).get(reverse("web:home")))
+    assert "KWAI_APP_SECRET" in told
+
+
+def test_one_problem_of_many_renewals_is_told_once_with_their_names(
+    account: KwaiAccount, company: Company, admin: User
+) -> None:
+    others(company, 2)
+    KwaiAccount.objects.update(refresh_problem="Código desconhecido (777).")
+    request: Any = type("Request", (), {"user": admin})()
+    (told,) = notices(request)
+    assert all(name in told.text for name in ("K0", "K1", account.store.name, "(777)"))
+
+
+def test_a_call_that_was_not_granted_offers_to_connect_again(
+    account: KwaiAccount, company: Company, admin: User, sign_in: Callable[[User], Client]
+) -> None:
+    (other,) = others(company, 1)
+    until = clock.after(timedelta(minutes=50))
+    limits.hold(store_id=account.pk, call="list_items", until=until, reason=WaitReason.GRANT)
+    client = sign_in(admin)
+    page = client.get(reverse("kwai:stores"))
+    (told,) = texts(page)
+    assert told.startswith(f"{account.store.name}: permissão não concedida")
+    content = page.content.decode()
+    assert f'href="{reverse("kwai:reauthorise", args=[account.pk])}"' in content
+    assert f'href="{reverse("kwai:reauthorise", args=[other.pk])}"' not in content
+    assert "Permissão não concedida no Kwai (list_items)" in content
+    calls_restore(store_id=account.pk)
+    assert texts(client.get(reverse("kwai:stores"))) == []
+
+
+def test_the_card_tells_what_keeps_a_part_of_the_work_waiting(
+    account: KwaiAccount, admin: User, sign_in: Callable[[User], Client]
+) -> None:
+    breaker.rest_now(store_id=account.pk, reason="O Kwai respondeu 448.")
+    KwaiAccount.objects.update(refresh_problem="Código desconhecido (777).")
+    content = sign_in(admin).get(reverse("kwai:stores")).content.decode()
+    assert "O Kwai respondeu 448." in content
+    assert "Código desconhecido (777)." in content
+
+
+def test_an_account_that_kwai_does_not_recognise_says_so(account: KwaiAccount, admin: User) -> None:
+    account_health_set(store_id=account.pk, health=ConnectionHealth.UNRECOGNISED)
+    request: Any = type("Request", (), {"user": admin})()
+    (told,) = notices(request)
+    assert "não reconhece a conta de vendedor" in told.text
+    assert told.label == "conectar com Kwai"
