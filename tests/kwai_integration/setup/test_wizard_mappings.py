@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from erp.accounts.models import Store, StoreLifecycle
-from erp.sales.models import Order, PaymentMethod, ShippingKind, ShippingMethod
+from erp.sales.models import Order, PaymentMethod, ShippingMethod
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client.codes import ShippingType
 from kwai_integration.inbound.plan import store_receive, stores_to_receive
@@ -150,8 +150,9 @@ def test_shipping_and_payment_mapped_later_fill_what_nobody_chose(active: Store,
 def test_mapped_codes_are_applied_when_an_order_comes_in(active: Store, ana: Person) -> None:
     kwai_envios = ShippingMethod.objects.get(name="Kwai Envios")
     slow = ShippingMethod.objects.create(
-        company=active.company, name="Kwai Envios econômico", kind=ShippingKind.MARKETPLACE
+        company=active.company, name="Kwai Envios lento", kind=kwai_envios.kind, carrier=kwai_envios.carrier
     )
+    pac = ShippingMethod.objects.get(name="Correios PAC")
     payment = PaymentMethod.objects.get(name="Pix")
     ana.post(
         "mapeamentos",
@@ -161,15 +162,19 @@ def test_mapped_codes_are_applied_when_an_order_comes_in(active: Store, ana: Per
         new_shipping_code="KW_SLOW",
         new_shipping_target=slow.pk,
     )
+    ana.post("mapeamentos", "save", new_shipping_code="KW_WRONG", new_shipping_target=pac.pk)
     paid = {"payments": [{"method": "PIX", "amount": 11_000}]}
     take_in(
         active,
         detail(0, shippingType="KWAI_ENVIOS", carrierCode="KW_SLOW", **paid),
         detail(1, shippingType="KWAI_ENVIOS", carrierCode="KW_OTHER"),
         detail(2, shippingType="SELLER", carrierCode="KW_SLOW"),
+        detail(3, shippingType="KWAI_ENVIOS", carrierCode="KW_WRONG"),
     )
-    first, second, third = Order.objects.order_by("external_id")
+    first, second, third, fourth = Order.objects.order_by("external_id")
     assert (first.shipping_method, first.payment_method) == (slow, payment)
+    # What the platform carries takes no way of shipping of our own.
+    assert fourth.shipping_method == kwai_envios
     assert (second.shipping_method, second.payment_method) == (kwai_envios, None)
     assert third.shipping_method is None
 
