@@ -1,5 +1,5 @@
-"""Call limits in the database: GCRA per (store, call) and (app, call), with the day's counter in the same
-row (design 3.2). One implementation for SQLite and PostgreSQL; Redis has no part in it.
+"""Call limits in the database: GCRA per store, (store, call) and (app, call), with the day's counter in the
+same row (design 3.2). One implementation for SQLite and PostgreSQL; Redis has no part in it.
 
 Pushes and imports share a gate. Each has a reserve that the other may use only while its owner has not
 asked for some seconds, so that neither starves and nothing is wasted.
@@ -37,6 +37,10 @@ IDLE_TURNS = 4
 # By so much the clock may step back without anything written just before being taken for a mistake.
 STEP_US = SECOND
 HELD_REASONS = (WaitReason.LIMIT, WaitReason.QUOTA, WaitReason.GRANT)
+
+
+# The platform counts what a store asks in all, beside each call by itself.
+ANY_CALL = "*"
 
 
 class Share(StrEnum):
@@ -93,6 +97,7 @@ def acquire(*, store_id: int, app_key: str, call: str, share: Share) -> Go | Whe
     """
     limits = _limits(app_key, call)
     gates = [
+        _Gate(f"store:{store_id}", ANY_CALL, share, limits.store_rate, None),
         _Gate(f"store:{store_id}", call, share, limits.store_rate, None),
         _Gate(f"app:{app_key}", call, share, limits.app_rate, limits.daily_calls),
     ]

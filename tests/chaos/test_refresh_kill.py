@@ -59,7 +59,7 @@ def test_a_pair_lost_with_its_worker_ends_in_one_request_for_consent(
     KwaiAccount.objects.update(refresh_lease_until=timezone.now() - timedelta(seconds=1))
     due()
     with worker(sandbox, tmp_path):
-        wait_for(lambda: account().health == ConnectionHealth.EXPIRED, seconds=120)
+        wait_for(lambda: account().health == ConnectionHealth.REVOKED, seconds=120)
         wait_for(lambda: ConnectionWarning.objects.filter(kind="ended").exists(), seconds=60)
     assert AuditEntry.objects.filter(action="kwai.connection").count() == 1
     assert ConnectionWarning.objects.count() == 1

@@ -29,12 +29,12 @@ from kwai_integration.connection import account_store_pair
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings
 from kwai_integration.outbound.wishes import deliveries_request
 from kwai_sandbox.server import RunningSandbox, running
+from tests.kwai_integration.codes import RECEIVED, SHIPPED
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
 
 ROOT = Path(__file__).resolve().parents[2]
 MERCHANT = "700000000000000001"
-ON_THE_ROAD, RECEIVED = 40, 50
 ORDERS = 8
 WORKER_THREADS = 2
 LEASE_SECONDS = 4
@@ -60,7 +60,7 @@ def shipped(sandbox: RunningSandbox, store: Store) -> list[Shipment]:
     body = {
         "merchantId": MERCHANT,
         "count": ORDERS,
-        "status": ON_THE_ROAD,
+        "status": SHIPPED,
         "skus": [{"number": "SKU-1", "quantity": 1}],
     }
     ids = sandbox.control("POST", "orders", body)["orderIds"]
@@ -71,7 +71,7 @@ def _shipment(store: Store, number: int, external_id: str) -> Shipment:
     now = timezone.now()
     order = Order.objects.create(
         company=store.company, store=store, number=number, external_id=external_id, placed_at=now,
-        status=OrderStatus.SHIPPED, items_total=5000, total=5000,
+        status=OrderStatus.SHIPPED, remote_status=str(SHIPPED), items_total=5000, total=5000,
     )  # fmt: skip
     return Shipment.objects.create(
         company=store.company, store=store, order=order, number=number, concluded_at=now,

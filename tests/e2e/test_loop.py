@@ -132,7 +132,7 @@ def test_whole_loop(
     collect(kwai, work, remote_id)
     kwai.control("PUT", "faults", LOST_ANSWER)
     deliver(operator_page, work, remote_id)
-    tour_expect(operator_page, 12, "Você deu a volta inteira.")
+    tour_expect(operator_page, 12, "Programar um envio do Kwai Envios")
     platform_check(kwai.control("GET", f"orders/{remote_id}"), xml)
     assert kwai.control("GET", "ledger")["doubled"] == []
     assert problems == []

@@ -20,7 +20,7 @@ from erp.stock.models import StockReservation
 from invoices.models import Invoice
 from invoices.services import invoices_import
 from kwai_integration.client import gateway
-from kwai_integration.client.codes import InvoiceStatus
+from kwai_integration.client.codes import KwaiInvoiceStatus
 from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder
@@ -100,7 +100,7 @@ def notes_bring(order: Order) -> Invoice:
         finished_at=timezone.now(),
     )
     KwaiOrder.objects.filter(order=order).update(
-        invoice_status=InvoiceStatus.REFUSED, invoice_refusal_reason="Inscrição estadual divergente"
+        invoice_status=KwaiInvoiceStatus.REFUSED, invoice_refusal_reason="Inscrição estadual divergente"
     )
     return linked.invoice
 

@@ -17,16 +17,18 @@ from erp.money import (
 )
 
 
-@pytest.mark.parametrize("value", [0, 1, 17000, LARGEST])
-def test_remote_amount_is_an_integer(value):
-    assert centavos_read(value) == value
+@pytest.mark.parametrize("value", [0, 1, 17000, LARGEST, "17000", "0017000"])
+def test_remote_amount_is_an_integer_or_its_digits(value):
+    assert centavos_read(value) == int(value)
 
 
 @pytest.mark.parametrize(
     ("value", "code"),
     [
         ("170.00", "not_integer"),
-        ("17000", "not_integer"),
+        ("170,00", "not_integer"),
+        ("-17000", "negative"),
+        ("9" * 20, "too_large"),
         (170.0, "not_integer"),
         (True, "not_integer"),
         (None, "not_integer"),

@@ -31,7 +31,7 @@ TAKES = {
     CANCEL: dict.fromkeys((Status.AWAITING_PAYMENT, AWAITING_INVOICE, TO_ARRANGE), Status.CLOSED),
     ARRANGE: {TO_ARRANGE: Status.AWAITING_PICKUP},
 }
-FROZEN = ({"holdReason": "em análise"}, {"refundStatus": 10}, {"refundStatus": 60})
+FROZEN = ({"holdReason": "em análise"}, {"refundStatus": 10})
 
 
 def write(seller: Caller, call: str, order_id: str) -> Answer:
