@@ -213,8 +213,8 @@ class AccessUnclear(KwaiError):
 
     def sentence(self) -> str:
         return (
-            f"O Kwai recusou o acesso com um código que o ERP não conhece ({self.code}). "
-            "Será tentado de novo; se continuar, informe o código ao suporte."
+            f"O Kwai recusou o acesso da loja com um código que o ERP não conhece ({self.code}). "
+            "Se continuar, informe o código ao suporte."
         )
 
 
