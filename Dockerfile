@@ -30,6 +30,10 @@ COPY static static
 # The settings ask for secrets; collecting files uses none, and none stays in the image.
 RUN SECRET_KEY=build FIELD_KEYS=build python manage.py collectstatic --noinput --verbosity 0
 
+# A volume takes its owner from here.
+RUN install -d -o erp -m 0700 /var/lib/erp/labels
+ENV LABELS_DIR=/var/lib/erp/labels
+
 USER erp
 EXPOSE 8000
 CMD ["gunicorn", "erp.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--threads", "8"]

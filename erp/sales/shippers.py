@@ -20,7 +20,7 @@ ON_ITS_WAY = "O pedido já foi despachado: quem envia não muda mais."
 
 
 def shipper_label(shipped_by: str, channel: str) -> str:
-    """`Kwai Envios`, `Transportadora própria` or `Não informado`; `channel` is the store's key."""
+    """Who carries, in words; `channel` is the store's key, whose own name its delivery service has."""
     return (
         channels.logistics_name(channel) if shipped_by == ShippedBy.CHANNEL else ShippedBy(shipped_by).label
     )

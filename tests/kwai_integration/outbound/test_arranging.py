@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from erp import channels
+from erp.accounts.models import User
 from erp.channels import Action, LabelKind, Outcome, RowResult
 from erp.outbox.models import PushJob
 from erp.outbox.services import facts_request
@@ -439,3 +442,17 @@ def test_statements_do_not_grow_with_the_shipments(envios: Desk) -> None:
             envios.ask(Action.ARRANGE_SHIPMENT, *[each.pk for each in rows])
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_the_orders_page_offers_the_step_to_who_may_take_it(
+    envios: Desk, make_user: Callable[..., User], sign_in: Callable[[User], Client], role: str
+) -> None:
+    (shipment,) = ready(envios)
+    page = (
+        sign_in(make_user(role, stores=[envios.kwai.store]))
+        .get(reverse("sales:order", args=[shipment.order_id]))
+        .content.decode()
+    )
+    address = reverse("expedition:shipment_arrange", args=[shipment.pk])
+    assert (address in page) is (role == "operator")
