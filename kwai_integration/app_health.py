@@ -29,7 +29,7 @@ OAUTH_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60
 
 def app_pause(error: errors.KwaiError) -> None:
     """Stop everything: the platform refuses the application, whichever store asks."""
-    channel_pause(channel=CHANNEL_KEY, reason=str(error))
+    channel_pause(channel=CHANNEL_KEY, reason=error.sentence())
 
 
 def app_paused() -> ChannelPause | None:
@@ -87,7 +87,7 @@ def _refused(error: errors.SecretInvalid) -> None:
         app_key=settings.KWAI_APP_KEY,
         defaults={
             "secret_digest": _digest(),
-            "reason": str(error)[:500],
+            "reason": error.sentence(),
             "failures": min(failures, len(OAUTH_DELAYS)),
             "retry_at": clock.after(_delay(failures)),
         },

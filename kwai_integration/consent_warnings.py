@@ -27,6 +27,7 @@ from erp.outbox.selectors import calls_denied, has_calls_denied
 from erp.web import registry
 from erp.web.requests import user_of
 from kwai_integration.app_health import pauses
+from kwai_integration.client.endpoints import CALL_LABELS
 from kwai_integration.connection import ENDED
 from kwai_integration.models import ConnectionHealth, ConnectionWarning, KwaiAccount, WarningKind
 from kwai_integration.models.account import CHANNEL_KEY, WARNING_DAYS, in_days
@@ -96,7 +97,7 @@ def _renewal_notices(accounts: Iterable[KwaiAccount]) -> Iterator[registry.Notic
         if account.is_connected and account.refresh_problem:
             names.setdefault(account.refresh_problem, []).append(account.store.name)
     for problem, whose in names.items():
-        text = f"O acesso de {', '.join(whose)} ao Kwai não foi renovado: {problem} {RENEWAL_GOES_ON}"
+        text = f"O acesso de {', '.join(whose)} ao Kwai não foi renovado: {ended(problem)} {RENEWAL_GOES_ON}"
         yield registry.Notice(text=text, label="ver integrações", url=reverse("kwai:stores"))
 
 
@@ -111,10 +112,16 @@ def _denied_notices(stores: Sequence[Store]) -> Iterator[registry.Notice]:
         )
 
 
+def ended(text: str) -> str:
+    """The platform's words close a sentence of ours: another may follow."""
+    return f"{text.rstrip(' .')}."
+
+
 def denied_sentence(calls: Iterable[str]) -> str:
     """Which calls the platform did not grant, and what it means."""
+    names = ", ".join(CALL_LABELS.get(call, call) for call in calls)
     return (
-        f"permissão não concedida no Kwai ({', '.join(calls)}). O que depende dela espera; o resto segue. "
+        f"permissão não concedida no Kwai ({names}). O que depende dela espera; o resto segue. "
         "Conecte a loja de novo e aceite todas as permissões."
     )
 

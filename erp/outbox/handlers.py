@@ -122,6 +122,11 @@ def kinds_whose_first_counts() -> list[str]:
     return [handler.kind for handler in _handlers.values() if handler.first_counts]
 
 
+def call_label(call: str) -> str:
+    """The label of a kind that makes this call; the call's own name for a read."""
+    return next((handler.label for handler in _handlers.values() if handler.call == call), call)
+
+
 def choices() -> list[tuple[str, str]]:
     """Kind and label, for filters."""
     return sorted(((one.kind, one.label) for one in _handlers.values()), key=lambda pair: pair[1])

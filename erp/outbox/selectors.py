@@ -203,11 +203,12 @@ def _held_notices(lanes: dict[int, Lane]) -> list[LaneNotice]:
 
 
 def _held_notice(gate: RateGate, lane: Lane) -> LaneNotice:
+    call = handlers.call_label(gate.call)
     if gate.resume_reason == WaitReason.GRANT:
-        text = f"Permissão não concedida ({gate.call}). Os outros envios da loja seguem."
+        text = f"Permissão não concedida ({call}). Os outros envios da loja seguem."
         next_step = FailureMode.CREDENTIAL.next_step
         return LaneNotice(lane.store_id, lane.store.name, text, next_step, None)
-    text = f"A cota diária de chamadas acabou ({gate.call}). Os envios continuam quando ela renovar."
+    text = f"A cota diária de chamadas acabou ({call}). Os envios continuam quando ela renovar."
     return LaneNotice(lane.store_id, lane.store.name, text, NOTHING_TO_DO, None, gate.resume_at)
 
 

@@ -94,6 +94,24 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 }
 
 
+# What screens call each signed call.
+CALL_LABELS: Mapping[str, str] = {
+    "list_orders": "ler pedidos",
+    "order_details": "ler detalhes de pedidos",
+    "list_items": "ler anúncios",
+    "sku_list": "ler SKUs de anúncios",
+    "cancel_order": "cancelar pedidos",
+    "upload_invoice": "enviar NF-e",
+    "arrange_shipment": "programar envio",
+    "shipping_label": "buscar etiquetas",
+    "list_refunds": "ler reembolsos",
+    "ship_order": "enviar rastreio",
+    "confirm_delivery": "confirmar entrega",
+    "update_stock": "enviar estoque",
+    "update_price": "enviar preço",
+}
+
+
 def endpoint_table(overrides: Mapping[str, Any]) -> dict[str, Endpoint]:
     """The table with corrected paths (`KWAI_PATHS`). Raises CodeTableError for one that fits no row or is no
     path."""

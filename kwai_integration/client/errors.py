@@ -213,8 +213,8 @@ class AccessUnclear(KwaiError):
 
     def sentence(self) -> str:
         return (
-            f"O Kwai recusou o acesso com um código que o ERP não conhece ({self.code}). "
-            "Será tentado de novo; se continuar, informe o código ao suporte."
+            f"O Kwai recusou o acesso da loja com um código que o ERP não conhece ({self.code}). "
+            "Se continuar, informe o código ao suporte."
         )
 
 
@@ -255,7 +255,6 @@ def is_answered(error: Exception) -> bool:
 
 def duration_text(seconds: float) -> str:
     """A span as an operator reads it, its largest unit and the next: `2 dias e 3 h`, `24 h`, `6 min`."""
-    left = round(seconds)
     parts: list[tuple[int, str]] = []
     # No more precise than it matters: an answer's date knows whole seconds only.
     step = 60 if seconds >= 3_600 else 10 if seconds >= 60 else 1

@@ -42,7 +42,8 @@ def push_error(  # noqa: C901 - one case per row of the policy table
         case kwai.PermissionMissing():
             return push.CallDenied(str(error), retry_after=error.retry_after, **details)
         case kwai.AppRefused() | kwai.SecretInvalid():
-            return push.ChannelRefused(str(error), **details)
+            # The same words as `app_health.app_pause`: whichever comes first is what the notice says.
+            return push.ChannelRefused(error.sentence(), **details)
         case kwai.AccessUnclear():
             return push.AccessUnclear(str(error), write=error.write, **details)
         case kwai.NotFound():

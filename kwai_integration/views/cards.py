@@ -15,7 +15,7 @@ from erp.channels import Badge
 from erp.outbox.models import PushJob
 from erp.outbox.selectors import calls_denied, lane_rests
 from erp.outbox.statuses import JobState
-from kwai_integration.consent_warnings import RENEWAL_GOES_ON, denied_sentence
+from kwai_integration.consent_warnings import RENEWAL_GOES_ON, denied_sentence, ended
 from kwai_integration.models import ConnectionHealth, InboundEvent, KwaiOrder, KwaiOrderState, SyncCursor
 from kwai_integration.setup.wizard import STAGES, stage_number
 
@@ -52,12 +52,13 @@ def _problems(store: Store, denied: Sequence[str], rest: str) -> list[str]:
     """What keeps a part of this store's work waiting although it is connected."""
     account, found = store.kwai_account, []
     if account.is_connected and account.refresh_problem:
-        found.append(f"O acesso ao Kwai não foi renovado: {account.refresh_problem} {RENEWAL_GOES_ON}")
+        problem = ended(account.refresh_problem)
+        found.append(f"O acesso ao Kwai não foi renovado: {problem} {RENEWAL_GOES_ON}")
     if denied:
         sentence = denied_sentence(denied)
         found.append(sentence[0].upper() + sentence[1:])
     if rest:
-        found.append(f"{rest} Os envios da loja esperam e o ERP testa de novo sozinho.")
+        found.append(f"{ended(rest)} Os envios da loja esperam e o ERP testa de novo sozinho.")
     return found
 
 

@@ -375,7 +375,7 @@ def test_a_call_that_was_not_granted_offers_to_connect_again(
     content = page.content.decode()
     assert f'href="{reverse("kwai:reauthorise", args=[account.pk])}"' in content
     assert f'href="{reverse("kwai:reauthorise", args=[other.pk])}"' not in content
-    assert "Permissão não concedida no Kwai (list_items)" in content
+    assert "Permissão não concedida no Kwai (ler anúncios)" in content
     calls_restore(store_id=account.pk)
     assert texts(client.get(reverse("kwai:stores"))) == []
 

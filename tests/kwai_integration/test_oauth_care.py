@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.utils import timezone
 
 from erp.accounts.models import Company, Store
@@ -314,6 +316,21 @@ def test_a_paused_lane_of_a_connected_store_is_resumed(kwai: Kwai) -> None:
     lane_pause(store_id=kwai.store.pk, mode=PauseMode.CREDENTIAL, reason="x")
     KwaiAccount.objects.update(health=ConnectionHealth.REVOKED)
     assert lanes_heal() == 0
+
+
+def test_a_connection_that_a_refused_application_ended_goes_on_after_the_upgrade(
+    kwai: Kwai, company: Company
+) -> None:
+    """Edition 1 marked every store; one whose pair is gone needs a consent all the same."""
+    second = Store.objects.create(company=company, name="Kwai Dois", channel="kwai")
+    KwaiAccount.objects.create(store=second, health="misconfigured")
+    KwaiAccount.objects.filter(pk=kwai.store.pk).update(health="misconfigured")
+    lane_pause(store_id=kwai.store.pk, mode=PauseMode.CREDENTIAL, reason="x")
+    migration = import_module("kwai_integration.migrations.0013_access_pauses")
+    migration.applications_refused_end_no_consent(apps, None)
+    found = dict(KwaiAccount.objects.values_list("pk", "health"))
+    assert found == {kwai.store.pk: ConnectionHealth.OK, second.pk: ConnectionHealth.EXPIRED}
+    assert lanes_heal() == 1
 
 
 def test_a_spent_daily_quota_closes_the_call_for_every_store_of_the_app(

@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from kwai_integration.client.endpoints import ENDPOINTS, SCOPES, Access, Source, endpoint_table
+from kwai_integration.client.endpoints import (
+    CALL_LABELS,
+    ENDPOINTS,
+    SCOPES,
+    Access,
+    Source,
+    endpoint_table,
+)
 
 PUBLISHED = {
     "oauth_token": ("GET", "/rest/open/api/oauth2/token"),
@@ -47,3 +54,7 @@ def test_a_path_can_be_overridden_alone():
 def test_an_override_that_fits_nothing_is_refused(overrides):
     with pytest.raises(ValueError, match="ship"):
         endpoint_table(overrides)
+
+
+def test_every_signed_call_has_a_name_for_screens() -> None:
+    assert set(CALL_LABELS) == {name for name, endpoint in ENDPOINTS.items() if endpoint.signed}
