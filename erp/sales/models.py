@@ -254,8 +254,8 @@ class Order(models.Model):
         if self.refund_status != RefundStatus.PAID:
             return "Há um reembolso em andamento para este pedido."
         return (
-            "O comprador foi reembolsado. Não envie a mercadoria; se ela deve seguir assim mesmo, use "
-            "liberar mesmo assim na página do pedido."
+            "O comprador foi reembolsado. Se a mercadoria deve seguir assim mesmo, use liberar mesmo assim "
+            "na página do pedido."
         )
 
     @property

@@ -237,7 +237,8 @@ def orders_follow(
     if not again:
         orders_released(batch.released)
         arrangements_by_rule(arrangeable(followed, rules.roles))
-    return {order_id: bool(batch.changes[order_id]) or order_id in moved for order_id in orders}
+    touched = batch.touched | moved
+    return {order_id: bool(batch.changes[order_id]) or order_id in touched for order_id in orders}
 
 
 def situations_apply(
@@ -385,8 +386,8 @@ def _event_new(order: Order, entry: Incoming, rules: Rules) -> EventDraft:
 
 def _unmapped_event(order: Order, remote: str, before: str = "") -> EventDraft:
     text = (
-        f"{before}A situação {remote} do Kwai não está mapeada e a situação daqui não foi mudada. "
-        "Escolha a correspondência em Integrações › Mapeamentos; o pedido segue sozinho."
+        f"{before}A situação {remote} do Kwai não está mapeada e a situação daqui não foi mudada. Diga em "
+        "Integrações › Mapeamentos o que ela significa; o pedido segue sozinho, e até lá nada é enviado."
     )
     link = reverse("kwai:store_stage", args=[order.store_id, "mapeamentos"])
     return EventDraft(order.pk, UNMAPPED, text, link=f"{link}#situation", data={"remote_status": remote})
@@ -462,7 +463,7 @@ class _Following:
 
     def refund_follow(self, order: Order, mapped: MappedOrder) -> None:
         if refund_take(order, REFUNDS[mapped.refund_status]):
-            self.changes[order.pk].append("reembolso")
+            self.touched.add(order.pk)
             self.drafts += refund_events([order])
 
     def closing_follow(self, order: Order, mapped: MappedOrder, rules: Rules) -> None:

@@ -19,7 +19,7 @@ from kwai_integration.inbound.payload import payload_keep, payload_read
 from kwai_integration.mapping import fields
 from kwai_integration.mapping.digest import order_digest
 from kwai_integration.mapping.orders import CLOCK_TOLERANCE, MappedOrder, Problem, order_read, summary
-from kwai_integration.mapping.warnings import UNREAD
+from kwai_integration.mapping.warnings import UNREAD, Warn
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.names import names
 from kwai_integration.situations import store_roles
@@ -50,6 +50,7 @@ STAGED_FIELDS = [
     "remote_updated_at",
     "fetch_started_at",
 ]
+LEFT_OUT = (Warn.AMOUNT_UNREADABLE, Warn.MOMENT_UNREADABLE)
 # Columns of lists that are made of fields of another name.
 SHOWN_FROM = {
     "buyer_name": ("address",),
@@ -296,7 +297,9 @@ def mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
         row.state = KwaiOrderState.RECEIVED if row.order_id else KwaiOrderState.STAGED
     row.problem_code = row.problem = ""
     row.remote_updated_at = mapped.remote_updated_at
-    row.warnings = [*mapped.warnings, *(f"{UNREAD}{part}" for part in mapped.unread_parts)]
+    # Of an order that is here an unreadable part is kept, not left out: the part's own warning says so.
+    said = [code for code in mapped.warnings if row.order_id is None or code not in LEFT_OUT]
+    row.warnings = [*said, *(f"{UNREAD}{part}" for part in mapped.unread_parts)]
     row.remote_carrier_code = mapped.carrier_code
     row.remote_tracking_code = mapped.tracking_code
     values = {

@@ -347,8 +347,9 @@ class _Reader:
     def total(self, computed: int) -> int:
         value = self.raw.get(self.names.total)
         stated = None if value is None else self.centavos(value, "total")
-        if stated is None:
+        if value is None:
             self.warn(Warn.TOTAL_MISSING)
+        if stated is None:
             return min(max(computed, 0), LARGEST)
         if stated != computed:
             self.warn(Warn.TOTAL_DIFFERS)

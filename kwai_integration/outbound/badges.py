@@ -25,6 +25,7 @@ from kwai_integration.outbound import arranging
 from kwai_integration.outbound.dispatched import codes_sent, dispatch_text
 from kwai_integration.outbound.invoices import CANCELLED_BADGE, orders_with_cancelled_note
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.next_step import next_step
 from kwai_integration.outbound.wishes import NO_INVOICE, own_shipments
 from kwai_integration.situations import roles_of, situations
 
@@ -96,11 +97,13 @@ def panel(order_id: int) -> Panel | None:
     kwai_order = KwaiOrder.objects.filter(order_id=order_id).select_related("store", "order").first()
     if kwai_order is None:
         return None
+    role = roles_of([kwai_order.store_id])[kwai_order.store_id].get(kwai_order.remote_status)
     rows = [
         ("Situação no Kwai", situations().label(kwai_order.remote_status)),
+        *_next_rows(kwai_order, role),
         ("Nota no Kwai", INVOICE_STATUS_LABELS.get(kwai_order.invoice_status, "—")),
         ("Rastreio no Kwai", kwai_order.remote_tracking_code or "—"),
-        *_dispatch_rows(kwai_order),
+        *_dispatch_rows(kwai_order, role),
     ]
     if kwai_order.invoice_refusal_reason:
         rows.append(("Motivo da recusa", kwai_order.invoice_refusal_reason))
@@ -114,7 +117,12 @@ def panel(order_id: int) -> Panel | None:
     )
 
 
-def _dispatch_rows(kwai_order: KwaiOrder) -> list[tuple[str, str]]:
+def _next_rows(kwai_order: KwaiOrder, role: KwaiRole | None) -> list[tuple[str, str]]:
+    order = kwai_order.order
+    return [("Próximo passo", next_step(order, role, kwai_order.invoice_status))] if order else []
+
+
+def _dispatch_rows(kwai_order: KwaiOrder, role: KwaiRole | None) -> list[tuple[str, str]]:
     """How the parcel came to be on its way, in the words of every other screen."""
     order = kwai_order.order
     if order is None:
@@ -123,7 +131,6 @@ def _dispatch_rows(kwai_order: KwaiOrder) -> list[tuple[str, str]]:
         shipment = Shipment.objects.active().filter(order=order).for_screens().first()
         reissued = shipment.former_code_text if shipment else ""
         return [("Despacho", reissued or f"O {LOGISTICS_LABEL} cuida do rastreio.")]
-    role = roles_of([kwai_order.store_id])[kwai_order.store_id].get(kwai_order.remote_status)
     if role not in SHIPPED_ROLES:
         return []
     return [("Despacho", dispatch_text(order, kwai_order.remote_tracking_code, codes_sent([order])))]

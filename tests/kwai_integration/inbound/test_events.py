@@ -14,6 +14,7 @@ from erp import scheduling
 from erp.catalog.models import Sku
 from erp.outbox import clock
 from erp.sales.models import Order
+from kwai_integration.connection import client_for
 from kwai_integration.inbound import events
 from kwai_integration.inbound.events import events_fetch, events_reap
 from kwai_integration.models import (
@@ -192,9 +193,10 @@ def test_limits_cost_no_try(kwai: Kwai, sku: Sku, kind: str) -> None:
 
 
 def test_the_limits_are_those_of_the_poll(kwai: Kwai, sku: Sku, settings: Any) -> None:
-    settings.KWAI_STORE_RATE = 0.01
     (order_id,) = kwai.orders()
     kwai.poll()
+    settings.KWAI_STORE_RATE = 0.01
+    client_for(kwai.store.pk).list_items(page=1)
     hint(kwai, order_id)
     events_fetch(kwai.store.pk)
     assert states() == [EventState.PENDING]
