@@ -119,6 +119,8 @@ def conclusion_problem(shipment: Shipment) -> str:
         return f"A expedição já está {shipment.get_status_display().lower()}. Retire-a do agrupamento."
     if shipment.frozen_reason:
         return f"Retire a expedição do agrupamento. {shipment.frozen_reason}"
+    if shipment.order.unread_problem:
+        return shipment.order.unread_problem
     if shipment.chosen_method is None:
         return NO_METHOD
     if problem := method_problem(shipment.order, shipment.chosen_method):

@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Now
 
 from erp.accounts.models import User
 from erp.channels import Outcome, RowResult
+from erp.sales.models import unread_problem
 from erp.sales.services import EventDraft, order_events_append
 from invoices.intake.files import CompanyFacts
 from invoices.intake.gate import judge
@@ -51,8 +52,9 @@ def print_problems(ids: Sequence[int]) -> dict[int, str]:
     """Why a note cannot be printed, per id; an empty text means it can. One query; files stay unread."""
     if not is_available():
         return dict.fromkeys(ids, str(PrinterMissing()))
-    found = dict(Invoice.objects.filter(pk__in=ids).values_list("pk", "status"))
-    return {pk: _status_problem(found.get(pk)) for pk in ids}
+    rows = Invoice.objects.filter(pk__in=ids).values_list("pk", "status", "order__unread_parts")
+    found = {pk: _status_problem(status) or unread_problem(parts or ()) for pk, status, parts in rows}
+    return {pk: found.get(pk, GONE) for pk in ids}
 
 
 def invoices_print(*, ids: Sequence[int], paper: Paper, user: User | None) -> bytes:
@@ -116,9 +118,7 @@ class _NotPrintable(Exception):
     pass
 
 
-def _status_problem(status: str | None) -> str:
-    if status is None:
-        return GONE
+def _status_problem(status: str) -> str:
     if status in NOT_PRINTABLE:
         return f"A nota está {InvoiceStatus(status).label.lower()}. Só notas autorizadas têm DANFE."
     return ""

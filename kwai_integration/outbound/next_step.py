@@ -28,8 +28,8 @@ def next_step(order: Order, role: KwaiRole | None, invoice_status: str) -> str:
     """One sentence for the order's page; `invoice_status` is what Kwai last said of the note."""
     if role is None:
         return (
-            f"Seu: dizer em Mapeamentos o que a situação {order.remote_status} significa no Kwai. Até lá nada "
-            "é enviado."
+            f"Seu: dizer em Mapeamentos o que a situação {order.remote_status} significa no Kwai. Até lá "
+            "nada é enviado."
         )
     if order.frozen_reason and (role in PAID_ROLES or order.handover_unclear):
         return FROZEN

@@ -196,3 +196,15 @@ def test_on_the_notes_page(
     assert working.get(reverse("invoices:paper", args=[notes[0].pk, "boleto"])).status_code == 404
     Invoice.objects.filter(number=1).update(company=other_company, order=None, store=None)
     assert working.get(url).status_code == 404
+
+
+@pytest.mark.django_db
+def test_an_order_whose_last_answer_was_not_read_whole_is_not_printed(notes: list[Invoice]) -> None:
+    linked, loose = ids(notes)
+    Order.objects.update(unread_parts=["lines", "amounts"])
+    problems = print_problems([linked, loose, 99])
+    assert "itens, valores" in problems[linked]
+    assert problems[loose] == ""
+    assert problems[99] != ""
+    Order.objects.update(unread_parts=[])
+    assert print_problems([linked])[linked] == ""
