@@ -29,7 +29,7 @@ from erp.outbox.statuses import LONGEST_WAITS, WaitReason
 SECOND = 1_000_000
 DAY_SECONDS = 86_400
 # Of the platform's limit we use 95 %, and let at most 5 % of a second's calls come early.
-SHARE_OF_LIMIT = 0.95
+SHARE_OF_LIMIT = 0.9
 BURST_US = SECOND * 5 // 100
 # A share is idle when it has not asked for so long, or for four turns of a slow gate.
 IDLE_US = 2 * SECOND

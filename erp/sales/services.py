@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -26,11 +26,13 @@ def orders_status_set(
     actor: User | None = None,
     reason: str = "",
     backwards: bool = False,
+    goods_stay: Collection[int] = (),
 ) -> set[int]:
     """Move orders to their wanted situation and return the ids that moved.
 
     `wanted` maps order id to situation. An order that may not move there (see `may_follow`) stays
-    as it is, without an error: the platform repeats itself and late news are normal.
+    as it is, without an error: the platform repeats itself and late news are normal. The goods of
+    `goods_stay` are not taken off the balance, whatever situation these orders come to.
     """
     orders = Order.objects.filter(pk__in=wanted).select_related("store").lock_for_update()
     moving = [
@@ -44,7 +46,9 @@ def orders_status_set(
         order.updated_at = timezone.now()
     Order.objects.bulk_update([order for order, _, _ in moving], ["status", "cancelled_at", "updated_at"])
     order_events_append(drafts=[_status_event(*change, reason) for change in moving], actor=actor)
-    orders_stock_follow(before={order: before for order, before, _ in moving}, actor=actor)
+    orders_stock_follow(
+        before={order: before for order, before, _ in moving}, goods_stay=goods_stay, actor=actor
+    )
     moved = [order.pk for order, _, _ in moving]
     channels.order_status_changed(moved)
     return set(moved)

@@ -47,11 +47,12 @@ def orders_stock_reserve(
     `warehouses` maps store id to the warehouse its orders reserve in, None for the company's default;
     `gone_line_ids` are lines that were taken away. An order that arrives beyond its store's exit lets its
     goods leave at once. One from before the store was activated that arrives shipped is history: its
-    goods left before anybody counted. A constant number of statements.
+    goods left before anybody counted. One that the platform has closed wants no goods. A constant number of
+    statements.
     """
     orders = {
         order.pk: order
-        for order in Order.objects.filter(pk__in=order_ids).select_related("store")
+        for order in Order.objects.filter(pk__in=order_ids, closed_at=None).select_related("store")
         if order.status != OrderStatus.CANCELLED and not _is_history(order)
     }
     found = OrderLine.objects.filter(order_id__in=orders)
@@ -82,13 +83,29 @@ def orders_stock_reserve(
     _leave([orders[pk] for pk in leaving], actor)
 
 
-def orders_stock_follow(*, before: Mapping[Order, OrderStatus], actor: User | None = None) -> None:
+def orders_stock_follow(
+    *,
+    before: Mapping[Order, OrderStatus],
+    goods_stay: Collection[int] = (),
+    actor: User | None = None,
+) -> None:
     """Let the stock follow orders that changed their situation; `before` maps each (with its store, and the
-    new situation) to the one it had. Call in the transaction that moved them."""
+    new situation) to the one it had. Nothing leaves for the ids of `goods_stay`. Call in the transaction
+    that moved them."""
     cancelled = {order: was for order, was in before.items() if order.status == OrderStatus.CANCELLED}
     if cancelled:
         _cancel(cancelled, actor)
-    _leave([order for order in before if _leaves(order)], actor)
+    _leave([order for order in before if order.pk not in goods_stay and _leaves(order)], actor)
+
+
+def orders_stock_free(*, order_ids: Collection[int], actor: User | None = None) -> None:
+    """Give back what orders hold whose goods are known to be in the house, whatever their situation is
+    called. Call in the transaction that locked them."""
+    if not order_ids:
+        return
+    lines = _lines(Order.objects.filter(pk__in=order_ids))
+    _release(lines, actor)
+    _return(lines, actor)
 
 
 @transaction.atomic
@@ -206,8 +223,7 @@ def _cancel(before: Mapping[Order, OrderStatus], actor: User | None) -> None:
     """Give back what was kept. Goods that left come back by themselves while the parcel was certainly in
     the house; once its expedition is concluded, somebody has to see them arrive."""
     lines = _lines(before)
-    kept = reservations_release(order_line_ids=lines)
-    texts = [(pk, "Reserva de estoque liberada") for pk in _order_ids(lines, kept)]
+    _release(lines, actor)
     at_home = {
         line_id: order
         for line_id, order in lines.items()
@@ -215,8 +231,16 @@ def _cancel(before: Mapping[Order, OrderStatus], actor: User | None) -> None:
     }
     _return(at_home, actor)
     away = lines_away(lines.keys() - at_home.keys())
-    texts += [(pk, LEFT_ALREADY) for pk in _order_ids(lines, away)]
-    order_events_append(drafts=[EventDraft(pk, STOCK, text) for pk, text in texts], actor=actor)
+    order_events_append(
+        drafts=[EventDraft(pk, STOCK, LEFT_ALREADY) for pk in _order_ids(lines, away)], actor=actor
+    )
+
+
+def _release(lines: Mapping[int, Order], actor: User | None) -> None:
+    freed = _order_ids(lines, reservations_release(order_line_ids=lines))
+    order_events_append(
+        drafts=[EventDraft(pk, STOCK, "Reserva de estoque liberada") for pk in freed], actor=actor
+    )
 
 
 def _return(lines: Mapping[int, Order], actor: User | None) -> set[int]:

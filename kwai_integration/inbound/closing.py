@@ -8,6 +8,7 @@ of it.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
@@ -17,6 +18,7 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
+from erp.sales.statuses import OrderStatus
 from expedition.models import GroupStatus, Shipment, ShipmentStatus
 from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.kinds import Kind
@@ -27,13 +29,26 @@ UNCLEAR = (
     "O Kwai encerrou o pedido depois que o pacote saiu com a transportadora. Diga nesta página se o pacote "
     "voltou ou foi entregue; até lá o pedido fica parado e nada volta ao estoque."
 )
+LATE = (
+    "O Kwai conta só agora que o pacote já tinha saído quando encerrou o pedido. Diga nesta página se o pacote "
+    "voltou ou foi entregue, para o estoque daqui ficar certo."
+)
 
 
-def closed_keep(order_ids: Collection[int], *, actor: User | None) -> set[int]:
-    """Mark these closed orders and return those that keep their situation. Call inside a transaction that has
-    locked them; nothing is written for orders that were marked before."""
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Of orders that the platform closed: those that keep their situation, and those whose goods are in the
+    house and have not been given back yet."""
+
+    kept: frozenset[int] = frozenset()
+    at_home: frozenset[int] = frozenset()
+
+
+def orders_close(order_ids: Collection[int], *, actor: User | None) -> Closed:
+    """Mark these closed orders. Call inside a transaction that has locked them; nothing is written for orders
+    that were marked before."""
     if not order_ids:
-        return set()
+        return Closed()
     handed_over = Shipment.objects.filter(
         order=OuterRef("pk"),
         status__in=(ShipmentStatus.CONCLUDED, ShipmentStatus.DELIVERED),
@@ -64,7 +79,20 @@ def closed_keep(order_ids: Collection[int], *, actor: User | None) -> set[int]:
         if closed_at is None:
             new.add(pk)
     _mark(new, known, unclear, actor)
-    return known | unclear
+    return Closed(frozenset(known | unclear), frozenset(new - known - unclear))
+
+
+def orders_shipped_late(order_ids: Collection[int]) -> None:
+    """The platform says afterwards that parcels of closed orders had left: ask a person about those that
+    were cancelled as never handed over. Call inside a transaction."""
+    if not order_ids:
+        return
+    closed = Order.objects.filter(
+        pk__in=order_ids, closed_at__isnull=False, handover_unclear=False, status=OrderStatus.CANCELLED
+    )
+    ids = list(closed.lock_for_update().values_list("pk", flat=True))
+    Order.objects.filter(pk__in=ids).update(handover_unclear=True, updated_at=timezone.now())
+    order_events_append(drafts=[EventDraft(pk, CLOSED_EVENT, LATE) for pk in ids])
 
 
 def _mark(new: set[int], known: set[int], unclear: set[int], actor: User | None) -> None:

@@ -29,13 +29,13 @@ from erp.sales.ownership import ADDRESS_FIELDS, BUYER_FIELDS
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from erp.sales.shippers import method_fits
 from erp.sales.statuses import OrderStatus
-from erp.sales.stock import orders_stock_reserve, orders_stock_return
+from erp.sales.stock import orders_stock_free, orders_stock_reserve, orders_stock_return
 from erp.stock.ledger import warehouses_lock
 from erp.stock.services import lines_away
 from expedition.models import Package, Shipment
 from invoices.models import ISSUED, Invoice
 from kwai_integration.client.codes import SHIPPED_ROLES, KwaiRole
-from kwai_integration.inbound.closing import closed_keep
+from kwai_integration.inbound.closing import orders_close
 from kwai_integration.inbound.refunds import REFUNDS, RUNNING, refund_events, refund_take
 from kwai_integration.mapping.orders import MappedLine, MappedOrder
 from kwai_integration.mapping.people import name_format
@@ -197,9 +197,7 @@ def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None
         ]
     )
     order_events_append(drafts=[_event_new(order, entry, rules) for order, entry in pairs], actor=actor)
-    # An order first met closed wants no goods, whatever its store makes of it.
-    wanting = [order.pk for order in orders if order.closed_at is None]
-    orders_stock_reserve(order_ids=wanting, warehouses=rules.warehouses, actor=actor)
+    orders_stock_reserve(order_ids=[order.pk for order in orders], warehouses=rules.warehouses, actor=actor)
     channels.order_status_changed(order.pk for order in orders)
     return orders
 
@@ -226,7 +224,7 @@ def orders_follow(
     batch.shipped_elsewhere(incoming)
     batch.write(actor)
     orders_stock_reserve(
-        order_ids=batch.lines_touched,
+        order_ids=batch.lines_touched | batch.reopened,
         warehouses=rules.warehouses,
         gone_line_ids=batch.gone_ids,
         actor=actor,
@@ -263,11 +261,11 @@ def situations_set(
     inside a transaction."""
     told = list(told)
     closed = [order_id for order_id, store_id, code in told if rules.role(store_id, code) is KwaiRole.CLOSED]
-    kept = closed_keep(closed, actor=actor)
+    closing = orders_close(closed, actor=actor)
     wanted: dict[bool, dict[int, OrderStatus]] = {False: {}, True: {}}
     for order_id, store_id, remote_status in told:
         status = rules.situation(store_id, remote_status)
-        if status is not None and order_id not in kept:
+        if status is not None and order_id not in closing.kept:
             backwards = not monotonic and rules.is_on("allow_backwards", store_id)
             wanted[backwards][order_id] = status
     cancelled = _cancelled(wanted[True])
@@ -275,8 +273,13 @@ def situations_set(
     for backwards, targets in wanted.items():
         if targets:
             moved |= orders_status_set(
-                wanted=targets, actor=actor, reason="informada pelo Kwai", backwards=backwards
+                wanted=targets,
+                actor=actor,
+                reason="informada pelo Kwai",
+                backwards=backwards,
+                goods_stay=closed,
             )
+    orders_stock_free(order_ids=closing.at_home, actor=actor)
     # Closed before it was handed over: what had left the balance for it never left the house.
     orders_stock_return(order_ids=moved.intersection(closed), actor=actor)
     # Back from a cancellation, an order wants its goods again.
@@ -428,6 +431,7 @@ class _Following:
         self.parts_changed: dict[type[Any], list[Any]] = {}
         self.drafts: list[EventDraft] = []
         self.released: list[int] = []
+        self.reopened: set[int] = set()
         self.shippers_changed: list[int] = []
         # Said once for the same content, however often the answer changes in other ways.
         self.remarks: list[EventDraft] = []
@@ -467,11 +471,12 @@ class _Following:
             self.drafts += refund_events([order])
 
     def closing_follow(self, order: Order, mapped: MappedOrder, rules: Rules) -> None:
-        """A closed order that the platform opens again moves on; closing itself is `closing.closed_keep`."""
+        """A closed order that the platform opens again moves on; closing itself is `closing.orders_close`."""
         role = rules.role(order.store_id, order.remote_status)
         if order.closed_at is not None and role not in (None, KwaiRole.CLOSED):
             order.closed_at, order.handover_unclear = None, False
             self.touched.add(order.pk)
+            self.reopened.add(order.pk)
 
     def unread_follow(self, order: Order, mapped: MappedOrder) -> None:
         parts = list(mapped.unread_parts)

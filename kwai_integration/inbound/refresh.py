@@ -58,7 +58,7 @@ def _batch_refresh(store: Store, rows: list[KwaiOrder], actor: User | None) -> l
     staged = kwai_orders_stage(store=store, details=fetched.answers, fetch_started_at=fetched.started_at)
     known = KwaiOrder.objects.filter(pk__in=staged.pending, order__isnull=False)
     kwai_orders_receive(ids=list(known.values_list("pk", flat=True)), actor=actor)
-    return _results([row.pk for row in rows], before, fetched, actor)
+    return _results(store.pk, [row.pk for row in rows], before, fetched, actor)
 
 
 def _situations(order_ids: Sequence[int]) -> dict[int, OrderStatus]:
@@ -67,12 +67,14 @@ def _situations(order_ids: Sequence[int]) -> dict[int, OrderStatus]:
 
 
 def _results(
-    ids: list[int], before: dict[int, OrderStatus], fetched: Fetched, actor: User | None
+    store_id: int, ids: list[int], before: dict[int, OrderStatus], fetched: Fetched, actor: User | None
 ) -> list[RowResult]:
-    rows = list(KwaiOrder.objects.filter(pk__in=ids).defer("payload", "payload_bytes"))
-    rules = rules_read({row.store_id for row in rows})
-    # Also when the answer is the known one: the mapping of the store may have changed since.
+    rules = rules_read({store_id})
+    # Also when the answer is the known one: the mapping of the store may have changed since. Read again under
+    # the lock, because a poll may have stored and received newer answers meanwhile.
     with transaction.atomic():
+        locked = KwaiOrder.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk")
+        rows = list(locked.defer("payload", "payload_bytes"))
         situations_set(
             [(row.order_id, row.store_id, row.remote_status) for row in rows if row.order_id], rules, actor
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from erp.accounts.models import Store
 from erp.outbox.services import jobs_wake
 from erp.sales.services import EventDraft, order_events_append
 from kwai_integration.client.codes import SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
+from kwai_integration.inbound.closing import orders_shipped_late
 from kwai_integration.inbound.halving import batch_halved
 from kwai_integration.inbound.payload import payload_keep, payload_read
 from kwai_integration.mapping import fields
@@ -114,6 +115,9 @@ class _Answer:
     digest: str
     updated_at: datetime | None
     raw: Any = field(repr=False)
+    # Codes of the situation that were said beside this answer, by answers that lost to it: a parcel that had
+    # left stays one that had left.
+    passed: tuple[tuple[str, datetime | None], ...] = ()
 
 
 def kwai_orders_stage(*, store: Store, details: Sequence[Any], fetch_started_at: datetime) -> StageResult:
@@ -157,9 +161,42 @@ def _answers(details: Sequence[Any], fetch_started_at: datetime) -> list[_Answer
     for raw in details:
         answer = _answer(raw, fetch_started_at)
         rival = newest.get(answer.external_id)
-        if rival is None or not _is_older(answer.updated_at, rival.updated_at):
+        if rival is None:
             newest[answer.external_id] = answer
+            continue
+        lost, won = (answer, rival) if _is_older(answer.updated_at, rival.updated_at) else (rival, answer)
+        passed = (*rival.passed, (_code(lost), lost.updated_at))
+        newest[answer.external_id] = replace(won, passed=passed)
     return list(newest.values())
+
+
+def _code(answer: _Answer) -> str:
+    return fields.remote_code(fields.record(answer.raw).get(names().order.status))
+
+
+def _shipped_at(
+    answer: _Answer, roles: Mapping[str, KwaiRole], fetch_started_at: datetime
+) -> datetime | None:
+    """When the earliest of these answers told that the parcel was on its way; None when none did."""
+    told = [*answer.passed, (_code(answer), answer.updated_at)]
+    moments = [at or fetch_started_at for code, at in told if roles.get(code) in SHIPPED_ROLES]
+    return min(moments, default=None)
+
+
+def _late_shipped_note(
+    answers: Sequence[_Answer],
+    rows: Sequence[KwaiOrder],
+    roles: Mapping[str, KwaiRole],
+    fetch_started_at: datetime,
+) -> None:
+    """An answer that came too late to be stored still tells that the parcel had left."""
+    news = {answer.external_id: _shipped_at(answer, roles, fetch_started_at) for answer in answers}
+    late = [row for row in rows if row.first_shipped_at is None and news[row.external_id]]
+    for row in late:
+        row.first_shipped_at = news[row.external_id]
+    if late:
+        KwaiOrder.objects.bulk_update(late, ["first_shipped_at"])
+        orders_shipped_late([row.order_id for row in late if row.order_id])
 
 
 def _answer(raw: Any, fetch_started_at: datetime) -> _Answer:
@@ -186,11 +223,12 @@ def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: dat
     older = [known[a.external_id] for a in news if _loses(a, known.get(a.external_id), fetch_started_at)]
     losers = {row.external_id for row in older}
     verdicts = {row.pk: row.invoice_status for row in known.values()}
-    roles = store_roles(store.pk) if news else {}
+    roles = store_roles(store.pk) if news or any(answer.passed for answer in answers) else {}
     fresh = [_filled(known, store, a, fetch_started_at, roles) for a in news if a.external_id not in losers]
     created = KwaiOrder.objects.bulk_create([row for row in fresh if row.pk is None])
     changed = [row for row in fresh if row.external_id in known]
     KwaiOrder.objects.bulk_update(changed, STAGED_FIELDS)
+    _late_shipped_note(answers, [*older, *unchanged], roles, fetch_started_at)
     _verdicts_tell([row for row in changed if row.invoice_status != verdicts[row.pk]])
     return StageResult(
         created=_pks(created),
@@ -273,6 +311,8 @@ def _filled(
     problem = TOO_LARGE if not kept.is_whole else usable_problem(row, mapped)
     if isinstance(mapped, MappedOrder):
         mapped_show(row, mapped)
+    if row.first_shipped_at is None:
+        row.first_shipped_at = _shipped_at(answer, roles, fetch_started_at)
     if problem and row.order_id is None:
         order_quarantine(row, problem.code, problem.reason)
     return row

@@ -45,9 +45,9 @@ from kwai_integration.outbound.wishes import deliveries_request
 from kwai_integration.setup.stores import store_activate, store_install
 from kwai_sandbox.server import RunningSandbox, running
 from scripts.services import own_redis
-from tests.chaos.test_worker_kill import MERCHANT, ON_THE_ROAD
+from tests.chaos.test_worker_kill import MERCHANT
 from tests.compose import ROOT, image_environment, image_parts, services
-from tests.kwai_integration.codes import PAID
+from tests.kwai_integration.codes import PAID, SHIPPED
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos, pytest.mark.services]
 
@@ -254,7 +254,7 @@ def delivery_begin(sandbox: RunningSandbox) -> PushJob:
     """A push whose call is under way and takes seconds."""
     fault = {"path": "confirmDelivery", "kind": "slow", "rate": 1, "delayMs": SLOW_MS}
     sandbox.control("PUT", "faults", fault)
-    order_id = order_make(sandbox, status=ON_THE_ROAD)
+    order_id = order_make(sandbox, status=SHIPPED)
     order = wait_for(lambda: Order.objects.filter(external_id=order_id).first())
     shipment = shipment_of(order)
     with tracing.bound("operator-click"):
