@@ -30,7 +30,7 @@ UNCLEAR = (
     "voltou ou foi entregue; até lá o pedido fica parado e nada volta ao estoque."
 )
 LATE = (
-    "O Kwai conta só agora que o pacote já tinha saído quando encerrou o pedido. Diga nesta página se o pacote "
+    "O Kwai conta só agora que o pacote já tinha saído quando encerrou o pedido. Diga nesta página se ele "
     "voltou ou foi entregue, para o estoque daqui ficar certo."
 )
 
