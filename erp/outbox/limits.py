@@ -28,8 +28,8 @@ from erp.outbox.statuses import LONGEST_WAITS, WaitReason
 
 SECOND = 1_000_000
 DAY_SECONDS = 86_400
-# Of the platform's limit we use 90 % and let at most 5 % of a second's calls come early, so that what the network
-# delays does not arrive as one call too many.
+# Of the platform's limit we use 90 %, and let at most 5 % of a second's calls come early: what the network
+# delays must not arrive as one call too many.
 SHARE_OF_LIMIT = 0.9
 BURST_US = SECOND * 5 // 100
 # A share is idle when it has not asked for so long, or for four turns of a slow gate.

@@ -36,10 +36,17 @@ from expedition.models import Package, Shipment
 from invoices.models import ISSUED, Invoice
 from kwai_integration.client.codes import SHIPPED_ROLES, KwaiRole
 from kwai_integration.inbound.closing import orders_close
-from kwai_integration.inbound.refunds import REFUNDS, RUNNING, refund_events, refund_take
+from kwai_integration.inbound.refunds import COLUMNS as REFUND_FIELDS
+from kwai_integration.inbound.refunds import Listed, refund_events, refund_take, refunds_listed
 from kwai_integration.mapping.orders import MappedLine, MappedOrder
 from kwai_integration.mapping.people import name_format
-from kwai_integration.models import KwaiOrder, KwaiSettings, PaymentMapping, ShippingMapping, StatusMapping
+from kwai_integration.models import (
+    KwaiOrder,
+    KwaiSettings,
+    PaymentMapping,
+    ShippingMapping,
+    StatusMapping,
+)
 from kwai_integration.outbound.dispatched import codes_sent, dispatch_text, is_sent_by_us
 from kwai_integration.outbound.following import arrangeable, parcels_follow, shipper_follow
 from kwai_integration.outbound.logistics import shipper_of
@@ -69,7 +76,6 @@ AMOUNTS = {
     "platform_discount": ("platform_discount",),
     "total": ("total",),
 }
-REFUND_FIELDS = ("refund_status", "refund_open", "refund_released_at", "refund_released_by")
 CLOSED_FIELDS = ("closed_at", "handover_unclear")
 UNREAD_EVENT = "kwai.unread"
 LINE_FIELDS = ("title", "specification", "quantity", "unit_price")
@@ -182,9 +188,14 @@ def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None
     # Before the counter: who follows orders and creates others takes the two locks in this order too.
     warehouses_lock({entry.store.company_id for entry in incoming})
     numbers = _numbers_take(incoming)
-    orders = Order.objects.bulk_create(
-        [_order_new(entry, rules, next(numbers[entry.store.company_id])) for entry in incoming]
-    )
+    new = [_order_new(entry, rules, next(numbers[entry.store.company_id])) for entry in incoming]
+    listed = _refunds(incoming)
+    refunded = [
+        order
+        for order, entry in zip(new, incoming, strict=True)
+        if refund_take(order, entry.row, listed[entry.row.store_id, entry.row.external_id])
+    ]
+    orders = Order.objects.bulk_create(new)
     pairs = list(zip(orders, incoming, strict=True))
     OrderLine.objects.bulk_create([line for order, entry in pairs for line in _lines_new(order, entry)])
     Buyer.objects.bulk_create(
@@ -196,10 +207,16 @@ def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None
             for order, entry in pairs
         ]
     )
-    order_events_append(drafts=[_event_new(order, entry, rules) for order, entry in pairs], actor=actor)
+    drafts = [_event_new(order, entry, rules) for order, entry in pairs]
+    order_events_append(drafts=[*drafts, *refund_events(refunded)], actor=actor)
     orders_stock_reserve(order_ids=[order.pk for order in orders], warehouses=rules.warehouses, actor=actor)
     channels.order_status_changed(order.pk for order in orders)
     return orders
+
+
+def _refunds(incoming: Iterable[Incoming]) -> Listed:
+    rows = [entry.row for entry in incoming]
+    return refunds_listed({row.store_id for row in rows}, {row.external_id for row in rows})
 
 
 def orders_follow(
@@ -215,7 +232,7 @@ def orders_follow(
     ids = [entry.row.order_id for entry in incoming if entry.row.order_id]
     rows = Order.objects.filter(pk__in=ids).select_related("shipping_method").lock_for_update()
     orders = {order.pk: order for order in rows}
-    batch = _Following(orders, set(_invoiced_ids(orders.values())))
+    batch = _Following(orders, set(_invoiced_ids(orders.values())), _refunds(incoming))
     batch.lines_read()
     for entry in incoming:
         batch.follow(orders[entry.row.order_id or 0], entry, rules)
@@ -311,7 +328,6 @@ def _order_new(entry: Incoming, rules: Rules, number: int) -> Order:
     shipped_by = rules.shipper(store.pk, mapped)
     method = rules.shipping(store.pk, mapped, shipped_by)
     closed = rules.role(store.pk, mapped.remote_status) is KwaiRole.CLOSED
-    refund = REFUNDS[mapped.refund_status]
     return Order(
         company_id=store.company_id,
         store=store,
@@ -324,8 +340,6 @@ def _order_new(entry: Incoming, rules: Rules, number: int) -> Order:
         shipping_method=method,
         carrier_id=method.carrier_id if method else None,
         payment_method_id=rules.payment_id(store.pk, mapped),
-        refund_status=refund,
-        refund_open=refund in RUNNING,
         closed_at=timezone.now() if closed else None,
         unread_parts=list(mapped.unread_parts),
         **_followed(mapped),
@@ -416,8 +430,14 @@ def _invoiced_ids(orders: Iterable[Order]) -> Iterable[int]:
 class _Following:
     """Orders of one batch while they take over what their answers say."""
 
-    def __init__(self, orders: Mapping[int, Order], invoiced: Collection[int]) -> None:
+    def __init__(
+        self,
+        orders: Mapping[int, Order],
+        invoiced: Collection[int],
+        refunds: Listed,
+    ) -> None:
         self.orders = orders
+        self.refunds = refunds
         # Orders whose lines stay as they are: a note names them, or their goods have left.
         self.fixed = set(invoiced)
         self.changes: dict[int, list[str]] = {order_id: [] for order_id in orders}
@@ -449,7 +469,7 @@ class _Following:
             setattr(order, name, news[name])
         self.changes[order.pk] += [FOLLOWED[name] for name in told]
         was_frozen = bool(order.frozen_reason)
-        self.refund_follow(order, entry.mapped)
+        self.refund_follow(order, entry.row)
         self.closing_follow(order, entry.mapped, rules)
         self.unread_follow(order, entry.mapped)
         if "hold_reason" in told:
@@ -465,10 +485,12 @@ class _Following:
         if entry.sku_ids is not None or "lines" in entry.mapped.unread:
             self.content_follow(order, entry, rules)
 
-    def refund_follow(self, order: Order, mapped: MappedOrder) -> None:
-        if refund_take(order, REFUNDS[mapped.refund_status]):
-            self.touched.add(order.pk)
+    def refund_follow(self, order: Order, row: KwaiOrder) -> None:
+        before = [getattr(order, name) for name in REFUND_FIELDS]
+        if refund_take(order, row, self.refunds[row.store_id, row.external_id]):
             self.drafts += refund_events([order])
+        if before != [getattr(order, name) for name in REFUND_FIELDS]:
+            self.touched.add(order.pk)
 
     def closing_follow(self, order: Order, mapped: MappedOrder, rules: Rules) -> None:
         """A closed order that the platform opens again moves on; closing itself is `closing.orders_close`."""

@@ -78,7 +78,7 @@ def store_poll(store_id: int) -> PollResult | None:
     try:
         poll.run()
         if not poll.result.more:
-            refunds_poll(poll.client, store_id)
+            refunds_poll(poll.client, store_id, lease.renew)
         # Two ticks of the planner early, so that from poll to poll no more than the period passes.
         rest = max(0.0, settings.KWAI_POLL_SECONDS - 2 * settings.PLAN_SECONDS)
         due_in = 0.0 if poll.result.more else rest

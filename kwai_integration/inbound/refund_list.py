@@ -1,9 +1,9 @@
-"""Reading the platform's list of refunds beside the poll: amount, reason and date that details do not say."""
+"""Reading the platform's list of refunds beside the poll: each by itself, with amount, reason and date."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,90 +15,155 @@ from erp import channels
 from erp.sales.models import Order
 from erp.sales.services import order_events_append
 from kwai_integration.client import errors
-from kwai_integration.client.codes import KwaiRefundStatus
-from kwai_integration.client.gateway import LONGEST_WINDOW, PAGE_SIZE, KwaiClient
-from kwai_integration.client.types import RemoteRefund
-from kwai_integration.inbound.refunds import REFUNDS, refund_events, refund_take
-from kwai_integration.inbound.window import platform_present, tolerance
-from kwai_integration.mapping.fields import EPOCH
-from kwai_integration.models import SyncCursor
+from kwai_integration.client.gateway import LONGEST_WINDOW, KwaiClient
+from kwai_integration.client.types import OrderPage, RemoteRefund
+from kwai_integration.inbound.refunds import (
+    COLUMNS,
+    REASON_LENGTH,
+    refund_events,
+    refund_take,
+    refunds_listed,
+)
+from kwai_integration.inbound.window import WindowRestless, platform_present, tolerance, window_read
+from kwai_integration.models import KwaiOrder, KwaiRefund, SyncCursor
 
 logger = logging.getLogger(__name__)
 
-MOST_PAGES = 40
-REFUND_COLUMNS = [
-    "refund_status", "refund_open", "refund_amount", "refund_reason", "refund_at", "refund_released_at",
-    "refund_released_by", "updated_at",
-]  # fmt: skip
+LONGEST_SLICE = LONGEST_WINDOW - timedelta(minutes=1)
 
 
-def refunds_poll(client: KwaiClient, store_id: int) -> int:
-    """Follow the refunds that changed since the last time; how many orders changed.
+def refunds_poll(client: KwaiClient, store_id: int, renew: Callable[[], None] = lambda: None) -> int:
+    """Follow the refunds that changed since the last time; how many orders changed. `renew` is called before
+    each page.
 
-    The call is assumed (contract 4): when it fails, orders go on without it, and the same window is read
-    again with the next poll.
+    The call is assumed (contract 4): when it fails, orders go on without it, and the next poll reads on from
+    the last window that was read to its end.
     """
     cursor = SyncCursor.objects.get(pk=store_id)
     # The poll has just asked: what the list shows from now on is newer than its answer.
     until = platform_present(timezone.now(), client.answered_at)
+    begin = _begin(cursor.refunds_watermark, until)
+    changed = 0
     try:
-        refunds = _window_read(client, cursor.refunds_watermark, until)
-    except errors.KwaiError as error:
+        while begin < until:
+            end = min(begin + LONGEST_SLICE, until)
+            changed += _window_follow(client, store_id, begin, end, renew)
+            SyncCursor.objects.filter(pk=store_id).update(refunds_watermark=end)
+            begin = end
+    except (errors.KwaiError, WindowRestless) as error:
         logger.warning("Refunds of store %s were not read: %s", store_id, type(error).__name__)
-        return 0
-    changed = refunds_follow(store_id, refunds)
-    SyncCursor.objects.filter(pk=store_id).update(refunds_watermark=until)
     return changed
 
 
-def _window_read(client: KwaiClient, since: datetime | None, until: datetime) -> list[RemoteRefund]:
-    longest = until - LONGEST_WINDOW + timedelta(minutes=1)
-    overlap = timedelta(seconds=settings.KWAI_POLL_OVERLAP_SECONDS)
+def _begin(since: datetime | None, until: datetime) -> datetime:
     # A watermark ahead of the platform was written by a wrong clock: what changed since then is unread.
-    known = since if since and since <= until + tolerance() else None
-    begin = max(longest, min(known - overlap, until)) if known else longest
-    found: list[RemoteRefund] = []
-    for number in range(1, MOST_PAGES + 1):
-        page = client.list_refunds(time_from=begin, time_to=until, page=number)
-        found += page.refunds
-        if not page.refunds or number * PAGE_SIZE >= page.total:
-            break
-    return found
+    if since is None or since > until + tolerance():
+        return until - LONGEST_SLICE
+    return min(since, until) - timedelta(seconds=settings.KWAI_POLL_OVERLAP_SECONDS)
+
+
+def _window_follow(
+    client: KwaiClient, store_id: int, begin: datetime, end: datetime, renew: Callable[[], None]
+) -> int:
+    """Read one window to its end while its pages move; how many orders changed."""
+    met: dict[str, RemoteRefund] = {}
+    changed = 0
+
+    def list_page(number: int) -> OrderPage:
+        renew()
+        page = client.list_refunds(time_from=begin, time_to=end, page=number)
+        keyed = {f"{refund.order_id}/{refund.refund_id}": refund for refund in page.refunds}
+        met.update(keyed)
+        return OrderPage(total=page.total, order_ids=tuple(keyed))
+
+    def take(keys: list[str]) -> None:
+        nonlocal changed
+        changed += refunds_follow(store_id, [met[key] for key in keys])
+
+    window_read(list_page, take, largest=None)
+    return changed
 
 
 @transaction.atomic
 def refunds_follow(store_id: int, refunds: Iterable[RemoteRefund]) -> int:
-    """Let the orders of these refunds take over status, amount, reason and date; of several refunds of one
-    order the one that changed last. How many orders changed."""
-    newest: dict[str, RemoteRefund] = {}
-    for refund in sorted(refunds, key=lambda row: row.updated_at or EPOCH):
-        newest[refund.order_id] = refund
-    if not newest:
+    """Store what the list says of these refunds and let their orders take it over; how many orders changed.
+    A refund whose order is not here yet waits for it."""
+    news = _newest(refunds)
+    if not news:
         return 0
-    orders = list(Order.objects.filter(store_id=store_id, external_id__in=newest).lock_for_update())
+    external_ids = {order_id for order_id, _ in news}
+    rows = KwaiOrder.objects.filter(store_id=store_id, external_id__in=external_ids)
+    # Locked as `stage` and `receive` lock them, so that none of them settles a refund from half of the rows.
+    locked = rows.select_for_update(of=("self",)).order_by("pk").defer("payload", "payload_bytes")
+    by_order = {row.order_id: row for row in locked if row.order_id}
+    _store(store_id, news)
+    listed = refunds_listed([store_id], external_ids)
+    orders = list(Order.objects.filter(pk__in=by_order).lock_for_update())
     frozen = {order.pk for order in orders if order.frozen_reason}
     before = {order.pk: _columns(order) for order in orders}
-    told = [order for order in orders if _take(order, newest[order.external_id])]
+    told = [
+        order
+        for order in orders
+        if refund_take(order, by_order[order.pk], listed[store_id, order.external_id])
+    ]
     moved = [order for order in orders if _columns(order) != before[order.pk]]
     for order in moved:
         order.updated_at = timezone.now()
-    Order.objects.bulk_update(moved, REFUND_COLUMNS)
+    Order.objects.bulk_update(moved, [*COLUMNS, "updated_at"])
     order_events_append(drafts=refund_events(told))
     channels.orders_released(order.pk for order in moved if order.pk in frozen and not order.frozen_reason)
     return len(moved)
 
 
+def _newest(refunds: Iterable[RemoteRefund]) -> dict[tuple[str, str], RemoteRefund]:
+    """By order and refund number, the row that changed last."""
+    news: dict[tuple[str, str], RemoteRefund] = {}
+    for refund in refunds:
+        key = refund.order_id, refund.refund_id
+        rival = news.get(key)
+        if rival is None or not _is_older(refund, rival.updated_at):
+            news[key] = refund
+    return news
+
+
+def _is_older(refund: RemoteRefund, than: datetime | None) -> bool:
+    return refund.updated_at is not None and than is not None and refund.updated_at < than
+
+
+def _store(store_id: int, news: dict[tuple[str, str], RemoteRefund]) -> None:
+    known = {
+        (row.external_id, row.refund_id): row
+        for row in KwaiRefund.objects.filter(
+            store_id=store_id, external_id__in={order_id for order_id, _ in news}
+        )
+        .select_for_update()
+        .order_by("pk")
+    }
+    fresh, changed = [], []
+    for (order_id, refund_id), refund in news.items():
+        row = known.get((order_id, refund_id))
+        if row is None:
+            row = KwaiRefund(store_id=store_id, external_id=order_id, refund_id=refund_id)
+            _fill(row, refund)
+            fresh.append(row)
+        elif not _is_older(refund, row.told_at) and _fill(row, refund):
+            changed.append(row)
+    KwaiRefund.objects.bulk_create(fresh)
+    KwaiRefund.objects.bulk_update(changed, ["status", "amount", "reason", "told_at"])
+
+
+def _fill(row: KwaiRefund, refund: RemoteRefund) -> bool:
+    """Take over one row of the list; True when it says something else than before. What it could not be read
+    for stays as it was."""
+    amount = row.amount if refund.amount is None else refund.amount
+    reason = refund.reason[:REASON_LENGTH] or row.reason
+    values = (refund.status[:20], amount, reason)
+    if values == (row.status, row.amount, row.reason) and refund.updated_at in (None, row.told_at):
+        return False
+    row.status, row.amount, row.reason = values
+    row.told_at = refund.updated_at or timezone.now()
+    return True
+
+
 def _columns(order: Order) -> list[Any]:
-    return [getattr(order, name) for name in REFUND_COLUMNS]
-
-
-def _take(order: Order, refund: RemoteRefund) -> bool:
-    """True when the status changed."""
-    order.refund_amount = refund.amount if refund.amount is not None else order.refund_amount
-    order.refund_reason = refund.reason[:300] or order.refund_reason
-    order.refund_at = refund.updated_at or order.refund_at
-    return refund_take(order, REFUNDS[_status(refund.status)])
-
-
-def _status(code: str) -> KwaiRefundStatus | None:
-    return KwaiRefundStatus(code) if code in set(KwaiRefundStatus) else None
+    return [getattr(order, name) for name in COLUMNS]

@@ -17,6 +17,7 @@ from kwai_integration.client.codes import SHIPPED_ROLES, KwaiInvoiceStatus, Kwai
 from kwai_integration.inbound.closing import orders_shipped_late
 from kwai_integration.inbound.halving import batch_halved
 from kwai_integration.inbound.payload import payload_keep, payload_read
+from kwai_integration.inbound.refunds import REFUNDS
 from kwai_integration.mapping import fields
 from kwai_integration.mapping.digest import order_digest
 from kwai_integration.mapping.orders import CLOCK_TOLERANCE, MappedOrder, Problem, order_read, summary
@@ -44,6 +45,7 @@ STAGED_FIELDS = [
     "shipping_type",
     "payment_code",
     "first_shipped_at",
+    "refund_told",
     "payload",
     "payload_bytes",
     "payload_truncated",
@@ -353,6 +355,7 @@ def mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
         "invoice_refusal_reason": mapped.invoice_refusal_reason,
         "shipping_type": mapped.shipping_type,
         "payment_code": mapped.payment_code,
+        "refund_told": REFUNDS[mapped.refund_status],
     }
     for name, value in values.items():
         if not mapped.unread.intersection(SHOWN_FROM.get(name, (name,))):

@@ -66,6 +66,12 @@ def window_read(
     raise WindowRestless
 
 
+def _is_all(ids: set[str], known: int, number: int, page: OrderPage) -> bool:
+    """A page that is not full is the last one, unless the platform gives shorter pages than were asked for:
+    then more are announced than were met, until a page brings nothing new."""
+    return len(ids) >= page.total or (len(ids) == known and number * PAGE_SIZE >= page.total)
+
+
 def _pass(
     list_page: Callable[[int], OrderPage],
     take: Callable[[list[str]], None],
@@ -80,12 +86,12 @@ def _pass(
         if largest is not None and page.total > largest:
             raise WindowTooLarge
         totals.add(page.total)
+        known = len(ids)
         ids.update(page.order_ids)
         fresh = [order_id for order_id in dict.fromkeys(page.order_ids) if order_id not in seen]
         seen.update(fresh)
         if fresh:
             take(fresh)
-        is_last = len(page.order_ids) < PAGE_SIZE and number * PAGE_SIZE >= page.total
-        if is_last or not page.order_ids:
+        if not page.order_ids or (len(page.order_ids) < PAGE_SIZE and _is_all(ids, known, number, page)):
             break
     return ids, totals

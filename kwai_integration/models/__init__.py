@@ -17,7 +17,7 @@ from kwai_integration.models.binding import (
     ShippingMapping,
     StatusMapping,
 )
-from kwai_integration.models.inbound import SETTLED, EventState, InboundEvent, SyncCursor
+from kwai_integration.models.inbound import SETTLED, EventState, InboundEvent, KwaiRefund, SyncCursor
 from kwai_integration.models.settings import (
     HISTORY_DAYS,
     KwaiSettings,
@@ -38,6 +38,7 @@ __all__ = [
     "KwaiAccount",
     "KwaiOrder",
     "KwaiOrderState",
+    "KwaiRefund",
     "KwaiSettings",
     "Listing",
     "OAuthPause",

@@ -31,6 +31,27 @@ class SyncCursor(models.Model):
     last_error_at = models.DateTimeField(null=True)
 
 
+class KwaiRefund(models.Model):
+    """One refund as the platform's list told it last, whether or not its order is here already.
+
+    `status` is a code of `refundStatus`, `amount` in centavos. `told_at` is when it changed at the platform;
+    for a row without such a moment, when the list first said so.
+    """
+
+    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="kwai_refunds")
+    refund_id = models.CharField(max_length=40, blank=True)
+    external_id = models.CharField(max_length=40)
+    status = models.CharField(max_length=20, blank=True)
+    amount = models.BigIntegerField(null=True)
+    reason = models.CharField(max_length=300, blank=True)
+    told_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["store", "external_id", "refund_id"], name="kwai_refund_unique"),
+        ]
+
+
 class EventState(models.TextChoices):
     """What became of a push message."""
 

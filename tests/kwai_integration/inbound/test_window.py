@@ -83,7 +83,31 @@ def test_a_total_nobody_can_reach_ends_after_a_pass_without_news() -> None:
 def test_a_list_that_never_rests_is_an_error() -> None:
     count = iter(range(10_000))
     with pytest.raises(WindowRestless):
-        window_read(lambda number: OrderPage(7, (str(next(count)),)), lambda ids: None, largest=None)
+        window_read(
+            lambda number: OrderPage(7, (str(next(count)),) if number == 1 else ()),
+            lambda ids: None,
+            largest=None,
+        )
+
+
+def test_shorter_pages_than_asked_for_are_read_to_their_end() -> None:
+    ids = [str(number) for number in range(51)]
+    taken: list[str] = []
+    result = window_read(
+        lambda number: OrderPage(51, tuple(ids[(number - 1) * 20 : number * 20])), taken.extend, largest=None
+    )
+    assert (taken, result.seen) == (ids, 51)
+
+
+def test_a_list_that_repeats_its_last_page_ends() -> None:
+    asked: list[int] = []
+
+    def list_page(number: int) -> OrderPage:
+        asked.append(number)
+        return OrderPage(9, ("1", "2"))
+
+    assert window_read(list_page, lambda ids: None, largest=None).seen == 2
+    assert len(asked) == 4
 
 
 def test_too_large_a_window_is_refused_before_anything_is_taken() -> None:
