@@ -18,7 +18,6 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
-from erp.sales.statuses import OrderStatus
 from expedition.models import GroupStatus, Shipment, ShipmentStatus
 from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.kinds import Kind
@@ -30,8 +29,8 @@ UNCLEAR = (
     "voltou ou foi entregue; até lá o pedido fica parado e nada volta ao estoque."
 )
 LATE = (
-    "O Kwai conta só agora que o pacote já tinha saído quando encerrou o pedido. Diga nesta página se ele "
-    "voltou ou foi entregue, para o estoque daqui ficar certo."
+    "O Kwai conta só agora que o pacote já tinha saído quando encerrou o pedido, e o estoque daqui já foi "
+    "liberado. Se a mercadoria não voltou, acerte o saldo com um balanço."
 )
 
 
@@ -83,16 +82,14 @@ def orders_close(order_ids: Collection[int], *, actor: User | None) -> Closed:
 
 
 def orders_shipped_late(order_ids: Collection[int]) -> None:
-    """The platform says afterwards that parcels of closed orders had left: ask a person about those that
-    were cancelled as never handed over. Call inside a transaction."""
+    """The platform says afterwards that parcels of closed orders had left: tell those that were taken for
+    never handed over. Call inside a transaction."""
     if not order_ids:
         return
-    closed = Order.objects.filter(
-        pk__in=order_ids, closed_at__isnull=False, handover_unclear=False, status=OrderStatus.CANCELLED
+    late = Order.objects.filter(pk__in=order_ids, closed_at__isnull=False, handover_unclear=False)
+    order_events_append(
+        drafts=[EventDraft(pk, CLOSED_EVENT, LATE) for pk in late.values_list("pk", flat=True)]
     )
-    ids = list(closed.lock_for_update().values_list("pk", flat=True))
-    Order.objects.filter(pk__in=ids).update(handover_unclear=True, updated_at=timezone.now())
-    order_events_append(drafts=[EventDraft(pk, CLOSED_EVENT, LATE) for pk in ids])
 
 
 def _mark(new: set[int], known: set[int], unclear: set[int], actor: User | None) -> None:

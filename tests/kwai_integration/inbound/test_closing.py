@@ -19,8 +19,8 @@ from kwai_integration.client.codes import ARRIVED_ROLES, PAID_ROLES, SHIPPED_ROL
 from kwai_integration.inbound.closing import CLOSED_EVENT
 from kwai_integration.models import KwaiOrder, KwaiSettings, StatusMapping
 from kwai_integration.outbound.kinds import Kind
-from tests.kwai_integration.codes import CLOSED, PICKUP, RECEIVED, SHIPPED
-from tests.kwai_integration.inbound.conftest import detail
+from tests.kwai_integration.codes import CLOSED, PAID, PICKUP, RECEIVED, SHIPPED
+from tests.kwai_integration.inbound.conftest import detail, line
 from tests.kwai_integration.inbound.test_receive import later, take_in
 
 pytestmark = pytest.mark.django_db
@@ -169,3 +169,105 @@ def test_pages_of_closed_orders_cost_the_same(kwai_store: Store, sku: Sku) -> No
             take_in(kwai_store, *page, after=60)
         costs.append(len(queries))
     assert costs[0] == costs[1]
+
+
+# --- whatever a store makes of the situation
+
+
+def stock() -> tuple[int, int]:
+    """On hand and reserved; 10,000 units stand there at first and an order wants two."""
+    item = StockItem.objects.get()
+    return item.on_hand, item.reserved
+
+
+def map_closed(status: OrderStatus | None) -> None:
+    mapping = StatusMapping.objects.filter(remote_code=str(CLOSED))
+    if status is None:
+        mapping.delete()
+    else:
+        mapping.update(status=status)
+
+
+MAPPINGS = pytest.mark.parametrize("mapping", [None, *OrderStatus])
+
+
+@MAPPINGS
+def test_what_closed_gives_back_does_not_hang_on_the_mapping(
+    kwai_store: Store, sku: Sku, mapping: OrderStatus | None
+) -> None:
+    map_closed(mapping)
+    take_in(kwai_store, detail())
+    assert stock() == (10000, 2)
+    take_in(kwai_store, later(orderStatus=CLOSED), after=60)
+    assert (bool(Order.objects.get().closed_at), stock()) == (True, (10000, 0))
+
+
+@MAPPINGS
+def test_an_order_first_met_closed_never_wants_goods(
+    kwai_store: Store, sku: Sku, mapping: OrderStatus | None
+) -> None:
+    KwaiSettings.objects.update(allow_backwards=True)
+    map_closed(mapping)
+    take_in(kwai_store, detail(orderStatus=CLOSED))
+    lines = [line(skuQuantity=3)]
+    take_in(kwai_store, later(orderStatus=CLOSED, orderItemView=lines, totalAmount=16000), after=60)
+    assert stock() == (10000, 0)
+    map_closed(OrderStatus.OPEN)
+    take_in(kwai_store, later(steps=2, orderStatus=CLOSED, buyerRemark="oi"), after=120)
+    assert stock() == (10000, 0)
+
+
+@pytest.mark.parametrize("mapping", [None, OrderStatus.OPEN])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_reopened_order_wants_its_goods_again(
+    kwai_store: Store, sku: Sku, mapping: OrderStatus | None, is_new: bool
+) -> None:
+    map_closed(mapping)
+    if not is_new:
+        take_in(kwai_store, detail())
+    take_in(kwai_store, later(orderStatus=CLOSED), after=60)
+    take_in(kwai_store, later(steps=2, orderStatus=PAID), after=120)
+    order = Order.objects.get()
+    assert (order.closed_at, order.frozen_reason, stock()) == (None, "", (10000, 2))
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_an_answer_that_lost_still_tells_that_the_parcel_left(
+    kwai_store: Store, sku: Sku, together: bool
+) -> None:
+    take_in(kwai_store, detail())
+    shipped, closed = later(steps=1, orderStatus=SHIPPED), later(steps=2, orderStatus=CLOSED)
+    if together:
+        take_in(kwai_store, shipped, closed, after=120)
+    else:
+        take_in(kwai_store, closed, after=120)
+        take_in(kwai_store, shipped, after=60)
+    order = Order.objects.get()
+    assert KwaiOrder.objects.get().first_shipped_at is not None
+    if together:
+        assert (order.status == OrderStatus.CANCELLED, reserved()) == (False, 2)
+    else:
+        assert (order.status, reserved()) == (OrderStatus.CANCELLED, 0)
+        assert "acerte o saldo" in OrderEvent.objects.filter(kind=CLOSED_EVENT).latest("pk").text
+
+
+@pytest.mark.parametrize("exit_at", [OrderStatus.INVOICED, OrderStatus.READY_TO_SHIP, OrderStatus.SHIPPED])
+@pytest.mark.parametrize("mapped", [OrderStatus.OPEN, OrderStatus.INVOICED, OrderStatus.DELIVERED])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_closed_again_and_again_counts_once(
+    kwai_store: Store, sku: Sku, exit_at: OrderStatus, mapped: OrderStatus, backwards: bool
+) -> None:
+    Store.objects.update(stock_exit_at=exit_at)
+    kwai_store.refresh_from_db()
+    KwaiSettings.objects.update(allow_backwards=backwards)
+    StatusMapping.objects.filter(remote_code=str(PAID)).update(status=mapped)
+    take_in(kwai_store, detail(orderStatus=PAID))
+    for step, remark in enumerate(("a", "b"), 1):
+        closed = later(steps=step, orderStatus=CLOSED, buyerRemark=remark)
+        take_in(kwai_store, closed, after=60 * step)
+        assert (Order.objects.get().status, stock()) == (OrderStatus.CANCELLED, (10000, 0))
+    if backwards:
+        take_in(kwai_store, later(steps=3, orderStatus=PAID), after=180)
+        assert stock() == ((9998, 0) if mapped.rank >= exit_at.rank else (10000, 2))
+        take_in(kwai_store, later(steps=4, orderStatus=CLOSED), after=240)
+        assert stock() == (10000, 0)

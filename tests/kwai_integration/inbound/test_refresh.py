@@ -15,6 +15,7 @@ from erp.sales.models import Order, OrderEvent
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.inbound import receive
+from kwai_integration.inbound import refresh as refreshing
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.plan import store_receive
 from kwai_integration.inbound.receive import kwai_orders_receive
@@ -162,3 +163,26 @@ def test_the_menu_greys_in_a_constant_number_of_queries(received: Kwai) -> None:
         assert [reasons[id_] for id_ in ids] == [wanted] * 3
         assert "não existe mais" in reasons[999_999]
     assert Order.objects.count() == 3
+
+
+def test_what_a_poll_received_meanwhile_is_not_undone(
+    received: Kwai, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The refresh stored *closed*; before its last step a poll stores and receives that it is open again."""
+    StatusMapping.objects.filter(remote_code=str(CLOSED)).update(status=OrderStatus.OPEN)
+    row = KwaiOrder.objects.order_by("pk").first()
+    assert row is not None
+    received.change(row.external_id, orderStatus=CLOSED)
+    received.poll()
+    real = refreshing.rules_read
+
+    def slow(store_ids: set[int]) -> Any:
+        monkeypatch.setattr(refreshing, "rules_read", real)
+        received.change(row.external_id, orderStatus=PAID)
+        received.poll()
+        return real(store_ids)
+
+    monkeypatch.setattr(refreshing, "rules_read", slow)
+    kwai_orders_refresh(ids=[row.pk])
+    order = Order.objects.get(external_id=row.external_id)
+    assert (order.remote_status, order.closed_at) == (str(PAID), None)
