@@ -117,6 +117,10 @@ UNREAD_LABELS = {
     "address": "comprador e endereço",
     "shipping": "tipo de envio",
     "invoice": "situação da nota",
+    "tracking": "rastreio",
+    "refund": "reembolso",
+    "payments": "pagamento",
+    "texts": "observações",
 }
 
 

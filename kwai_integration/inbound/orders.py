@@ -462,6 +462,8 @@ class _Following:
             self.content_follow(order, entry, rules)
 
     def refund_follow(self, order: Order, mapped: MappedOrder) -> None:
+        if "refund_status" in mapped.unread:
+            return
         if refund_take(order, REFUNDS[mapped.refund_status]):
             self.touched.add(order.pk)
             self.drafts += refund_events([order])
@@ -611,29 +613,50 @@ class _LinePlan:
     def __init__(self, lines: Sequence[OrderLine], entry: Incoming) -> None:
         self.changed: list[OrderLine] = []
         self.added: list[tuple[int, MappedLine, int]] = []
+        self.keeps_texts = "line_details" in entry.mapped.unread
         left: dict[tuple[str, str], list[OrderLine]] = defaultdict(list)
         for line in lines:
             left[line.external_item_id, line.external_sku_id].append(line)
-        position = max((line.position for line in lines), default=0)
+        unmatched: list[tuple[MappedLine, int]] = []
         for news, sku_id in zip(entry.mapped.lines, entry.sku_ids or [], strict=True):
-            same = left[news.item_id, news.sku_id]
-            if not same:
+            if same := left[news.item_id, news.sku_id]:
+                self._take(same.pop(0), news)
+            else:
+                unmatched.append((news, sku_id))
+        rest = [line for lines in left.values() for line in lines]
+        position = max((line.position for line in lines), default=0)
+        for news, sku_id in unmatched:
+            known = next((line for line in rest if _may_be(line, news, sku_id)), None)
+            if known is None:
                 position += 1
                 self.added.append((position, news, sku_id))
-                continue
-            self._take(same.pop(0), news)
-        self.gone = [line for lines in left.values() for line in lines]
+            else:
+                rest.remove(known)
+                self._take(known, news)
+        self.gone = rest
 
     def _take(self, line: OrderLine, news: MappedLine) -> None:
-        if all(getattr(line, name) == getattr(news, name) for name in LINE_FIELDS):
+        told = [name for name in LINE_FIELDS if not self.keeps_texts or getattr(news, name) != ""]
+        if all(getattr(line, name) == getattr(news, name) for name in told):
             return
-        for name in LINE_FIELDS:
+        for name in told:
             setattr(line, name, getattr(news, name))
         self.changed.append(line)
 
     @property
     def differs(self) -> bool:
         return bool(self.changed or self.added or self.gone)
+
+
+def _may_be(line: OrderLine, news: MappedLine, sku_id: int) -> bool:
+    """An answer that leaves out an id of a line still means the line with the same SKU."""
+    has_gap = not news.item_id or not news.sku_id
+    return (
+        has_gap
+        and line.sku_id == sku_id
+        and news.item_id in ("", line.external_item_id)
+        and news.sku_id in ("", line.external_sku_id)
+    )
 
 
 def _part_source(model: type[Any], mapped: MappedOrder) -> Any:
