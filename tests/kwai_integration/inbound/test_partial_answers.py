@@ -270,3 +270,32 @@ def test_an_answer_too_large_to_keep_is_followed_in_its_small_fields(kwai_store:
     assert order.unread_parts == ["lines"]
     row = KwaiOrder.objects.get()
     assert (row.payload_truncated, row.state) == (True, KwaiOrderState.RECEIVED)
+
+
+FLOODS: dict[str, dict[str, Any]] = {
+    "many fields": {f"extra{place}": "x" * 1_900 for place in range(700)},
+    "one field of many": {"extra": {f"e{place}": "x" * 1_900 for place in range(700)}},
+    "many names": {f"{place:0>1900}": place for place in range(700)},
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_flood_of_unknown_fields_hides_none_of_the_known(kwai_store: Store, sku: Sku, name: str) -> None:
+    take_in(kwai_store, detail())
+    take_in(kwai_store, later(orderStatus=SHIPPED, holdReason="análise", **FLOODS[name]), after=60)
+    order, row = Order.objects.get(), KwaiOrder.objects.get()
+    assert (order.status, order.hold_reason, order.unread_parts) == (OrderStatus.SHIPPED, "análise", [])
+    assert (row.payload_truncated, row.state) == (True, KwaiOrderState.RECEIVED)
+
+
+@pytest.mark.parametrize("field", sorted({*detail(), *FULL} - NOT_FOLLOWED))
+def test_a_field_too_large_to_keep_is_no_field_withdrawn(kwai_store: Store, sku: Sku, field: str) -> None:
+    take_in(kwai_store, detail(**FULL))
+    before = stored()
+    huge = {f"e{place}": "x" * 1_900 for place in range(700)}
+    take_in(kwai_store, later(**{**FULL, field: huge}), after=60)
+    order = Order.objects.get()
+    if field == "holdReason":
+        assert order.hold_reason == "motivo não informado"
+    else:
+        assert (stored(), bool(order.unread_parts)) == (before, True)
