@@ -77,7 +77,7 @@ def _rows_judge(ids: Sequence[int], rules: Rules) -> int:
         mapped = _mapped(row, rules)
         if mapped is not None and not _has_problem(row, mapped):
             mapped_show(row, mapped)
-            incoming.append(Incoming(row, mapped, None))
+            incoming.append(Incoming(row, mapped, None, waits=row.state == KwaiOrderState.UNLINKED))
     KwaiOrder.objects.bulk_update([entry.row for entry in incoming], SHOWN_FIELDS)
     known = [entry for entry in incoming if entry.row.order_id]
     before = _situations(known)

@@ -16,6 +16,7 @@ from erp import channels
 from erp.accounts.models import Counter, Store, User
 from erp.documents import CNPJ
 from erp.sales.models import (
+    OPEN_LINES,
     UNREAD_LABELS,
     Buyer,
     DeliveryAddress,
@@ -72,6 +73,11 @@ AMOUNTS = {
 REFUND_FIELDS = ("refund_status", "refund_open", "refund_released_at", "refund_released_by")
 CLOSED_FIELDS = ("closed_at", "handover_unclear")
 UNREAD_EVENT = "kwai.unread"
+LINKS, EMPTIED = OPEN_LINES
+OPEN_LINES_OVER = {
+    LINKS: "Todos os itens do pedido têm vínculo.",
+    EMPTIED: "O pedido voltou a ter itens no Kwai.",
+}
 LINE_FIELDS = ("title", "specification", "quantity", "unit_price")
 
 
@@ -79,12 +85,24 @@ LINE_FIELDS = ("title", "specification", "quantity", "unit_price")
 class Incoming:
     """One order on its way in: the staged row, what its answer says, and the SKU of each line.
 
-    `sku_ids` is None while a line has no SKU: then an existing order keeps its lines.
+    `sku_ids` is None while a line has no SKU: then an existing order keeps its lines. `waits` tells that one
+    has none, in this answer or in the last one whose lines could be read.
     """
 
     row: KwaiOrder
     mapped: MappedOrder = field(repr=False)
     sku_ids: list[int] | None
+    waits: bool = False
+
+    @property
+    def open_parts(self) -> list[str]:
+        """What the order cannot take over from this answer; see `Order.unread_parts`."""
+        parts = list(self.mapped.unread_parts)
+        if self.waits:
+            parts.append(LINKS)
+        elif not self.mapped.lines and "lines" not in self.mapped.unread:
+            parts.append(EMPTIED)
+        return parts
 
     @property
     def store(self) -> Store:
@@ -324,7 +342,7 @@ def _order_new(entry: Incoming, rules: Rules, number: int) -> Order:
         refund_status=refund,
         refund_open=refund in RUNNING,
         closed_at=timezone.now() if closed else None,
-        unread_parts=list(mapped.unread_parts),
+        unread_parts=entry.open_parts,
         **_followed(mapped),
         **_amounts(mapped, with_freight=rules.is_on("import_freight", store.pk, default=True)),
     )
@@ -447,7 +465,7 @@ class _Following:
         was_frozen = bool(order.frozen_reason)
         self.refund_follow(order, entry.mapped)
         self.closing_follow(order, entry.mapped, rules)
-        self.unread_follow(order, entry.mapped)
+        self.unread_follow(order, entry.open_parts)
         if "hold_reason" in told:
             self.drafts.append(_hold_event(order))
         if (was_frozen or "hold_reason" in told) and not order.frozen_reason:
@@ -458,7 +476,7 @@ class _Following:
             self.changes[order.pk].append("quem envia")
             self.shippers_changed.append(order.pk)
         self.choose(order, entry, rules)
-        if entry.sku_ids is not None or "lines" in entry.mapped.unread:
+        if entry.sku_ids is not None or entry.waits or "lines" in entry.mapped.unread:
             self.content_follow(order, entry, rules)
 
     def refund_follow(self, order: Order, mapped: MappedOrder) -> None:
@@ -475,13 +493,13 @@ class _Following:
             order.closed_at, order.handover_unclear = None, False
             self.touched.add(order.pk)
 
-    def unread_follow(self, order: Order, mapped: MappedOrder) -> None:
-        parts = list(mapped.unread_parts)
+    def unread_follow(self, order: Order, parts: list[str]) -> None:
         if parts == order.unread_parts:
             return
+        text = _unread_text(parts, order.unread_parts)
         order.unread_parts = parts
         self.touched.add(order.pk)
-        self.drafts.append(EventDraft(order.pk, UNREAD_EVENT, _unread_text(parts), data={"parts": parts}))
+        self.drafts.append(EventDraft(order.pk, UNREAD_EVENT, text, data={"parts": parts}))
 
     def choose(self, order: Order, entry: Incoming, rules: Rules) -> None:
         """Ways of shipping and of payment that a mapping knows by now, where nobody has chosen any."""
@@ -495,9 +513,9 @@ class _Following:
             self.changes[order.pk].append("forma de recebimento (mapeamento)")
 
     def content_follow(self, order: Order, entry: Incoming, rules: Rules) -> None:
-        """Lines and amounts follow together, or not at all: a note or the stock has settled both."""
-        is_read = "lines" not in entry.mapped.unread
-        plan = _LinePlan(self.lines[order.pk], entry) if is_read else None
+        """Lines and amounts follow together, or not at all: a note or the stock has settled both. Lines that
+        cannot be read or linked stay, and hold no amount back."""
+        plan = _LinePlan(self.lines[order.pk], entry) if entry.sku_ids is not None else None
         differs = plan is not None and plan.differs
         amounts = rules.amounts(entry)
         amounts_differ = any(getattr(order, name) != value for name, value in amounts.items())
@@ -689,14 +707,21 @@ def _hold_event(order: Order) -> EventDraft:
     return EventDraft(order.pk, "hold", text)
 
 
-def _unread_text(parts: Sequence[str]) -> str:
-    if not parts:
-        return "A resposta do Kwai voltou a ser lida por inteiro."
-    labels = ", ".join(UNREAD_LABELS[part] for part in parts)
-    return (
-        f"Parte da última resposta do Kwai não pôde ser lida: {labels}. Vale o que já estava aqui; confira o "
-        "pedido no Kwai."
+def _unread_text(parts: Sequence[str], before: Sequence[str]) -> str:
+    said = [OPEN_LINES[part] for part in parts if part in OPEN_LINES and part not in before]
+    said += [text for part, text in OPEN_LINES_OVER.items() if part in before and part not in parts]
+    labels, known = (
+        ", ".join(UNREAD_LABELS.get(part, part) for part in listed if part not in OPEN_LINES)
+        for listed in (parts, before)
     )
+    if labels and labels != known:
+        said.append(
+            f"Parte da última resposta do Kwai não pôde ser lida: {labels}. Vale o que já estava aqui; "
+            "confira o pedido no Kwai."
+        )
+    elif known and not labels:
+        said.append("A resposta do Kwai voltou a ser lida por inteiro.")
+    return " ".join(said)[:500]
 
 
 def _changed_events(changes: Mapping[int, Sequence[str]]) -> list[EventDraft]:

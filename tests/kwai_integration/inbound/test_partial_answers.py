@@ -6,17 +6,29 @@ from typing import Any
 
 import pytest
 
-from erp.accounts.models import Store
+from erp.accounts.models import Store, User
 from erp.catalog.models import Sku
-from erp.sales.models import UNREAD_LABELS, DeliveryAddress, Order, OrderEvent
+from erp.sales.models import OPEN_LINES, UNREAD_LABELS, DeliveryAddress, Order, OrderEvent
 from erp.sales.ownership import ADDRESS_FIELDS, BUYER_FIELDS
 from erp.sales.statuses import OrderStatus
 from erp.stock.models import StockItem
-from kwai_integration.inbound.orders import AMOUNTS, FOLLOWED, LINE_FIELDS, REFUND_FIELDS, UNREAD_EVENT
+from kwai_integration.inbound.judging import store_judge
+from kwai_integration.inbound.linking import listing_link
+from kwai_integration.inbound.orders import (
+    AMOUNTS,
+    EMPTIED,
+    FOLLOWED,
+    LINE_FIELDS,
+    LINKS,
+    OPEN_LINES_OVER,
+    REFUND_FIELDS,
+    UNREAD_EVENT,
+)
+from kwai_integration.inbound.plan import orders_to_receive
 from kwai_integration.inbound.stage import STAGED_FIELDS
 from kwai_integration.mapping.orders import PARTS
 from kwai_integration.mapping.warnings import UNREAD_TEXTS
-from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings, Listing
 from tests.kwai_integration.codes import SHIPPED
 from tests.kwai_integration.inbound.conftest import detail, line, sku_make
 from tests.kwai_integration.inbound.test_receive import later, take_in
@@ -299,3 +311,69 @@ def test_a_field_too_large_to_keep_is_no_field_withdrawn(kwai_store: Store, sku:
         assert order.hold_reason == "motivo não informado"
     else:
         assert (stored(), bool(order.unread_parts)) == (before, True)
+
+
+def unlinked(store: Store, **changes: Any) -> Order:
+    """A known order whose second answer brings an item that no SKU stands for."""
+    take_in(store, detail())
+    lines = [line(), line("NOPE-9")]
+    take_in(store, later(orderItemView=lines, totalAmount=31_000, shippingFee=11_000, **changes), after=60)
+    return Order.objects.get()
+
+
+def test_an_item_without_link_holds_paper_back_and_no_amount(kwai_store: Store, sku: Sku) -> None:
+    order = unlinked(kwai_store)
+    assert (order.items_total, order.freight_total, order.total) == (20_000, 11_000, 31_000)
+    assert (order.lines.count(), order.unread_parts) == (1, [LINKS])
+    assert order.paper_problem == OPEN_LINES[LINKS]
+    said = OrderEvent.objects.filter(kind=UNREAD_EVENT).values_list("text", flat=True)
+    assert list(said) == [OPEN_LINES[LINKS]]
+
+
+def test_a_link_gives_the_paper_back(kwai_store: Store, sku: Sku, operator: User) -> None:
+    unlinked(kwai_store)
+    made = sku_make(kwai_store.company, "SKU-9")
+    listing_link(listing_id=Listing.objects.get(sku=None).pk, actor=operator, sku_id=made.pk)
+    order = Order.objects.get()
+    assert (order.lines.count(), order.unread_parts, order.paper_problem) == (2, [], "")
+    assert OrderEvent.objects.filter(kind=UNREAD_EVENT).latest("pk").text == OPEN_LINES_OVER[LINKS]
+
+
+@pytest.mark.parametrize("items", [None, [line(skuQuantity=None)], {"a": 1}])
+def test_an_unreadable_answer_ends_no_waiting_for_a_link(
+    kwai_store: Store, sku: Sku, operator: User, items: Any
+) -> None:
+    unlinked(kwai_store)
+    take_in(kwai_store, later(steps=2, orderItemView=items, totalAmount=31_000), after=120)
+    row = KwaiOrder.objects.get()
+    assert (row.state, row.waiting_for.count()) == (KwaiOrderState.UNLINKED, 1)
+    assert Order.objects.get().unread_parts == ["lines", LINKS]
+    made = sku_make(kwai_store.company, "SKU-9")
+    listing_link(listing_id=Listing.objects.get(sku=None).pk, actor=operator, sku_id=made.pk)
+    row.refresh_from_db()
+    assert (row.state, Order.objects.get().unread_parts) == (KwaiOrderState.RECEIVED, ["lines"])
+    assert not orders_to_receive().exists()
+
+
+def test_judging_again_keeps_the_waiting_for_a_link(kwai_store: Store, sku: Sku) -> None:
+    unlinked(kwai_store)
+    KwaiSettings.objects.update(judged_up_to=0)
+    store_judge(kwai_store.pk)
+    assert Order.objects.get().unread_parts == [LINKS]
+    assert KwaiOrder.objects.get().state == KwaiOrderState.UNLINKED
+    assert OrderEvent.objects.filter(kind=UNREAD_EVENT).count() == 1
+
+
+def test_an_order_without_any_item_left_says_so(kwai_store: Store, sku: Sku) -> None:
+    take_in(kwai_store, detail())
+    take_in(kwai_store, later(orderItemView=[line(skuQuantity=0)], totalAmount=1_000), after=60)
+    order = Order.objects.get()
+    assert (order.lines.count(), order.items_total, order.total) == (0, 0, 1_000)
+    assert StockItem.objects.get(sku=sku).reserved == 0
+    assert (order.unread_parts, order.paper_problem) == ([EMPTIED], OPEN_LINES[EMPTIED])
+    assert OrderEvent.objects.filter(kind=UNREAD_EVENT).get().text == OPEN_LINES[EMPTIED]
+    take_in(kwai_store, later(steps=2), after=120)
+    order = Order.objects.get()
+    assert (order.lines.count(), order.paper_problem) == (1, "")
+    assert OrderEvent.objects.filter(kind=UNREAD_EVENT).latest("pk").text == OPEN_LINES_OVER[EMPTIED]
+    assert StockItem.objects.get(sku=sku).reserved == 2
