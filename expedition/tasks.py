@@ -23,9 +23,10 @@ def labels_fetch() -> None:
 
 @shared_task(name="expedition.tasks.labels_erase", ignore_result=True)
 def labels_erase() -> None:
-    """Erase the labels nobody prints any more, in batches."""
-    from expedition.services.labels import BATCH
+    """Erase the labels nobody prints any more, in batches, and the files no label names."""
+    from expedition.services.labels import BATCH, labels_sweep
     from expedition.services.labels import labels_erase as erase
 
     while erase() == BATCH:
         pass
+    labels_sweep()

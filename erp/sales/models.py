@@ -117,18 +117,37 @@ UNREAD_LABELS = {
     "address": "comprador e endereço",
     "shipping": "tipo de envio",
     "invoice": "situação da nota",
+    "tracking": "rastreio",
+    "refund": "reembolso",
+    "payments": "pagamento",
+    "texts": "observações",
+}
+
+
+# What was read and keeps paper back all the same: the lines here are not the order's, or there are none.
+OPEN_LINES = {
+    "links": (
+        "O pedido tem itens sem vínculo com um SKU: vincule-os em Pedidos no e-commerce antes de imprimir ou "
+        "enviar."
+    ),
+    "emptied": (
+        "O e-commerce retirou todos os itens deste pedido: não há o que imprimir nem enviar. Confira o "
+        "pedido lá."
+    ),
 }
 
 
 def unread_problem(parts: Sequence[str]) -> str:
-    """The sentence for an order with these unread parts, or an empty text."""
-    if not parts:
-        return ""
-    labels = ", ".join(UNREAD_LABELS.get(part, part) for part in parts)
-    return (
-        f"A última resposta do e-commerce não foi lida por inteiro ({labels}). Confira o pedido lá e use "
-        "sincronizar situação antes de imprimir."
-    )
+    """The sentences for an order with these unread or open parts, or an empty text."""
+    said = [OPEN_LINES[part] for part in parts if part in OPEN_LINES]
+    labels = ", ".join(UNREAD_LABELS.get(part, part) for part in parts if part not in OPEN_LINES)
+    if labels:
+        said.insert(
+            0,
+            f"A última resposta do e-commerce não foi lida por inteiro ({labels}). Confira o pedido lá e use "
+            "sincronizar situação antes de imprimir.",
+        )
+    return " ".join(said)
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -177,7 +196,8 @@ class Order(models.Model):
     # All that is known of the parcel is that it was handed over; a person says whether it came back.
     handover_unclear = models.BooleanField(default=False)
     shipped_by = models.CharField(max_length=8, choices=ShippedBy.choices, default=ShippedBy.UNKNOWN)
-    # Parts of the e-commerce's last answer that could not be read; what stands here of them is older.
+    # Parts of the e-commerce's last answer that could not be read, what stands here of them being older, and
+    # `OPEN_LINES`.
     unread_parts = models.JSONField(default=list)
 
     shipping_method = models.ForeignKey(
@@ -278,7 +298,7 @@ class Order(models.Model):
 
     @property
     def unread_problem(self) -> str:
-        """What the e-commerce said last could not be read whole: what stands here may be wrong by now."""
+        """What the e-commerce said last is not here whole: what stands here may be wrong by now."""
         return unread_problem(self.unread_parts)
 
 

@@ -7,7 +7,9 @@ settles fenced by the lease. One that died leaves an expired lease and at most a
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+import re
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -33,6 +35,9 @@ LONGEST_WAIT = timedelta(hours=24)
 # The marketplace hands a label out until the pickup: after so long without one somebody must look.
 GIVE_UP_AFTER = timedelta(hours=72)
 KEPT_AFTER_ARRIVAL = timedelta(days=30)
+ORPHAN_AFTER = timedelta(days=1)
+# Nothing else in the folder is ours to remove.
+LABEL_FILE = re.compile(r"[0-9a-f]{32}\.[a-z]+(\.part)?")
 ARRIVED = (OrderStatus.DELIVERED, OrderStatus.CANCELLED)
 BATCH = 200
 BROKEN = "O ERP não conseguiu guardar a etiqueta. Confira o espaço em disco e a pasta das etiquetas."
@@ -204,12 +209,12 @@ def labels_printed(*, ids: Sequence[int]) -> None:
 def labels_erase() -> int:
     """Erase the files of orders that arrived, or ended otherwise, more than 30 days ago; returns how many of
     one batch. A label holds a buyer's name and address, and nobody prints it any more."""
-    ended = OrderEvent.objects.filter(
-        kind="status", data__to__in=list(ARRIVED), at__lt=timezone.now() - KEPT_AFTER_ARRIVAL
-    )
-    old = ShippingLabel.objects.filter(
-        ~Q(file_name=""), shipment__order__status__in=ARRIVED, shipment__order__in=ended.values("order_id")
-    )
+    limit = timezone.now() - KEPT_AFTER_ARRIVAL
+    ended = OrderEvent.objects.filter(kind="status", data__to__in=list(ARRIVED), at__lt=limit)
+    arrived = Q(shipment__order__status__in=ARRIVED, shipment__order__in=ended.values("order_id"))
+    # The marketplace closed it after the dispatch: it stays *Enviado*, and nothing arrives any more.
+    closed = Q(shipment__order__closed_at__lt=limit)
+    old = ShippingLabel.objects.filter(~Q(file_name=""), arrived | closed)
     rows = list(old.order_by("pk")[:BATCH])
     for row in rows:
         _unlink(row.file_name)
@@ -217,6 +222,32 @@ def labels_erase() -> int:
         state=LabelState.ERASED, file_name="", erased_at=Now()
     )
     return len(rows)
+
+
+def labels_sweep() -> int:
+    """Remove the files no row names, left by workers that died between file and row; returns how many. Young
+    ones may still get their row."""
+    folder = Path(settings.LABELS_DIR)
+    limit = (timezone.now() - ORPHAN_AFTER).timestamp()
+    old = [each for each in folder.iterdir() if _modified(each) < limit] if folder.is_dir() else []
+    swept = 0
+    for start in range(0, len(old), BATCH):
+        batch = old[start : start + BATCH]
+        named = ShippingLabel.objects.filter(file_name__in=[each.name for each in batch])
+        known = set(named.values_list("file_name", flat=True))
+        for each in batch:
+            if each.name not in known:
+                each.unlink(missing_ok=True)
+                swept += 1
+    return swept
+
+
+def _modified(path: Path) -> float:
+    """When a label was written; never for what is none or is gone by now."""
+    try:
+        return path.stat().st_mtime if LABEL_FILE.fullmatch(path.name) else math.inf
+    except FileNotFoundError:
+        return math.inf
 
 
 def _write(name: str, content: bytes) -> None:

@@ -12,7 +12,7 @@ from erp.accounts.models import User
 from erp.channels import RowResult
 from erp.sales.services import order_events_append
 from expedition.models import FormerCode, Package, Shipment
-from expedition.rules import PRINTABLE, code_canonical, code_change_problem, is_dispatched
+from expedition.rules import code_canonical, code_change_problem, is_dispatched
 from expedition.services.rows import GONE, already, done, refused, shipment_event, shipments_lock
 
 MOST_PACKAGES = 99
@@ -110,10 +110,15 @@ def holders_of(shipments: Iterable[Shipment], codes: Iterable[str]) -> Holders:
     companies = {shipment.company_id for shipment in shipments}
     packages = Package.objects.filter(
         company__in=companies,
-        tracking_code__in={code for code in codes if PRINTABLE.fullmatch(code)},
+        tracking_code__in={code for code in codes if _is_storable(code)},
         holds_code=True,
     ).select_related("shipment")
     return {(package.company_id, package.tracking_code): package.shipment for package in packages}
+
+
+def _is_storable(code: str) -> bool:
+    """Whether a column can hold `code` at all: no database is asked for a NUL or half a character."""
+    return bool(code) and "\0" not in code and not any("\ud800" <= letter <= "\udfff" for letter in code)
 
 
 def _taken(holders: Holders, shipment: Shipment, code: str) -> str:

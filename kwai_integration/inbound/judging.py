@@ -17,9 +17,9 @@ from erp.sales.models import Order
 from kwai_integration.inbound.halving import batch_halved
 from kwai_integration.inbound.orders import Incoming, Rules, orders_follow, rules_read
 from kwai_integration.inbound.payload import payload_read
-from kwai_integration.inbound.stage import STAGED_FIELDS, mapped_show
-from kwai_integration.mapping.orders import MappedOrder, order_read
-from kwai_integration.models import KwaiOrder, KwaiSettings, StoreNotice
+from kwai_integration.inbound.stage import STAGED_FIELDS, mapped_show, usable_problem
+from kwai_integration.mapping.orders import PROBLEMS, MappedOrder, order_read
+from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings, StoreNotice
 from kwai_integration.names import names
 
 logger = logging.getLogger(__name__)
@@ -75,9 +75,9 @@ def _rows_judge(ids: Sequence[int], rules: Rules) -> int:
     incoming = []
     for row in rows:
         mapped = _mapped(row, rules)
-        if mapped is not None:
+        if mapped is not None and not _has_problem(row, mapped):
             mapped_show(row, mapped)
-            incoming.append(Incoming(row, mapped, None))
+            incoming.append(Incoming(row, mapped, None, waits=row.state == KwaiOrderState.UNLINKED))
     KwaiOrder.objects.bulk_update([entry.row for entry in incoming], SHOWN_FIELDS)
     known = [entry for entry in incoming if entry.row.order_id]
     before = _situations(known)
@@ -94,6 +94,13 @@ def _mapped(row: KwaiOrder, rules: Rules) -> MappedOrder | None:
         return None
     mapped = order_read(answer, row.fetch_started_at, rules.roles[row.store_id], names())
     return mapped if isinstance(mapped, MappedOrder) else None
+
+
+def _has_problem(row: KwaiOrder, mapped: MappedOrder) -> bool:
+    """Whether `row` stays *com problema*: only what the mapping itself found can be found gone again."""
+    if row.state != KwaiOrderState.QUARANTINED:
+        return False
+    return row.problem_code not in PROBLEMS or usable_problem(row, mapped) is not None
 
 
 def _situations(known: Sequence[Incoming]) -> dict[int, str]:

@@ -16,12 +16,14 @@ from erp import channels
 from erp.accounts.models import Counter, Store, User
 from erp.documents import CNPJ
 from erp.sales.models import (
+    OPEN_LINES,
     UNREAD_LABELS,
     Buyer,
     DeliveryAddress,
     Order,
     OrderEvent,
     OrderLine,
+    RefundStatus,
     ShippedBy,
     ShippingMethod,
 )
@@ -78,6 +80,11 @@ AMOUNTS = {
 }
 CLOSED_FIELDS = ("closed_at", "handover_unclear")
 UNREAD_EVENT = "kwai.unread"
+LINKS, EMPTIED = OPEN_LINES
+OPEN_LINES_OVER = {
+    LINKS: "Todos os itens do pedido têm vínculo.",
+    EMPTIED: "O pedido voltou a ter itens no Kwai.",
+}
 LINE_FIELDS = ("title", "specification", "quantity", "unit_price")
 
 
@@ -85,12 +92,24 @@ LINE_FIELDS = ("title", "specification", "quantity", "unit_price")
 class Incoming:
     """One order on its way in: the staged row, what its answer says, and the SKU of each line.
 
-    `sku_ids` is None while a line has no SKU: then an existing order keeps its lines.
+    `sku_ids` is None while a line has no SKU: then an existing order keeps its lines. `waits` tells that one
+    has none, in this answer or in the last one whose lines could be read.
     """
 
     row: KwaiOrder
     mapped: MappedOrder = field(repr=False)
     sku_ids: list[int] | None
+    waits: bool = False
+
+    @property
+    def open_parts(self) -> list[str]:
+        """What the order cannot take over from this answer; see `Order.unread_parts`."""
+        parts = list(self.mapped.unread_parts)
+        if self.waits:
+            parts.append(LINKS)
+        elif not self.mapped.lines and "lines" not in self.mapped.unread:
+            parts.append(EMPTIED)
+        return parts
 
     @property
     def store(self) -> Store:
@@ -340,8 +359,9 @@ def _order_new(entry: Incoming, rules: Rules, number: int) -> Order:
         shipping_method=method,
         carrier_id=method.carrier_id if method else None,
         payment_method_id=rules.payment_id(store.pk, mapped),
+        refund_status=RefundStatus.UNKNOWN if "refund_status" in mapped.unread else RefundStatus.NONE,
         closed_at=timezone.now() if closed else None,
-        unread_parts=list(mapped.unread_parts),
+        unread_parts=entry.open_parts,
         **_followed(mapped),
         **_amounts(mapped, with_freight=rules.is_on("import_freight", store.pk, default=True)),
     )
@@ -471,7 +491,7 @@ class _Following:
         was_frozen = bool(order.frozen_reason)
         self.refund_follow(order, entry.row)
         self.closing_follow(order, entry.mapped, rules)
-        self.unread_follow(order, entry.mapped)
+        self.unread_follow(order, entry.open_parts)
         if "hold_reason" in told:
             self.drafts.append(_hold_event(order))
         if (was_frozen or "hold_reason" in told) and not order.frozen_reason:
@@ -482,7 +502,7 @@ class _Following:
             self.changes[order.pk].append("quem envia")
             self.shippers_changed.append(order.pk)
         self.choose(order, entry, rules)
-        if entry.sku_ids is not None or "lines" in entry.mapped.unread:
+        if entry.sku_ids is not None or entry.waits or "lines" in entry.mapped.unread:
             self.content_follow(order, entry, rules)
 
     def refund_follow(self, order: Order, row: KwaiOrder) -> None:
@@ -500,13 +520,13 @@ class _Following:
             self.touched.add(order.pk)
             self.reopened.add(order.pk)
 
-    def unread_follow(self, order: Order, mapped: MappedOrder) -> None:
-        parts = list(mapped.unread_parts)
+    def unread_follow(self, order: Order, parts: list[str]) -> None:
         if parts == order.unread_parts:
             return
+        text = _unread_text(parts, order.unread_parts)
         order.unread_parts = parts
         self.touched.add(order.pk)
-        self.drafts.append(EventDraft(order.pk, UNREAD_EVENT, _unread_text(parts), data={"parts": parts}))
+        self.drafts.append(EventDraft(order.pk, UNREAD_EVENT, text, data={"parts": parts}))
 
     def choose(self, order: Order, entry: Incoming, rules: Rules) -> None:
         """Ways of shipping and of payment that a mapping knows by now, where nobody has chosen any."""
@@ -520,9 +540,9 @@ class _Following:
             self.changes[order.pk].append("forma de recebimento (mapeamento)")
 
     def content_follow(self, order: Order, entry: Incoming, rules: Rules) -> None:
-        """Lines and amounts follow together, or not at all: a note or the stock has settled both."""
-        is_read = "lines" not in entry.mapped.unread
-        plan = _LinePlan(self.lines[order.pk], entry) if is_read else None
+        """Lines and amounts follow together, or not at all: a note or the stock has settled both. Lines that
+        cannot be read or linked stay, and hold no amount back."""
+        plan = _LinePlan(self.lines[order.pk], entry) if entry.sku_ids is not None else None
         differs = plan is not None and plan.differs
         amounts = rules.amounts(entry)
         amounts_differ = any(getattr(order, name) != value for name, value in amounts.items())
@@ -638,29 +658,50 @@ class _LinePlan:
     def __init__(self, lines: Sequence[OrderLine], entry: Incoming) -> None:
         self.changed: list[OrderLine] = []
         self.added: list[tuple[int, MappedLine, int]] = []
+        self.keeps_texts = "line_details" in entry.mapped.unread
         left: dict[tuple[str, str], list[OrderLine]] = defaultdict(list)
         for line in lines:
             left[line.external_item_id, line.external_sku_id].append(line)
-        position = max((line.position for line in lines), default=0)
+        unmatched: list[tuple[MappedLine, int]] = []
         for news, sku_id in zip(entry.mapped.lines, entry.sku_ids or [], strict=True):
-            same = left[news.item_id, news.sku_id]
-            if not same:
+            if same := left[news.item_id, news.sku_id]:
+                self._take(same.pop(0), news)
+            else:
+                unmatched.append((news, sku_id))
+        rest = [line for lines in left.values() for line in lines]
+        position = max((line.position for line in lines), default=0)
+        for news, sku_id in unmatched:
+            known = next((line for line in rest if _may_be(line, news, sku_id)), None)
+            if known is None:
                 position += 1
                 self.added.append((position, news, sku_id))
-                continue
-            self._take(same.pop(0), news)
-        self.gone = [line for lines in left.values() for line in lines]
+            else:
+                rest.remove(known)
+                self._take(known, news)
+        self.gone = rest
 
     def _take(self, line: OrderLine, news: MappedLine) -> None:
-        if all(getattr(line, name) == getattr(news, name) for name in LINE_FIELDS):
+        told = [name for name in LINE_FIELDS if not self.keeps_texts or getattr(news, name) != ""]
+        if all(getattr(line, name) == getattr(news, name) for name in told):
             return
-        for name in LINE_FIELDS:
+        for name in told:
             setattr(line, name, getattr(news, name))
         self.changed.append(line)
 
     @property
     def differs(self) -> bool:
         return bool(self.changed or self.added or self.gone)
+
+
+def _may_be(line: OrderLine, news: MappedLine, sku_id: int) -> bool:
+    """An answer that leaves out an id of a line still means the line with the same SKU."""
+    has_gap = not news.item_id or not news.sku_id
+    return (
+        has_gap
+        and line.sku_id == sku_id
+        and news.item_id in ("", line.external_item_id)
+        and news.sku_id in ("", line.external_sku_id)
+    )
 
 
 def _part_source(model: type[Any], mapped: MappedOrder) -> Any:
@@ -693,14 +734,21 @@ def _hold_event(order: Order) -> EventDraft:
     return EventDraft(order.pk, "hold", text)
 
 
-def _unread_text(parts: Sequence[str]) -> str:
-    if not parts:
-        return "A resposta do Kwai voltou a ser lida por inteiro."
-    labels = ", ".join(UNREAD_LABELS[part] for part in parts)
-    return (
-        f"Parte da última resposta do Kwai não pôde ser lida: {labels}. Vale o que já estava aqui; confira o "
-        "pedido no Kwai."
+def _unread_text(parts: Sequence[str], before: Sequence[str]) -> str:
+    said = [OPEN_LINES[part] for part in parts if part in OPEN_LINES and part not in before]
+    said += [text for part, text in OPEN_LINES_OVER.items() if part in before and part not in parts]
+    labels, known = (
+        ", ".join(UNREAD_LABELS.get(part, part) for part in listed if part not in OPEN_LINES)
+        for listed in (parts, before)
     )
+    if labels and labels != known:
+        said.append(
+            f"Parte da última resposta do Kwai não pôde ser lida: {labels}. Vale o que já estava aqui; "
+            "confira o pedido no Kwai."
+        )
+    elif known and not labels:
+        said.append("A resposta do Kwai voltou a ser lida por inteiro.")
+    return " ".join(said)[:500]
 
 
 def _changed_events(changes: Mapping[int, Sequence[str]]) -> list[EventDraft]:

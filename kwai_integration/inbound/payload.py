@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from kwai_integration.mapping.digest import STORED_LIMIT, raw_clean, raw_load
 from kwai_integration.models import KwaiOrder
+from kwai_integration.names import names
 
 # No field that the mapping reads is longer; an answer over the limit keeps this much of each text.
 LONGEST_TEXT = 2_000
 # Of an answer that is too large even so, fields up to this many characters are kept.
 LARGEST_FIELD = 20_000
+# Stands where a field of an order was left out: no field can be read from it, and it holds what a hold would.
+LEFT_OUT = ["cut"]
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """`text`, or `raw` when the answer is not clean. `is_whole` is False when even cutting its texts left too
-    much: then its largest fields are left out, and what reads it again misses them."""
+    much: then its largest fields are left out, and what reads it again cannot read them."""
 
     text: str = field(repr=False)
     raw: bytes | None = field(repr=False)
@@ -45,11 +48,16 @@ def payload_read(row: KwaiOrder) -> Any:
 
 
 def _without_large(answer: Any) -> Any:
-    """The fields that stay small: situation, amounts and dates of an order are followed all the same."""
+    """The fields that stay small, and of a flood of them the order's own: situation, amounts and dates are
+    followed all the same."""
     if not isinstance(answer, dict):
         return None
+    own = set(astuple(names().order))
     small = {name: value for name, value in answer.items() if len(json.dumps(value)) <= LARGEST_FIELD}
-    return small if len(json.dumps(small)) <= STORED_LIMIT else None
+    kept = {**small, **dict.fromkeys(own.intersection(answer) - set(small), LEFT_OUT)}
+    if len(json.dumps(kept)) <= STORED_LIMIT:
+        return kept
+    return {name: value for name, value in kept.items() if name in own}
 
 
 def _shortened(value: Any) -> Any:

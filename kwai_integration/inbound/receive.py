@@ -101,7 +101,7 @@ def _rows_receive(rows: Sequence[KwaiOrder], rules: Rules, actor: User | None) -
         if isinstance(order := mapped[row.pk], MappedOrder) and row.pk not in problems
     ]
     listings = listings_resolve((row.store, order) for row, order in usable)
-    incoming = [Incoming(row, order, _sku_ids(row, order, listings)) for row, order in usable]
+    incoming = _incoming(usable, listings)
     texts = _orders_write(incoming, rules, actor)
     _waiting_write(incoming, listings)
     for row in rows:
@@ -117,6 +117,29 @@ def _mapped(row: KwaiOrder, roles: Mapping[str, KwaiRole]) -> MappedOrder | Prob
     except ValueError:
         return Problem("payload_cut", "A resposta guardada está cortada. Confira no Kwai.", row.external_id)
     return order_read(answer, row.fetch_started_at, roles, names())
+
+
+def _incoming(
+    usable: Sequence[tuple[KwaiOrder, MappedOrder]], listings: dict[ListingKey, Listing]
+) -> list[Incoming]:
+    """An answer whose lines cannot be read ends no waiting for a link of those that could."""
+    loose = _still_loose([row for row, order in usable if "lines" in order.unread])
+    incoming = []
+    for row, order in usable:
+        sku_ids = _sku_ids(row, order, listings)
+        waits = row.pk in loose or (sku_ids is None and "lines" not in order.unread)
+        incoming.append(Incoming(row, order, sku_ids, waits))
+    return incoming
+
+
+def _still_loose(rows: Sequence[KwaiOrder]) -> set[int]:
+    """Those of `rows` that wait for a link that nobody has made."""
+    ids = [row.pk for row in rows if row.state == KwaiOrderState.UNLINKED]
+    if not ids:
+        return set()
+    through: Any = KwaiOrder.waiting_for.through
+    waiting = through.objects.filter(kwaiorder_id__in=ids, listing__sku__isnull=True)
+    return set(waiting.values_list("kwaiorder_id", flat=True))
 
 
 def _sku_ids(row: KwaiOrder, order: MappedOrder, listings: dict[ListingKey, Listing]) -> list[int] | None:
@@ -155,8 +178,7 @@ def _orders_of(known: Sequence[Incoming]) -> Iterable[Order]:
 
 def _row_settle(entry: Incoming) -> None:
     row = entry.row
-    waits = entry.sku_ids is None and "lines" not in entry.mapped.unread
-    row.state = KwaiOrderState.UNLINKED if waits else KwaiOrderState.RECEIVED
+    row.state = KwaiOrderState.UNLINKED if entry.waits else KwaiOrderState.RECEIVED
     row.received_digest = row.digest
     row.received_at = timezone.now()
 

@@ -57,10 +57,13 @@ LEFT_OUT = (Warn.AMOUNT_UNREADABLE, Warn.MOMENT_UNREADABLE)
 # Columns of lists that are made of fields of another name.
 SHOWN_FROM = {
     "buyer_name": ("address",),
-    "summary": ("lines",),
+    "summary": ("lines", "line_details"),
     "total": ("lines", "total"),
-    "invoice_refusal_reason": ("invoice_status",),
+    "invoice_refusal_reason": ("invoice_status", "invoice_refusal_reason"),
+    "remote_carrier_code": ("carrier_code",),
+    "remote_tracking_code": ("tracking_code",),
     "payment_code": ("payments",),
+    "refund_told": ("refund_status",),
 }
 NO_ID = "sem-id-"
 TOO_LARGE = Problem(
@@ -342,8 +345,6 @@ def mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
     # Of an order that is here an unreadable part is kept, not left out: the part's own warning says so.
     said = [code for code in mapped.warnings if row.order_id is None or code not in LEFT_OUT]
     row.warnings = [*said, *(f"{UNREAD}{part}" for part in mapped.unread_parts)]
-    row.remote_carrier_code = mapped.carrier_code
-    row.remote_tracking_code = mapped.tracking_code
     values = {
         "remote_status": mapped.remote_status,
         "buyer_name": mapped.buyer.name,
@@ -353,12 +354,14 @@ def mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
         "ship_by_at": mapped.ship_by_at,
         "invoice_status": mapped.invoice_status,
         "invoice_refusal_reason": mapped.invoice_refusal_reason,
+        "remote_carrier_code": mapped.carrier_code,
+        "remote_tracking_code": mapped.tracking_code,
         "shipping_type": mapped.shipping_type,
         "payment_code": mapped.payment_code,
         "refund_told": REFUNDS[mapped.refund_status],
     }
     for name, value in values.items():
-        if not mapped.unread.intersection(SHOWN_FROM.get(name, (name,))):
+        if row.pk is None or not mapped.unread.intersection(SHOWN_FROM.get(name, (name,))):
             setattr(row, name, value)
     if row.first_shipped_at is None and mapped.role in SHIPPED_ROLES:
         row.first_shipped_at = mapped.remote_updated_at or row.fetch_started_at

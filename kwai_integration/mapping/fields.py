@@ -62,6 +62,11 @@ def text(value: object, limit: int) -> str:
     return clean_text(value, limit) if isinstance(value, str) else ""
 
 
+def is_text(value: object, limit: int) -> bool:
+    """Whether `text` reads it, or nothing stands there; anything else would be lost by reading it."""
+    return is_absent(value) or bool(text(value, limit))
+
+
 def moment(value: object) -> datetime | None:
     """Milliseconds within 2015 and 2100, or None. Seconds sent by mistake fall outside."""
     milliseconds = integer(value)

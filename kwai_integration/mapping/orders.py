@@ -10,7 +10,7 @@ else warns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,13 +34,19 @@ AMOUNT_NAMES = ("freight", "seller_discount", "platform_discount", "total")
 # The parts an order is read by, with the fields of each (contract 3.4).
 PARTS: Mapping[str, tuple[str, ...]] = {
     "situation": ("remote_status",),
-    "lines": ("lines",),
+    # Without its details a line is still followed in quantity and price.
+    "lines": ("lines", "line_details"),
     "amounts": AMOUNT_NAMES,
     "deadlines": ("placed_at", "paid_at", "ship_by_at", "cancelled_at"),
     "address": ("address",),
     "shipping": ("shipping_type",),
-    "invoice": ("invoice_status",),
+    "invoice": ("invoice_status", "invoice_refusal_reason"),
+    "tracking": ("carrier_code", "tracking_code"),
+    "refund": ("refund_status",),
+    "payments": ("payments",),
+    "texts": ("buyer_note", "cancel_reason"),
 }
+SHORTEST_TEXT = 20
 PROBLEMS: Mapping[str, str] = {
     "status_missing": "O pedido veio sem situação. Confira o pedido no Kwai.",
     "currency_unknown": "O pedido não está em reais (BRL) e não pode ser recebido. Confira no Kwai.",
@@ -92,7 +98,8 @@ class MappedOrder:
 
     `role` is None for a situation nobody gave one; `total` is the platform's, or the computed one without it.
     `lines` leaves out what stands with quantity 0: in a later answer that is a line taken away.
-    `refund_status` is None for a code nobody knows. A field named in `unread` holds an empty value here.
+    `refund_status` is None for a code nobody knows. A field named in `unread` holds here what is left of it,
+    mostly nothing: enough for a new order, never to be taken over by one that is here.
     """
 
     external_id: str
@@ -232,13 +239,13 @@ class _Reader:
             cancelled_at=self.moment(self.names.cancelled_at, "cancelled_at"),
             hold_reason=self.hold_reason(),
             refund_status=self.refund_status(),
-            cancel_reason=self.text(self.names.cancel_reason, 500),
-            buyer_note=self.note(self.names.buyer_note, 2000),
+            cancel_reason=self.text(self.names.cancel_reason, "cancel_reason", 500),
+            buyer_note=self.note(self.names.buyer_note, "buyer_note", 2000),
             shipping_type=self.known_code(
                 self.names.shipping_type, "shipping_type", ShippingType, Warn.SHIPPING_TYPE_UNKNOWN, 30
             ),
-            carrier_code=self.text(self.names.carrier_code, 40),
-            tracking_code=self.text(self.names.tracking_number, 60),
+            carrier_code=self.text(self.names.carrier_code, "carrier_code", 40),
+            tracking_code=self.text(self.names.tracking_number, "tracking_code", 60),
             payments=self.payments(),
             invoice_status=self.known_code(
                 self.names.invoice_status,
@@ -247,7 +254,9 @@ class _Reader:
                 Warn.INVOICE_STATUS_UNKNOWN,
                 20,
             ),
-            invoice_refusal_reason=self.text(self.names.invoice_refusal_reason, 500),
+            invoice_refusal_reason=self.text(
+                self.names.invoice_refusal_reason, "invoice_refusal_reason", 500
+            ),
             warnings=tuple(str(warning) for warning in self.warnings),
             unread=frozenset(self.unread),
             problem=self.problem,
@@ -289,10 +298,7 @@ class _Reader:
 
     def line(self, entry: dict[str, Any]) -> MappedLine | None:
         names = self.wire.line
-        item_id, sku_id = (
-            fields.remote_id(entry.get(names.item_id)),
-            fields.remote_id(entry.get(names.sku_id)),
-        )
+        item_id, sku_id = self.line_id(entry.get(names.item_id)), self.line_id(entry.get(names.sku_id))
         if not item_id or not sku_id:
             self.warn(Warn.ITEM_ID_MISSING)
         stated_code = entry.get(names.seller_code)
@@ -308,11 +314,17 @@ class _Reader:
             item_id=item_id,
             sku_id=sku_id,
             seller_code=code,
-            title=fields.text(entry.get(names.title), 300),
-            specification=fields.text(entry.get(names.specification), 200),
+            title=self.stated(entry.get(names.title), "line_details", 300),
+            specification=self.stated(entry.get(names.specification), "line_details", 200),
             quantity=quantity,
             unit_price=price,
         )
+
+    def line_id(self, value: object) -> str:
+        found = fields.remote_id(value)
+        if not found and not fields.is_absent(value):
+            self.unread.add("line_details")
+        return found
 
     def quantity(self, value: object) -> int | None:
         count = fields.integer(value)
@@ -385,6 +397,8 @@ class _Reader:
         if fields.is_absent(value):
             return KwaiRefundStatus.NONE
         code = fields.remote_code(value)
+        if not code:
+            self.unread.add("refund_status")
         if code not in set(KwaiRefundStatus):
             self.warn(Warn.REFUND_STATUS_UNKNOWN)
             return None
@@ -408,27 +422,43 @@ class _Reader:
         return code
 
     def payments(self) -> tuple[MappedPayment, ...]:
-        names, entries = self.wire.payment, fields.records(self.raw.get(self.names.payments))
-        return tuple(
-            MappedPayment(
-                fields.text(entry.get(names.method), 60), self.centavos(entry.get(names.amount), "payments")
-            )
-            for entry in entries
+        value = self.raw.get(self.names.payments)
+        entries = fields.records(value)
+        is_whole = isinstance(value, list) and len(entries) == len(value)
+        if not is_whole and not fields.is_absent(value):
+            self.unread.add("payments")
+        return tuple(self.payment(entry) for entry in entries)
+
+    def payment(self, entry: dict[str, Any]) -> MappedPayment:
+        names = self.wire.payment
+        amount = entry.get(names.amount)
+        return MappedPayment(
+            self.stated(entry.get(names.method), "payments", 60),
+            None if amount is None else self.centavos(amount, "payments"),
         )
 
     def receiver(self) -> dict[str, Any]:
         """Null is nobody told yet, or withdrawn: no fault. Anything else that is no object cannot be read."""
         value = self.raw.get(self.names.receiver)
-        if value is not None and not isinstance(value, dict):
+        entry = fields.record(value)
+        is_whole = all(fields.is_text(entry.get(name), SHORTEST_TEXT) for name in astuple(self.wire.receiver))
+        if (value is not None and not isinstance(value, dict)) or not is_whole:
             self.unread.add("address")
-        return fields.record(value)
+        return entry
 
-    def text(self, name: str, limit: int) -> str:
-        return fields.text(self.raw.get(name), limit)
+    def text(self, name: str, ours: str, limit: int) -> str:
+        return self.stated(self.raw.get(name), ours, limit)
 
-    def note(self, name: str, limit: int) -> str:
+    def stated(self, value: object, ours: str, limit: int) -> str:
+        """Nothing and a blank are an empty text, and news; what cannot be read is none."""
+        if not fields.is_text(value, limit):
+            self.unread.add(ours)
+        return fields.text(value, limit)
+
+    def note(self, name: str, ours: str, limit: int) -> str:
         value = self.raw.get(name)
-        return clean_lines(value, limit) if isinstance(value, str) else ""
+        line = self.stated(value, ours, limit)
+        return clean_lines(value, limit) if isinstance(value, str) else line
 
 
 def summary(order: MappedOrder) -> str:

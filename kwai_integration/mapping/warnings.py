@@ -61,6 +61,10 @@ UNREAD_TEXTS: Mapping[str, str] = {
     "address": "Comprador e endereço não puderam ser lidos na última resposta do Kwai; valem os anteriores.",
     "shipping": "O tipo de envio não pôde ser lido na última resposta do Kwai; vale o anterior.",
     "invoice": "A situação da nota não pôde ser lida na última resposta do Kwai; vale a anterior.",
+    "tracking": "O rastreio não pôde ser lido na última resposta do Kwai; vale o anterior.",
+    "refund": "O reembolso não pôde ser lido na última resposta do Kwai; vale o anterior: confira no Kwai.",
+    "payments": "O pagamento não pôde ser lido na última resposta do Kwai; vale o anterior.",
+    "texts": "A observação ou o motivo do cancelamento não pôde ser lido; vale o anterior: confira no Kwai.",
 }
 
 

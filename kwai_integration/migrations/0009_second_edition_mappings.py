@@ -46,15 +46,23 @@ def forwards(apps, schema_editor):
     StatusMapping = apps.get_model("kwai_integration", "StatusMapping")
     KwaiSettings = apps.get_model("kwai_integration", "KwaiSettings")
     KwaiOrder = apps.get_model("kwai_integration", "KwaiOrder")
+    # A store may have mappings and no settings yet.
+    for store_id in sorted(set(StatusMapping.objects.values_list("store_id", flat=True))):
+        _store_move(apps, StatusMapping, store_id)
     for options in KwaiSettings.objects.all():
-        rows = {row.remote_code: row for row in StatusMapping.objects.filter(store_id=options.pk)}
-        chosen = _mappings_move(StatusMapping, options.pk, rows)
-        if chosen:
-            _notice(apps, options.pk, chosen)
+        if not StatusMapping.objects.filter(store_id=options.pk).exists():
+            _store_move(apps, StatusMapping, options.pk)
         options.import_roles = _roles(options.import_roles)
         if KwaiOrder.objects.filter(store_id=options.pk).exists():
             options.judged_up_to = 0
         options.save(update_fields=["import_roles", "judged_up_to"])
+
+
+def _store_move(apps, model, store_id):
+    rows = {row.remote_code: row for row in model.objects.filter(store_id=store_id)}
+    chosen = _mappings_move(model, store_id, rows)
+    if chosen:
+        _notice(apps, store_id, chosen)
 
 
 def _mappings_move(model, store_id, rows):
@@ -71,18 +79,25 @@ def _mappings_move(model, store_id, rows):
             continue
         row.save(update_fields=["status", "needs_check"])
     model.objects.bulk_create(
-        model(store_id=store_id, remote_code=code, status=status)
-        for code, status in SECOND_DEFAULTS.items()
-        if code not in rows
+        [
+            model(store_id=store_id, remote_code=code, status=status)
+            for code, status in SECOND_DEFAULTS.items()
+            if code not in rows
+        ],
+        ignore_conflicts=True,
     )
     return sorted(chosen)
 
 
 def _roles(stored):
-    if set(stored) >= FIRST_ROLES:
+    """What cannot be read names no choice: then every role counts, as in a new store."""
+    if stored == []:
+        return []
+    named = {role for role in stored if isinstance(role, str)} if isinstance(stored, list) else FIRST_ROLES
+    if named >= FIRST_ROLES:
         return list(SECOND_ROLES)
-    moved = [new for old in stored for new in ROLES.get(old, [old])]
-    return [role for role in SECOND_ROLES if role in moved]
+    moved = {new for old in named for new in ROLES.get(old, [old])}
+    return [role for role in SECOND_ROLES if role in moved] or list(SECOND_ROLES)
 
 
 def _notice(apps, store_id, codes):

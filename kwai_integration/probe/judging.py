@@ -12,7 +12,7 @@ from kwai_integration.client import codes
 from kwai_integration.client.types import ClientConfig
 from kwai_integration.client.wire import FieldRow, Shape, field_rows, section_rows
 from kwai_integration.mapping import fields
-from kwai_integration.probe.masking import INSIDE, LONGEST_CODE
+from kwai_integration.probe.masking import INSIDE, LONGEST_CODE, is_field_name
 
 LONGEST_ID = 19
 # Fields of requests: in sections of their own, or beside those of the answer.
@@ -23,6 +23,8 @@ ASKED = {
     or row.name in ("details.order_ids", "item_page.page", "item_page.size", "item_page.sort")
 }
 MOST_NAMED = 5
+# Stands for a field whose name looks like a person's name or number.
+HIDDEN_NAME = "(nome oculto)"
 
 
 class Verdict(StrEnum):
@@ -100,7 +102,8 @@ def unknown_fields(seen: Seen, config: ClientConfig) -> list[dict[str, str]]:
         kinds: dict[str, set[str]] = {}
         for raw in objects:
             for name in raw.keys() - known:
-                kinds.setdefault(name, set()).add(_kind(raw[name]))
+                shown = name if is_field_name(name) else HIDDEN_NAME
+                kinds.setdefault(shown, set()).add(_kind(raw[name]))
         found += [
             {"object": section, "field": name, "type": " ou ".join(sorted(kinds[name]))}
             for name in sorted(kinds)

@@ -2,18 +2,20 @@
 
 What the table of fields knows and calls open is kept; everything else, unknown fields above all, is replaced
 by something of the same type and shape. Equal values become equal ones within one recording, and nothing in
-it tells how: the key is drawn anew each time. What the platform itself masked stays as it came.
+it tells how: the key is drawn anew each time. What the platform itself masked keeps its stars and no more: a
+star says nothing of the rest. A name no API would give a field is replaced like a value.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import string
 from collections.abc import Mapping
 from typing import Any
 
-from erp.documents import DocumentInvalid, is_masked, tax_id_parse
+from erp.documents import DocumentInvalid, state_code_parse, tax_id_parse
 from kwai_integration.client.wire import FieldRow, Privacy, Shape, WireNames, section_rows
 
 # The objects that stand inside others, by the section and the field that holds them.
@@ -33,6 +35,13 @@ CAPITALS = {
     "TO": "Palmas",
 }  # fmt: skip
 CPF_DIGITS, CNPJ_DIGITS = 9, 12
+# `buyerName2`, `ship_to`: no blanks, no capital at the beginning, next to no digits.
+_FIELD_NAME = re.compile(r"[a-z][A-Za-z_]{0,39}[0-9]{0,2}", re.ASCII)
+
+
+def is_field_name(name: str) -> bool:
+    """Whether a name the contract does not know is one of a field, and not a person's name or number."""
+    return _FIELD_NAME.fullmatch(name) is not None
 
 
 class Masker:
@@ -47,7 +56,13 @@ class Masker:
         if not isinstance(raw, dict):
             return self._unknown(raw)
         rows = {row.wire: row for row in section_rows(self._names, section)}
-        return {name: self._field(rows.get(name), value, raw) for name, value in raw.items()}
+        return {
+            name if name in rows else self._name(name): self._field(rows.get(name), value, raw)
+            for name, value in raw.items()
+        }
+
+    def _name(self, name: str) -> str:
+        return name if is_field_name(name) else self._shaped(name)
 
     def _field(self, row: FieldRow | None, value: Any, raw: Mapping[str, Any]) -> Any:
         if row is None or row.privacy is Privacy.SECRET:
@@ -57,19 +72,21 @@ class Masker:
             return [self.masked(inner, entry) for entry in value]
         if inner:
             return self.masked(inner, value)
-        if row.privacy is Privacy.OPEN and _is_plain(row.shape, value):
-            return value
         if row.section == "receiver":
             return self._of_person(row.attribute, value, raw)
+        if row.privacy is Privacy.OPEN and _is_plain(row.shape, value):
+            return value
         return self._unknown(value)
 
     def _of_person(self, attribute: str, value: Any, raw: Mapping[str, Any]) -> Any:
-        if not isinstance(value, str) or not value.strip() or is_masked(value):
+        if not isinstance(value, str) or not value.strip():
             return self._tax_number(value) if attribute == "tax_id" else self._unknown(value)
         if attribute == "name":
             return f"Pessoa {1 + self._draw(value) % 9999}"
         if attribute == "tax_id":
             return self._tax_id(value)
+        if attribute == "state" and _is_state(value):
+            return value
         if attribute == "city":
             return CAPITALS.get(str(raw.get(self._names.receiver.state)).upper(), "Cidade")
         return self._unknown(value)
@@ -93,11 +110,11 @@ class Masker:
 
     def _unknown(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {name: self._unknown(part) for name, part in value.items()}
+            return {self._name(name): self._unknown(part) for name, part in value.items()}
         if isinstance(value, list):
             return [self._unknown(part) for part in value]
         if isinstance(value, str):
-            return value if is_masked(value) else self._shaped(value)
+            return self._shaped(value)
         if type(value) is int and value not in (0, 1):
             sign = "-" if value < 0 else ""
             return int(sign + self._shaped(str(abs(value)), first="123456789"))
@@ -117,6 +134,14 @@ class Masker:
     def _stream(self, text: str, length: int) -> bytes:
         digest = hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256")
         return hashlib.shake_128(digest).digest(length)
+
+
+def _is_state(text: str) -> bool:
+    try:
+        state_code_parse(text)
+    except DocumentInvalid:
+        return False
+    return True
 
 
 def _is_plain(shape: Shape, value: Any) -> bool:

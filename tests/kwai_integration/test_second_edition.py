@@ -6,6 +6,7 @@ from importlib import import_module
 
 import pytest
 from django.apps import apps
+from django.db.models import JSONField, Value
 
 from erp.accounts.models import Store
 from kwai_integration.client.codes import PAID_ROLES, SITUATIONS, KwaiRole
@@ -66,10 +67,19 @@ def test_a_row_somebody_chose_stays_is_marked_and_told_once(former, code, status
         (["delivered", "shipped"], ["shipped", "delivered", "completed"]),
         (["cancelled"], ["closed"]),
         ([], []),
+        (["payable"] * 3, list(PAID_ROLES)),
+        ([["x"], "payable", None], list(PAID_ROLES)),
+        (["payable", "foo"], list(PAID_ROLES)),
+        (["foo"], list(KwaiRole)),
+        ([None], list(KwaiRole)),
+        (None, list(KwaiRole)),
+        (5, list(KwaiRole)),
+        ("payable", list(KwaiRole)),
+        ({"payable": 1}, list(KwaiRole)),
     ],
 )
 def test_situations_that_are_imported_keep_their_meaning(former, stored, moved):
-    KwaiSettings.objects.update(import_roles=stored)
+    KwaiSettings.objects.update(import_roles=Value(stored, JSONField()))
     MIGRATION.forwards(apps, None)
     assert KwaiSettings.objects.get().import_roles == moved
 
@@ -80,3 +90,15 @@ def test_only_stores_with_orders_are_judged_again(former):
     KwaiOrder.objects.create(store=former, external_id="1", fetch_started_at=FETCHED)
     MIGRATION.forwards(apps, None)
     assert KwaiSettings.objects.get().judged_up_to == 0
+
+
+def test_a_store_without_settings_has_its_mappings_moved(former):
+    KwaiSettings.objects.all().delete()
+    MIGRATION.forwards(apps, None)
+    assert mapped(former) == MIGRATION.SECOND_DEFAULTS
+
+
+def test_a_store_without_mappings_gets_them_all(former):
+    StatusMapping.objects.all().delete()
+    MIGRATION.forwards(apps, None)
+    assert mapped(former) == MIGRATION.SECOND_DEFAULTS

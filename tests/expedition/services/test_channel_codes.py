@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
-from erp.channels import ShippingCode
+from erp.channels import Outcome, ShippingCode
 from erp.sales.models import Order, OrderEvent, ShippedBy, ShippingMethod
 from expedition.models import FormerCode, Package, Shipment, ShipmentStatus
 from expedition.services import (
@@ -93,6 +93,25 @@ def test_a_number_somebody_else_holds_is_shown_all_the_same(
     assert len(shipments_channel_codes_set(codes=codes)) == len(codes)
     held = Package.objects.filter(tracking_code="KE1BR").values_list("holds_code", flat=True)
     assert sorted(held) == [False, True]
+
+
+@pytest.mark.parametrize("number", ["KE1BR", "ÇÃO-1", "包裹1", "KE\u00a01", "É" * 60, "🚚1"])
+def test_any_number_that_appears_twice_finds_its_holder(
+    open_shipment: Open, kwai_envios: ShippingMethod, channel: RecordingChannel, number: str
+) -> None:
+    for _ in range(3):
+        shipment = open_shipment(kwai_envios, shipped_by=ShippedBy.CHANNEL)
+        assert shipments_channel_codes_set(codes={shipment.order_id: code(number)}) == {shipment.pk}
+    assert Package.objects.filter(holds_code=True).count() == 1
+    assert Package.objects.exclude(tracking_code="").count() == 3
+
+
+@pytest.mark.parametrize("typed", ["A\x00B", "A\ud800B", "\x00"])
+def test_a_typed_code_that_no_column_holds_is_refused(
+    open_shipment: Open, jadlog: ShippingMethod, typed: str
+) -> None:
+    (row,) = tracking_set(codes={open_shipment(jadlog).pk: typed})
+    assert row.outcome == Outcome.REFUSED
 
 
 def test_an_order_opened_late_takes_the_number_it_has(

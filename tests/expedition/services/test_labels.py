@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import time
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from erp.channels import LabelFile, LabelKind, LabelNotReady, LabelRefused, Outcome, ShippingCode
 from erp.sales.models import OrderEvent, OrderStatus, ShippedBy, ShippingMethod
+from expedition import tasks
 from expedition.models import LabelState, Shipment, ShippingLabel
-from expedition.services import shipments_channel_codes_set
+from expedition.services import labels, shipments_channel_codes_set
 from expedition.services.labels import (
     GIVE_UP_AFTER,
     LEASE,
@@ -25,6 +30,7 @@ from expedition.services.labels import (
     labels_due,
     labels_erase,
     labels_fetch_again,
+    labels_sweep,
 )
 from tests.expedition.conftest import RecordingChannel, reload
 
@@ -218,6 +224,55 @@ def test_files_are_erased_thirty_days_after_the_end(
     assert labels_erase() == erased
     assert (label().state == LabelState.ERASED, files(labels_dir) == []) == (erased, erased)
     assert labels_erase() == 0
+
+
+@pytest.mark.parametrize(("days", "erased"), [(31, True), (29, False)])
+def test_a_label_of_an_order_closed_on_the_way_is_erased_too(
+    label: Label, channel: RecordingChannel, labels_dir: Path, days: int, erased: bool
+) -> None:
+    label_fetch(label().pk)
+    order = label().shipment.order
+    order.status, order.closed_at = OrderStatus.SHIPPED, timezone.now() - timedelta(days=days)
+    order.save()
+    assert labels_erase() == erased
+    assert (files(labels_dir) == []) == erased
+
+
+@pytest.mark.parametrize("dies_at", ["replace", "settle"])
+def test_what_a_dead_worker_left_is_swept(
+    label: Label, channel: RecordingChannel, labels_dir: Path, monkeypatch: pytest.MonkeyPatch, dies_at: str
+) -> None:
+    def die(*args: object, **values: object) -> None:
+        raise SystemExit
+
+    wanted = label().pk
+    with monkeypatch.context() as dying:
+        dying.setattr(*{"replace": (Path, "replace"), "settle": (labels, "_settle")}[dies_at], die)
+        with pytest.raises(SystemExit):
+            label_fetch(wanted)
+    (left,) = files(labels_dir)
+    assert left.endswith(".part") == (dies_at == "replace")
+    ShippingLabel.objects.update(lease=None, lease_until=None)
+    assert label_fetch(label().pk)
+    (labels_dir / "LEIA-ME.txt").write_text("de outra pessoa")
+    assert labels_sweep() == 0, "young ones may still get their row"
+    two_days_ago = time.time() - 2 * 86_400
+    for name in files(labels_dir):
+        os.utime(labels_dir / name, (two_days_ago, two_days_ago))
+    tasks.labels_erase()
+    assert files(labels_dir) == sorted([label().file_name, "LEIA-ME.txt"])
+
+
+def test_sweeping_asks_once_for_many_files(label: Label, labels_dir: Path) -> None:
+    assert labels_sweep() == 0, "no folder yet"
+    labels_dir.mkdir(exist_ok=True)
+    for _ in range(labels.BATCH + 1):
+        path = labels_dir / f"{uuid.uuid4().hex}.pdf"
+        path.touch()
+        os.utime(path, (0, 0))
+    with CaptureQueriesContext(connection) as queries:
+        assert labels_sweep() == labels.BATCH + 1
+    assert len(queries) == 2
 
 
 @pytest.mark.parametrize(

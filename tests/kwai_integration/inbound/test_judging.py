@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from erp.accounts.models import Store
@@ -13,9 +16,9 @@ from erp.sales.statuses import OrderStatus
 from kwai_integration import tasks
 from kwai_integration.inbound import judging
 from kwai_integration.inbound.judging import MOVED_KEY, store_judge, stores_to_judge
-from kwai_integration.models import KwaiOrder, KwaiSettings, StoreNotice
+from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings, StoreNotice
 from tests.kwai_integration.codes import CLOSED, PAID, PICKUP, RECEIVED, SHIPPED
-from tests.kwai_integration.inbound.conftest import detail
+from tests.kwai_integration.inbound.conftest import detail, line
 from tests.kwai_integration.inbound.test_receive import take_in
 
 pytestmark = pytest.mark.django_db
@@ -82,3 +85,42 @@ def test_an_answer_that_is_no_json_any_more_is_left_alone(former: Store) -> None
     KwaiOrder.objects.filter(pk=row.pk).update(payload="{")
     store_judge(former.pk)
     assert statuses() == ["approved", "approved", "shipped", "delivered", "cancelled"]
+
+
+PROBLEMS: dict[str, dict[str, Any]] = {
+    "no items": {"orderItemView": []},
+    "another currency": {"currency": "USD"},
+    "no quantity": {"orderItemView": [line(skuQuantity=None)]},
+    "no situation": {"orderStatus": None},
+    "too large": {"orderItemView": [line(itemName=f"{place}" * 300) for place in range(9_000)]},
+    "too large, and small without its items": {"extra": ["x" * 1_900] * 700},
+}
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_an_order_with_a_problem_stays_one(kwai_store: Store, sku: Sku, name: str) -> None:
+    take_in(kwai_store, detail(**PROBLEMS[name]))
+    before = KwaiOrder.objects.values().get()
+    assert before["state"] == KwaiOrderState.QUARANTINED
+    KwaiSettings.objects.update(judged_up_to=0)
+    store_judge(kwai_store.pk)
+    assert KwaiOrder.objects.values().get() == before
+
+
+def test_an_order_that_could_not_be_written_stays_so(kwai_store: Store, sku: Sku) -> None:
+    take_in(kwai_store, detail())
+    KwaiOrder.objects.update(order=None, state="quarantined", problem_code="not_storable", problem="x")
+    KwaiSettings.objects.update(judged_up_to=0)
+    store_judge(kwai_store.pk)
+    assert KwaiOrder.objects.get().problem == "x"
+
+
+def test_a_problem_that_the_mapping_does_not_find_any_more_is_gone(kwai_store: Store, sku: Sku) -> None:
+    take_in(kwai_store, detail(orderItemView=[]))
+    row = KwaiOrder.objects.get()
+    row.payload = json.dumps(detail())
+    row.save()
+    KwaiSettings.objects.update(judged_up_to=0)
+    store_judge(kwai_store.pk)
+    row.refresh_from_db()
+    assert (row.state, row.problem) == (KwaiOrderState.STAGED, "")

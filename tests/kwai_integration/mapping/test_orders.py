@@ -10,7 +10,13 @@ from kwai_integration.client.codes import KwaiRole, situation_table
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read, summary
 from kwai_integration.mapping.warnings import WARNING_TEXTS, Warn, warning_text
 from tests.kwai_integration.codes import PAID
-from tests.kwai_integration.mapping.order_factory import FETCHED_AT, PLACED_MS, raw_line, raw_order
+from tests.kwai_integration.mapping.order_factory import (
+    FETCHED_AT,
+    PLACED_MS,
+    raw_line,
+    raw_order,
+    raw_receiver,
+)
 
 JSON = st.recursive(
     st.none()
@@ -320,3 +326,26 @@ def test_arbitrary_receivers_never_stop_an_order(changes, whole):
 def test_arbitrary_lines_never_raise(changes):
     result = order_read(raw_order(orderItemView=[raw_line(**changes)]), FETCHED_AT)
     assert isinstance(result, MappedOrder | Problem)
+
+
+EVERYTHING = raw_order(
+    carrierCode="KE", trackingNumber="AA1", buyerRemark="portaria", cancelReason="desistiu", holdReason="análise",
+    invoiceStatus=3, invoiceRefusalReason="CNPJ", refundStatus=60, canceledAt=PLACED_MS,
+)  # fmt: skip
+# Read by nobody once the order is here, or read whatever stands there.
+NOT_READ_OR_ANY = {"orderId", "updateTime", "country", "holdReason", "orderItemView", "receiverAddressInfo"}
+
+
+@given(st.sampled_from(sorted(set(EVERYTHING) - NOT_READ_OR_ANY)), JSON)
+def test_a_value_is_read_or_empty_or_named_as_unread(field, value):
+    """A scalar may be the platform's new word; anything else never passes for an empty one."""
+    order = mapped(**{**EVERYTHING, field: value})
+    if isinstance(value, dict | float | bool) or (isinstance(value, list) and field != "payments"):
+        assert order.unread_parts
+
+
+@given(st.sampled_from(sorted(raw_receiver())), JSON)
+def test_a_person_is_never_emptied_without_a_word(field, value):
+    order = mapped(receiverAddressInfo=raw_receiver(**{field: value}))
+    if isinstance(value, dict | float | bool | list):
+        assert order.unread_parts == ("address",)

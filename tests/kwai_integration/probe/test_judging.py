@@ -9,6 +9,7 @@ import pytest
 from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.client.wire import Shape, field_rows
 from kwai_integration.probe.judging import (
+    HIDDEN_NAME,
     Row,
     Seen,
     Verdict,
@@ -137,3 +138,9 @@ def test_a_call_that_failed_is_different_and_a_write_is_not_asked() -> None:
     assert row("result", found).verdict is Verdict.CONFIRMED
     found.results[449] += 1
     assert row("449", found).verdict is Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize("name", ["529.982.247-25", "52998224725", "Maria da Silva"])
+def test_an_unknown_field_called_like_a_person_is_not_named(name: str) -> None:
+    found = seen({name: 1})
+    assert [row["field"] for row in unknown_fields(found, CONFIG)] == [HIDDEN_NAME]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erp.documents import tax_id_parse
+from erp.documents import MASK_CHARACTERS, tax_id_parse
 from kwai_integration.client.wire import DEFAULT_NAMES, Privacy, field_rows, wire_names
 from kwai_integration.probe.masking import INSIDE, Masker
 from tests.kwai_integration.mapping.order_factory import raw_order, raw_receiver
@@ -63,10 +64,33 @@ def test_a_city_becomes_the_capital_of_its_state() -> None:
     assert receiver(city="Holambra", state="??")["city"] == "Cidade"
 
 
-def test_what_the_platform_masked_stays() -> None:
-    hidden = raw_receiver(name="M***a", cpf="***.982.247-**", phone="***")
-    assert order(receiverAddressInfo=hidden)["receiverAddressInfo"]["name"] == "M***a"
-    assert order(receiverAddressInfo=hidden)["receiverAddressInfo"]["cpf"] == "***.982.247-**"
+@pytest.mark.parametrize("star", MASK_CHARACTERS)
+@pytest.mark.parametrize("field", raw_receiver())
+def test_a_star_hides_nothing_but_itself(field: str, star: str) -> None:
+    stated = f"Maria {star}Cida{star} Souza 52998224725"
+    masked = receiver(**{field: stated})[field]
+    assert not {"Maria", "Cida", "Souza", "52998224725"} & set(re.split(r"\W+", masked)), masked
+
+
+def test_what_the_platform_masked_stays_masked() -> None:
+    masked = receiver(cpf="***.982.247-**", phone="***")
+    assert (masked["cpf"][:4], masked["cpf"][-3:], masked["phone"]) == ("***.", "-**", "***")
+    assert "982.247" not in masked["cpf"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["529.982.247-25", "52998224725", "cpf52998224725", "Maria", "Maria da Silva", "maria silva", "joão",
+     "maria@example.com", "(11) 98765-4321"],
+)  # fmt: skip
+def test_a_name_that_is_none_of_a_field_is_replaced(name: str) -> None:
+    for raw in ({name: 1}, {"extra": {name: 1}}, {"extra": [{name: 1}]}, {"payments": [{name: 1}]}):
+        assert name not in json.dumps(MASKER.masked("order", raw), ensure_ascii=False)
+
+
+@pytest.mark.parametrize("name", ["buyerName", "ship_to", "address2", "cpf"])
+def test_the_name_of_a_field_stays(name: str) -> None:
+    assert list(MASKER.masked("order", {name: "x"})) == [name]
 
 
 def test_equal_people_stay_equal_and_another_recording_tells_nothing() -> None:
