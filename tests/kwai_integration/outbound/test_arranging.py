@@ -163,16 +163,21 @@ def test_a_refused_note_stops_the_arrangement_with_its_reason(envios: Desk) -> N
     assert "CFOP inválido" in channels.check(Action.ARRANGE_SHIPMENT, [shipment.pk])[shipment.pk]
 
 
-def test_the_deadline_ends_the_wait(envios: Desk) -> None:
+@pytest.mark.parametrize(
+    ("asked", "sent", "state"),
+    [(96, 0, JobState.PENDING), (96, 71, JobState.PENDING), (96, 73, JobState.BLOCKED)],
+)
+def test_the_deadline_counts_from_the_note(envios: Desk, asked: int, sent: int, state: JobState) -> None:
+    """Hours ago: a store that was not connected sends its notes late, and Kwai still needs its time."""
     review(envios, "wait")
     (shipment,) = ready(envios)
     envios.ask(Action.ARRANGE_SHIPMENT, shipment.pk)
     envios.push()
-    PushJob.objects.filter(kind=Kind.ARRANGE_SHIPMENT).update(
-        requested_at=timezone.now() - timedelta(hours=73)
-    )
+    now = timezone.now()
+    PushJob.objects.update(requested_at=now - timedelta(hours=asked))
+    PushJob.objects.filter(kind=Kind.SEND_INVOICE).update(finished_at=now - timedelta(hours=sent))
     envios.push_later()
-    assert job_of(Kind.ARRANGE_SHIPMENT, shipment.order).state == JobState.BLOCKED
+    assert job_of(Kind.ARRANGE_SHIPMENT, shipment.order).state == state
 
 
 @pytest.mark.parametrize("is_on", [True, False])
