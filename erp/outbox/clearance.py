@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 # and what still differs after the last one is said to a person.
 LOOKS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
 LEASE = timedelta(seconds=60)
+NOT_HELD = "Este envio não espera mais conferência."
 WITHHELD = "Não enviado: quem conferiu o primeiro envio decidiu não enviar."
 
 
@@ -141,7 +142,7 @@ def first_push_release(*, job_id: int, user: User | None) -> JobResult:
     """*Enviar*: let this push go first. Scoping by membership is the caller's."""
     job, row = _locked(job_id)
     if job is None or row is None or row.cleared_at is not None:
-        return JobResult(job_id, False, "Este envio não espera mais conferência.")
+        return JobResult(job_id, False, NOT_HELD)
     if job.state != JobState.PENDING:
         return JobResult(job_id, False, f"Este envio não está na fila: {JobState(job.state).label.lower()}.")
     if row.stage in (FirstStage.SENDING, FirstStage.CHECKING):
@@ -161,8 +162,10 @@ def first_push_withhold(*, job_id: int, user: User | None) -> JobResult:
     from erp.outbox.services import jobs_cancel
 
     _, row = _locked(job_id)
+    if row is None or row.cleared_at is not None:
+        return JobResult(job_id, False, NOT_HELD)
     result = jobs_cancel(job_ids=[job_id], requested_by=user, reason=WITHHELD)[0]
-    if result.accepted and row is not None:
+    if result.accepted:
         FirstPush.objects.filter(pk=row.pk, job_id=job_id).update(job=None)
     return result
 
