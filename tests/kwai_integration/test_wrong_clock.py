@@ -258,7 +258,7 @@ def _(world: World) -> None:
 def _(world: World, told: tuple[WaitReason, timedelta]) -> None:
     reason, wait = told
     gate(world, resume_at=world.then(wait), resume_reason=reason)
-    RateGate.objects.filter(scope__startswith="store:").update(call="update_stock")
+    RateGate.objects.filter(scope__startswith="store:", call="x").update(call="update_stock")
     assert limits.calls_held(store_id=world.shop.pk) == set()
     assert asked(world) == limits.Go()
     assert push(world.shop)
