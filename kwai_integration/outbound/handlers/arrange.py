@@ -40,6 +40,8 @@ def load(job: PushJob) -> Loaded | Obsolete:
     shipment = asked_shipment(job)
     if gone := withdrawn(job, shipment):
         return gone
+    if shipment.order.shipped_by == ShippedBy.SELLER and not job.needs_verification:
+        return Obsolete(SELLERS)
     handover = KwaiSettings.objects.values_list("arrange_handover", flat=True).get(pk=job.store_id)
     return Loaded(shipment.order, Handover(handover))
 
