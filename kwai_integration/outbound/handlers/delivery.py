@@ -34,7 +34,8 @@ def load(job: PushJob) -> Loaded | Obsolete:
         return gone
     if shipment.is_pending and not job.needs_verification:
         raise Refused(NOT_CONCLUDED)
-    delivered_at = shipment.delivered_at or timezone.now()
+    # The moment somebody said so, also when it is sent later or again.
+    delivered_at = shipment.delivered_at or min(job.requested_at, timezone.now())
     return Loaded(shipment.pk, shipment.order_id, DeliveryNotice(job.subject, delivered_at))
 
 
