@@ -213,6 +213,7 @@ class Facts:
     def invoice_authorised(self, ids: Sequence[int]) -> None: ...
     def invoice_cancelled(self, ids: Sequence[int]) -> None: ...
     def shipment_concluded(self, ids: Sequence[int]) -> None: ...
+    def shipment_cancelled(self, ids: Sequence[int]) -> None: ...
     def shipment_delivered(self, ids: Sequence[int]) -> None: ...
 
 
@@ -310,6 +311,10 @@ def invoice_cancelled(ids: Iterable[int]) -> None:
 
 def shipment_concluded(ids: Iterable[int]) -> None:
     _tell("shipment_concluded", ids)
+
+
+def shipment_cancelled(ids: Iterable[int]) -> None:
+    _tell("shipment_cancelled", ids)
 
 
 def shipment_delivered(ids: Iterable[int]) -> None:

@@ -102,6 +102,9 @@ class ShipmentStatus(models.TextChoices):
         ]
 
 
+ON_THE_WAY = (ShipmentStatus.PENDING, ShipmentStatus.CONCLUDED)
+
+
 class FormerCode(models.TextChoices):
     """How the code that stood here before the present one came to an end."""
 
@@ -232,7 +235,7 @@ class Shipment(models.Model):
     @property
     def is_on_the_way(self) -> bool:
         """Pending or concluded: still holds its tracking codes and may still be changed."""
-        return self.status in (ShipmentStatus.PENDING, ShipmentStatus.CONCLUDED)
+        return self.status in ON_THE_WAY
 
     @property
     def has_channel(self) -> bool:

@@ -20,6 +20,10 @@ PRINTABLE = re.compile(r"[!-~]+(?: [!-~]+)*")
 NO_METHOD = "Sem forma de envio. Escolha a forma de envio na expedição, na NF-e ou no pedido."
 DEAD_INVOICE = "A NF-e do pedido foi cancelada ou rejeitada. Vincule uma NF-e autorizada."
 NOT_ARRANGED = "Falta o número do {name}. Use programar envio."
+UNDECIDED = (
+    "O pedido foi encerrado depois que o pacote saiu. Diga na página do pedido se o pacote voltou ou foi "
+    "entregue, em vez de cancelar a expedição."
+)
 ON_ITS_WAY = "O pedido já foi despachado. Não é possível cancelar a expedição."
 
 
@@ -155,7 +159,7 @@ def cancel_problem(shipment: Shipment) -> str:
         return "O pedido já foi entregue. Não é possível cancelar a expedição."
     if shipment.has_channel and is_dispatched(shipment.order):
         return ON_ITS_WAY
-    return ""
+    return UNDECIDED if shipment.order.handover_unclear else ""
 
 
 def delivery_problem(shipment: Shipment) -> str:

@@ -54,5 +54,5 @@ def _is_accepted(store_id: int) -> bool:
     try:
         client.list_orders(time_from=now - timedelta(minutes=1), time_to=now, page=1, size=1)
     except (errors.KwaiError, NotConnected) as error:
-        return errors.is_answered(error)
+        return errors.is_answered(error) or errors.is_limited(error)
     return True

@@ -12,7 +12,7 @@ import random
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -47,6 +47,7 @@ PLANNED_RETRY = timedelta(hours=1)
 # How long nobody asks again after each refusal in a row that does not end the consent.
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360))
 QUOTA_REST = timedelta(hours=1)
+LOST_TWICE = "O Kwai não respondeu duas vezes seguidas à renovação do acesso."
 LONGEST_HOLD_SECONDS = 60.0
 CONTENTION_SECONDS = 2.0
 FALLBACK_ACCESS = timedelta(days=7)
@@ -79,9 +80,9 @@ class StoreTokens:
         if not _is_near_end(account):
             return _credentials(account)
         try:
-            return self.renew(_credentials(account))
+            return _renewed(account, goes_on=account.is_alive)
         except errors.RefreshOnHold:
-            if account.access_expires_at and account.access_expires_at > timezone.now():
+            if account.is_alive:
                 return _credentials(account)
             raise
 
@@ -95,7 +96,7 @@ class StoreTokens:
         stored = _credentials(account)
         if stored.access_token != stale.access_token:
             return stored
-        return _renewed(account)
+        return _renewed(account, goes_on=False)
 
     def judge(self, used: Credentials, error: errors.KwaiError) -> None:
         """Draw the consequences of a failed call for the calls after it (contract 3.3): everything pauses,
@@ -202,7 +203,7 @@ def account_refresh(*, store_id: int) -> bool:
         return False
     try:
         _credentials(account)
-        _renewed(account)
+        _renewed(account, goes_on=account.is_alive)
     except (errors.KwaiError, NotConnected):
         return False
     return True
@@ -271,12 +272,13 @@ def _credentials(account: KwaiAccount) -> Credentials:
     return Credentials(merchant_id=account.merchant_id, access_token=access_token)
 
 
-def _renewed(account: KwaiAccount) -> Credentials:
-    """The pair after this caller's own renewal. Raises what `StoreTokens.renew` does."""
+def _renewed(account: KwaiAccount, *, goes_on: bool) -> Credentials:
+    """The pair after this caller's own renewal. Raises what `StoreTokens.renew` does. `goes_on`: without a
+    new pair the stored one still opens the door."""
     held = KwaiAccount.objects.filter(pk=account.pk).exclude(_may_refresh()).annotate(now=Now()).first()
     if held is not None and held.refresh_retry_at is not None:
         raise _on_hold((held.refresh_retry_at - held.now).total_seconds())
-    lease = _lease_take(account)
+    lease = _lease_take(account, goes_on=goes_on)
     if lease is None:
         raise _come_back(CONTENTION_SECONDS)
     return _refresh(account, lease)
@@ -286,11 +288,12 @@ def _may_refresh() -> Q:
     return clock.reached("refresh_retry_at", RETRY_DELAYS[-1])
 
 
-def _lease_take(account: KwaiAccount) -> datetime | None:
+def _lease_take(account: KwaiAccount, *, goes_on: bool) -> datetime | None:
     """The end of the lease when this caller won it, None when somebody else holds it.
 
     A lease that ran out means that the answer of a refresh was lost. The stored refresh token is
-    tried one more time, and only one: Kwai may have killed it (contract section 2).
+    tried one more time, and only one: Kwai may have killed it (contract section 2). After that a notice asks
+    for a new consent, and the connection ends with its access token.
     """
     rows = KwaiAccount.objects.filter(
         pk=account.pk, token_version=account.token_version, health=ConnectionHealth.OK
@@ -307,6 +310,9 @@ def _lease_take(account: KwaiAccount) -> datetime | None:
         account.refresh_from_db()
         return account.refresh_lease_until
     if ran_out.exists():
+        if goes_on:
+            ran_out.update(refresh_problem=LOST_TWICE, refresh_due_at=F("access_expires_at"))
+            raise _on_hold(LONGEST_HOLD_SECONDS)
         raise _authorisation_ended(account, ConnectionHealth.EXPIRED)
     return None
 

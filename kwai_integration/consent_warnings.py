@@ -40,6 +40,7 @@ OAUTH_PAUSED = (
     "ERP tenta de novo sozinho."
 )
 RENEWAL_GOES_ON = "Tudo segue enquanto o acesso atual vale, e o ERP tenta de novo sozinho."
+ASKS_CONSENT = "Conecte a loja de novo: tudo segue só enquanto o acesso atual vale."
 LEASE = timedelta(minutes=2)
 DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120))
 DAY_KINDS = dict(
@@ -94,7 +95,14 @@ def _renewal_notices(accounts: Iterable[KwaiAccount]) -> Iterator[registry.Notic
     """One for each problem, naming the stores it concerns."""
     names: dict[str, list[str]] = {}
     for account in accounts:
-        if account.is_connected and account.refresh_problem:
+        if account.asks_consent:
+            yield registry.Notice(
+                text=f"{account.store.name}: {renewal_sentence(account)}",
+                label="conectar com Kwai",
+                url=reverse("kwai:reauthorise", args=[account.pk]),
+                new_tab=True,
+            )
+        elif account.is_connected and account.refresh_problem:
             names.setdefault(account.refresh_problem, []).append(account.store.name)
     for problem, whose in names.items():
         text = f"O acesso de {', '.join(whose)} ao Kwai não foi renovado: {ended(problem)} {RENEWAL_GOES_ON}"
@@ -110,6 +118,14 @@ def _denied_notices(stores: Sequence[Store]) -> Iterator[registry.Notice]:
             url=reverse("kwai:reauthorise", args=[store.pk]),
             new_tab=True,
         )
+
+
+def renewal_sentence(account: KwaiAccount) -> str:
+    """Why the pair was not renewed, and what follows."""
+    problem = ended(account.refresh_problem)
+    if account.asks_consent:
+        return f"{problem} {ASKS_CONSENT}"
+    return f"O acesso ao Kwai não foi renovado: {problem} {RENEWAL_GOES_ON}"
 
 
 def ended(text: str) -> str:

@@ -8,6 +8,7 @@ process: a worker killed at any point leaves a row that says what comes next. A 
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,10 +17,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from erp.accounts.models import Store, User
 from erp.outbox import clock, doorbell
-from erp.outbox.errors import PushError
+from erp.outbox.errors import NotYet, PushError
 from erp.outbox.models import FirstPush, PushAttempt, PushJob
 from erp.outbox.statuses import (
     OPEN_STATES,
@@ -37,6 +40,8 @@ logger = logging.getLogger(__name__)
 # and what still differs after the last one is said to a person.
 LOOKS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
 LEASE = timedelta(seconds=60)
+CHANGED = "O que seria enviado mudou depois da conferência: confira de novo."
+NOT_HELD = "Este envio não espera mais conferência."
 WITHHELD = "Não enviado: quem conferiu o primeiro envio decidiu não enviar."
 
 
@@ -58,6 +63,12 @@ class Preview:
     fields: Sequence[PreviewField] = ()
     problem: str = ""
 
+    @property
+    def digest(self) -> str:
+        """Tells one content from another and nothing else of it."""
+        text = json.dumps([self.call, [[field.name, field.value] for field in self.fields], self.problem])
+        return salted_hmac("outbox.first_push", text, algorithm="sha256").hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -73,7 +84,7 @@ class Compared:
 class Followed:
     """A kind whose first push is followed while `is_on()`.
 
-    - `preview(job)` says what will be sent; it reads rows only.
+    - `preview(job)` says what will be sent; it reads rows only, and the same rows give the same answer.
     - `compare(job)` reads the platform after the push; runs with no transaction open, raises `PushError`.
     """
 
@@ -137,18 +148,23 @@ def first_push_of(job: PushJob) -> FirstPush | None:
 
 
 @transaction.atomic
-def first_push_release(*, job_id: int, user: User | None) -> JobResult:
-    """*Enviar*: let this push go first. Scoping by membership is the caller's."""
+def first_push_release(*, job_id: int, user: User | None, seen: str = "") -> JobResult:
+    """*Enviar*: let this push go first. `seen` is the digest of the preview the person looked at, where
+    known. Scoping by membership is the caller's."""
     job, row = _locked(job_id)
     if job is None or row is None or row.cleared_at is not None:
-        return JobResult(job_id, False, "Este envio não espera mais conferência.")
+        return JobResult(job_id, False, NOT_HELD)
     if job.state != JobState.PENDING:
         return JobResult(job_id, False, f"Este envio não está na fila: {JobState(job.state).label.lower()}.")
     if row.stage in (FirstStage.SENDING, FirstStage.CHECKING):
         return JobResult(job_id, False, "Outro envio deste tipo vai primeiro. Aguarde o resultado dele.")
+    shown = preview(job)
+    digest = shown.digest if shown else ""
+    if seen and seen != digest:
+        return JobResult(job_id, False, CHANGED)
     FirstPush.objects.filter(pk=row.pk).update(
-        job=job, released_by=user, released_at=Now(), check_at=Now(), check_lease_until=None, checks=0,
-        verdict="", compared=[], note="",
+        job=job, seen=digest, released_by=user, released_at=Now(), check_at=Now(), check_lease_until=None,
+        checks=0, verdict="", compared=[], note="",
     )  # fmt: skip
     doorbell.ring_stores({job.store_id})
     return JobResult(job_id, True, "Enviando. O ERP lê de volta o que a plataforma recebeu e mostra aqui.")
@@ -161,8 +177,10 @@ def first_push_withhold(*, job_id: int, user: User | None) -> JobResult:
     from erp.outbox.services import jobs_cancel
 
     _, row = _locked(job_id)
+    if row is None or row.cleared_at is not None:
+        return JobResult(job_id, False, NOT_HELD)
     result = jobs_cancel(job_ids=[job_id], requested_by=user, reason=WITHHELD)[0]
-    if result.accepted and row is not None:
+    if result.accepted:
         FirstPush.objects.filter(pk=row.pk, job_id=job_id).update(job=None)
     return result
 
@@ -188,6 +206,19 @@ def stores_to_check() -> list[int]:
 def checks_run() -> int:
     """Read back what is due; returns how many rows. Runs with no transaction open."""
     return sum(_check(row, lease) for row, lease in _claims())
+
+
+def seen_check(job: PushJob) -> None:
+    """Right before the first push of a kind is sent: only what the person saw leaves. Raises NotYet when it
+    changed since; then it waits to be looked at again."""
+    followed = _followed.get(job.kind)
+    if followed is None or not followed.is_on():
+        return
+    row = FirstPush.objects.filter(job=job, cleared_at__isnull=True).exclude(seen="").first()
+    if row is None or followed.preview(job).digest == row.seen:
+        return
+    FirstPush.objects.filter(pk=row.pk, job=job, cleared_at__isnull=True).update(job=None, note=CHANGED)
+    raise NotYet(timezone.now(), CHANGED, asks_person=True)
 
 
 def unwritten(job: PushJob) -> None:

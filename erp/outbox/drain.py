@@ -158,6 +158,7 @@ def _verified(read_back: Callable[[], bool], trial: Trial) -> bool:
 def _written(handler: Handler, loaded: Any, trial: Trial) -> Sent:
     with _attempt(trial, AttemptAction.SEND) as row:
         trial.confirm()
+        clearance.seen_check(trial.job)
         trial.writing = handler.write
         sent = handler.send(loaded, trial)
         row.outcome = AttemptOutcome.DONE

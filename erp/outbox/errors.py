@@ -180,10 +180,24 @@ class Broken(PushError):
 
 
 class NotYet(PushError):
-    """The platform is not ready for this push; look again at `check_at`."""
+    """The platform is not ready for this push; look again at `check_at`.
+
+    `since`: what is waited for began then, where that is later than the request. `asks_person`: somebody here
+    has to say something first, so the wait has no end of its own.
+    """
 
     default_text = "A plataforma ainda não aceita este envio. O ERP verifica de novo mais tarde."
 
-    def __init__(self, check_at: datetime, text: str = "", **details: Any) -> None:
+    def __init__(
+        self,
+        check_at: datetime,
+        text: str = "",
+        *,
+        since: datetime | None = None,
+        asks_person: bool = False,
+        **details: Any,
+    ) -> None:
         self.check_at = check_at
+        self.since = since
+        self.asks_person = asks_person
         super().__init__(text, **details)

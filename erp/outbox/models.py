@@ -340,6 +340,8 @@ class FirstPush(models.Model):
     verdict = models.CharField(max_length=9, choices=FirstVerdict.choices, blank=True)
     compared = models.JSONField(default=list)
     note = models.CharField(max_length=500, blank=True)
+    # Digest of what the person saw of `job`; empty for one let go before this was kept.
+    seen = models.CharField(max_length=64, blank=True)
     cleared_at = models.DateTimeField(null=True)
     cleared_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
 

@@ -204,7 +204,11 @@ def _(error: errors.Broken, case: Case) -> Outcome:
 
 @_decide.register
 def _(error: errors.NotYet, case: Case) -> Outcome:
-    deadline = case.deadline or case.requested_at + case.horizon
+    if error.asks_person:
+        return _wait(case, error.check_at, WaitReason.CHECK, healthy=True)
+    # Asked for long before there was anything to wait for (the store was disconnected): not late yet.
+    began = max(case.requested_at, min(error.since or case.requested_at, case.now))
+    deadline = case.deadline or began + case.horizon
     if case.now >= deadline:
         return _block(FailureMode.EXHAUSTED, counts=False, healthy=True)
     return _wait(case, min(error.check_at, deadline), WaitReason.CHECK, healthy=True)

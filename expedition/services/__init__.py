@@ -1,7 +1,7 @@
 """Writes of the expedição. Every one answers per row and takes its locks in one order: the group,
 then orders by pk, then shipments by pk (ADR 0002 says why orders come first)."""
 
-from expedition.services.channel_codes import shipments_channel_codes_set
+from expedition.services.channel_codes import shipments_channel_codes_drop, shipments_channel_codes_set
 from expedition.services.groups import (
     GroupOutcome,
     group_add,
@@ -36,6 +36,7 @@ __all__ = [
     "packages_set",
     "shipment_cancel",
     "shipments_carrier_set",
+    "shipments_channel_codes_drop",
     "shipments_channel_codes_set",
     "shipments_deliver",
     "shipments_follow_invoices",

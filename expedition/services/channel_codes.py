@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+from django.db import transaction
 
 from erp import channels
 from erp.channels import ShippingCode
 from erp.sales.models import ShippedBy
 from erp.sales.services import EventDraft, order_events_append
-from expedition.models import FormerCode, Package, Shipment, ShipmentQuerySet, ShipmentStatus
+from expedition.models import ON_THE_WAY, FormerCode, Package, Shipment, ShipmentQuerySet
 from expedition.rules import code_canonical
 from expedition.services.labels import labels_want
 from expedition.services.rows import shipment_event, shipments_lock
 from expedition.services.tracking import holders_of, raced
 
-ON_THE_WAY = (ShipmentStatus.PENDING, ShipmentStatus.CONCLUDED)
 CODE_FIELDS = [
     "channel_number",
     "channel_carrier_code",
@@ -36,6 +37,41 @@ def shipments_channel_codes_set(*, codes: Mapping[int, ShippingCode]) -> set[int
     ):
         return set()
     return raced(lambda: _codes_set(codes))
+
+
+@transaction.atomic
+def shipments_channel_codes_drop(*, order_ids: Collection[int]) -> set[int]:
+    """Take the marketplace's numbers off shipments that it does not carry any more; returns those changed.
+
+    What it once assigned is no code of ours: it would be shown, printed and sent as one. The timeline keeps
+    it. A constant number of statements.
+    """
+    rows = Shipment.objects.filter(order__in=order_ids, status__in=ON_THE_WAY).exclude(channel_number="")
+    theirs = rows.exclude(order__shipped_by=ShippedBy.CHANNEL)
+    dropping = list(shipments_lock(theirs.values_list("pk", flat=True)).values())
+    drafts = [_dropped_event(each) for each in dropping]
+    packages = []
+    for shipment in dropping:
+        for package in shipment.packages.all():
+            if package.tracking_code == shipment.channel_number:
+                package.tracking_code, package.holds_code = "", True
+                packages.append(package)
+        for name in CODE_FIELDS:
+            setattr(shipment, name, "")
+    Package.objects.bulk_update(packages, ["tracking_code", "holds_code"])
+    Shipment.objects.bulk_update(dropping, CODE_FIELDS)
+    order_events_append(drafts=drafts)
+    return {each.pk for each in dropping}
+
+
+def _dropped_event(shipment: Shipment) -> EventDraft:
+    text = (
+        f"O pedido não vai mais pelo {shipment.logistics_name}: o número {shipment.channel_number} saiu da "
+        f"expedição {shipment.number}"
+    )
+    if shipment.former_code_is == FormerCode.REPLACED:
+        text += f". O código digitado antes era {shipment.former_code}"
+    return shipment_event(shipment, "tracking", text)
 
 
 def _concerned(codes: Mapping[int, ShippingCode]) -> ShipmentQuerySet:

@@ -199,6 +199,7 @@ def shipment_cancel(*, shipment_id: int, actor: User | None = None) -> RowResult
     _codes_release([shipment])
     text = f"Expedição {shipment.number} cancelada"
     order_events_append(drafts=[shipment_event(shipment, "shipment_cancelled", text)], actor=actor)
+    channels.shipment_cancelled([shipment_id])
     return done(shipment_id, f"{text}. O pedido pode ser expedido de novo.")
 
 

@@ -253,6 +253,11 @@ def is_answered(error: Exception) -> bool:
     return isinstance(error, KwaiError) and error.code is not None and not isinstance(error, refusals)
 
 
+def is_limited(error: Exception) -> bool:
+    """The platform itself told us to come later: it has checked who asks, by key, signature and clock."""
+    return isinstance(error, RateLimited | QuotaSpent) and error.code is not None
+
+
 def duration_text(seconds: float) -> str:
     """A span as an operator reads it, its largest unit and the next: `2 dias e 3 h`, `24 h`, `6 min`."""
     parts: list[tuple[int, str]] = []

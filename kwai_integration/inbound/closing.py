@@ -68,12 +68,12 @@ def orders_close(order_ids: Collection[int], *, actor: User | None) -> Closed:
     known: set[int] = set()
     unclear: set[int] = set()
     new: set[int] = set()
-    for pk, closed_at, shipped, sent, handed in rows.values_list(
-        "pk", "closed_at", "is_shipped", "is_sent", "is_handed_over"
+    for pk, closed_at, undecided, shipped, sent, handed in rows.values_list(
+        "pk", "closed_at", "handover_unclear", "is_shipped", "is_sent", "is_handed_over"
     ):
         if shipped or sent:
             known.add(pk)
-        elif handed:
+        elif handed or undecided:
             unclear.add(pk)
         if closed_at is None:
             new.add(pk)

@@ -50,7 +50,13 @@ from kwai_integration.models import (
     StatusMapping,
 )
 from kwai_integration.outbound.dispatched import codes_sent, dispatch_text, is_sent_by_us
-from kwai_integration.outbound.following import arrangeable, parcels_follow, shipper_follow
+from kwai_integration.outbound.following import (
+    arrangeable,
+    arrivals_follow,
+    arrived,
+    parcels_follow,
+    shipper_follow,
+)
 from kwai_integration.outbound.logistics import shipper_of
 from kwai_integration.outbound.rules import arrangements_by_rule, orders_released
 from kwai_integration.situations import roles_from, situations
@@ -268,6 +274,7 @@ def orders_follow(
     moved = situations_apply(incoming, rules, actor, monotonic=again)
     followed = [(orders[entry.row.order_id or 0], entry.mapped) for entry in incoming]
     parcels_follow(followed, batch.shippers_changed)
+    arrivals_follow(arrived(followed, rules.roles))
     if not again:
         orders_released(batch.released)
         arrangements_by_rule(arrangeable(followed, rules.roles))

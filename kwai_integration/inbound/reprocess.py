@@ -7,6 +7,9 @@ from collections.abc import Collection
 from django.db import transaction
 from django.db.models import Q
 
+from erp.outbox.models import PushJob
+from erp.outbox.services import jobs_wake
+from erp.outbox.statuses import JobState, WaitReason
 from erp.scheduling import ring
 from kwai_integration import tasks
 from kwai_integration.models import KwaiOrder, KwaiOrderState
@@ -24,6 +27,7 @@ def orders_reprocess(
         | Q(payment_code__in=payments)
     )
     _mark(carries)
+    _pushes_wake(store_id, situations)
     # Once more when the mapping is there: an order that was being received under the old one, and staged
     # after the first look, is seen by the second.
     transaction.on_commit(lambda: _mark(carries), robust=True)
@@ -32,6 +36,16 @@ def orders_reprocess(
     if count:
         ring(tasks.receive, store_id=store_id)
     return count
+
+
+def _pushes_wake(store_id: int, situations: Collection[str]) -> None:
+    """Pushes that wait for somebody to say what these situations mean look again at once."""
+    waiting = PushJob.objects.filter(
+        store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.CHECK
+    ).values("subject")
+    rows = KwaiOrder.objects.filter(store_id=store_id, remote_status__in=situations, external_id__in=waiting)
+    if subjects := list(rows.values_list("external_id", flat=True)):
+        jobs_wake(store_id=store_id, subjects=subjects)
 
 
 @transaction.atomic

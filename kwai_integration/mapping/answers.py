@@ -84,6 +84,8 @@ def token_pair_read(data: object, wire: WireNames, asked_at: datetime, *, is_fir
     """
     frame, names = _frame(data), wire.tokens
     merchant_id = fields.remote_id(frame.get(names.merchant_id))
+    if not merchant_id.strip("0"):
+        merchant_id = ""  # a number left empty
     if is_first and not merchant_id:
         raise Unreadable("no merchant in the OAuth answer")
     read = _token if is_first else _known_token

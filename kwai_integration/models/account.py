@@ -96,6 +96,18 @@ class KwaiAccount(models.Model):
         return self.health == ConnectionHealth.OK
 
     @property
+    def is_alive(self) -> bool:
+        """The access token still opens the door, as far as our clock knows."""
+        return self.access_expires_at is not None and self.access_expires_at > timezone.now()
+
+    @property
+    def asks_consent(self) -> bool:
+        """Two answers in a row to a renewal were lost: only the merchant can renew, though the access token
+        may live on for a while."""
+        lost = self.refresh_lost_at is not None and self.refresh_lease_until is not None
+        return self.is_connected and lost and bool(self.refresh_problem)
+
+    @property
     def consent_days_left(self) -> int | None:
         """Whole days until the merchant must consent again; None while not connected."""
         if not self.is_connected or self.refresh_expires_at is None:

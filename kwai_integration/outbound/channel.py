@@ -35,6 +35,7 @@ from kwai_integration.outbound import (
     logistics,
     rules,
     wishes,
+    withdrawing,
 )
 
 Rows = Callable[[Sequence[int]], list[Any]]
@@ -59,6 +60,9 @@ class KwaiChannel(Facts):
 
     def shipment_concluded(self, ids: Sequence[int]) -> None:
         rules.shipments_concluded(ids)
+
+    def shipment_cancelled(self, ids: Sequence[int]) -> None:
+        withdrawing.shipments_withdraw(ids)
 
     def shipment_delivered(self, ids: Sequence[int]) -> None:
         rules.deliveries_by_rule(ids)

@@ -30,6 +30,7 @@ from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.mapping import outbound
 from kwai_integration.mapping.fields import moment
 from kwai_integration.mapping.orders import MappedOrder
+from kwai_integration.outbound.asked import asked_code
 from kwai_integration.outbound.failures import push_error
 from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
 from kwai_integration.outbound.kinds import Kind
@@ -49,25 +50,25 @@ class _Plan:
     section: str
     load: Callable[[PushJob], Any]
     payload: Callable[[Any, WireNames], Mapping[str, Any]]
-    compare: Callable[[Any, MappedOrder], list[Compared]]
+    compare: Callable[[PushJob, MappedOrder], list[Compared]]
 
 
-def _invoice_compare(loaded: invoice.Loaded, order: MappedOrder) -> list[Compared]:
+def _invoice_compare(job: PushJob, order: MappedOrder) -> list[Compared]:
     label = INVOICE_STATUS_LABELS.get(order.invoice_status, order.invoice_status or "nenhuma")
     wanted = " ou ".join(INVOICE_STATUS_LABELS[status].lower() for status in HELD_NOTES)
     return [Compared("NF-e do pedido", wanted, label.lower(), order.invoice_status in HELD_NOTES)]
 
 
-def _tracking_compare(loaded: tracking.Loaded, order: MappedOrder) -> list[Compared]:
-    notice = loaded.notice
+def _tracking_compare(job: PushJob, order: MappedOrder) -> list[Compared]:
+    carrier_code, number = asked_code(job)
     return [
-        _equal("Código de rastreio", notice.tracking_number, order.tracking_code),
-        _equal("Transportadora", notice.carrier_code, order.carrier_code),
+        _equal("Código de rastreio", number, order.tracking_code),
+        _equal("Transportadora", carrier_code, order.carrier_code),
         _situation(order, SENT_ROLES),
     ]
 
 
-def _arrange_compare(loaded: arrange.Loaded, order: MappedOrder) -> list[Compared]:
+def _arrange_compare(job: PushJob, order: MappedOrder) -> list[Compared]:
     code = order.tracking_code
     return [
         Compared("Código de rastreio", "um código do Kwai", code or "nada", bool(code)),
@@ -75,7 +76,7 @@ def _arrange_compare(loaded: arrange.Loaded, order: MappedOrder) -> list[Compare
     ]
 
 
-def _delivery_compare(loaded: delivery.Loaded, order: MappedOrder) -> list[Compared]:
+def _delivery_compare(job: PushJob, order: MappedOrder) -> list[Compared]:
     return [_situation(order, ARRIVED_ROLES)]
 
 
@@ -110,7 +111,7 @@ PLANS: Mapping[Kind, _Plan] = {
         call="ship_order",
         section="shipment",
         load=tracking.load,
-        payload=lambda loaded, names: outbound.shipment_payload(loaded.notice, names),
+        payload=lambda loaded, names: outbound.shipment_payload(tracking.notice_of(loaded), names),
         compare=_tracking_compare,
     ),
     Kind.CONFIRM_DELIVERY: _Plan(
@@ -140,12 +141,11 @@ def preview(job: PushJob) -> Preview:
 def compare(job: PushJob) -> list[Compared]:
     """What the order says at Kwai now. Raises `PushError`."""
     plan = PLANS[Kind(job.kind)]
-    loaded = _loaded(plan, job)
     try:
         order = remote_order(client_for(job.store_id, share="push"), job.store_id, job.subject)
     except (errors.KwaiError, NotConnected) as error:
         raise push_error(error) from None
-    return plan.compare(loaded, order)
+    return plan.compare(job, order)
 
 
 def _loaded(plan: _Plan, job: PushJob) -> Any:

@@ -9,10 +9,16 @@ from erp.outbox.services import jobs_cancel
 from erp.outbox.statuses import WAITING_STATES
 from erp.sales.models import Order, ShippedBy
 from erp.sales.shippers import method_fits
-from expedition.services import shipments_channel_codes_set
-from kwai_integration.client.codes import KwaiRole
+from expedition.models import ON_THE_WAY, Shipment
+from expedition.services import (
+    shipments_channel_codes_drop,
+    shipments_channel_codes_set,
+    shipments_mark_delivered,
+)
+from kwai_integration.client.codes import ARRIVED_ROLES, KwaiRole
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.models import CHANNEL_KEY
+from kwai_integration.outbound.arranging import SELLERS
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import (
     NOTHING_TO_SEND,
@@ -20,6 +26,7 @@ from kwai_integration.outbound.logistics import (
     shipping_code,
     shipping_codes,
 )
+from kwai_integration.outbound.withdrawing import jobs_withdraw
 
 
 def shipper_follow(order: Order, mapped: MappedOrder) -> bool:
@@ -45,7 +52,28 @@ def parcels_follow(followed: Sequence[tuple[Order, MappedOrder]], shippers_chang
     if codes:
         shipments_channel_codes_set(codes=codes)
     if shippers_changed:
-        trackings_withdraw(shippers_changed)
+        pushes_withdraw(shippers_changed)
+        shipments_channel_codes_drop(order_ids=shippers_changed)
+
+
+def arrived(
+    followed: Sequence[tuple[Order, MappedOrder]], roles: Mapping[int, Mapping[str, KwaiRole]]
+) -> list[int]:
+    """The orders that Kwai carried and that have arrived."""
+    return [
+        order.pk
+        for order, mapped in followed
+        if order.is_channel_shipped and roles[order.store_id].get(order.remote_status) in ARRIVED_ROLES
+    ]
+
+
+def arrivals_follow(order_ids: Collection[int]) -> None:
+    """What Kwai itself has delivered is delivered here too, with nobody asked."""
+    if not order_ids:
+        return
+    rows = Shipment.objects.filter(order__in=order_ids, status__in=ON_THE_WAY)
+    if found := list(rows.values_list("pk", flat=True)):
+        shipments_mark_delivered(shipment_ids=found)
 
 
 def arrangeable(
@@ -61,8 +89,23 @@ def arrangeable(
 
 def shippers_changed(order_ids: Collection[int]) -> None:
     """A person said who carries these orders: what Kwai has numbered meanwhile is taken over."""
-    trackings_withdraw(order_ids)
+    pushes_withdraw(order_ids)
+    shipments_channel_codes_drop(order_ids=order_ids)
     shipments_channel_codes_set(codes=shipping_codes(list(order_ids)))
+
+
+def pushes_withdraw(order_ids: Collection[int]) -> None:
+    """What waits or is stopped and no longer fits who carries these orders: an arrangement of what the seller
+    ships would hold back its code."""
+    trackings_withdraw(order_ids)
+    sellers = Order.objects.filter(pk__in=order_ids, shipped_by=ShippedBy.SELLER, store__channel=CHANNEL_KEY)
+    jobs = PushJob.objects.facts().filter(
+        kind=Kind.ARRANGE_SHIPMENT,
+        state__in=WAITING_STATES,
+        store__in=sellers.values("store_id"),
+        subject__in=sellers.values("external_id"),
+    )
+    jobs_withdraw(list(jobs), reason=SELLERS)
 
 
 def trackings_withdraw(order_ids: Collection[int]) -> int:

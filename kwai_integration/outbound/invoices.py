@@ -17,7 +17,6 @@ from django.utils.formats import date_format
 
 from erp.channels import Badge, InvoiceStage, InvoiceState
 from erp.outbox.models import PushJob
-from erp.outbox.services import jobs_cancel, jobs_retry
 from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState
 from erp.outbox.wishes import Topic
 from erp.sales.services import EventDraft, order_events_append
@@ -27,6 +26,7 @@ from kwai_integration.client.codes import KwaiInvoiceStatus
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.wishes import invoice_wish, own_invoices
+from kwai_integration.outbound.withdrawing import jobs_withdraw
 
 OPEN = (JobState.PENDING, JobState.CLAIMED)
 LIVE = (*OPEN, JobState.BLOCKED, JobState.DONE)
@@ -76,15 +76,10 @@ def invoices_in(stage: InvoiceStage) -> Q:
 
 
 def invoices_withdraw(ids: Sequence[int]) -> None:
-    """Nothing of cancelled notes leaves any more; where Kwai has one already, its order says what to do.
-
-    A push whose outcome is unknown goes on until Kwai was read back: its handler sends nothing.
-    """
+    """Nothing of cancelled notes leaves any more; where Kwai has one already, its order says what to do."""
     notes = [note for note in own_invoices(ids) if note.order is not None and note.order.external_id]
     jobs = [(note, job) for note, job in _own_jobs(notes) if job.state in LIVE]
-    waiting = [job for _, job in jobs if job.state in WAITING_STATES]
-    jobs_cancel(job_ids=[job.pk for job in waiting if not job.needs_verification], reason=WITHDRAWN)
-    jobs_retry(job_ids=[job.pk for job in waiting if job.needs_verification])
+    jobs_withdraw([job for _, job in jobs if job.state in WAITING_STATES], reason=WITHDRAWN)
     drafts = [
         held_cancelled_event(note, note.order_id)
         for note, job in jobs

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from erp.outbox.errors import NotYet, Refused
 from erp.outbox.models import PushJob
-from erp.outbox.statuses import JobState
+from erp.outbox.statuses import LONGEST_WAITS, JobState, WaitReason
 from erp.sales.models import UNREAD_LABELS, Order, RefundStatus
 from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRefundStatus, KwaiRole
 from kwai_integration.client.writes import Permit, Write, may
@@ -27,6 +27,8 @@ Roles = Mapping[int, Mapping[str, KwaiRole]]
 FIRST_LOOKS = timedelta(seconds=20)
 LATER_LOOKS = timedelta(minutes=5)
 EAGER = timedelta(minutes=30)
+# While a person has to say something, Kwai may move the order on by itself all the same.
+RARE_LOOKS = LONGEST_WAITS[WaitReason.CHECK]
 
 NOT_ACCEPTED = {
     Write.UPLOAD_INVOICE: "a NF-e não é mais aceita",
@@ -57,7 +59,8 @@ def write_problem(write: Write, order: Order, roles: Roles) -> str:
 def remote_permit(write: Write, own: Order, remote: MappedOrder, *, job: PushJob) -> Permit:
     """YES or DONE by the order as Kwai has it now (`remote`), for a write about to be made.
 
-    Raises Refused when the platform would not permit it, and NotYet while it looks at the note.
+    Raises Refused when the platform would not permit it, and NotYet while it looks at the note or nobody has
+    said what the order's situation means.
     """
     _read_check(remote)
     released = own.refund_released_at is not None and remote.refund_status is KwaiRefundStatus.REFUNDED
@@ -66,6 +69,8 @@ def remote_permit(write: Write, own: Order, remote: MappedOrder, *, job: PushJob
     )
     if permit is Permit.NOT_YET:
         raise _waiting_for_note(remote, job)
+    if permit is Permit.UNKNOWN:
+        raise _waiting_for_person(remote)
     if problem := _text(permit, write, remote.remote_status, _remote_freeze(remote)):
         raise Refused(problem)
     return permit
@@ -114,7 +119,16 @@ def _waiting_for_note(remote: MappedOrder, job: PushJob) -> NotYet | Refused:
         is_today = local.date() == timezone.localdate()
         text += f", enviada às {local:%H:%M}" if is_today else f", enviada em {local:%d/%m às %H:%M}"
     eager = timezone.now() - (sent_at or job.requested_at) < EAGER
-    return NotYet(timezone.now() + (FIRST_LOOKS if eager else LATER_LOOKS), text)
+    return NotYet(timezone.now() + (FIRST_LOOKS if eager else LATER_LOOKS), text, since=sent_at)
+
+
+def _waiting_for_person(remote: MappedOrder) -> NotYet:
+    """The answer in *Mapeamentos* wakes the push (`inbound.reprocess`)."""
+    text = (
+        f"A situação {remote.remote_status} do Kwai não é conhecida: diga em Mapeamentos o que ela "
+        "significa. Até lá nada é enviado; depois o envio segue sozinho."
+    )
+    return NotYet(timezone.now() + RARE_LOOKS, text, asks_person=True)
 
 
 def _note_sent_at(job: PushJob) -> datetime | None:

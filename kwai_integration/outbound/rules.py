@@ -10,8 +10,10 @@ from erp.outbox.statuses import Origin
 from erp.sales.models import ShippedBy
 from expedition.models import Shipment, ShipmentStatus
 from invoices.models import ISSUED, Invoice
+from kwai_integration.client.writes import Permit, Write
 from kwai_integration.models import CHANNEL_KEY
 from kwai_integration.outbound import arranging, wishes
+from kwai_integration.outbound.permits import permit_of, roles_for
 
 
 def notes_by_rule(ids: Sequence[int]) -> None:
@@ -47,8 +49,11 @@ def arrangements_by_rule(order_ids: Collection[int]) -> None:
 
 
 def deliveries_by_rule(ids: Sequence[int]) -> None:
+    """Nothing to confirm where Kwai itself says that the order has arrived."""
     chosen = _stores_with("auto_confirm_delivery")
-    wanted = [row for row in wishes.own_shipments(ids) if row.store_id in chosen]
+    rows = [row for row in wishes.own_shipments(ids) if row.store_id in chosen]
+    roles = roles_for([row.order for row in rows])
+    wanted = [row for row in rows if permit_of(Write.CONFIRM_DELIVERY, row.order, roles) is not Permit.DONE]
     wishes.deliveries_request(wanted, user=None, origin=Origin.RULE)
 
 

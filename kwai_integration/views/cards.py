@@ -15,7 +15,7 @@ from erp.channels import Badge
 from erp.outbox.models import PushJob
 from erp.outbox.selectors import calls_denied, lane_rests
 from erp.outbox.statuses import JobState
-from kwai_integration.consent_warnings import RENEWAL_GOES_ON, denied_sentence, ended
+from kwai_integration.consent_warnings import denied_sentence, ended, renewal_sentence
 from kwai_integration.models import ConnectionHealth, InboundEvent, KwaiOrder, KwaiOrderState, SyncCursor
 from kwai_integration.setup.wizard import STAGES, stage_number
 
@@ -37,7 +37,9 @@ def store_cards(stores: Sequence[Store]) -> list[dict[str, Any]]:
             "cursor": cursors.get(store.pk),
             "jobs": jobs.get(store.pk, {}),
             "problems": _problems(store, denied.get(store.pk, []), rests.get(store.pk, "")),
-            "needs_consent": store.pk in denied or not store.kwai_account.is_connected,
+            "needs_consent": store.pk in denied
+            or store.kwai_account.asks_consent
+            or not store.kwai_account.is_connected,
             "open_orders": orders.get(store.pk, 0),
             "last_hint_at": hints.get(store.pk),
             "webhook_url": settings.PUBLIC_URL + reverse("kwai:webhook"),
@@ -52,8 +54,7 @@ def _problems(store: Store, denied: Sequence[str], rest: str) -> list[str]:
     """What keeps a part of this store's work waiting although it is connected."""
     account, found = store.kwai_account, []
     if account.is_connected and account.refresh_problem:
-        problem = ended(account.refresh_problem)
-        found.append(f"O acesso ao Kwai não foi renovado: {problem} {RENEWAL_GOES_ON}")
+        found.append(renewal_sentence(account))
     if denied:
         sentence = denied_sentence(denied)
         found.append(sentence[0].upper() + sentence[1:])

@@ -84,16 +84,16 @@ def job_first(request: HttpRequest, pk: int) -> HttpResponse:
     job = get_object_or_404(PushJob.objects.visible_to(user).filter(kind__in=list(Kind)), pk=pk)
     act = ACTS.get(request.POST.get("do", ""))
     if act is not None:
-        result = act(job.pk, user)
+        result = act(job.pk, user, request.POST.get("seen", ""))
         (messages.success if result.accepted else messages.warning)(request, result.text)
     return redirect("kwai:job", pk=job.pk)
 
 
-ACTS: dict[str, Callable[[int, User], JobResult]] = {
-    "send": lambda pk, user: clearance.first_push_release(job_id=pk, user=user),
-    "withhold": lambda pk, user: clearance.first_push_withhold(job_id=pk, user=user),
-    "recheck": lambda pk, user: clearance.first_push_recheck(job_id=pk),
-    "clear": lambda pk, user: clearance.first_push_clear(job_id=pk, user=user),
+ACTS: dict[str, Callable[[int, User, str], JobResult]] = {
+    "send": lambda pk, user, seen: clearance.first_push_release(job_id=pk, user=user, seen=seen),
+    "withhold": lambda pk, user, _: clearance.first_push_withhold(job_id=pk, user=user),
+    "recheck": lambda pk, user, _: clearance.first_push_recheck(job_id=pk),
+    "clear": lambda pk, user, _: clearance.first_push_clear(job_id=pk, user=user),
 }
 
 

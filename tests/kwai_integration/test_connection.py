@@ -192,6 +192,10 @@ def test_two_lost_answers_end_the_trying(kwai: Kwai) -> None:
         with pytest.raises(RateLimited):
             StoreTokens(kwai.store.pk).current()
         lease_over()
+    # The access token still lives: the store goes on with it, and is asked for a new consent meanwhile.
+    assert StoreTokens(kwai.store.pk).current().access_token == account().access_token
+    assert (account().health, account().asks_consent) == (ConnectionHealth.OK, True)
+    KwaiAccount.objects.update(access_expires_at=timezone.now() - timedelta(seconds=1))
     with pytest.raises(NotConnected):
         StoreTokens(kwai.store.pk).current()
     assert kwai.calls("refreshToken") == 2

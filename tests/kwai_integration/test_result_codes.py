@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils import timezone
 
 from erp import scheduling
@@ -356,6 +357,14 @@ def test_while_a_renewal_waits_the_access_token_is_used_as_long_as_it_lives(
 LEFT_OUT = ("merchantId", "shopName", "refreshToken", "expiresIn", "refreshTokenExpiresIn", "scopes")
 
 
+@pytest.mark.parametrize("value", [None, "", {}, [], 0, "0", "000", -1, 1.5, True])
+def test_a_merchant_that_is_none_counts_as_left_out(shop: Store, platform: Platform, value: Any) -> None:
+    platform.answers = {"merchantId": value}
+    KwaiAccount.objects.update(refresh_due_at=Now())
+    assert account_refresh(store_id=shop.pk) is True
+    assert (account(shop).merchant_id, account(shop).health) == ("123", ConnectionHealth.OK)
+
+
 @pytest.mark.parametrize("missing", [*LEFT_OUT, "all"])
 @pytest.mark.parametrize("value", [None, "", {}])
 def test_what_a_renewal_leaves_out_stays_as_it_was(
@@ -463,8 +472,30 @@ def test_a_probe_that_meets_another_refusal_proves_that_the_application_is_accep
     code = next(row.code for row in RESULTS.values() if row.meaning is meaning)
     platform.results = {"queryOrderList": code}
     probe_due()
-    unproven = (*APP, ResultMeaning.SECRET_INVALID, *HELD, ResultMeaning.PLATFORM_FAULT)
+    unproven = (*APP, ResultMeaning.SECRET_INVALID, ResultMeaning.PLATFORM_FAULT)
     assert probe.app_probe() is (meaning not in unproven)
+
+
+@pytest.mark.parametrize("meaning", [ResultMeaning.QUOTA_SPENT, ResultMeaning.PERMISSION_MISSING])
+def test_the_probe_asks_whatever_we_remember_of_its_call(
+    shop: Store, platform: Platform, meaning: ResultMeaning
+) -> None:
+    """The call of the probe was closed for a day or an hour before everything paused."""
+    platform.results["queryOrderList"] = next(row.code for row in RESULTS.values() if row.meaning is meaning)
+    SyncCursor.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    store_poll(shop.pk)
+    platform.results["listItem"] = 442
+    with pytest.raises(errors.ClockWrong):
+        client_for(shop.pk).list_items(page=1)
+    platform.results.clear()
+    platform.calls.clear()
+    probe_due()
+    assert probe.app_probe() is True
+    assert platform.calls == Counter({"queryOrderList": 1})
+    # Everybody else still keeps to what the platform said of this call.
+    now = timezone.now()
+    with pytest.raises((errors.QuotaSpent, errors.PermissionMissing)):
+        client_for(shop.pk).list_orders(time_from=now - timedelta(minutes=1), time_to=now, page=1)
 
 
 def test_the_tick_rings_for_the_probe_when_it_is_due(
@@ -609,17 +640,82 @@ def test_the_lane_of_an_unnamed_code_goes_on_after_one_push(
         assert each.state == JobState.DONE
 
 
-def test_a_lost_answer_twice_still_asks_for_a_consent(shop: Store, platform: Platform) -> None:
-    """What the contract calls the end of a lost renewal is not softened."""
-    platform.answers = {"accessToken": None}
-    near = timezone.now() + timedelta(minutes=1)
-    for _ in range(2):
-        KwaiAccount.objects.update(access_expires_at=near)
-        with pytest.raises(errors.RateLimited):
-            StoreTokens(shop.pk).current()
-        KwaiAccount.objects.update(refresh_lease_until=timezone.now() - timedelta(seconds=1))
+JUNK: dict[str, Any] = {"null": None, "list": [], "text": "ok", "no token": {"merchantId": 123}}
+
+
+@pytest.mark.parametrize("kind", JUNK)
+def test_two_lost_renewals_ask_for_a_consent_and_stop_nothing_while_the_access_lives(
+    shop: Store, platform: Platform, monkeypatch: pytest.MonkeyPatch, kind: str, job: PushJob
+) -> None:
+    """Tried once more and only once (contract 2); what still opens the door is used until it ends."""
+    monkeypatch.setattr(platform, "_data", lambda name: JUNK[kind] if name == "refreshToken" else {})
+    for _ in range(4):
+        KwaiAccount.objects.update(refresh_due_at=Now())
+        account_refresh(store_id=shop.pk)
+        lease_over()
+    row = account(shop)
+    assert platform.calls["refreshToken"] == 2
+    assert (row.health, row.asks_consent, lane_mode(shop)) == (ConnectionHealth.OK, True, "")
+    assert StoreTokens(shop.pk).current().access_token == "AT"
+    assert push(shop)
+    job.refresh_from_db()
+    assert job.state == JobState.DONE
+    # Also in the last minutes, when a call would renew the pair first.
+    KwaiAccount.objects.update(access_expires_at=timezone.now() + timedelta(minutes=1))
+    assert StoreTokens(shop.pk).current().access_token == "AT"
+    assert list(accounts_to_refresh()) == []
+    KwaiAccount.objects.update(access_expires_at=timezone.now() - timedelta(seconds=1))
     with pytest.raises(NotConnected):
         StoreTokens(shop.pk).current()
+    assert (account(shop).health, platform.calls["refreshToken"]) == (ConnectionHealth.EXPIRED, 2)
+
+
+def lease_over() -> None:
+    leased = KwaiAccount.objects.exclude(refresh_lease_until=None)
+    leased.update(refresh_lease_until=clock.after(timedelta(seconds=-1)))
+
+
+def test_the_end_is_noticed_by_itself_when_the_access_ends(shop: Store, platform: Platform) -> None:
+    platform.answers = {"accessToken": None}
+    for _ in range(3):
+        KwaiAccount.objects.update(refresh_due_at=Now())
+        account_refresh(store_id=shop.pk)
+        lease_over()
+    row = account(shop)
+    assert row.refresh_due_at == row.access_expires_at
+    past = timezone.now() - timedelta(seconds=1)
+    KwaiAccount.objects.update(access_expires_at=past, refresh_due_at=past)
+    assert account_refresh(store_id=shop.pk) is False
+    assert account(shop).health == ConnectionHealth.EXPIRED
+
+
+def test_a_lost_renewal_of_a_token_the_platform_refuses_ends_the_consent(
+    shop: Store, platform: Platform
+) -> None:
+    """Our clock says that it lives; Kwai knows better."""
+    platform.answers = {"accessToken": None}
+    for _ in range(3):
+        KwaiAccount.objects.update(refresh_due_at=Now())
+        account_refresh(store_id=shop.pk)
+        lease_over()
+    platform.results["listItem"] = 444
+    with pytest.raises(NotConnected):
+        client_for(shop.pk).list_items(page=1)
+    assert account(shop).health == ConnectionHealth.EXPIRED
+
+
+def test_a_notice_asks_for_the_consent_before_anything_stops(
+    shop: Store, platform: Platform, admin: User, sign_in: Any
+) -> None:
+    platform.answers = {"accessToken": None}
+    for _ in range(3):
+        KwaiAccount.objects.update(refresh_due_at=Now())
+        account_refresh(store_id=shop.pk)
+        lease_over()
+    home = sign_in(admin).get(reverse("web:home")).content.decode()
+    assert f"{shop.name}: {account(shop).refresh_problem}" in home
+    assert reverse("kwai:reauthorise", args=[shop.pk]) in home
+    assert "tenta de novo sozinho" not in home
 
 
 @pytest.fixture(autouse=True)

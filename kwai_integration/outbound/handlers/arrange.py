@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from erp.channels import ShippingCode
 from erp.outbox.errors import Refused
-from erp.outbox.handlers import Handler, Nature, Sent, Turn
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent, Turn
 from erp.outbox.models import PushJob
 from erp.sales.models import Order, ShippedBy
 from erp.sales.services import EventDraft, order_events_append
@@ -20,6 +20,7 @@ from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.models import KwaiSettings
 from kwai_integration.outbound.arranging import SELLERS
+from kwai_integration.outbound.asked import asked_shipment, withdrawn
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import CHOOSE_SHIPPER, shipper_of, shipping_code
 from kwai_integration.outbound.permits import remote_permit
@@ -35,10 +36,14 @@ class Loaded:
     code: ShippingCode | None = None
 
 
-def load(job: PushJob) -> Loaded:
-    order = Order.objects.select_related("store").get(pk=job.payload["order_id"])
+def load(job: PushJob) -> Loaded | Obsolete:
+    shipment = asked_shipment(job)
+    if gone := withdrawn(job, shipment):
+        return gone
+    if shipment.order.shipped_by == ShippedBy.SELLER and not job.needs_verification:
+        return Obsolete(SELLERS)
     handover = KwaiSettings.objects.values_list("arrange_handover", flat=True).get(pk=job.store_id)
-    return Loaded(order, Handover(handover))
+    return Loaded(shipment.order, Handover(handover))
 
 
 def is_satisfied(loaded: Loaded, turn: Turn) -> bool:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from erp.outbox.handlers import Handler, Nature, Sent, Turn
+from erp.outbox.errors import Refused
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent, Turn
 from erp.outbox.models import PushJob
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
-from expedition.models import Shipment
 from expedition.services.shipments import shipments_mark_delivered
 from kwai_integration.client.codes import ARRIVED_ROLES
 from kwai_integration.client.types import DeliveryNotice
 from kwai_integration.client.writes import Permit, Write
+from kwai_integration.outbound.asked import NOT_CONCLUDED, asked_shipment, withdrawn
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
@@ -27,9 +28,14 @@ class Loaded:
     notice: DeliveryNotice
 
 
-def load(job: PushJob) -> Loaded:
-    shipment = Shipment.objects.select_related("order").get(pk=job.payload["shipment_id"])
-    delivered_at = shipment.delivered_at or timezone.now()
+def load(job: PushJob) -> Loaded | Obsolete:
+    shipment = asked_shipment(job)
+    if gone := withdrawn(job, shipment):
+        return gone
+    if shipment.is_pending and not job.needs_verification:
+        raise Refused(NOT_CONCLUDED)
+    # The moment somebody said so, also when it is sent later or again.
+    delivered_at = shipment.delivered_at or min(job.requested_at, timezone.now())
     return Loaded(shipment.pk, shipment.order_id, DeliveryNotice(job.subject, delivered_at))
 
 

@@ -16,80 +16,106 @@ from kwai_integration.client.codes import SHIPPED_ROLES
 from kwai_integration.client.types import InvoiceReference, ShipmentNotice
 from kwai_integration.client.writes import Write, is_arrived_by_content
 from kwai_integration.mapping.orders import MappedOrder
+from kwai_integration.outbound.asked import (
+    NOT_CONCLUDED,
+    OTHER_CODE,
+    asked_code,
+    asked_shipment,
+    content_check,
+    is_asked_number,
+    withdrawn,
+)
 from kwai_integration.outbound.dispatched import NO_OTHER, codes_sent, dispatch_text, is_sent_by_us
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import CHOOSE_SHIPPER, NOTHING_TO_SEND, shipper_of
 from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
+from kwai_integration.outbound.wishes import tracking_wish
 
 
 @dataclass(frozen=True)
 class Loaded:
-    shipment_id: int
-    order_id: int
-    notice: ShipmentNotice
+    """`number` is the code that was asked for, which a correction may have replaced here since."""
+
+    shipment: Shipment
+    external_id: str
+    number: str
 
 
 def load(job: PushJob) -> Loaded | Obsolete:
-    shipment = Shipment.objects.for_screens().get(pk=job.payload["shipment_id"])
+    shipment = asked_shipment(job)
     if shipment.is_channel_shipped:
         return Obsolete(NOTHING_TO_SEND)
-    invoice, carrier = shipment.invoice, shipment.chosen_carrier
-    if invoice is None or carrier is None or not shipment.tracking_code or shipment.concluded_at is None:
+    if gone := withdrawn(job, shipment):
+        return gone
+    if not job.needs_verification:
+        _content_check(job, shipment)
+    _, number = asked_code(job)
+    return Loaded(shipment, job.subject, number)
+
+
+def notice_of(loaded: Loaded) -> ShipmentNotice:
+    """What is sent of the shipment. Raises Refused while something is missing."""
+    shipment = loaded.shipment
+    invoice, carrier, code = shipment.invoice, shipment.chosen_carrier, shipment.tracking_code
+    if invoice is None or carrier is None or not code or shipment.concluded_at is None:
         raise Refused(
             "A expedição mudou depois do pedido de envio: confira NF-e, transportadora e código, "
             "e envie de novo."
         )
-    code = shipment.tracking_code
-    return Loaded(
-        shipment_id=shipment.pk,
-        order_id=shipment.order_id,
-        notice=ShipmentNotice(
-            order_id=job.subject,
-            carrier_code=carrier.code,
-            carrier_name=carrier.name,
-            tracking_number=code,
-            tracking_url=carrier.tracking_url.replace("{codigo}", code),
-            shipped_at=shipment.concluded_at,
-            expected_delivery_on=shipment.expected_delivery_on,
-            invoice=InvoiceReference(
-                access_key=invoice.access_key,
-                number=invoice.number,
-                series=invoice.series,
-                issued_at=invoice.issued_at,
-            ),
+    return ShipmentNotice(
+        order_id=loaded.external_id,
+        carrier_code=carrier.code,
+        carrier_name=carrier.name,
+        tracking_number=code,
+        tracking_url=carrier.tracking_url.replace("{codigo}", code),
+        shipped_at=shipment.concluded_at,
+        expected_delivery_on=shipment.expected_delivery_on,
+        invoice=InvoiceReference(
+            access_key=invoice.access_key,
+            number=invoice.number,
+            series=invoice.series,
+            issued_at=invoice.issued_at,
         ),
     )
 
 
 def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
     with calling(turn) as client:
-        order = remote_order(client, turn.job.store_id, loaded.notice.order_id)
-    return _holds(order, loaded.notice)
+        order = remote_order(client, turn.job.store_id, loaded.external_id)
+    return _holds(order, turn.job)
 
 
 def send(loaded: Loaded, turn: Turn) -> Sent:
     """Reads the order right before the write: shipping while a hold, a refund or a cancellation is open
     is what bites integrators (contract section 5)."""
-    shipment = Shipment.objects.for_screens().get(pk=loaded.shipment_id)
+    shipment = loaded.shipment
+    notice = notice_of(loaded)
     frozen_check(shipment)
     with calling(turn) as client:
-        order = remote_order(client, turn.job.store_id, loaded.notice.order_id)
+        order = remote_order(client, turn.job.store_id, loaded.external_id)
         _shipper_check(shipment.order, order)
-        if _holds(order, loaded.notice):
+        if _holds(order, turn.job):
             return Sent(already=True)
         if order.role in SHIPPED_ROLES:
             raise Refused(_shipped_text(shipment.order, order.tracking_code))
         remote_permit(Write.SHIP_ORDER, shipment.order, order, job=turn.job)
         turn.confirm()
-        client.ship_order(loaded.notice)
+        client.ship_order(notice)
     return Sent()
 
 
 def record(job: PushJob, loaded: Loaded, sent: Sent) -> None:
-    orders_status_set(wanted={loaded.order_id: OrderStatus.SHIPPED}, reason="confirmado pelo Kwai")
-    text = f"Kwai recebeu o código de rastreio {loaded.notice.tracking_number}: pedido despachado"
-    order_events_append(drafts=[EventDraft(loaded.order_id, "kwai.tracking", text)])
+    order_id = loaded.shipment.order_id
+    orders_status_set(wanted={order_id: OrderStatus.SHIPPED}, reason="confirmado pelo Kwai")
+    text = f"Kwai recebeu o código de rastreio {loaded.number}: pedido despachado"
+    order_events_append(drafts=[EventDraft(order_id, "kwai.tracking", text)])
+
+
+def _content_check(job: PushJob, shipment: Shipment) -> None:
+    if shipment.is_pending:
+        raise Refused(NOT_CONCLUDED)
+    content_check(job, tracking_wish(shipment), OTHER_CODE)
 
 
 def _shipper_check(own: Order, remote: MappedOrder) -> None:
@@ -102,8 +128,8 @@ def _shipper_check(own: Order, remote: MappedOrder) -> None:
         raise Refused(CHOOSE_SHIPPER)
 
 
-def _holds(order: MappedOrder, notice: ShipmentNotice) -> bool:
-    return is_arrived_by_content(order.role, same_number=order.tracking_code == notice.tracking_number)
+def _holds(order: MappedOrder, job: PushJob) -> bool:
+    return is_arrived_by_content(order.role, same_number=is_asked_number(job, order.tracking_code))
 
 
 def _shipped_text(order: Order, number: str) -> str:

@@ -77,6 +77,19 @@ def released(subject: str = "900", user: User | None = None) -> PushJob:
     return job
 
 
+@pytest.mark.parametrize("is_followed", [True, False])
+def test_what_no_longer_waits_for_a_person_cannot_be_withheld(
+    watch: Watch, fact: Any, operator: User, is_followed: bool
+) -> None:
+    """A page that was open since before the kind was cleared, or one that was never followed."""
+    kind = "tracking" if is_followed else "delivery"
+    facts_request(wishes=[fact(kind=kind, subject="900")])
+    FirstPush.objects.update(cleared_at=timezone.now())
+    result = clearance.first_push_withhold(job_id=job_of("900").pk, user=operator)
+    assert (result.accepted, result.text) == (False, clearance.NOT_HELD)
+    assert job_of("900").state == JobState.PENDING
+
+
 def due_again() -> None:
     FirstPush.objects.update(check_at=after(timedelta(seconds=-1)))
 

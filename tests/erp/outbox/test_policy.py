@@ -182,6 +182,34 @@ def test_not_yet_waits_no_longer_than_the_deadline_and_ends_there() -> None:
     assert decide(errors.NotYet(after(600)), without).state == JobState.BLOCKED
 
 
+HORIZON = CASE.horizon
+
+
+@pytest.mark.parametrize(
+    ("asked_ago", "began_ago", "late"),
+    [
+        (timedelta(hours=96), timedelta(minutes=1), False),
+        (timedelta(hours=96), HORIZON - timedelta(seconds=1), False),
+        (timedelta(hours=96), HORIZON, True),
+        (timedelta(hours=96), None, True),
+        (timedelta(hours=96), -timedelta(days=9), False),
+        (timedelta(minutes=1), timedelta(hours=96), False),
+    ],
+)
+def test_not_yet_is_late_by_what_it_waits_for(
+    asked_ago: timedelta, began_ago: timedelta | None, late: bool
+) -> None:
+    case = replace(CASE, requested_at=NOW - asked_ago)
+    error = errors.NotYet(after(60), since=None if began_ago is None else NOW - began_ago)
+    assert decide(error, case).state == (JobState.BLOCKED if late else JobState.PENDING)
+
+
+def test_what_a_person_has_to_say_is_waited_for_without_an_end() -> None:
+    case = replace(CASE, requested_at=NOW - timedelta(days=400))
+    error = errors.NotYet(after(60), asks_person=True)
+    assert decide(error, case) == wait(after(60), WaitReason.CHECK, healthy=True)
+
+
 def test_a_time_in_the_past_never_moves_a_push_back() -> None:
     for error in (errors.Throttled(resume_at=after(-9), retry_after=0), errors.QuotaSpent(resume_at=after(-9)),
                   errors.NotYet(after(-9))):  # fmt: skip

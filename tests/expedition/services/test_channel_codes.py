@@ -14,6 +14,7 @@ from expedition.models import FormerCode, Package, Shipment, ShipmentStatus
 from expedition.services import (
     packages_set,
     shipment_cancel,
+    shipments_channel_codes_drop,
     shipments_channel_codes_set,
     shipments_open,
     tracking_set,
@@ -53,6 +54,41 @@ def test_what_the_marketplace_does_not_carry_is_left_alone(
     shipment = open_shipment(jadlog, "MEU1", shipped_by=shipped_by)
     assert shipments_channel_codes_set(codes={shipment.order_id: code("KE1BR")}) == set()
     assert reload(shipment).tracking_code == "MEU1"
+
+
+@pytest.mark.parametrize("shipped_by", [ShippedBy.SELLER, ShippedBy.UNKNOWN])
+@pytest.mark.parametrize("status", ShipmentStatus)
+def test_a_number_goes_when_the_marketplace_carries_the_order_no_more(
+    carried: Shipment, status: ShipmentStatus, shipped_by: ShippedBy
+) -> None:
+    """What has arrived or was cancelled keeps the number it travelled under."""
+    shipments_channel_codes_set(codes={carried.order_id: code("KE1BR")})
+    now = carried.created_at
+    Shipment.objects.update(status=status, concluded_at=now, delivered_at=now)
+    assert shipments_channel_codes_drop(order_ids=[carried.order_id]) == set(), "still theirs"
+    Order.objects.update(shipped_by=shipped_by)
+    goes = status in (ShipmentStatus.PENDING, ShipmentStatus.CONCLUDED)
+    assert shipments_channel_codes_drop(order_ids=[carried.order_id]) == ({carried.pk} if goes else set())
+    after = reload(carried)
+    kept = "" if goes else "KE1BR"
+    assert (after.channel_number, after.tracking_code) == (kept, kept)
+    assert bool(after.channel_carrier_name) is not goes
+    told = OrderEvent.objects.filter(order=carried.order, text__contains="não vai mais pelo Kwai Envios")
+    assert [event.text for event in told if "KE1BR" in event.text] == [event.text for event in told]
+    assert told.count() == goes
+
+
+def test_a_dropped_number_names_the_code_that_was_typed_before(
+    open_shipment: Open, jadlog: ShippingMethod, channel: RecordingChannel
+) -> None:
+    shipment = open_shipment(jadlog, "MEU1")
+    Order.objects.update(shipped_by=ShippedBy.CHANNEL)
+    shipments_channel_codes_set(codes={shipment.order_id: code("KE1BR")})
+    Order.objects.update(shipped_by=ShippedBy.SELLER)
+    shipments_channel_codes_drop(order_ids=[shipment.order_id])
+    after = reload(shipment)
+    assert (after.tracking_code, after.former_code, after.former_code_text) == ("", "", "")
+    assert OrderEvent.objects.filter(text__contains="O código digitado antes era MEU1").exists()
 
 
 def test_a_typed_code_and_further_volumes_give_way(

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from erp.accounts.models import Store
 from erp.catalog.models import Sku
+from erp.channels import Outcome
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, OrderEvent, ShippingKind, ShippingMethod
 from erp.sales.statuses import OrderStatus
 from erp.stock.models import StockItem
 from expedition.models import GroupKind, GroupStatus, Package, Shipment, ShipmentGroup, ShipmentStatus
+from expedition.services import shipment_cancel
 from kwai_integration.client.codes import ARRIVED_ROLES, PAID_ROLES, SHIPPED_ROLES, SITUATIONS, KwaiRole
 from kwai_integration.inbound.closing import CLOSED_EVENT
+from kwai_integration.inbound.orders import rules_read, situations_set
 from kwai_integration.models import KwaiOrder, KwaiSettings, StatusMapping
 from kwai_integration.outbound.kinds import Kind
 from tests.kwai_integration.codes import CLOSED, PAID, PICKUP, RECEIVED, SHIPPED
@@ -130,6 +133,36 @@ def test_a_parcel_handed_over_alone_asks_a_person(
     assert (available() == 9_998) is asks
     take_in(kwai_store, later(steps=2, orderStatus=CLOSED, buyerRemark="oi"), after=120)
     assert Order.objects.get().handover_unclear is asks
+
+
+@pytest.mark.parametrize("heard", ["sincronizar", "poll"])
+@pytest.mark.parametrize("how", ["asked", "behind"])
+def test_cancelling_the_shipment_does_not_decide_for_the_person(
+    kwai_store: Store, sku: Sku, how: str, heard: str
+) -> None:
+    """Also where the shipment was cancelled before the order was known to be closed."""
+    take_in(kwai_store, detail(orderStatus=PICKUP))
+    shipment = hand_over(Order.objects.get(), concluded=True)
+    take_in(kwai_store, later(orderStatus=CLOSED), after=60)
+    before = Order.objects.get().status
+    if how == "asked":
+        row = shipment_cancel(shipment_id=shipment.pk)
+        assert row.outcome is Outcome.REFUSED
+        assert "voltou ou foi entregue" in row.text
+    else:
+        Shipment.objects.update(status=ShipmentStatus.CANCELLED)
+    if heard == "sincronizar":
+        situations_apply_again(kwai_store)
+    else:
+        take_in(kwai_store, later(steps=2, orderStatus=CLOSED, buyerRemark="oi"), after=120)
+    order = Order.objects.get()
+    assert (order.status, order.handover_unclear, available()) == (before, True, 9_998)
+
+
+def situations_apply_again(store: Store) -> None:
+    """What *sincronizar situação* does with the answer."""
+    with transaction.atomic():
+        situations_set([(Order.objects.get().pk, store.pk, str(CLOSED))], rules_read({store.pk}), None)
 
 
 @pytest.mark.parametrize("status", [OrderStatus.CANCELLED, OrderStatus.OPEN])

@@ -17,26 +17,27 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import User
-from erp.channels import Action, LabelKind, Outcome, RowResult
+from erp.channels import Action, LabelKind, Outcome, RowResult, ShippingCode
 from erp.outbox.models import PushJob
 from erp.outbox.services import facts_request
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, OrderEvent, OrderStatus, ShippedBy, ShippingKind, ShippingMethod
 from erp.sales.shippers import order_shipper_set
-from expedition.models import LabelState, Shipment, ShippingLabel
+from expedition.models import LabelState, Shipment, ShipmentStatus, ShippingLabel
 from expedition.services import (
     group_conclude,
     group_create,
     packages_set,
     shipments_carrier_set,
+    shipments_channel_codes_set,
     tracking_import,
     tracking_set,
 )
 from expedition.services.labels import label_fetch, labels_due
-from kwai_integration.client.codes import SITUATIONS, ShippingType
+from kwai_integration.client.codes import ARRIVED_ROLES, SITUATIONS, KwaiRole, ShippingType
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.models import KwaiOrder, KwaiSettings
-from kwai_integration.outbound.arranging import arrange_wish
+from kwai_integration.outbound.arranging import SELLERS, arrange_wish
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import NOTHING_TO_SEND
 from kwai_integration.outbound.wishes import tracking_wish
@@ -163,16 +164,21 @@ def test_a_refused_note_stops_the_arrangement_with_its_reason(envios: Desk) -> N
     assert "CFOP inválido" in channels.check(Action.ARRANGE_SHIPMENT, [shipment.pk])[shipment.pk]
 
 
-def test_the_deadline_ends_the_wait(envios: Desk) -> None:
+@pytest.mark.parametrize(
+    ("asked", "sent", "state"),
+    [(96, 0, JobState.PENDING), (96, 71, JobState.PENDING), (96, 73, JobState.BLOCKED)],
+)
+def test_the_deadline_counts_from_the_note(envios: Desk, asked: int, sent: int, state: JobState) -> None:
+    """Hours ago: a store that was not connected sends its notes late, and Kwai still needs its time."""
     review(envios, "wait")
     (shipment,) = ready(envios)
     envios.ask(Action.ARRANGE_SHIPMENT, shipment.pk)
     envios.push()
-    PushJob.objects.filter(kind=Kind.ARRANGE_SHIPMENT).update(
-        requested_at=timezone.now() - timedelta(hours=73)
-    )
+    now = timezone.now()
+    PushJob.objects.update(requested_at=now - timedelta(hours=asked))
+    PushJob.objects.filter(kind=Kind.SEND_INVOICE).update(finished_at=now - timedelta(hours=sent))
     envios.push_later()
-    assert job_of(Kind.ARRANGE_SHIPMENT, shipment.order).state == JobState.BLOCKED
+    assert job_of(Kind.ARRANGE_SHIPMENT, shipment.order).state == state
 
 
 @pytest.mark.parametrize("is_on", [True, False])
@@ -202,7 +208,8 @@ def test_only_what_kwai_carries_and_waits_to_be_arranged_is_arranged(
     envios.push()
     job = job_of(Kind.ARRANGE_SHIPMENT, order)
     expected = {Permit.YES: JobState.DONE, Permit.DONE: JobState.DONE, Permit.NOT_YET: JobState.PENDING}
-    assert job.state == (expected.get(permit, JobState.BLOCKED) if is_theirs else JobState.BLOCKED)
+    other = JobState.CANCELLED if shipping_type == ShippingType.SELLER else JobState.BLOCKED
+    assert job.state == (expected.get(permit, JobState.BLOCKED) if is_theirs else other)
     assert writes_applied(envios, "arrangeShipment") == (is_theirs and permit is Permit.YES)
     PushJob.objects.all().delete()
     envios.kwai.poll()
@@ -360,6 +367,60 @@ def test_the_store_has_a_default_for_new_orders(envios: Desk, default: ShippedBy
     KwaiSettings.objects.update(unknown_shipping=default)
     (order,) = envios.orders(overrides={"shippingType": ""})
     assert Order.objects.get(pk=order.pk).shipped_by == default
+
+
+@pytest.mark.parametrize("state", [JobState.PENDING, JobState.BLOCKED])
+@pytest.mark.parametrize("told_by", ["kwai", "a person"])
+def test_what_turns_out_to_be_the_sellers_keeps_nothing_of_kwai(
+    envios: Desk, told_by: str, state: JobState
+) -> None:
+    """Neither its number as our code, nor an arrangement that would hold our own code back."""
+    (shipment,) = ready(envios, overrides={"shippingType": "KWAI_ENVIOS" if told_by == "kwai" else ""})
+    order = shipment.order
+    if told_by == "a person":
+        assert order_shipper_set(order_id=order.pk, shipped_by=ShippedBy.CHANNEL) == ""
+    facts_request(wishes=[arrange_wish(shipment)])
+    mode = "rejected" if state is JobState.BLOCKED else ""
+    PushJob.objects.update(state=state, failure_mode=mode)
+    shipments_channel_codes_set(codes={order.pk: ShippingCode("X", "Kwai", "KE1BR")})
+    if told_by == "kwai":
+        envios.kwai.change(order.external_id, shippingType="SELLER")
+        envios.kwai.poll()
+    else:
+        assert order_shipper_set(order_id=order.pk, shipped_by=ShippedBy.SELLER) == ""
+    after = shipment_of(order)
+    assert (after.tracking_code, after.channel_number) == ("", "")
+    assert OrderEvent.objects.filter(order=order, text__contains="o número KE1BR saiu").count() == 1
+    job = job_of(Kind.ARRANGE_SHIPMENT, order)
+    assert (job.state, job.last_error) == (JobState.CANCELLED, SELLERS)
+
+
+@pytest.mark.parametrize("role", [role for role in KwaiRole if role is not KwaiRole.CLOSED])
+@pytest.mark.parametrize("shipping_type", ["KWAI_ENVIOS", "SELLER"])
+def test_what_kwai_has_delivered_itself_is_delivered_here(
+    envios: Desk, shipping_type: str, role: KwaiRole
+) -> None:
+    """Nobody is asked, and nothing is pushed by the rule."""
+    KwaiSettings.objects.update(auto_confirm_delivery=True)
+    if shipping_type == "SELLER":
+        (order,) = envios.orders(shippingType="SELLER")
+        envios.method = ShippingMethod.objects.get(name="Jadlog Package")
+        (shipment,) = envios.shipped([order])
+    else:
+        shipment = arranged(envios)
+        conclude(envios, [shipment])
+    code = next(row.code for row in SITUATIONS.values() if row.role is role)
+    envios.kwai.change(shipment.order.external_id, orderStatus=int(code))
+    for _ in range(2):
+        envios.kwai.poll()
+    arrived = role in ARRIVED_ROLES and shipping_type == "KWAI_ENVIOS"
+    after = shipment_of(shipment.order)
+    assert (after.status == ShipmentStatus.DELIVERED) is arrived
+    assert not PushJob.objects.filter(kind=Kind.CONFIRM_DELIVERY).exists()
+    if arrived:
+        assert status_of(shipment.order) == OrderStatus.DELIVERED
+        told = OrderEvent.objects.filter(order=shipment.order, kind="shipment_delivered")
+        assert told.count() == 1
 
 
 @pytest.mark.parametrize("state", [JobState.PENDING, JobState.BLOCKED])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -20,12 +22,19 @@ from erp.channels import Action
 from erp.outbox import clearance
 from erp.outbox.clock import after
 from erp.outbox.models import FirstPush, PushJob
+from erp.outbox.services import facts_request
 from erp.outbox.statuses import FirstStage, JobState
 from erp.sales.models import Order
 from expedition.models import Shipment
+from invoices.models import Invoice
+from kwai_integration.models import KwaiSettings
 from kwai_integration.outbound import first
+from kwai_integration.outbound.arranging import arrange_wish
 from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.wishes import delivery_wish, invoice_wish, tracking_wish
+from tests.kwai_integration.codes import PAID as AWAITING_INVOICE
+from tests.kwai_integration.codes import SHIPPED, TO_ARRANGE
 from tests.kwai_integration.outbound.conftest import Desk, job_of
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +65,80 @@ def page(client: Client, job: PushJob) -> str:
 def worked(desk: Desk) -> None:
     desk.push_later()
     clearance.checks_run()
+
+
+def expect_later(shipment: Shipment) -> None:
+    Shipment.objects.update(expected_delivery_on=timezone.localdate() + timedelta(days=30))
+
+
+def arranged_otherwise(shipment: Shipment) -> None:
+    KwaiSettings.objects.update(arrange_handover="DROP_OFF")
+
+
+CHANGES = [
+    (Kind.SEND_INVOICE, lambda shipment: Invoice.objects.update(series=9)),
+    (Kind.ARRANGE_SHIPMENT, arranged_otherwise),
+    (Kind.SEND_TRACKING, expect_later),
+    (Kind.CONFIRM_DELIVERY, lambda shipment: Shipment.objects.update(delivered_at=timezone.now())),
+]
+FACTS = {
+    Kind.SEND_INVOICE: lambda shipment: invoice_wish(shipment.invoice, shipment.order),
+    Kind.ARRANGE_SHIPMENT: arrange_wish,
+    Kind.SEND_TRACKING: tracking_wish,
+    Kind.CONFIRM_DELIVERY: delivery_wish,
+}
+TAKES = {Kind.SEND_INVOICE: AWAITING_INVOICE, Kind.CONFIRM_DELIVERY: SHIPPED}
+
+
+def ready_for(desk: Desk, kind: Kind) -> tuple[Shipment, PushJob]:
+    """A push of `kind` that Kwai would take, alone in the queue."""
+    shipping_type = "KWAI_ENVIOS" if kind is Kind.ARRANGE_SHIPMENT else "SELLER"
+    (order,) = desk.orders(shippingType=shipping_type)
+    if kind is Kind.ARRANGE_SHIPMENT:
+        desk.invoice(order)
+        shipment = Shipment.objects.for_screens().get(order=order)
+    else:
+        (shipment,) = desk.shipped([order], ["JD000000001"])
+    desk.kwai.change(order.external_id, orderStatus=TAKES.get(kind, TO_ARRANGE), invoiceStatus=0)
+    facts_request(wishes=[FACTS[kind](shipment)])
+    return shipment, job_of(kind, order)
+
+
+@pytest.mark.parametrize("when", ["page", "release"])
+@pytest.mark.parametrize(("kind", "change"), CHANGES)
+def test_only_what_was_seen_leaves(
+    desk: Desk, operator: User, sign_in: SignIn, kind: Kind, change: Any, when: str
+) -> None:
+    client = sign_in(operator)
+    shipment, job = ready_for(desk, kind)
+    seen = re.findall(r'name="seen" value="(\w+)"', page(client, job))
+    url = reverse("kwai:job_first", args=[job.pk])
+    if when == "page":
+        change(shipment)
+    client.post(url, {"do": "send", "seen": seen})
+    if when == "release":
+        change(shipment)
+    worked(desk)
+    job.refresh_from_db()
+    assert desk.kwai.sandbox.control("GET", "ledger")["rows"] == []
+    assert job.state == JobState.PENDING
+    assert FirstPush.objects.get(kind=kind).stage is FirstStage.WAITING
+    if when == "release":
+        assert clearance.CHANGED in page(client, job)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_what_was_seen_leaves_however_late(desk: Desk, operator: User, sign_in: SignIn, kind: Kind) -> None:
+    """Nothing of a preview is told by the clock."""
+    client = sign_in(operator)
+    _, job = ready_for(desk, kind)
+    (seen,) = re.findall(r'name="seen" value="(\w+)"', page(client, job))
+    PushJob.objects.filter(pk=job.pk).update(not_before=after(timedelta(seconds=-1)))
+    time.sleep(1.1)
+    client.post(reverse("kwai:job_first", args=[job.pk]), {"do": "send", "seen": seen})
+    worked(desk)
+    job.refresh_from_db()
+    assert job.state == JobState.DONE, job.last_error
 
 
 def test_every_kind_is_followed() -> None:

@@ -5,20 +5,26 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import timedelta
 
 import pytest
+from django.db import transaction
+from django.utils import timezone
 
 from erp import channels
 from erp.channels import Action, Outcome
 from erp.outbox.models import PushJob
+from erp.outbox.services import facts_request
 from erp.outbox.statuses import FailureMode, JobState, WaitReason
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment
 from kwai_integration.client.codes import SITUATIONS, KwaiInvoiceStatus, KwaiRole
 from kwai_integration.client.writes import Permit, Write, may
+from kwai_integration.inbound.reprocess import orders_reprocess
 from kwai_integration.models import StatusMapping
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.wishes import delivery_wish, invoice_wish, tracking_wish
 from tests.kwai_integration.codes import NOBODYS, PICKUP, SHIPPED
 from tests.kwai_integration.outbound.conftest import Desk, job_of, status_of
 
@@ -28,6 +34,16 @@ ACTIONS = {
     Action.SEND_INVOICE: (Write.UPLOAD_INVOICE, Kind.SEND_INVOICE),
     Action.SEND_TRACKING: (Write.SHIP_ORDER, Kind.SEND_TRACKING),
     Action.CONFIRM_DELIVERY: (Write.CONFIRM_DELIVERY, Kind.CONFIRM_DELIVERY),
+}
+WISHES = {
+    Action.SEND_INVOICE: lambda shipment: invoice_wish(shipment.invoice, shipment.order),
+    Action.SEND_TRACKING: tracking_wish,
+    Action.CONFIRM_DELIVERY: delivery_wish,
+}
+CALLS = {
+    Write.UPLOAD_INVOICE: "uploadInvoice",
+    Write.SHIP_ORDER: "shipOrder",
+    Write.CONFIRM_DELIVERY: "confirmDelivery",
 }
 CODES = [*SITUATIONS, str(NOBODYS)]
 
@@ -80,10 +96,39 @@ def test_the_handler_asks_the_order_as_kwai_has_it(desk: Desk, action: Action, c
     job = job_of(kind, order)
     if permit is Permit.YES:
         assert (job.state, len(sent)) == (JobState.DONE, 1)
-    elif permit is Permit.NOT_YET:
+    elif permit in (Permit.NOT_YET, Permit.UNKNOWN):
         assert (job.state, job.waiting_for, sent) == (JobState.PENDING, WaitReason.CHECK, [])
     else:
         assert (job.state, job.failure_mode, sent) == (JobState.BLOCKED, FailureMode.REJECTED, [])
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_what_waits_for_a_role_goes_once_a_person_gave_it(desk: Desk, action: Action) -> None:
+    """However long that takes: nothing is lost, and nobody has to ask again."""
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order])
+    write, kind = ACTIONS[action]
+    role = {Write.UPLOAD_INVOICE: KwaiRole.AWAITING_INVOICE, Write.SHIP_ORDER: KwaiRole.TO_ARRANGE}.get(
+        write, KwaiRole.SHIPPED
+    )
+    facts_request(wishes=[WISHES[action](shipment)])
+    desk.kwai.change(order.external_id, orderStatus=NOBODYS, invoiceStatus=2)
+    desk.kwai.poll()
+    PushJob.objects.update(requested_at=timezone.now() - timedelta(days=30))
+    desk.push()
+    job = job_of(kind, order)
+    assert (job.state, job.waiting_for) == (JobState.PENDING, WaitReason.CHECK)
+    assert f"situação {NOBODYS} do Kwai não é conhecida: diga em Mapeamentos" in job.last_error
+    assert desk.push() == 0
+    with transaction.atomic():
+        StatusMapping.objects.create(
+            store=desk.kwai.store, remote_code=str(NOBODYS), status=OrderStatus.APPROVED, role=role
+        )
+        orders_reprocess(store_id=desk.kwai.store.pk, situations=[str(NOBODYS)], shippings=[], payments=[])
+    assert desk.push() == 1
+    job.refresh_from_db()
+    # The emulator knows no such situation, so it refuses: what matters is that the push was made.
+    assert desk.kwai.calls(CALLS[write]) == 1
 
 
 def test_a_role_given_by_a_person_opens_what_it_permits(desk: Desk) -> None:

@@ -1,0 +1,49 @@
+"""What a push was asked to bring, held against the rows as they are now: nothing else leaves.
+
+Rows change between the request and the worker. What was asked for is the push's own key (`FactWish.content`);
+a push whose outcome is unknown is read back by that key, whatever the rows say by then.
+"""
+
+from __future__ import annotations
+
+from erp.outbox.errors import Refused
+from erp.outbox.handlers import Obsolete
+from erp.outbox.models import PushJob
+from erp.outbox.wishes import FactWish
+from expedition.models import Shipment, ShipmentStatus
+
+CANCELLED = "A expedição foi cancelada: nada é enviado."
+NOT_CONCLUDED = "A expedição ainda não foi concluída. Conclua-a e envie de novo."
+OTHER_CODE = "O código ou a transportadora mudou depois do pedido de envio: envie o novo código."
+OTHER_NOTE = "A NF-e mudou depois do pedido de envio: confira a nota e envie-a de novo."
+
+
+def asked_shipment(job: PushJob) -> Shipment:
+    """The order's shipment in force; without one the shipment that `job` was asked for."""
+    rows = Shipment.objects.for_screens()
+    order_id = job.payload.get("order_id")
+    return rows.active().filter(order=order_id).first() or rows.get(pk=job.payload["shipment_id"])
+
+
+def withdrawn(job: PushJob, shipment: Shipment) -> Obsolete | None:
+    """A cancelled shipment sends nothing. What may have arrived already is read back first."""
+    if shipment.status != ShipmentStatus.CANCELLED or job.needs_verification:
+        return None
+    return Obsolete(CANCELLED)
+
+
+def content_check(job: PushJob, wish: FactWish, text: str) -> None:
+    """Raises Refused with `text` when the rows would send another content than `job` was asked for."""
+    if wish.key != job.idempotency_key:
+        raise Refused(text)
+
+
+def asked_code(job: PushJob) -> tuple[str, str]:
+    """Carrier and tracking number that `job` was asked to send."""
+    content = (job.idempotency_key or "").removeprefix(f"{job.store_id}:{job.kind}:{job.subject}:")
+    carrier, _, number = content.partition(":")
+    return carrier, number
+
+
+def is_asked_number(job: PushJob, number: str) -> bool:
+    return bool(number) and (job.idempotency_key or "").endswith(f":{number}")
