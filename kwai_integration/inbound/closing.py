@@ -18,6 +18,7 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
+from erp.sales.statuses import OrderStatus
 from expedition.models import GroupStatus, Shipment, ShipmentStatus
 from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.kinds import Kind
@@ -86,10 +87,10 @@ def orders_shipped_late(order_ids: Collection[int]) -> None:
     never handed over. Call inside a transaction."""
     if not order_ids:
         return
-    late = Order.objects.filter(pk__in=order_ids, closed_at__isnull=False, handover_unclear=False)
-    order_events_append(
-        drafts=[EventDraft(pk, CLOSED_EVENT, LATE) for pk in late.values_list("pk", flat=True)]
-    )
+    closed = Order.objects.filter(pk__in=order_ids, closed_at__isnull=False, handover_unclear=False)
+    freed = closed.exclude(status__in=(OrderStatus.SHIPPED, OrderStatus.DELIVERED))
+    drafts = [EventDraft(pk, CLOSED_EVENT, LATE) for pk in freed.values_list("pk", flat=True)]
+    order_events_append(drafts=drafts)
 
 
 def _mark(new: set[int], known: set[int], unclear: set[int], actor: User | None) -> None:
