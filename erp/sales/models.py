@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from django.db import models
 from django.db.models import Q
 from django.utils.functional import lazy
@@ -118,17 +116,6 @@ UNREAD_LABELS = {
     "shipping": "tipo de envio",
     "invoice": "situação da nota",
 }
-
-
-def unread_problem(parts: Sequence[str]) -> str:
-    """The sentence for an order with these unread parts, or an empty text."""
-    if not parts:
-        return ""
-    labels = ", ".join(UNREAD_LABELS.get(part, part) for part in parts)
-    return (
-        f"A última resposta do e-commerce não foi lida por inteiro ({labels}). Confira o pedido lá e use "
-        "sincronizar situação antes de imprimir."
-    )
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -279,7 +266,13 @@ class Order(models.Model):
     @property
     def unread_problem(self) -> str:
         """What the e-commerce said last could not be read whole: what stands here may be wrong by now."""
-        return unread_problem(self.unread_parts)
+        if not self.unread_parts:
+            return ""
+        labels = ", ".join(UNREAD_LABELS.get(part, part) for part in self.unread_parts)
+        return (
+            f"A última resposta do e-commerce não foi lida por inteiro ({labels}). Confira o pedido lá e use "
+            "sincronizar situação antes de imprimir."
+        )
 
 
 class OrderLine(models.Model):
