@@ -16,7 +16,7 @@ import sqlite3
 from datetime import date
 from pathlib import Path
 
-from environs import Env
+from erp.settings.environment import shared_env
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE_NAME = "demo.json"
@@ -24,8 +24,9 @@ FORMER_DATABASE = (
     "SELECT 1 FROM django_migrations WHERE app = 'kwai_integration' AND name = '0008_edition_two'"
 )
 FORMER_SANDBOX = "SELECT 1 FROM meta WHERE key = 'edition'"
-# What somebody chose stays: settings refuse an address outside this machine.
-KEPT = ("KWAI_API_URL", "PUBLIC_URL")
+# What somebody chose stays, and the simulated Kwai, which reads no `.env`, is told of it: settings refuse an
+# address outside this machine, and both sides sign alike.
+KEPT = ("KWAI_API_URL", "PUBLIC_URL", "KWAI_SIGN_HOST", "KWAI_SIGN_ACCESS_TOKEN")
 
 
 def enter() -> None:
@@ -33,15 +34,12 @@ def enter() -> None:
 
     Called before settings are read, which look at the environment once.
     """
-    env = Env()
-    if os.environ.get("ERP_READ_ENV", "1") == "1":
-        env.read_env(str(ROOT / ".env"), recurse=False)
+    env = shared_env()
     if env.bool("ERP_DEMO", False):
         web_port, sandbox_port = ports()
         values = environment(ROOT / "var", web_port=web_port, sandbox_port=sandbox_port)
-        os.environ.update(
-            {name: values[name] for name in values if not (name in KEPT and os.environ.get(name))}
-        )
+        chosen = {name: env.str(name, "") for name in KEPT}
+        os.environ.update(values | {name: value for name, value in chosen.items() if value})
 
 
 def ports() -> tuple[int, int]:
@@ -111,5 +109,7 @@ def environment(var_dir: Path, *, web_port: int, sandbox_port: int) -> dict[str,
         "KWAI_CONSENT_URL": f"{sandbox}/shop/b/authorize",
         "DATABASE_URL": f"sqlite:///{var_dir / 'demo.sqlite3'}",
         "BROKER_DIR": str(var_dir / "demo-broker"),
+        # A real shop's workers listen there.
+        "REDIS_URL": "",
         "PUBLIC_URL": f"http://127.0.0.1:{web_port}",
     }

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from celery.schedules import schedule
-from environs import Env
 from kombu import Exchange, Queue
 
-env = Env()
-VAR_DIR = Path(__file__).resolve().parent.parent.parent / "var"
+from erp.settings.environment import BASE_DIR, shared_env
+
+env = shared_env()
+VAR_DIR = BASE_DIR / "var"
 
 REDIS_URL = env.str("REDIS_URL", "")
 EMBEDDED = not REDIS_URL

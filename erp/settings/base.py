@@ -7,22 +7,20 @@ sentence that says what to put where.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env, validate
+from environs import validate
+
+from erp.settings.environment import BASE_DIR, shared_env
 
 django_stubs_ext.monkeypatch()
 
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = BASE_DIR / "var"
 
-env = Env()
-if os.environ.get("ERP_READ_ENV", "1") == "1":
-    env.read_env(str(BASE_DIR / ".env"), recurse=False)
+env = shared_env()
 
 
 def required(name: str, hint: str) -> str:

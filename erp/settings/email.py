@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env
 
-env = Env()
+from erp.settings.environment import shared_env
+
+env = shared_env()
 
 _URL = env.str("EMAIL_URL", "")
 _CONFIG: dict[str, Any] = dict(env.dj_email_url("EMAIL_URL", default="dummy://") if _URL else {})

@@ -8,13 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env
 
+from erp.settings.environment import shared_env
 from kwai_integration.client.codes import result_table, situation_table
 from kwai_integration.client.endpoints import endpoint_table
 from kwai_integration.client.wire import wire_names
 
-env = Env()
+env = shared_env()
 
 # A demonstration has no way to the real platform: its default is the sandbox, another choice is refused.
 _DEMO = env.bool("ERP_DEMO", False)

@@ -13,12 +13,12 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from environs import Env
 from marshmallow.validate import OneOf
 
 from erp import tracing
+from erp.settings.environment import shared_env
 
-env = Env()
+env = shared_env()
 
 # Where PostgreSQL quotes the row it refused, up to the end of the error: its values may hold line ends.
 QUOTED_ROW = re.compile(r"(?:\n|\\n)(?:DETAIL|CONTEXT):.*?(?=\n\n|\nTraceback |\Z)", re.DOTALL)

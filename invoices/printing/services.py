@@ -10,7 +10,6 @@ from django.db.models.functions import Coalesce, Now
 
 from erp.accounts.models import User
 from erp.channels import Outcome, RowResult
-from erp.sales.models import unread_problem
 from erp.sales.services import EventDraft, order_events_append
 from invoices.intake.files import CompanyFacts
 from invoices.intake.gate import judge
@@ -49,11 +48,12 @@ class PrintRefused(Exception):
 
 
 def print_problems(ids: Sequence[int]) -> dict[int, str]:
-    """Why a note cannot be printed, per id; an empty text means it can. One query; files stay unread."""
+    """Why a note cannot be printed, itself or because of its order; per id, an empty text means it can. One
+    query; files stay unread."""
     if not is_available():
         return dict.fromkeys(ids, str(PrinterMissing()))
-    rows = Invoice.objects.filter(pk__in=ids).values_list("pk", "status", "order__unread_parts")
-    found = {pk: _status_problem(status) or unread_problem(parts or ()) for pk, status, parts in rows}
+    rows = Invoice.objects.filter(pk__in=ids).select_related("order")
+    found = {row.pk: _problem(row) for row in rows}
     return {pk: found.get(pk, GONE) for pk in ids}
 
 
@@ -118,10 +118,11 @@ class _NotPrintable(Exception):
     pass
 
 
-def _status_problem(status: str) -> str:
+def _problem(invoice: Invoice) -> str:
+    status = InvoiceStatus(invoice.status)
     if status in NOT_PRINTABLE:
-        return f"A nota está {InvoiceStatus(status).label.lower()}. Só notas autorizadas têm DANFE."
-    return ""
+        return f"A nota está {status.label.lower()}. Só notas autorizadas têm DANFE."
+    return invoice.order.paper_problem if invoice.order else ""
 
 
 def _printable(invoice: Invoice, paper: Paper) -> PrintableNote:

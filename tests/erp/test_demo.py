@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -58,6 +60,40 @@ def test_demonstration_refuses_the_real_platform_in_one_sentence() -> None:
     assert answer.stderr.strip() == (
         f"ERP_DEMO=1 não usa {REAL}: retire KWAI_API_URL do arquivo .env ou ponha ERP_DEMO=0."
     )
+
+
+def entered(folder: Path, *lines: str) -> subprocess.CompletedProcess[str]:
+    """What `make run` in a folder with this `.env` hands on: its environment, once its settings are read."""
+    for package in ("erp", "kwai_integration"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / ".env").write_text("\n".join(("SECRET_KEY=x", "FIELD_KEYS=k1:x", "ERP_DEMO=1", *lines)))
+    own = ("KWAI_", "ERP_", "DATABASE_URL", "REDIS_URL", "PUBLIC_URL", "DJANGO_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    code = (
+        "import json, os; from erp import demo; demo.enter(); from erp.settings import base; "
+        "print(json.dumps(dict(os.environ)))"
+    )
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, check=False)
+
+
+def test_what_somebody_wrote_in_the_file_is_told_to_the_simulated_kwai(tmp_path: Path) -> None:
+    lines = ("PUBLIC_URL=http://erp.example", "KWAI_SIGN_HOST=sign.example", "KWAI_SIGN_ACCESS_TOKEN=on")
+    shop = ("KWAI_APP_KEY=of-the-shop", "REDIS_URL=redis://of.the.shop:6379/0", "DATABASE_URL=sqlite:///shop")
+    run = entered(tmp_path, *lines, *shop)
+    assert run.returncode == 0, run.stderr
+    handed = json.loads(run.stdout)
+    assert [
+        f"{name}={handed[name]}" for name in ("PUBLIC_URL", "KWAI_SIGN_HOST", "KWAI_SIGN_ACCESS_TOKEN")
+    ] == [*lines]
+    assert handed["KWAI_API_URL"] == "http://127.0.0.1:8100"
+    assert "shop" not in handed["KWAI_APP_KEY"] + handed["REDIS_URL"] + handed["DATABASE_URL"]
+
+
+def test_the_real_platform_named_in_the_file_is_refused_too(tmp_path: Path) -> None:
+    run = entered(tmp_path, f"KWAI_API_URL={REAL}")
+    assert run.returncode != 0
+    assert f"ERP_DEMO=1 não usa {REAL}: retire KWAI_API_URL do arquivo .env" in run.stderr
 
 
 def made(path: Path, *statements: str) -> None:

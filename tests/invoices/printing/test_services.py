@@ -10,9 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
+from pytest_django import DjangoAssertNumQueries
 
 from erp.accounts.models import Company, User
-from erp.sales.models import Order, OrderEvent
+from erp.sales.models import Order, OrderEvent, OrderStatus, RefundStatus
 from invoices.models import Invoice, InvoiceStatus
 from invoices.printing import paper as papers
 from invoices.printing import services
@@ -198,13 +200,55 @@ def test_on_the_notes_page(
     assert working.get(url).status_code == 404
 
 
-@pytest.mark.django_db
-def test_an_order_whose_last_answer_was_not_read_whole_is_not_printed(notes: list[Invoice]) -> None:
+STANDS_STILL: dict[str, dict[str, Any]] = {
+    "cancelled": {"status": OrderStatus.CANCELLED},
+    "held": {"hold_reason": "em análise"},
+    "refund asked": {"refund_open": True, "refund_status": RefundStatus.ASKED},
+    "refunded": {"refund_open": True, "refund_status": RefundStatus.PAID},
+    "closed": {"closed_at": "2026-11-20T00:00Z"},
+    "closed, handed over or not": {"closed_at": "2026-11-20T00:00Z", "handover_unclear": True},
+    "not read whole": {"unread_parts": ["lines", "amounts"]},
+}
+
+
+@pytest.mark.parametrize("paper", Paper)
+@pytest.mark.parametrize("case", STANDS_STILL)
+def test_a_note_of_an_order_that_stands_still_is_not_put_on_paper(
+    notes: list[Invoice], operator: User, sign_in: Callable[[User], Client], case: str, paper: Paper
+) -> None:
+    """From every door, in the order's own words; notes of no order go on."""
     linked, loose = ids(notes)
-    Order.objects.update(unread_parts=["lines", "amounts"])
-    problems = print_problems([linked, loose, 99])
-    assert "itens, valores" in problems[linked]
-    assert problems[loose] == ""
-    assert problems[99] != ""
-    Order.objects.update(unread_parts=[])
-    assert print_problems([linked])[linked] == ""
+    Order.objects.update(**STANDS_STILL[case])
+    problem = Order.objects.get().paper_problem
+    assert print_problems([linked, loose, 99]) == {linked: problem, loose: "", 99: services.GONE}
+    with pytest.raises(PrintRefused) as refused:
+        notes_paper(ids=[linked, loose], paper=paper)
+    assert [row.text for row in refused.value.results] == [problem, services.NOT_ALONE]
+    client, note = sign_in(operator), notes[0]
+    url = reverse("invoices:paper", args=[linked, paper])
+    for answer in (
+        client.post(reverse("invoices:list"), {"action": paper, "ids": [linked]}),
+        client.get(url, follow=True),
+        client.post(url, follow=True),
+        client.get(note.get_absolute_url()),
+    ):
+        assert escape(problem) in answer.content.decode()
+    assert not Invoice.objects.filter(danfe_printed_at__isnull=False).exists()
+    Invoice.objects.update(danfe_printed_at=timezone.now())
+    assert escape(problem) in client.get(note.get_absolute_url()).content.decode()
+    assert notes_paper(ids=[loose], paper=paper)
+
+
+@pytest.mark.parametrize("status", [each for each in OrderStatus if each != OrderStatus.CANCELLED])
+def test_an_order_that_moves_on_or_has_arrived_is_put_on_paper(
+    notes: list[Invoice], status: OrderStatus
+) -> None:
+    Order.objects.update(status=status, refund_status=RefundStatus.CLOSED)
+    assert set(print_problems(ids(notes)).values()) == {""}
+
+
+def test_why_many_notes_cannot_be_printed_is_one_query(
+    notes: list[Invoice], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(1):
+        print_problems(ids(notes))
