@@ -14,10 +14,11 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environs import validate
 
-from erp.settings.environment import BASE_DIR, shared_env
+from erp.settings.environment import ROOT, shared_env
 
 django_stubs_ext.monkeypatch()
 
+BASE_DIR = ROOT
 VAR_DIR = BASE_DIR / "var"
 
 env = shared_env()

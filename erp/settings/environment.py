@@ -8,7 +8,7 @@ from pathlib import Path
 
 from environs import Env
 
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @cache
@@ -20,5 +20,5 @@ def shared_env() -> Env:
     """
     env = Env()
     if os.environ.get("ERP_READ_ENV", "1") == "1":
-        env.read_env(str(BASE_DIR / ".env"), recurse=False)
+        env.read_env(str(ROOT / ".env"), recurse=False)
     return env
