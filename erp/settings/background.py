@@ -11,10 +11,10 @@ from typing import Any
 from celery.schedules import schedule
 from kombu import Exchange, Queue
 
-from erp.settings.environment import BASE_DIR, shared_env
+from erp.settings.environment import ROOT, shared_env
 
 env = shared_env()
-VAR_DIR = BASE_DIR / "var"
+VAR_DIR = ROOT / "var"
 
 REDIS_URL = env.str("REDIS_URL", "")
 EMBEDDED = not REDIS_URL
