@@ -9,6 +9,7 @@ class KwaiIntegrationConfig(AppConfig):
         from erp import channels
         from erp.outbox import clearance, handlers, limits
         from kwai_integration import shell
+        from kwai_integration.client.endpoints import CALL_LABELS
         from kwai_integration.limiter import call_limits
         from kwai_integration.outbound import first
         from kwai_integration.outbound.channel import KwaiChannel
@@ -18,6 +19,7 @@ class KwaiIntegrationConfig(AppConfig):
         channels.register(channel)
         channels.listen(channel)
         limits.register(call_limits)
+        handlers.calls_named(CALL_LABELS)
         for module in (invoice, arrange, tracking, delivery):
             handlers.register(module.HANDLER)
         for followed in first.FOLLOWED:

@@ -90,11 +90,17 @@ class UnknownKind(LookupError):
 
 
 _handlers: dict[str, Handler] = {}
+_call_labels: dict[str, str] = {}
 
 
 def register(handler: Handler) -> None:
     """Add a kind, or replace it."""
     _handlers[handler.kind] = handler
+
+
+def calls_named(labels: Mapping[str, str]) -> None:
+    """Add what people call the calls of a channel, those that no kind makes too."""
+    _call_labels.update(labels)
 
 
 def find(kind: str) -> Handler | None:
@@ -123,8 +129,8 @@ def kinds_whose_first_counts() -> list[str]:
 
 
 def call_label(call: str) -> str:
-    """The label of a kind that makes this call; the call's own name for a read."""
-    return next((handler.label for handler in _handlers.values() if handler.call == call), call)
+    """What people call this call; its own name when no channel said."""
+    return _call_labels.get(call, call)
 
 
 def choices() -> list[tuple[str, str]]:

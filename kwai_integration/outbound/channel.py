@@ -43,7 +43,7 @@ Rows = Callable[[Sequence[int]], list[Any]]
 
 class KwaiChannel(Facts):
     key = CHANNEL_KEY
-    label = "Kwai Shop"
+    label = "Kwai"
     logistics: Logistics | None = Logistics(LOGISTICS_LABEL, ShippingType.KWAI_ENVIOS)
 
     def invoice_authorised(self, ids: Sequence[int]) -> None:

@@ -158,7 +158,7 @@ class RecordingChannel(channels.Facts):
     """A marketplace with the key of the test's store: remembers what it was told and asked."""
 
     key = "kwai"
-    label = "Kwai Shop"
+    label = "Kwai"
     logistics = Logistics("Kwai Envios", "KWAI_ENVIOS")
 
     def __init__(self) -> None:

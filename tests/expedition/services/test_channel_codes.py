@@ -112,7 +112,7 @@ def test_a_reissued_number_is_followed_until_the_parcel_arrives(carried: Shipmen
         number = "KE2BR" if status is ShipmentStatus.CONCLUDED else "KE3BR"
         shipments_channel_codes_set(codes={carried.order_id: code(number)})
         assert reload(carried).tracking_code == expected
-    assert reload(carried).former_code_text == "O Kwai Shop reemitiu o número para KE2BR; antes era KE1BR."
+    assert reload(carried).former_code_text == "O Kwai reemitiu o número para KE2BR; antes era KE1BR."
 
 
 @pytest.mark.parametrize("taken_by", ["typed elsewhere", "the same batch"])
@@ -211,7 +211,7 @@ class TestCorrecting:
             "sent",
         )
         assert after.former_code_text == (
-            "O Kwai Shop continua com PRIMEIRO: depois do despacho não aceita outro código."
+            "O Kwai continua com PRIMEIRO: depois do despacho não aceita outro código."
         )
         tracking_set(codes={away.pk: "TERCEIRO"})
         assert reload(away).former_code == "PRIMEIRO"

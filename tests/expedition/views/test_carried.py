@@ -184,8 +184,8 @@ def test_a_correction_after_the_dispatch_is_warned_of_beside_the_field(
     channel.codes[shipment.order_id] = ShippingCode("JADLOG", "", "PRIMEIRO")
     for address in (group.get_absolute_url(), shipment.get_absolute_url()):
         text = text_of(client.get(address))
-        assert "o Kwai Shop continua com PRIMEIRO e não aceita outro código" in text
+        assert "o Kwai continua com PRIMEIRO e não aceita outro código" in text
         assert "aria-describedby" in text
     client.post(url("shipment_packages", shipment.pk), {"code": ["SEGUNDO"]})
     for address in (group.get_absolute_url(), shipment.get_absolute_url()):
-        assert "O Kwai Shop continua com PRIMEIRO: depois do despacho" in text_of(client.get(address))
+        assert "O Kwai continua com PRIMEIRO: depois do despacho" in text_of(client.get(address))

@@ -308,8 +308,9 @@ def test_a_reissued_number_is_followed_after_the_conclusion_too(envios: Desk) ->
     envios.kwai.poll()
     after = shipment_of(shipment.order)
     assert after.tracking_code == "KENOVO0001BR"
-    assert after.former_code_text == f"O Kwai Shop reemitiu o número para KENOVO0001BR; antes era {before}."
-    assert OrderEvent.objects.filter(order=shipment.order, text__contains="reemitiu o número").count() == 1
+    assert after.former_code_text == f"O Kwai reemitiu o número para KENOVO0001BR; antes era {before}."
+    told = OrderEvent.objects.filter(order=shipment.order, text__contains="O Kwai reemitiu o número")
+    assert told.count() == 1
     panel = channels.panel(shipment.order_id)
     assert panel is not None
     assert ("Despacho", after.former_code_text) in panel.rows
