@@ -29,7 +29,7 @@ from erp.sales.ownership import ADDRESS_FIELDS, BUYER_FIELDS
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from erp.sales.shippers import method_fits
 from erp.sales.statuses import OrderStatus
-from erp.sales.stock import orders_stock_free, orders_stock_reserve, orders_stock_return
+from erp.sales.stock import orders_stock_free, orders_stock_reserve
 from erp.stock.ledger import warehouses_lock
 from erp.stock.services import lines_away
 from expedition.models import Package, Shipment
@@ -277,11 +277,10 @@ def situations_set(
                 actor=actor,
                 reason="informada pelo Kwai",
                 backwards=backwards,
+                # Closed before it was handed over: what had left the balance for it never left the house.
                 goods_stay=closed,
             )
     orders_stock_free(order_ids=closing.at_home, actor=actor)
-    # Closed before it was handed over: what had left the balance for it never left the house.
-    orders_stock_return(order_ids=moved.intersection(closed), actor=actor)
     # Back from a cancellation, an order wants its goods again.
     if back := moved & cancelled:
         orders_stock_reserve(order_ids=back, warehouses=rules.warehouses, actor=actor)

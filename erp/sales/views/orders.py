@@ -127,9 +127,8 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "order": order,
         "lines": lines,
         "stock_missing": sum(each.missing for each in stock.values()),
-        "stock_away": order.status == OrderStatus.CANCELLED
-        and any(each.is_away for each in stock.values())
-        and may(user_of(request), "sales:order_stock", "POST"),
+        "stock_away": order.may_come_back and any(each.is_away for each in stock.values()),
+        "may_return": may(user_of(request), "sales:order_stock", "POST"),
         "events": events,
         "older": older,
         "channel_panel": channels.panel(order.pk),
