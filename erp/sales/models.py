@@ -118,7 +118,7 @@ REFUND_RUNS = {
 }
 REFUND_PAID = {
     OrderStatus.SHIPPED: "O reembolso foi pago com o pacote a caminho. Se ele voltar, confira a mercadoria.",
-    OrderStatus.UNDELIVERED: "O reembolso do pacote não entregue foi pago. Se ele voltar, confira a mercadoria.",
+    OrderStatus.UNDELIVERED: "O reembolso do pacote não entregue foi pago. Se voltar, confira a mercadoria.",
     OrderStatus.DELIVERED: "O reembolso foi pago depois da entrega. Se o pacote voltar, confira o conteúdo.",
 }
 # Situations of a parcel that is out of the house.

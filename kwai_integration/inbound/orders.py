@@ -40,6 +40,7 @@ from kwai_integration.inbound.refunds import REFUNDS, RUNNING, refund_events, re
 from kwai_integration.mapping.orders import MappedLine, MappedOrder
 from kwai_integration.mapping.people import name_format
 from kwai_integration.models import KwaiOrder, KwaiSettings, PaymentMapping, ShippingMapping, StatusMapping
+from kwai_integration.outbound.badges import LINES_KEPT
 from kwai_integration.outbound.dispatched import codes_sent, dispatch_text, is_sent_by_us
 from kwai_integration.outbound.following import arrangeable, parcels_follow, shipper_follow
 from kwai_integration.outbound.logistics import shipper_of
@@ -47,7 +48,6 @@ from kwai_integration.outbound.rules import arrangements_by_rule, orders_release
 from kwai_integration.situations import roles_from, situations
 
 UNMAPPED = "unmapped"
-LINES_KEPT = "lines_kept"
 SHIPPED_ELSEWHERE = "shipped_elsewhere"
 
 # Platform-owned columns of an order that follow the answer, with the word the timeline uses.
