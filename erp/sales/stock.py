@@ -141,6 +141,10 @@ class LineStock:
         return self.moved == MovementKind.SALE
 
     @property
+    def is_back(self) -> bool:
+        return self.moved == MovementKind.RETURN
+
+    @property
     def badge(self) -> Badge:
         if self.is_away:
             return Badge("saiu do estoque", "purple")

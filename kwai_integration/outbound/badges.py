@@ -165,6 +165,8 @@ def _steps(kwai_order: KwaiOrder) -> list[Step]:
     order = kwai_order.order
     if order is None or not order.is_channel_shipped:
         return []
+    if order.has_left or order.status == OrderStatus.CANCELLED:
+        return []
     active = Shipment.objects.active().filter(order=order).values_list("pk", flat=True)
     shipments = own_shipments(list(active))
     if not shipments:

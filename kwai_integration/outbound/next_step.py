@@ -11,11 +11,13 @@ from erp.channels import NextStep, Owner
 from erp.outbox.selectors import Mark
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, RefundStatus, ShippedBy
+from erp.stock.services import lines_away
 from expedition.models import Shipment
 from invoices.models import ISSUED, Invoice
 from kwai_integration.client.codes import PAID_ROLES, SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
 from kwai_integration.outbound.kinds import Kind
 
+REFUSED = KwaiInvoiceStatus.REFUSED
 NOBODYS = NextStep(Owner.NOBODY, "Nada: o pedido terminou.")
 FROZEN = NextStep(Owner.YOU, "Resolver o que mantém o pedido parado, no alto desta página.")
 WHO_CARRIES = NextStep(Owner.YOU, "Dizer quem leva o pacote.")
@@ -34,20 +36,22 @@ BLOCKED = {
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is known here of one order: its note in force, its shipment in force, and its latest pushes by
-    kind."""
+    """What is known here of one order: its note in force, its shipment in force, its latest pushes by kind,
+    and whether goods of it are out of stock."""
 
     note: Invoice | None = None
     shipment: Shipment | None = None
     marks: Mapping[str, Mark] = field(default_factory=dict)
+    is_away: bool = True
 
 
 def work_read(order: Order, marks: Mapping[str, Mark]) -> Work:
-    """Two queries."""
+    """A constant number of queries."""
     return Work(
         Invoice.objects.filter(order=order).exclude(status__in=("cancelled", "rejected")).first(),
         Shipment.objects.active().filter(order=order).first(),
         marks,
+        bool(lines_away(order.lines.values_list("pk", flat=True))),
     )
 
 
@@ -57,7 +61,7 @@ def next_step(order: Order, role: KwaiRole | None, invoice_status: str, work: Wo
     if role is None:
         return _unmapped(order)
     if order.refund_open and role in SHIPPED_ROLES:
-        return _return_step(order)
+        return _return_step(order, work)
     if order.frozen_reason and (role in PAID_ROLES or order.handover_unclear):
         return FROZEN
     match role:
@@ -80,7 +84,9 @@ def _unmapped(order: Order) -> NextStep:
     return NextStep(Owner.YOU, text, "Abrir Mapeamentos", "plug", f"{url}#situation" if url else "")
 
 
-def _return_step(order: Order) -> NextStep:
+def _return_step(order: Order, work: Work) -> NextStep:
+    if order.refund_status == RefundStatus.PAID and not work.is_away:
+        return NOBODYS
     if order.refund_status == RefundStatus.PAID:
         return NextStep(Owner.YOU, "Conferir a mercadoria, se o pacote voltar.")
     return NextStep(Owner.YOU, "Acompanhar a devolução no Kwai.")
@@ -90,16 +96,19 @@ def _note_step(order: Order, invoice_status: str, work: Work) -> NextStep:
     note = work.note
     if invoice_status == KwaiInvoiceStatus.RECEIVED:
         return ACCEPT_NOTE
-    if invoice_status == KwaiInvoiceStatus.REFUSED:
-        text = "Corrigir ou trocar a NF-e que o Kwai recusou, e enviar de novo."
-        return NextStep(Owner.YOU, text, "Corrigir nota fiscal", "tool", _note_url(note))
+    if invoice_status == KwaiInvoiceStatus.ACCEPTED:
+        return NextStep(Owner.CHANNEL, "Passar o pedido adiante: a NF-e já foi aceita.")
     if note is None:
         return _issue(order)
+    pushed, is_refused = _pushed(Kind.SEND_INVOICE, work, ACCEPT_NOTE), invoice_status == REFUSED
+    if pushed and not (is_refused and pushed is ACCEPT_NOTE):
+        return pushed
+    if is_refused:
+        text = "Corrigir ou trocar a NF-e que o Kwai recusou, e enviar de novo."
+        return NextStep(Owner.YOU, text, "Corrigir nota fiscal", "tool", _note_url(note))
     if note.status not in ISSUED:
         text = "Conferir a NF-e, que ainda não foi autorizada."
         return NextStep(Owner.YOU, text, "Abrir nota fiscal", "file-invoice", _note_url(note))
-    if pushed := _pushed(Kind.SEND_INVOICE, work, ACCEPT_NOTE):
-        return pushed
     return NextStep(Owner.YOU, "Enviar a NF-e.", "Enviar nota fiscal", "send", _note_url(note))
 
 
@@ -112,6 +121,8 @@ def _parcel_step(order: Order, role: KwaiRole, work: Work) -> NextStep:
     shipper, shipment = ShippedBy(order.shipped_by), work.shipment
     if shipper is ShippedBy.UNKNOWN:
         return WHO_CARRIES
+    if order.pk and role is KwaiRole.TO_ARRANGE and work.note is None and shipment is None:
+        return _note_from_elsewhere()
     url = reverse("expedition:shipment", args=[shipment.pk]) if shipment else ""
     if shipper is ShippedBy.CHANNEL and role is KwaiRole.TO_ARRANGE:
         pushed = _pushed(Kind.ARRANGE_SHIPMENT, work, NextStep(Owner.CHANNEL, "Dar o número do envio."))
@@ -130,6 +141,12 @@ def _parcel_step(order: Order, role: KwaiRole, work: Work) -> NextStep:
     )
 
 
+def _note_from_elsewhere() -> NextStep:
+    """Kwai has a note that is not here: another one must not be issued."""
+    text = "Trazer o XML da NF-e que o Kwai já tem; a expedição abre com ele."
+    return NextStep(Owner.YOU, text, "Enviar XML da nota", "upload", reverse("invoices:upload"))
+
+
 def _pushed(kind: Kind, work: Work, done: NextStep) -> NextStep | None:
     """The step while a push of `kind` waits, is blocked or was confirmed; None when none is asked for."""
     mark = work.marks.get(kind)
@@ -141,5 +158,5 @@ def _pushed(kind: Kind, work: Work, done: NextStep) -> NextStep | None:
     return done if mark.is_done else NextStep(Owner.ERP, WAITING[kind])
 
 
-def _note_url(note: Invoice | None) -> str:
-    return reverse("invoices:detail", args=[note.pk]) if note else ""
+def _note_url(note: Invoice) -> str:
+    return reverse("invoices:detail", args=[note.pk])

@@ -129,6 +129,7 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "lines": lines,
         "stock_missing": sum(each.missing for each in stock.values()),
         "stock_away": order.may_come_back and any(each.is_away for each in stock.values()),
+        "stock_back": order.has_left and any(each.is_back for each in stock.values()),
         "may_return": may(user_of(request), "sales:order_stock", "POST"),
         "events": events,
         "older": older,

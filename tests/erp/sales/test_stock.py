@@ -188,6 +188,8 @@ def test_a_parcel_that_came_back_is_put_into_stock_once(
     answer = client.post(address, follow=True).content.decode()
     assert ("devolvida ao estoque" in answer, address in answer) == (True, False)
     assert "nada deste pedido" in client.post(address, follow=True).content.decode()
+    says = client.get(reverse("sales:order", args=[order.pk])).content.decode()
+    assert ("já voltou ao estoque" in says) is (why != "released")
     go(order, "delivered")
     orders_stock_reserve(order_ids=[order.pk], warehouses={})
     go(order, "cancelled")

@@ -13,7 +13,7 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, OrderEvent, RefundStatus, ShippedBy
 from kwai_integration.client.codes import PAID_ROLES, SITUATIONS, KwaiInvoiceStatus, KwaiRole
-from kwai_integration.models import StatusMapping
+from kwai_integration.models import KwaiOrder, StatusMapping
 from kwai_integration.outbound.badges import LINES_KEPT
 from kwai_integration.outbound.next_step import FROZEN, next_step
 from kwai_integration.situations import situations
@@ -79,6 +79,30 @@ def test_the_button_is_the_operators_next_step(desk: Desk, admin, sign_in):
     assert primary(client, order) == "Resolver envio parado"
     page = client.get(reverse("sales:order", args=[order.pk])).content.decode()
     assert "NF-e não enviada: CFOP errado</div>" in page
+
+
+@pytest.mark.django_db
+def test_a_refused_note_is_corrected_and_a_new_push_of_it_awaited(desk: Desk, admin, sign_in):
+    (order,) = desk.orders()
+    client, note = sign_in(admin), desk.invoice(order)
+    KwaiOrder.objects.update(invoice_status=KwaiInvoiceStatus.REFUSED)
+    assert primary(client, order) == "Corrigir nota fiscal"
+    desk.ask(Action.SEND_INVOICE, note.pk)
+    assert primary(client, order) is None
+    PushJob.objects.update(state=JobState.DONE, finished_at=timezone.now())
+    assert primary(client, order) == "Corrigir nota fiscal"
+
+
+@pytest.mark.django_db
+def test_no_second_note_for_an_order_whose_note_is_elsewhere(desk: Desk, admin, sign_in):
+    (order,) = desk.orders()
+    (code,) = situations().codes([KwaiRole.TO_ARRANGE])
+    KwaiOrder.objects.update(remote_status=code)
+    Order.objects.update(remote_status=code, shipped_by=ShippedBy.SELLER)
+    client = sign_in(admin)
+    assert primary(client, order) == "Enviar XML da nota"
+    desk.invoice(order)
+    assert primary(client, order) == "Abrir expedição"
 
 
 @pytest.mark.django_db
