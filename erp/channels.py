@@ -98,14 +98,61 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class PageWarning:
+    """Something about an order that must be seen before anybody acts, with the page that ends it."""
+
+    text: str
+    label: str = ""
+    url: str = ""
+
+
+class Owner(StrEnum):
+    """Who acts next on an order; the value is what follows *agora é*."""
+
+    YOU = "você"
+    CHANNEL = "o e-commerce"
+    ERP = "o ERP"
+    CARRIER = "o transportador"
+    BUYER = "o comprador"
+    NOBODY = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What happens next with an order and who does it; `button` and `url` lead an operator to the page where
+    it is done, both or the url alone empty when there is no such page."""
+
+    owner: Owner
+    text: str
+    button: str = ""
+    icon: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
-    """Rows (label, value) of a channel's card on the order page, with its badges and next steps."""
+    """Rows (label, value) of a channel's card on the order page, with its badges and next steps; `short` is
+    what people call the channel in a sentence. `warnings` are shown above the whole page."""
 
     title: str
     rows: Sequence[tuple[str, str]]
     badges: Sequence[Badge] = field(default_factory=tuple)
     link: str = ""
     steps: Sequence[Step] = ()
+    next: NextStep | None = None
+    short: str = ""
+    warnings: Sequence[PageWarning] = ()
+
+    @property
+    def turn(self) -> str:
+        """*agora é o Kwai*, or an empty text when nothing is left to do."""
+        if self.next is None or self.next.owner is Owner.NOBODY:
+            return ""
+        return f"agora é {self.short if self.next.owner is Owner.CHANNEL and self.short else self.next.owner}"
+
+    @property
+    def is_yours(self) -> bool:
+        return self.next is not None and self.next.owner is Owner.YOU
 
 
 @dataclass(frozen=True, slots=True)

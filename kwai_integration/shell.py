@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.http import HttpRequest
+from django.urls import reverse
 
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
@@ -12,9 +15,13 @@ from kwai_integration import consent_warnings, store_notices
 from kwai_integration.inbound.gate import outside_gate
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.situations import roles_of, situations
 from kwai_integration.tour import tour_panel
 from kwai_integration.views import first_push
 from kwai_integration.views.scope import kwai_stores
+
+# More unmapped codes than anybody reads; the page of mappings has them all.
+MOST_CODES = 20
 
 
 def register() -> None:
@@ -37,6 +44,7 @@ def register() -> None:
     registry.notice_source_register(url_name="kwai:reauthorise", notices=consent_warnings.notices)
     registry.notice_source_register(url_name="kwai:job_first", notices=first_push.notices)
     registry.notice_source_register(url_name="kwai:store_notice", notices=store_notices.notices)
+    registry.notice_source_register(url_name="kwai:stores", notices=_unmapped)
     registry.home_card_register(
         label="Integração com o Kwai", url_name="kwai:stores", icon="plug", content=_connection, order=5
     )
@@ -54,6 +62,25 @@ def _open_orders(request: HttpRequest) -> int:
 
 def _to_receive(request: HttpRequest) -> int | None:
     return _open_orders(request) or None
+
+
+def _unmapped(request: HttpRequest) -> Iterator[registry.Notice]:
+    """On the first page: situations of received orders that nobody gave a meaning."""
+    if not request.resolver_match or request.resolver_match.view_name != "web:home":
+        return
+    rows = KwaiOrder.objects.visible_to(user_of(request)).filter(order__isnull=False)
+    rows = rows.exclude(remote_status__in=["", *situations().rows]).order_by()
+    seen = list(rows.values_list("store_id", "store__name", "remote_status").distinct()[:MOST_CODES])
+    roles = roles_of({store_id for store_id, _, _ in seen})
+    for store_id, name, code in seen:
+        if code not in roles[store_id]:
+            url = reverse("kwai:store_stage", args=[store_id, "mapeamentos"])
+            yield registry.Notice(
+                text=f"{name}: há pedidos na situação {code} do Kwai, que ninguém mapeou: nada é enviado.",
+                label="abrir Mapeamentos",
+                url=f"{url}#situation",
+                tone="warning",
+            )
 
 
 def _blocked(request: HttpRequest) -> int | None:

@@ -39,6 +39,15 @@ def situations() -> SituationTable:
     return situation_table(settings.KWAI_STATUS_ROLES)
 
 
+def situation_label(code: str, role: KwaiRole | None) -> str:
+    """What pages call a situation of a store that gives it `role`: a code only a person named is called by
+    what that person said it means."""
+    table = situations()
+    if role is None or code in table.rows:
+        return table.label(code)
+    return f"{table.role_label(role)} ({code})"
+
+
 def results() -> ResultTable:
     """The result codes in force. The setting was checked at start-up."""
     return result_table(settings.KWAI_RESULT_ROLES)

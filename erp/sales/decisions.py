@@ -43,7 +43,13 @@ def order_handover_settle(*, order_id: int, came_back: bool, actor: User) -> boo
     status = OrderStatus.CANCELLED if came_back else OrderStatus.DELIVERED
     text = (CAME_BACK if came_back else ARRIVED).format(actor=actor.get_full_name() or actor.username)
     order_events_append(drafts=[EventDraft(order.pk, "handover", text)], actor=actor)
-    orders_status_set(wanted={order.pk: status}, actor=actor, reason="dito por uma pessoa", backwards=True)
+    orders_status_set(
+        wanted={order.pk: status},
+        actor=actor,
+        reason="dito por uma pessoa",
+        backwards=True,
+        goods_stay=[order.pk] if came_back else (),
+    )
     if came_back:
         order_stock_return(order_id=order.pk, actor=actor)
     return True

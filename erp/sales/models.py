@@ -109,6 +109,20 @@ class ShippedBy(models.TextChoices):
 
 
 CLOSED = "O e-commerce encerrou este pedido."
+CLOSED_SENT = "O pedido foi enviado e depois o e-commerce o encerrou."
+# By how far the parcel is: a refund that runs, and one that was paid.
+REFUND_RUNS = {
+    OrderStatus.SHIPPED: "O comprador pediu reembolso com o pacote a caminho: acompanhe no e-commerce.",
+    OrderStatus.UNDELIVERED: "O comprador pediu reembolso do pacote não entregue: acompanhe no e-commerce.",
+    OrderStatus.DELIVERED: "O comprador pediu devolução depois da entrega: acompanhe no e-commerce.",
+}
+REFUND_PAID = {
+    OrderStatus.SHIPPED: "O reembolso foi pago com o pacote a caminho. Se ele voltar, confira a mercadoria.",
+    OrderStatus.UNDELIVERED: "O reembolso do pacote não entregue foi pago. Se voltar, confira a mercadoria.",
+    OrderStatus.DELIVERED: "O reembolso foi pago depois da entrega. Se o pacote voltar, confira o conteúdo.",
+}
+# Situations of a parcel that is out of the house.
+LEFT = (OrderStatus.SHIPPED, OrderStatus.UNDELIVERED, OrderStatus.DELIVERED)
 UNREAD_LABELS = {
     "situation": "situação",
     "lines": "itens",
@@ -153,6 +167,14 @@ def unread_problem(parts: Sequence[str]) -> str:
 class OrderQuerySet(models.QuerySet["Order"]):
     def visible_to(self, user: User) -> OrderQuerySet:
         return self.filter(store__in=Store.objects.visible_to(user))
+
+    def that_may_come_back(self) -> OrderQuerySet:
+        """The rows of `Order.may_come_back`."""
+        return self.filter(
+            Q(status=OrderStatus.CANCELLED)
+            | Q(closed_at__isnull=False, handover_unclear=False)
+            | Q(refund_status=RefundStatus.PAID, status__in=LEFT)
+        )
 
     def lock_for_update(self) -> OrderQuerySet:
         """Rows in a fixed order, so that two callers cannot wait for each other."""
@@ -266,6 +288,21 @@ class Order(models.Model):
         return self.computed_total != self.total
 
     @property
+    def has_left(self) -> bool:
+        """The parcel is out of the house: on its way, delivered, or it failed to be."""
+        return self.status in LEFT
+
+    @property
+    def may_come_back(self) -> bool:
+        """Goods of this order that left may be put back into stock: it was cancelled, closed by the
+        e-commerce, or its buyer was refunded after the parcel left."""
+        if self.closed_at and not self.handover_unclear:
+            return True
+        if self.status == OrderStatus.CANCELLED:
+            return True
+        return self.refund_status == RefundStatus.PAID and self.has_left
+
+    @property
     def frozen_reason(self) -> str:
         """Why this order must not move on, or an empty text (design 3.1, rule 9)."""
         if self.status == OrderStatus.CANCELLED:
@@ -275,16 +312,21 @@ class Order(models.Model):
         if self.refund_open:
             return self._refund_reason
         if self.closed_at:
-            return (
-                f"{CLOSED} Diga na página do pedido se o pacote voltou ou foi entregue."
-                if self.handover_unclear
-                else CLOSED
-            )
+            return self._closed_reason
         return ""
 
     @property
+    def _closed_reason(self) -> str:
+        if self.handover_unclear:
+            return f"{CLOSED} Diga na página do pedido se o pacote voltou ou foi entregue."
+        return CLOSED_SENT if self.has_left else CLOSED
+
+    @property
     def _refund_reason(self) -> str:
-        if self.refund_status != RefundStatus.PAID:
+        is_paid = self.refund_status == RefundStatus.PAID
+        if self.has_left:
+            return (REFUND_PAID if is_paid else REFUND_RUNS)[OrderStatus(self.status)]
+        if not is_paid:
             return "Há um reembolso em andamento para este pedido."
         return (
             "O comprador foi reembolsado. Se a mercadoria deve seguir assim mesmo, use liberar mesmo assim "

@@ -32,7 +32,7 @@ def orders_status_set(
 
     `wanted` maps order id to situation. An order that may not move there (see `may_follow`) stays
     as it is, without an error: the platform repeats itself and late news are normal. The goods of
-    `goods_stay` are not taken off the balance, whatever situation these orders come to.
+    `goods_stay` are in the house: they stay on the balance, or come back to it with a cancellation.
     """
     orders = Order.objects.filter(pk__in=wanted).select_related("store").lock_for_update()
     moving = [

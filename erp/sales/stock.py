@@ -61,7 +61,7 @@ def orders_stock_reserve(
         line.pk: line
         for line in sorted(found, key=lambda line: (orders[line.order_id].placed_at, line.order_id, line.pk))
     }
-    away = lines_away(lines)
+    settled = lines_away(lines) | _lines_back(lines.values(), orders)
     waiting = reservations_set(
         wishes=[
             Wish(
@@ -72,7 +72,7 @@ def orders_stock_reserve(
                 warehouse_id=warehouses.get(orders[line.order_id].store_id),
             )
             for line in lines.values()
-            if line.pk not in away
+            if line.pk not in settled
             for sku_id, quantity in _units(line)
         ],
         gone_line_ids=gone_line_ids,
@@ -90,11 +90,12 @@ def orders_stock_follow(
     actor: User | None = None,
 ) -> None:
     """Let the stock follow orders that changed their situation; `before` maps each (with its store, and the
-    new situation) to the one it had. Nothing leaves for the ids of `goods_stay`. Call in the transaction
-    that moved them."""
+    new situation) to the one it had. The goods of the ids of `goods_stay` are known to be in the house:
+    nothing leaves for them, and a cancellation puts back what had left. Call in the transaction that moved
+    them."""
     cancelled = {order: was for order, was in before.items() if order.status == OrderStatus.CANCELLED}
     if cancelled:
-        _cancel(cancelled, actor)
+        _cancel(cancelled, goods_stay, actor)
     _leave([order for order in before if order.pk not in goods_stay and _leaves(order)], actor)
 
 
@@ -110,19 +111,10 @@ def orders_stock_free(*, order_ids: Collection[int], actor: User | None = None) 
 
 @transaction.atomic
 def order_stock_return(*, order_id: int, actor: User | None = None) -> bool:
-    """*Devolver ao estoque*: the parcel of a cancelled order is back in the house. False when the order is
-    not cancelled, nothing of it left, or it is back already."""
-    return bool(orders_stock_return(order_ids=[order_id], actor=actor))
-
-
-@transaction.atomic
-def orders_stock_return(*, order_ids: Collection[int], actor: User | None = None) -> set[int]:
-    """The same for many whose goods are known to be in the house; the ids of those that got some back."""
-    if not order_ids:
-        return set()
-    orders = Order.objects.filter(pk__in=order_ids, status=OrderStatus.CANCELLED).lock_for_update()
-    lines = _lines(orders)
-    return _return(lines, actor) if lines else set()
+    """*Devolver ao estoque*: the parcel of an order that `may_come_back` is in the house again. False when
+    the order is none of those, nothing of it left, or it is back already."""
+    lines = _lines(Order.objects.filter(pk=order_id).that_may_come_back().lock_for_update())
+    return bool(lines and _return(lines, actor))
 
 
 def orders_lacking_stock() -> QuerySet[OrderLine, int]:
@@ -147,6 +139,10 @@ class LineStock:
     @property
     def is_away(self) -> bool:
         return self.moved == MovementKind.SALE
+
+    @property
+    def is_back(self) -> bool:
+        return self.moved == MovementKind.RETURN
 
     @property
     def badge(self) -> Badge:
@@ -187,6 +183,14 @@ def _units(line: OrderLine) -> list[tuple[int, int]]:
     return [(line.sku_id, line.quantity)]
 
 
+def _lines_back(lines: Iterable[OrderLine], orders: Mapping[int, Order]) -> set[int]:
+    """Lines whose goods came home after their buyer was refunded: they never leave again by themselves."""
+    refunded = {pk for pk, order in orders.items() if order.has_left and order.may_come_back}
+    ids = [line.pk for line in lines if line.order_id in refunded]
+    moved = StockMovement.objects.filter(order_line_id__in=ids, kind=MovementKind.RETURN)
+    return {pk for pk in moved.values_list("order_line_id", flat=True) if pk is not None}
+
+
 def _is_history(order: Order) -> bool:
     activated_at = order.store.activated_at
     shipped = OrderStatus(order.status).rank >= OrderStatus.SHIPPED.rank
@@ -219,7 +223,7 @@ def _leave(orders: Collection[Order], actor: User | None) -> None:
     )
 
 
-def _cancel(before: Mapping[Order, OrderStatus], actor: User | None) -> None:
+def _cancel(before: Mapping[Order, OrderStatus], goods_stay: Collection[int], actor: User | None) -> None:
     """Give back what was kept. Goods that left come back by themselves while the parcel was certainly in
     the house; once its expedition is concluded, somebody has to see them arrive."""
     lines = _lines(before)
@@ -227,7 +231,7 @@ def _cancel(before: Mapping[Order, OrderStatus], actor: User | None) -> None:
     at_home = {
         line_id: order
         for line_id, order in lines.items()
-        if before[order].rank < OrderStatus.READY_TO_SHIP.rank
+        if order.pk in goods_stay or before[order].rank < OrderStatus.READY_TO_SHIP.rank
     }
     _return(at_home, actor)
     away = lines_away(lines.keys() - at_home.keys())
@@ -246,7 +250,7 @@ def _release(lines: Mapping[int, Order], actor: User | None) -> None:
 def _return(lines: Mapping[int, Order], actor: User | None) -> set[int]:
     """Put the goods of these lines back, each once; the ids of the orders that got some back."""
     back: dict[int, list[StockMovement]] = defaultdict(list)
-    texts = {line_id: f"Cancelamento do pedido {order.number}" for line_id, order in lines.items()}
+    texts = {line_id: _return_text(order) for line_id, order in lines.items()}
     for movement in lines_return(texts=texts, actor=actor):
         back[lines[movement.order_line_id or 0].pk].append(movement)
     order_events_append(
@@ -257,6 +261,11 @@ def _return(lines: Mapping[int, Order], actor: User | None) -> set[int]:
         actor=actor,
     )
     return set(back)
+
+
+def _return_text(order: Order) -> str:
+    is_cancelled = order.status == OrderStatus.CANCELLED
+    return f"{'Cancelamento' if is_cancelled else 'Devolução'} do pedido {order.number}"
 
 
 def _order_ids(lines: Mapping[int, Order], line_ids: Collection[int]) -> list[int]:

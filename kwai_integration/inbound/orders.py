@@ -31,7 +31,7 @@ from erp.sales.ownership import ADDRESS_FIELDS, BUYER_FIELDS
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from erp.sales.shippers import method_fits
 from erp.sales.statuses import OrderStatus
-from erp.sales.stock import orders_stock_free, orders_stock_reserve, orders_stock_return
+from erp.sales.stock import orders_stock_free, orders_stock_reserve
 from erp.stock.ledger import warehouses_lock
 from erp.stock.services import lines_away
 from expedition.models import Package, Shipment
@@ -42,13 +42,8 @@ from kwai_integration.inbound.refunds import COLUMNS as REFUND_FIELDS
 from kwai_integration.inbound.refunds import Listed, refund_events, refund_take, refunds_listed
 from kwai_integration.mapping.orders import MappedLine, MappedOrder
 from kwai_integration.mapping.people import name_format
-from kwai_integration.models import (
-    KwaiOrder,
-    KwaiSettings,
-    PaymentMapping,
-    ShippingMapping,
-    StatusMapping,
-)
+from kwai_integration.models import KwaiOrder, KwaiSettings, PaymentMapping, ShippingMapping, StatusMapping
+from kwai_integration.outbound.badges import LINES_KEPT
 from kwai_integration.outbound.dispatched import codes_sent, dispatch_text, is_sent_by_us
 from kwai_integration.outbound.following import (
     arrangeable,
@@ -62,7 +57,6 @@ from kwai_integration.outbound.rules import arrangements_by_rule, orders_release
 from kwai_integration.situations import roles_from, situations
 
 UNMAPPED = "unmapped"
-LINES_KEPT = "lines_kept"
 SHIPPED_ELSEWHERE = "shipped_elsewhere"
 
 # Platform-owned columns of an order that follow the answer, with the word the timeline uses.
@@ -320,11 +314,10 @@ def situations_set(
                 actor=actor,
                 reason="informada pelo Kwai",
                 backwards=backwards,
+                # Closed before it was handed over: what had left the balance for it never left the house.
                 goods_stay=closed,
             )
     orders_stock_free(order_ids=closing.at_home, actor=actor)
-    # Closed before it was handed over: what had left the balance for it never left the house.
-    orders_stock_return(order_ids=moved.intersection(closed), actor=actor)
     # Back from a cancellation, an order wants its goods again.
     if back := moved & cancelled:
         orders_stock_reserve(order_ids=back, warehouses=rules.warehouses, actor=actor)

@@ -115,6 +115,6 @@ def _refusal(row: KwaiOrder, rules: Rules, gone: str) -> str:
     if rules.situation(row.store_id, row.remote_status) is None:
         return (
             f"A situação {row.remote_status} do Kwai não está mapeada. "
-            "Escolha a correspondência nas configurações da loja."
+            "Diga o que ela significa em Integrações › Mapeamentos."
         )
     return ""

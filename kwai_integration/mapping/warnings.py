@@ -30,7 +30,7 @@ class Warn(StrEnum):
 
 
 WARNING_TEXTS: Mapping[Warn, str] = {
-    Warn.STATUS_UNKNOWN: "Situação não mapeada: escolha a correspondência nas configurações da loja.",
+    Warn.STATUS_UNKNOWN: "Situação não mapeada: diga o que ela significa em Integrações › Mapeamentos.",
     Warn.CURRENCY_MISSING: "O pedido veio sem moeda; os valores foram lidos como reais.",
     Warn.COUNTRY_UNKNOWN: "O país do pedido não é o Brasil: confira o endereço antes de enviar.",
     Warn.TOTAL_MISSING: "O pedido veio sem total; vale a soma dos itens, do frete e dos descontos.",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.urls import reverse
 
-from erp.channels import Badge, Panel, Step
+from erp.channels import Badge, PageWarning, Panel, Step
 from erp.outbox.selectors import Mark, jobs_done
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
+from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment
 from kwai_integration.client.codes import (
     INVOICE_STATUS_LABELS,
@@ -19,16 +20,18 @@ from kwai_integration.client.codes import (
     KwaiInvoiceStatus,
     KwaiRole,
 )
-from kwai_integration.mapping.warnings import warning_text
+from kwai_integration.mapping.warnings import Warn, warning_text
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound import arranging
 from kwai_integration.outbound.dispatched import codes_sent, dispatch_text
 from kwai_integration.outbound.invoices import CANCELLED_BADGE, orders_with_cancelled_note
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.next_step import next_step
+from kwai_integration.outbound.next_step import next_step, work_read
 from kwai_integration.outbound.wishes import NO_INVOICE, own_shipments
-from kwai_integration.situations import roles_of, situations
+from kwai_integration.situations import roles_of, situation_label
 
+# The kind under which the timeline says that changed lines were not taken over.
+LINES_KEPT = "lines_kept"
 DONE = {
     Kind.SEND_INVOICE: ("dados da NF-e enviados", "purple"),
     Kind.ARRANGE_SHIPMENT: ("envio programado", "cyan"),
@@ -99,27 +102,48 @@ def panel(order_id: int) -> Panel | None:
         return None
     role = roles_of([kwai_order.store_id])[kwai_order.store_id].get(kwai_order.remote_status)
     rows = [
-        ("Situação no Kwai", situations().label(kwai_order.remote_status)),
-        *_next_rows(kwai_order, role),
+        ("Situação no Kwai", situation_label(kwai_order.remote_status, role)),
         ("Nota no Kwai", INVOICE_STATUS_LABELS.get(kwai_order.invoice_status, "—")),
         ("Rastreio no Kwai", kwai_order.remote_tracking_code or "—"),
         *_dispatch_rows(kwai_order, role),
     ]
     if kwai_order.invoice_refusal_reason:
         rows.append(("Motivo da recusa", kwai_order.invoice_refusal_reason))
-    rows += [("Aviso", warning_text(code)) for code in kwai_order.warnings]
+    shown = [code for code in kwai_order.warnings if role is None or code != Warn.STATUS_UNKNOWN]
+    rows += [("Aviso", warning_text(code)) for code in shown]
+    order = kwai_order.order
     return Panel(
         title="Kwai Shop",
         rows=rows,
         badges=badges([order_id]).get(order_id, []),
         link=f"{reverse('kwai:jobs')}?q={kwai_order.external_id}",
         steps=_steps(kwai_order),
+        next=next_step(order, role, kwai_order.invoice_status, work_read(order, _marks(order)))
+        if order
+        else None,
+        short="o Kwai",
+        warnings=_warnings(order, role) if order else (),
     )
 
 
-def _next_rows(kwai_order: KwaiOrder, role: KwaiRole | None) -> list[tuple[str, str]]:
-    order = kwai_order.order
-    return [("Próximo passo", next_step(order, role, kwai_order.invoice_status))] if order else []
+def _marks(order: Order) -> Mapping[str, Mark]:
+    subject = (order.store_id, order.external_id)
+    return jobs_done(subjects=[subject], kinds=list(Kind)).get(subject, {})
+
+
+def _warnings(order: Order, role: KwaiRole | None) -> list[PageWarning]:
+    found = []
+    if role is None and order.remote_status:
+        url = reverse("kwai:store_stage", args=[order.store_id, "mapeamentos"])
+        text = (
+            f"O Kwai mostra este pedido na situação {order.remote_status}, que ninguém mapeou. Até "
+            "alguém dizer o que ela significa, nada é enviado."
+        )
+        found.append(PageWarning(text, "Abrir Mapeamentos", f"{url}#situation"))
+    if order.status != OrderStatus.CANCELLED and not order.has_left:
+        kept = order.events.filter(kind=LINES_KEPT).order_by("pk").last()
+        found += [PageWarning(kept.text)] if kept else []
+    return found
 
 
 def _dispatch_rows(kwai_order: KwaiOrder, role: KwaiRole | None) -> list[tuple[str, str]]:
@@ -140,6 +164,8 @@ def _steps(kwai_order: KwaiOrder) -> list[Step]:
     """*Programar envio*, for what Kwai carries and has not numbered yet."""
     order = kwai_order.order
     if order is None or not order.is_channel_shipped:
+        return []
+    if order.has_left or order.status == OrderStatus.CANCELLED:
         return []
     active = Shipment.objects.active().filter(order=order).values_list("pk", flat=True)
     shipments = own_shipments(list(active))

@@ -1,50 +1,162 @@
-"""Whose the next step of an order is: *seu*, *do Kwai*, *do transportador* or *do comprador*."""
+"""Whose the next step of an order is, what it is, and the page where an operator takes it."""
 
 from __future__ import annotations
 
-from erp.sales.models import Order, ShippedBy
-from kwai_integration.client.codes import PAID_ROLES, KwaiInvoiceStatus, KwaiRole
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-NOBODYS = "Nenhum: o pedido terminou."
-FROZEN = "Seu: resolver o que mantém o pedido parado, no alto desta página."
-NOTE_STEPS = {
-    KwaiInvoiceStatus.RECEIVED: "Do Kwai: aceitar a NF-e, que está em análise.",
-    KwaiInvoiceStatus.REFUSED: "Seu: corrigir ou trocar a NF-e que o Kwai recusou, e enviar de novo.",
+from django.urls import reverse
+
+from erp.channels import NextStep, Owner
+from erp.outbox.selectors import Mark
+from erp.outbox.statuses import JobState
+from erp.sales.models import Order, RefundStatus, ShippedBy
+from erp.stock.services import lines_away
+from expedition.models import Shipment
+from invoices.models import ISSUED, Invoice
+from kwai_integration.client.codes import PAID_ROLES, SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
+from kwai_integration.outbound.kinds import Kind
+
+REFUSED = KwaiInvoiceStatus.REFUSED
+NOBODYS = NextStep(Owner.NOBODY, "Nada: o pedido terminou.")
+FROZEN = NextStep(Owner.YOU, "Resolver o que mantém o pedido parado, no alto desta página.")
+WHO_CARRIES = NextStep(Owner.YOU, "Dizer quem leva o pacote.")
+ACCEPT_NOTE = NextStep(Owner.CHANNEL, "Aceitar a NF-e, que está em análise.")
+WAITING = {
+    Kind.SEND_INVOICE: "Enviar a NF-e ao Kwai, que está na fila.",
+    Kind.ARRANGE_SHIPMENT: "Programar o envio no Kwai, que está na fila.",
+    Kind.SEND_TRACKING: "Enviar o código de rastreio ao Kwai, que está na fila.",
 }
-ARRANGE_STEPS = {
-    ShippedBy.CHANNEL: "Seu: programar o envio.",
-    ShippedBy.SELLER: "Seu: concluir a expedição e enviar o código de rastreio.",
-    ShippedBy.UNKNOWN: "Seu: dizer quem leva o pacote.",
-}
-PICKUP_STEPS = {
-    ShippedBy.CHANNEL: "Seu: imprimir a etiqueta e concluir a coleta. O Kwai mostra enviado quando o "
-    "transportador ler o pacote.",
-    ShippedBy.SELLER: "Do transportador: levar o pacote; o Kwai mostra enviado depois disso.",
-    ShippedBy.UNKNOWN: "Seu: dizer quem leva o pacote.",
+BLOCKED = {
+    Kind.SEND_INVOICE: "Resolver o envio da NF-e, que parou.",
+    Kind.ARRANGE_SHIPMENT: "Resolver a programação do envio, que parou.",
+    Kind.SEND_TRACKING: "Resolver o envio do código de rastreio, que parou.",
 }
 
 
-def next_step(order: Order, role: KwaiRole | None, invoice_status: str) -> str:
-    """One sentence for the order's page; `invoice_status` is what Kwai last said of the note."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is known here of one order: its note in force, its shipment in force, its latest pushes by kind,
+    and whether goods of it are out of stock."""
+
+    note: Invoice | None = None
+    shipment: Shipment | None = None
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    is_away: bool = True
+
+
+def work_read(order: Order, marks: Mapping[str, Mark]) -> Work:
+    """A constant number of queries."""
+    return Work(
+        Invoice.objects.filter(order=order).exclude(status__in=("cancelled", "rejected")).first(),
+        Shipment.objects.active().filter(order=order).first(),
+        marks,
+        bool(lines_away(order.lines.values_list("pk", flat=True))),
+    )
+
+
+def next_step(order: Order, role: KwaiRole | None, invoice_status: str, work: Work | None = None) -> NextStep:
+    """For the order's page; `invoice_status` is what Kwai last said of the note."""
+    work = work or Work()
     if role is None:
-        return (
-            f"Seu: dizer em Mapeamentos o que a situação {order.remote_status} significa no Kwai. Até lá "
-            "nada é enviado."
-        )
+        return _unmapped(order)
+    if order.refund_open and role in SHIPPED_ROLES:
+        return _return_step(order, work)
     if order.frozen_reason and (role in PAID_ROLES or order.handover_unclear):
         return FROZEN
-    shipper = ShippedBy(order.shipped_by)
     match role:
         case KwaiRole.AWAITING_PAYMENT:
-            return "Do comprador: pagar."
+            return NextStep(Owner.BUYER, "Pagar.")
         case KwaiRole.AWAITING_INVOICE:
-            known = invoice_status in set(NOTE_STEPS)
-            return NOTE_STEPS[KwaiInvoiceStatus(invoice_status)] if known else "Seu: enviar a NF-e."
-        case KwaiRole.TO_ARRANGE:
-            return ARRANGE_STEPS[shipper]
-        case KwaiRole.AWAITING_PICKUP | KwaiRole.PACKED:
-            return PICKUP_STEPS[shipper]
+            return _note_step(order, invoice_status, work)
+        case KwaiRole.TO_ARRANGE | KwaiRole.AWAITING_PICKUP | KwaiRole.PACKED:
+            return _parcel_step(order, role, work)
         case KwaiRole.SHIPPED:
-            return "Do transportador: entregar. Quando souber que chegou, marque como entregue."
+            text = "Entregar. Quando souber que chegou, marque como entregue."
+            return NextStep(Owner.CARRIER, text)
         case KwaiRole.DELIVERED | KwaiRole.COMPLETED | KwaiRole.CLOSED:
             return NOBODYS
+
+
+def _unmapped(order: Order) -> NextStep:
+    text = f"Dizer em Mapeamentos o que a situação {order.remote_status} significa. Até lá nada é enviado."
+    url = reverse("kwai:store_stage", args=[order.store_id, "mapeamentos"]) if order.store_id else ""
+    return NextStep(Owner.YOU, text, "Abrir Mapeamentos", "plug", f"{url}#situation" if url else "")
+
+
+def _return_step(order: Order, work: Work) -> NextStep:
+    if order.refund_status == RefundStatus.PAID and not work.is_away:
+        return NOBODYS
+    if order.refund_status == RefundStatus.PAID:
+        return NextStep(Owner.YOU, "Conferir a mercadoria, se o pacote voltar.")
+    return NextStep(Owner.YOU, "Acompanhar a devolução no Kwai.")
+
+
+def _note_step(order: Order, invoice_status: str, work: Work) -> NextStep:
+    note = work.note
+    if invoice_status == KwaiInvoiceStatus.RECEIVED:
+        return ACCEPT_NOTE
+    if invoice_status == KwaiInvoiceStatus.ACCEPTED:
+        return NextStep(Owner.CHANNEL, "Passar o pedido adiante: a NF-e já foi aceita.")
+    if note is None:
+        return _issue(order)
+    pushed, is_refused = _pushed(Kind.SEND_INVOICE, work, ACCEPT_NOTE), invoice_status == REFUSED
+    if pushed and not (is_refused and pushed is ACCEPT_NOTE):
+        return pushed
+    if is_refused:
+        text = "Corrigir ou trocar a NF-e que o Kwai recusou, e enviar de novo."
+        return NextStep(Owner.YOU, text, "Corrigir nota fiscal", "tool", _note_url(note))
+    if note.status not in ISSUED:
+        text = "Conferir a NF-e, que ainda não foi autorizada."
+        return NextStep(Owner.YOU, text, "Abrir nota fiscal", "file-invoice", _note_url(note))
+    return NextStep(Owner.YOU, "Enviar a NF-e.", "Enviar nota fiscal", "send", _note_url(note))
+
+
+def _issue(order: Order) -> NextStep:
+    url = f"{reverse('invoices:issue')}?order={order.pk}" if order.pk else ""
+    return NextStep(Owner.YOU, "Gerar a NF-e.", "Gerar nota fiscal", "file-invoice", url)
+
+
+def _parcel_step(order: Order, role: KwaiRole, work: Work) -> NextStep:
+    shipper, shipment = ShippedBy(order.shipped_by), work.shipment
+    if shipper is ShippedBy.UNKNOWN:
+        return WHO_CARRIES
+    if order.pk and role is KwaiRole.TO_ARRANGE and work.note is None and shipment is None:
+        return _note_from_elsewhere()
+    url = reverse("expedition:shipment", args=[shipment.pk]) if shipment else ""
+    if shipper is ShippedBy.CHANNEL and role is KwaiRole.TO_ARRANGE:
+        pushed = _pushed(Kind.ARRANGE_SHIPMENT, work, NextStep(Owner.CHANNEL, "Dar o número do envio."))
+        return pushed or NextStep(Owner.YOU, "Programar o envio.", "Abrir expedição", "truck-delivery", url)
+    if shipper is ShippedBy.CHANNEL:
+        if shipment and shipment.concluded_at:
+            return NextStep(Owner.CARRIER, "Coletar o pacote; o Kwai mostra enviado quando ele for lido.")
+        text = "Imprimir a etiqueta e concluir a coleta. O Kwai mostra enviado quando o pacote for lido."
+        return NextStep(Owner.YOU, text, "Imprimir etiqueta", "tag", url)
+    told = NextStep(Owner.CARRIER, "Levar o pacote; o Kwai mostra enviado depois disso.")
+    if role is not KwaiRole.TO_ARRANGE:
+        return told
+    text = "Concluir a expedição e enviar o código de rastreio."
+    return _pushed(Kind.SEND_TRACKING, work, told) or NextStep(
+        Owner.YOU, text, "Abrir expedição", "truck-delivery", url
+    )
+
+
+def _note_from_elsewhere() -> NextStep:
+    """Kwai has a note that is not here: another one must not be issued."""
+    text = "Trazer o XML da NF-e que o Kwai já tem; a expedição abre com ele."
+    return NextStep(Owner.YOU, text, "Enviar XML da nota", "upload", reverse("invoices:upload"))
+
+
+def _pushed(kind: Kind, work: Work, done: NextStep) -> NextStep | None:
+    """The step while a push of `kind` waits, is blocked or was confirmed; None when none is asked for."""
+    mark = work.marks.get(kind)
+    if mark is None or mark.state in (JobState.SUPERSEDED, JobState.CANCELLED):
+        return None
+    if mark.state == JobState.BLOCKED:
+        url = reverse("kwai:job", args=[mark.job_id])
+        return NextStep(Owner.YOU, BLOCKED[kind], "Resolver envio parado", "alert-circle", url)
+    return done if mark.is_done else NextStep(Owner.ERP, WAITING[kind])
+
+
+def _note_url(note: Invoice) -> str:
+    return reverse("invoices:detail", args=[note.pk])

@@ -23,7 +23,7 @@ from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.mapping.warnings import warning_text
 from kwai_integration.models import KwaiOrder, KwaiOrderState
-from kwai_integration.situations import roles_of, situations
+from kwai_integration.situations import roles_of, situation_label, situations
 from kwai_integration.views.cards import OPEN_STATES
 from kwai_integration.views.scope import store_choices
 
@@ -91,12 +91,13 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         return do(ids=ids, actor=user_of(self.request))
 
     def decorate(self, objects: list[KwaiOrder]) -> None:
-        now, known = timezone.now(), situations()
+        now = timezone.now()
         roles = roles_of({row.store_id for row in objects})
         for row in objects:
-            unsent = roles[row.store_id].get(row.remote_status) in PAID_ROLES
+            role = roles[row.store_id].get(row.remote_status)
+            unsent = role in PAID_ROLES
             row.is_late = unsent and row.ship_by_at is not None and row.ship_by_at < now  # type: ignore[attr-defined]
-            row.status_text = known.label(row.remote_status)  # type: ignore[attr-defined]
+            row.status_text = situation_label(row.remote_status, role)  # type: ignore[attr-defined]
             row.shown_state = KwaiOrderState(row.state)  # type: ignore[attr-defined]
             row.notices = _notices(row, roles)  # type: ignore[attr-defined]
 
@@ -116,12 +117,13 @@ def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         payload = json.dumps(payload_read(row), ensure_ascii=False, indent=2)
     except ValueError:
         payload = "A resposta passou de 1 MB e foi guardada cortada."
+    roles = roles_of([row.store_id])
     context = {
         "row": row,
         "state": KwaiOrderState(row.state),
-        "status_text": situations().label(row.remote_status),
+        "status_text": situation_label(row.remote_status, roles[row.store_id].get(row.remote_status)),
         "payload": payload,
-        "notices": _notices(row, roles_of([row.store_id])),
+        "notices": _notices(row, roles),
         "waiting_for": row.waiting_for.filter(sku__isnull=True),
     }
     return render(request, "kwai/order.html", context)

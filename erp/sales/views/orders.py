@@ -123,25 +123,37 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
     stock = lines_stock_read(lines)
     for line in lines:
         line.stock = stock[line.pk]  # type: ignore[attr-defined]
+    panel = channels.panel(order.pk)
     context = {
         "order": order,
         "lines": lines,
         "stock_missing": sum(each.missing for each in stock.values()),
-        "stock_away": order.status == OrderStatus.CANCELLED
-        and any(each.is_away for each in stock.values())
-        and may(user_of(request), "sales:order_stock", "POST"),
+        "stock_away": order.may_come_back and any(each.is_away for each in stock.values()),
+        "stock_back": order.has_left and any(each.is_back for each in stock.values()),
+        "may_return": may(user_of(request), "sales:order_stock", "POST"),
         "events": events,
         "older": older,
-        "channel_panel": channels.panel(order.pk),
+        "channel_panel": panel,
         "shipper": shipper_label(order.shipped_by, order.store.channel) if order.external_id else "",
         "shipper_choices": _shipper_choices(request, order),
         "status": OrderStatus(order.status),
         "may_decide": may(user_of(request), "sales:order_release", "POST"),
-        "may_issue": may(user_of(request), "invoices:issue", "POST")
-        and OrderStatus(order.status).rank < OrderStatus.SHIPPED.rank,
+        "primary": _primary(request, order, panel),
     }
     template = "sales/order_timeline.html" if request.headers.get("HX-Request") else "sales/order.html"
     return render(request, template, context)
+
+
+def _primary(request: HttpRequest, order: Order, panel: channels.Panel | None) -> channels.NextStep | None:
+    """The page's blue button: the operator's own next step, nothing while somebody else acts."""
+    if not may(user_of(request), "sales:order_release", "POST"):
+        return None
+    if panel is None:
+        if order.frozen_reason or OrderStatus(order.status).rank >= OrderStatus.INVOICED.rank:
+            return None
+        url = f"{reverse('invoices:issue')}?order={order.pk}"
+        return channels.NextStep(channels.Owner.YOU, "", "Gerar nota fiscal", "file-invoice", url)
+    return panel.next if panel.is_yours and panel.next and panel.next.url else None
 
 
 def _shipper_choices(request: HttpRequest, order: Order) -> list[tuple[str, str]]:

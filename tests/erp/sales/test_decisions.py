@@ -76,6 +76,27 @@ def test_a_person_says_what_became_of_the_parcel(
     assert event.actor == admin
 
 
+GONE = [OrderStatus.SHIPPED, OrderStatus.UNDELIVERED, OrderStatus.DELIVERED]
+STOPS = {
+    "asked": {"refund_status": RefundStatus.ASKED, "refund_open": True},
+    "unknown": {"refund_status": RefundStatus.UNKNOWN, "refund_open": True},
+    "paid": {"refund_status": RefundStatus.PAID, "refund_open": True},
+    "closed": {"closed_at": timezone.now()},
+}
+
+
+@pytest.mark.parametrize("status", [status for status in OrderStatus if status != OrderStatus.CANCELLED])
+@pytest.mark.parametrize("stop", STOPS)
+def test_nobody_is_told_to_keep_a_parcel_that_has_left(
+    order: Order, admin: User, sign_in: SignIn, stop: str, status: OrderStatus
+) -> None:
+    Order.objects.update(status=status, **STOPS[stop])
+    page = sign_in(admin).get(reverse("sales:order", args=[order.pk])).content.decode()
+    assert Order.objects.get().frozen_reason in page
+    assert ("Não envie" in page) is (status not in GONE)
+    assert ("liberar mesmo assim" in page) is (stop == "paid" and status not in GONE)
+
+
 def test_a_viewer_decides_nothing(order: Order, viewer: User, sign_in: SignIn) -> None:
     Order.objects.update(refund_status=RefundStatus.PAID, refund_open=True)
     client = sign_in(viewer)

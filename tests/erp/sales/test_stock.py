@@ -18,10 +18,10 @@ from django.utils import timezone
 
 from erp.accounts.models import Company, Role, StockExit, Store, User
 from erp.catalog.models import Sku
-from erp.sales.models import Buyer, Order, OrderEvent, OrderLine
+from erp.sales.models import Buyer, Order, OrderEvent, OrderLine, RefundStatus
 from erp.sales.services import orders_status_set
 from erp.sales.statuses import OrderStatus
-from erp.sales.stock import lines_stock_read, orders_stock_reserve
+from erp.sales.stock import LEFT_ALREADY, lines_stock_read, order_stock_return, orders_stock_reserve
 from erp.stock.models import MovementKind, StockItem, StockMovement, StockReservation, Warehouse
 from erp.stock.services import stock_move
 from tests.erp.stock.conftest import at_once, sku, sku_make, warehouse  # noqa: F401
@@ -159,6 +159,81 @@ def test_a_cancellation_on_the_road_waits_for_somebody_to_see_the_parcel(
     assert "nada deste pedido" in client.post(address, follow=True).content.decode()
     assert (balance(sku), badge(order)) == ((2, 0), "devolvido ao estoque")
     assert texts(order)[-1] == "Estoque devolvido: 2 × SKU-1 (Geral)"
+
+
+CAME_BACK = {
+    "refunded": {"refund_status": RefundStatus.PAID, "refund_open": True},
+    "released": {"refund_status": RefundStatus.PAID},
+    "closed": {"closed_at": timezone.now()},
+}
+STAYS_AWAY = {
+    "nothing happened": {},
+    "refund runs": {"refund_status": RefundStatus.ASKED, "refund_open": True},
+    "refund ended": {"refund_status": RefundStatus.CLOSED},
+    "nobody knows": {"closed_at": timezone.now(), "handover_unclear": True},
+}
+
+
+@pytest.mark.parametrize("status", ["shipped", "undelivered", "delivered"])
+@pytest.mark.parametrize("why", CAME_BACK)
+def test_a_parcel_that_came_back_is_put_into_stock_once(
+    sku: Sku, warehouse: Warehouse, make_order: MakeOrder, operator: User, sign_in: Any, why: str, status: str
+) -> None:
+    counted(sku, 5)
+    order = make_order(2)
+    go(order, "shipped", status)
+    Order.objects.update(**CAME_BACK[why])
+    client, address = sign_in(operator), reverse("sales:order_stock", args=[order.pk])
+    assert address in client.get(reverse("sales:order", args=[order.pk])).content.decode()
+    answer = client.post(address, follow=True).content.decode()
+    assert ("devolvida ao estoque" in answer, address in answer) == (True, False)
+    assert "nada deste pedido" in client.post(address, follow=True).content.decode()
+    says = client.get(reverse("sales:order", args=[order.pk])).content.decode()
+    assert ("já voltou ao estoque" in says) is (why != "released")
+    go(order, "delivered")
+    orders_stock_reserve(order_ids=[order.pk], warehouses={})
+    go(order, "cancelled")
+    assert (balance(sku), badge(order)) == ((5, 0), "devolvido ao estoque")
+    assert StockMovement.objects.get(kind=MovementKind.RETURN).text == "Devolução do pedido 1"
+
+
+@pytest.mark.parametrize("why", STAYS_AWAY)
+def test_no_other_parcel_is_put_into_stock(
+    sku: Sku, warehouse: Warehouse, make_order: MakeOrder, operator: User, sign_in: Any, why: str
+) -> None:
+    counted(sku, 5)
+    order = make_order(2)
+    go(order, "shipped")
+    Order.objects.update(**STAYS_AWAY[why])
+    client, address = sign_in(operator), reverse("sales:order_stock", args=[order.pk])
+    assert address not in client.get(reverse("sales:order", args=[order.pk])).content.decode()
+    assert "nada deste pedido" in client.post(address, follow=True).content.decode()
+    assert balance(sku) == (3, 0)
+
+
+@pytest.mark.parametrize("before", ["invoiced", "ready_to_ship"])
+@pytest.mark.parametrize("is_home", [True, False])
+def test_a_cancellation_says_to_wait_only_for_what_does_not_come_back_with_it(
+    sku: Sku, warehouse: Warehouse, make_order: MakeOrder, before: str, is_home: bool
+) -> None:
+    counted(sku, 2)
+    order = make_order(2)
+    go(order, before)
+    orders_status_set(wanted={order.pk: OrderStatus.CANCELLED}, goods_stay=[order.pk] if is_home else [])
+    waits = before == "ready_to_ship" and not is_home
+    assert (LEFT_ALREADY in texts(order), balance(sku)) == (waits, (0 if waits else 2, 0))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_put_a_parcel_into_stock_once(
+    sku: Sku, warehouse: Warehouse, make_order: MakeOrder
+) -> None:
+    counted(sku, 5)
+    order = make_order(2)
+    go(order, "shipped", "delivered")
+    Order.objects.update(refund_status=RefundStatus.PAID, refund_open=True)
+    answers = at_once(*[lambda: order_stock_return(order_id=order.pk)] * 2)
+    assert (sorted(answers), balance(sku)) == ([False, True], (5, 0))
 
 
 def test_history_moves_nothing(store: Store, sku: Sku, warehouse: Warehouse, make_order: MakeOrder) -> None:

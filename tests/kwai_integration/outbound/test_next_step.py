@@ -8,13 +8,17 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from erp.sales.models import Order, RefundStatus, ShippedBy
+from erp.channels import Action, Owner
+from erp.outbox.models import PushJob
+from erp.outbox.statuses import JobState
+from erp.sales.models import Order, OrderEvent, RefundStatus, ShippedBy
 from kwai_integration.client.codes import PAID_ROLES, SITUATIONS, KwaiInvoiceStatus, KwaiRole
+from kwai_integration.models import KwaiOrder, StatusMapping
+from kwai_integration.outbound.badges import LINES_KEPT
 from kwai_integration.outbound.next_step import FROZEN, next_step
+from kwai_integration.situations import situations
 from tests.kwai_integration.codes import NOBODYS
 from tests.kwai_integration.outbound.conftest import Desk
-
-OWNERS = ("Seu: ", "Do Kwai: ", "Do transportador: ", "Do comprador: ", "Nenhum: ")
 
 
 @pytest.mark.parametrize(
@@ -24,9 +28,9 @@ OWNERS = ("Seu: ", "Do Kwai: ", "Do transportador: ", "Do comprador: ", "Nenhum:
 def test_every_case_names_an_owner_and_a_step(role, shipper, note):
     order = Order(remote_status=str(NOBODYS), shipped_by=shipper)
     said = next_step(order, role, note)
-    assert said.startswith(OWNERS)
-    assert said.endswith(".")
-    assert (str(NOBODYS) in said) is (role is None)
+    assert said.owner in Owner
+    assert said.text.endswith(".")
+    assert (str(NOBODYS) in said.text) is (role is None)
 
 
 @pytest.mark.parametrize("role", KwaiRole)
@@ -35,16 +39,117 @@ def test_what_freezes_comes_first_while_something_could_still_be_done(role):
     assert (next_step(held, role, "0") == FROZEN) is (role in PAID_ROLES)
     unclear = Order(closed_at=timezone.now(), handover_unclear=True)
     assert next_step(unclear, KwaiRole.CLOSED, "2") == FROZEN
-    refunded = Order(refund_open=True, refund_status=RefundStatus.PAID)
+    refunded = Order(status="approved", refund_open=True, refund_status=RefundStatus.PAID)
     assert next_step(refunded, KwaiRole.TO_ARRANGE, "2") == FROZEN
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("code", [*SITUATIONS, str(NOBODYS)])
-def test_the_page_of_an_order_shows_it(desk: Desk, admin, sign_in, code):
+def test_the_page_of_an_order_says_whose_turn_it_is(desk: Desk, admin, sign_in, code):
     (order,) = desk.orders()
     desk.kwai.change(order.external_id, orderStatus=int(code))
     desk.kwai.poll()
     page = sign_in(admin).get(reverse("sales:order", args=[order.pk])).content.decode()
-    assert "Próximo passo" in page
-    assert any(owner in page for owner in OWNERS)
+    ended = situations().role(code) in (KwaiRole.DELIVERED, KwaiRole.COMPLETED, KwaiRole.CLOSED)
+    assert ("Agora é " in page) is not ended
+    if code == str(NOBODYS):
+        assert page.count("mapeamentos/#situation") >= 2
+
+
+def primary(client, order):
+    """The words of the page's blue button, or None."""
+    found = client.get(reverse("sales:order", args=[order.pk])).context["primary"]
+    return found and found.button
+
+
+@pytest.mark.django_db
+def test_the_button_is_the_operators_next_step(desk: Desk, admin, sign_in):
+    (order,) = desk.orders()
+    client = sign_in(admin)
+    assert primary(client, order) == "Gerar nota fiscal"
+    note = desk.invoice(order)
+    assert primary(client, order) == "Enviar nota fiscal"
+    desk.ask(Action.SEND_INVOICE, note.pk)
+    PushJob.objects.update(last_error="o Kwai pediu calma")
+    assert primary(client, order) is None
+    page = client.get(reverse("sales:order", args=[order.pk])).content.decode()
+    assert "Agora é o ERP" in page
+    assert ": o Kwai pediu calma</div>" in page
+    PushJob.objects.update(state=JobState.BLOCKED, failure_mode="rejected", last_error="CFOP errado")
+    assert primary(client, order) == "Resolver envio parado"
+    page = client.get(reverse("sales:order", args=[order.pk])).content.decode()
+    assert "NF-e não enviada: CFOP errado</div>" in page
+
+
+@pytest.mark.django_db
+def test_a_refused_note_is_corrected_and_a_new_push_of_it_awaited(desk: Desk, admin, sign_in):
+    (order,) = desk.orders()
+    client, note = sign_in(admin), desk.invoice(order)
+    KwaiOrder.objects.update(invoice_status=KwaiInvoiceStatus.REFUSED)
+    assert primary(client, order) == "Corrigir nota fiscal"
+    desk.ask(Action.SEND_INVOICE, note.pk)
+    assert primary(client, order) is None
+    PushJob.objects.update(state=JobState.DONE, finished_at=timezone.now())
+    assert primary(client, order) == "Corrigir nota fiscal"
+
+
+@pytest.mark.django_db
+def test_no_second_note_for_an_order_whose_note_is_elsewhere(desk: Desk, admin, sign_in):
+    (order,) = desk.orders()
+    (code,) = situations().codes([KwaiRole.TO_ARRANGE])
+    KwaiOrder.objects.update(remote_status=code)
+    Order.objects.update(remote_status=code, shipped_by=ShippedBy.SELLER)
+    client = sign_in(admin)
+    assert primary(client, order) == "Enviar XML da nota"
+    desk.invoice(order)
+    assert primary(client, order) == "Abrir expedição"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "cancelled"},
+        {"closed_at": timezone.now()},
+        {"refund_open": True, "refund_status": "asked"},
+        {"refund_open": True, "refund_status": "paid"},
+        {"hold_reason": "análise"},
+    ],
+)
+def test_a_frozen_order_has_no_button(desk: Desk, admin, sign_in, fields):
+    (order,) = desk.orders()
+    Order.objects.update(**fields)
+    assert primary(sign_in(admin), order) is None
+
+
+@pytest.mark.django_db
+def test_a_code_is_called_by_what_a_person_said_it_means(desk: Desk, admin, sign_in):
+    (order,) = desk.orders()
+    desk.kwai.change(order.external_id, orderStatus=NOBODYS)
+    desk.kwai.poll()
+    client = sign_in(admin)
+    pages = [reverse("sales:order", args=[order.pk]), reverse("kwai:orders")]
+    assert all(f"Não mapeada ({NOBODYS})" in client.get(page).content.decode() for page in pages)
+    notice = f"situação {NOBODYS} do Kwai"
+    assert notice in client.get(reverse("web:home")).content.decode()
+    StatusMapping.objects.update_or_create(
+        store=order.store, remote_code=str(NOBODYS), defaults={"status": "approved", "role": "to_arrange"}
+    )
+    for page in [*pages, reverse("kwai:order", args=[order.kwai_order.pk])]:
+        content = client.get(page).content.decode()
+        assert "Não mapeada" not in content.split("Linha do tempo")[0] + content.split("Kwai Shop</h2>")[-1]
+        assert f"({NOBODYS})" in content
+    assert notice not in client.get(reverse("web:home")).content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("status", "shows"), [("invoiced", True), ("shipped", False), ("cancelled", False)])
+def test_lines_that_were_not_taken_over_are_said_until_the_parcel_leaves(
+    desk: Desk, admin, sign_in, status, shows
+):
+    (order,) = desk.orders()
+    OrderEvent.objects.create(order=order, kind=LINES_KEPT, text="Os daqui foram mantidos.")
+    Order.objects.update(status=status)
+    page = sign_in(admin).get(reverse("sales:order", args=[order.pk]))
+    assert bool(page.context["channel_panel"].warnings) is shows
+    assert page.content.decode().count("Os daqui foram mantidos.") == 1 + shows
