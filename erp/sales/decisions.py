@@ -46,4 +46,5 @@ def order_handover_settle(*, order_id: int, came_back: bool, actor: User) -> boo
     orders_status_set(wanted={order.pk: status}, actor=actor, reason="dito por uma pessoa", backwards=True)
     if came_back:
         order_stock_return(order_id=order.pk, actor=actor)
+    channels.order_handover_settled([order.pk], reason=text)
     return True
