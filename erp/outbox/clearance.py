@@ -141,6 +141,12 @@ def first_pushes(*, user: User) -> QuerySet[FirstPush]:
     )
 
 
+def kinds_held(store_ids: Collection[int]) -> set[tuple[int, str]]:
+    """`(store id, kind)` of what waits until the first push of its kind was looked at; one query."""
+    rows = FirstPush.objects.filter(store__in=store_ids, cleared_at__isnull=True)
+    return set(rows.values_list("store_id", "kind"))
+
+
 def first_push_of(job: PushJob) -> FirstPush | None:
     """The row that holds `job` back, or that shows what became of it as a first push."""
     row = FirstPush.objects.filter(store_id=job.store_id, kind=job.kind).select_related("job").first()

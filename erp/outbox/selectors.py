@@ -142,6 +142,17 @@ def lane_notices(*, user: User) -> list[LaneNotice]:
     ]
 
 
+def lanes_paused(*, store_ids: Collection[int]) -> dict[int, str]:
+    """Why each of these stores sends nothing until somebody acts, and what to do; a store that sends is
+    missing. One query."""
+    rows = Lane.objects.filter(store__in=list(store_ids)).exclude(paused_mode="")
+    then = f"{FailureMode.CREDENTIAL.next_step} Este envio segue sozinho depois."
+    return {
+        store_id: f"Envios da loja pausados: {reason.rstrip('. ')}. {then}"
+        for store_id, reason in rows.values_list("store_id", "paused_reason")
+    }
+
+
 def channel_paused(channel: str) -> ChannelPause | None:
     """The pause of every store of `channel`, None while its pushes go on."""
     return ChannelPause.objects.filter(channel=channel).first()

@@ -123,8 +123,6 @@ class _Plan:
         return job
 
     def _reopen(self, job: PushJob, wish: FactWish) -> PushJob:
-        # What was once sent may have been replaced since: look before writing.
-        job.needs_verification = job.needs_verification or job.state == JobState.DONE
         _restart(job)
         self._fill(job, wish)
         self.reopened.append(job)
@@ -238,23 +236,29 @@ def _blocked_states_supersede(wishes: dict[str, StateWish]) -> None:
     PushJob.objects.filter(pk__in=ids).update(**_closing(JobState.SUPERSEDED))
 
 
-def jobs_retry(*, job_ids: Sequence[int], requested_by: User | None = None) -> list[JobResult]:
+def jobs_retry(
+    *, job_ids: Sequence[int], requested_by: User | None = None, verify: bool = False
+) -> list[JobResult]:
     """*Enviar de novo*: BLOCKED and CANCELLED go back to the queue, a waiting one is tried at once.
 
-    One result per id, in order; a job that a newer one replaced is refused. Scoping by membership is the
+    One result per id, in order; a job that a newer one replaced is refused. What was tried before is looked
+    for on the platform before it is sent again, with `verify` everything is. Scoping by membership is the
     caller's."""
-    results, again = _settled_races(lambda: _jobs_restart(job_ids, requested_by))
+    results, again = _settled_races(lambda: _jobs_restart(job_ids, requested_by, verify))
     doorbell.ring_stores({job.store_id for job in again})
     return results
 
 
-def _jobs_restart(job_ids: Sequence[int], requested_by: User | None) -> tuple[list[JobResult], list[PushJob]]:
+def _jobs_restart(
+    job_ids: Sequence[int], requested_by: User | None, verify: bool
+) -> tuple[list[JobResult], list[PushJob]]:
     found = _jobs_locked(job_ids)
     waiting = _topics_waiting(found.values())
     results = [_retried(job_id, found.get(job_id), waiting) for job_id in job_ids]
     again = [found[result.job_id] for result in results if result.accepted]
     for job in again:
         job.requested_by = requested_by or job.requested_by
+        job.needs_verification = job.needs_verification or verify
     _update_restarted(again)
     return results, again
 
@@ -417,6 +421,7 @@ def lanes_ensure(store_ids: Iterable[int]) -> None:
 
 def _restart(job: PushJob) -> None:
     """As if newly asked for; what is known about an unknown outcome stays."""
+    job.needs_verification = job.needs_verification or _may_be_there(job)
     job.state = JobState.PENDING
     job.failure_mode = ""
     job.last_error = job.last_code = ""
@@ -425,6 +430,13 @@ def _restart(job: PushJob) -> None:
     job.finished_at = None
     if not job.is_fact:
         job.coalesce_key = coalesce_key((job.store_id, job.kind, job.subject))
+
+
+def _may_be_there(job: PushJob) -> bool:
+    """What was sent may have been replaced since, and what was refused accepted: look before writing."""
+    if job.failure_mode in (FailureMode.CONFIG, FailureMode.CREDENTIAL):
+        return False
+    return job.state == JobState.DONE or job.first_attempt_at is not None
 
 
 def _update_restarted(jobs: Sequence[PushJob]) -> None:

@@ -52,4 +52,5 @@ def order_handover_settle(*, order_id: int, came_back: bool, actor: User) -> boo
     )
     if came_back:
         order_stock_return(order_id=order.pk, actor=actor)
+    channels.order_handover_settled([order.pk], reason=text)
     return True

@@ -24,6 +24,7 @@ from kwai_integration.mapping.orders import CLOCK_TOLERANCE, MappedOrder, Proble
 from kwai_integration.mapping.warnings import UNREAD, Warn
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.names import names
+from kwai_integration.outbound.healing import pushes_heal
 from kwai_integration.situations import store_roles
 
 # What a new version of the answer may change; the rest belongs to `receive`.
@@ -234,7 +235,9 @@ def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: dat
     changed = [row for row in fresh if row.external_id in known]
     KwaiOrder.objects.bulk_update(changed, STAGED_FIELDS)
     _late_shipped_note(answers, [*older, *unchanged], roles, fetch_started_at)
-    _verdicts_tell([row for row in changed if row.invoice_status != verdicts[row.pk]])
+    judged = [row for row in changed if row.invoice_status != verdicts[row.pk]]
+    _verdicts_tell(judged)
+    pushes_heal([*changed, *unchanged], accepted=_accepted(judged))
     return StageResult(
         created=_pks(created),
         changed=_pks(changed),
@@ -258,6 +261,10 @@ def _known_rows(store: Store, external_ids: list[str]) -> dict[str, KwaiOrder]:
 
 def _pks(rows: Iterable[KwaiOrder]) -> tuple[int, ...]:
     return tuple(row.pk for row in rows)
+
+
+def _accepted(rows: Iterable[KwaiOrder]) -> set[str]:
+    return {row.external_id for row in rows if row.invoice_status == KwaiInvoiceStatus.ACCEPTED}
 
 
 def _verdicts_tell(rows: Sequence[KwaiOrder]) -> None:

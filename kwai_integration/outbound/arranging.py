@@ -53,9 +53,7 @@ def arrangements_request(
     first = _notes_first(able, roles)
     asked = facts_request(wishes=[*first, *map(arrange_wish, able)], requested_by=user, origin=origin)
     results = {pk: RowResult(pk, each.outcome, each.text) for pk, each in judged.items()}
-    for row, answer in zip(able, asked[len(first) :], strict=True):
-        outcome, text = wishes.OUTCOMES[answer.outcome]
-        results[row.pk] = RowResult(row.pk, outcome, text)
+    results.update(wishes.fact_rows([row.pk for row in able], asked[len(first) :]))
     return results
 
 
@@ -161,7 +159,7 @@ def _note_problem(shipment: Shipment) -> str:
     """What keeps Kwai from accepting a note for this order, as far as somebody here can change it."""
     answer = getattr(shipment.order, "kwai_order", None)
     if answer is not None and answer.invoice_status == KwaiInvoiceStatus.REFUSED:
-        reason = answer.invoice_refusal_reason or "o Kwai não disse o motivo"
+        reason = answer.invoice_refusal_reason.rstrip(". ") or "o Kwai não disse o motivo"
         return f"O Kwai recusou a NF-e: {reason}. Corrija ou troque a nota e envie-a antes."
     return (
         "Falta a NF-e autorizada do pedido. Envie o XML em Notas Fiscais." if shipment.lacks_invoice else ""

@@ -54,9 +54,13 @@ class KwaiChannel(Facts):
 
     def order_shipper_changed(self, order_ids: Sequence[int]) -> None:
         following.shippers_changed(order_ids)
+        rules.arrangements_by_rule(order_ids)
 
     def orders_released(self, order_ids: Sequence[int]) -> None:
         rules.orders_released(order_ids)
+
+    def order_handover_settled(self, order_ids: Sequence[int], reason: str) -> None:
+        following.pushes_end(order_ids, reason)
 
     def shipment_concluded(self, ids: Sequence[int]) -> None:
         rules.shipments_concluded(ids)

@@ -121,3 +121,16 @@ def trackings_withdraw(order_ids: Collection[int]) -> int:
     if found:
         jobs_cancel(job_ids=found, reason=NOTHING_TO_SEND)
     return len(found)
+
+
+def pushes_end(order_ids: Collection[int], reason: str) -> None:
+    """Kwai has closed these orders and a person has decided: nothing about them is sent any more."""
+    orders = Order.objects.filter(pk__in=order_ids, store__channel=CHANNEL_KEY)
+    jobs = PushJob.objects.facts().filter(
+        kind__in=list(Kind),
+        state__in=WAITING_STATES,
+        store__in=orders.values("store_id"),
+        subject__in=orders.values("external_id"),
+    )
+    if found := list(jobs.values_list("pk", flat=True)):
+        jobs_cancel(job_ids=found, reason=reason)

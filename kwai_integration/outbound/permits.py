@@ -110,7 +110,7 @@ def _remote_freeze(remote: MappedOrder) -> str:
 
 def _waiting_for_note(remote: MappedOrder, job: PushJob) -> NotYet | Refused:
     if remote.invoice_status == KwaiInvoiceStatus.REFUSED:
-        reason = remote.invoice_refusal_reason or "o Kwai não disse o motivo"
+        reason = remote.invoice_refusal_reason.rstrip(". ") or "o Kwai não disse o motivo"
         return Refused(f"O Kwai recusou a NF-e: {reason}. Corrija ou troque a nota; depois envie de novo.")
     sent_at = _note_sent_at(job)
     text = "aguardando o Kwai aceitar a NF-e"

@@ -12,6 +12,7 @@ from django.db.models import Max
 
 from erp.accounts.models import Store, User
 from erp.channels import Outcome, RowResult
+from erp.outbox.clearance import kinds_held
 from erp.outbox.models import PushJob
 from erp.outbox.services import facts_request
 from erp.outbox.statuses import JobState, Origin
@@ -31,6 +32,7 @@ Row = TypeVar("Row", Invoice, Shipment)
 NO_INVOICE = "Falta a NF-e autorizada do pedido. Envie o XML em Notas Fiscais."
 NOT_ACTIVE = "A integração desta loja não está ativa. Ative-a em Integrações."
 
+HELD = "Na fila: nada sai antes que o primeiro envio deste tipo na loja seja conferido em Envios ao Kwai."
 OUTCOMES = {
     RequestOutcome.QUEUED: (Outcome.QUEUED, "Na fila: o Kwai recebe em instantes."),
     RequestOutcome.REOPENED: (Outcome.QUEUED, "De volta à fila: o Kwai recebe em instantes."),
@@ -233,8 +235,7 @@ def _request(
     able: list[Row] = [row for row in rows if not problems[row.pk]]
     asked = facts_request(wishes=[*first, *map(wish, able)], requested_by=user, origin=origin)
     results = {row.pk: RowResult(row.pk, Outcome.REFUSED, problems[row.pk]) for row in rows}
-    for row, answer in zip(able, asked[len(first) :], strict=True):
-        results[row.pk] = _result(row.pk, answer)
+    results.update(fact_rows([row.pk for row in able], asked[len(first) :]))
     return results
 
 
@@ -253,6 +254,17 @@ def order_problem(order: Order, store: Store | None) -> str:
     return order.frozen_reason
 
 
-def _result(row_id: int, answer: FactResult) -> RowResult:
+def fact_rows(ids: Sequence[int], answers: Sequence[FactResult]) -> dict[int, RowResult]:
+    """What became of the wishes for these rows, in their order, and whom they wait for; one query."""
+    held = kinds_held({answer.wish.store_id for answer in answers})
+    return {
+        row_id: _result(row_id, answer, is_held=(answer.wish.store_id, answer.wish.kind) in held)
+        for row_id, answer in zip(ids, answers, strict=True)
+    }
+
+
+def _result(row_id: int, answer: FactResult, *, is_held: bool) -> RowResult:
     outcome, text = OUTCOMES[answer.outcome]
+    if is_held and answer.outcome is not RequestOutcome.ALREADY_DONE:
+        text = HELD
     return RowResult(row_id, outcome, text)

@@ -13,17 +13,19 @@ from django.views.decorators.http import require_safe
 from erp.accounts.models import User
 from erp.channels import Outcome, RowResult
 from erp.outbox.models import PushJob
-from erp.outbox.selectors import jobs_done, lane_notices
+from erp.outbox.selectors import jobs_done, lane_notices, lanes_paused
 from erp.outbox.services import jobs_cancel, jobs_retry
 from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, WaitReason
 from erp.sales.models import Order
 from erp.web.lists import Action, ChoiceFilter, Column, Empty, ListPage, Tab
 from erp.web.requests import user_of
+from invoices.models import ISSUED, Invoice
 from kwai_integration.outbound.badges import HELD_BACK
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.views.first_push import first_push_shown, held_texts
 from kwai_integration.views.scope import store_choices
 
+AGAIN = "envie de novo"
 OPEN = (JobState.PENDING, JobState.CLAIMED)
 REASONS = {
     "retry": {
@@ -130,27 +132,41 @@ def job_detail(request: HttpRequest, pk: int) -> HttpResponse:
         attempt.shown = shown  # type: ignore[attr-defined]
     order = Order.objects.filter(store_id=job.store_id, external_id=job.subject).first()
     first = first_push_shown(job, user_of(request))
-    context = {"job": job, "attempts": attempts, "order": order, "first": first}
+    context = {"job": job, "attempts": attempts, "order": order, "first": first, "note": _note(job, order)}
     return render(request, "kwai/job.html", context)
 
 
+def _note(job: PushJob, order: Order | None) -> Invoice | None:
+    """The note that this push brings, or that its order waits for."""
+    if order is None:
+        return None
+    notes = Invoice.objects.filter(order=order)
+    sent = job.payload.get("invoice_id")
+    return notes.filter(pk=sent).first() if sent else notes.filter(status__in=ISSUED).order_by("pk").last()
+
+
 def _describe(jobs: Sequence[PushJob], user: User) -> None:
-    """What the templates show of jobs: their labels, and why each waits. Two queries."""
+    """What the templates show of jobs: their labels, and why each waits. Three queries."""
     held = held_texts(jobs, user)
+    paused = lanes_paused(store_ids={job.store_id for job in jobs})
     marks = jobs_done(subjects={(job.store_id, job.subject) for job in jobs}, kinds=list(Kind))
     for job in jobs:
         mark = marks[(job.store_id, job.subject)].get(job.kind)
         held_back_by = mark.held_back_by if mark and mark.job_id == job.pk else ""
         job.kind_label = Kind(job.kind).label  # type: ignore[attr-defined]
         job.shown_state = JobState(job.state)  # type: ignore[attr-defined]
-        job.next_step = _next_step(job, held_back_by, held.get(job.pk, ""))  # type: ignore[attr-defined]
+        job.next_step = _next_step(  # type: ignore[attr-defined]
+            job, held_back_by, paused.get(job.store_id, "") or held.get(job.pk, "")
+        )
 
 
 def _next_step(job: PushJob, held_back_by: str, held: str) -> str:
     if held_back_by:
         return f"{HELD_BACK[Kind(held_back_by)].capitalize()}. Resolva aquele envio; este segue sozinho."
+    if job.failure_mode == FailureMode.REJECTED and AGAIN in job.last_error:
+        return ""  # the refusal itself says what to do
     if job.failure_mode:
         return FailureMode(job.failure_mode).next_step
-    if held:
+    if held and job.state == JobState.PENDING:
         return held
     return WaitReason(job.waiting_for).label if job.state == JobState.PENDING and job.waiting_for else ""

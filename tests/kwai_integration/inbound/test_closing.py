@@ -7,11 +7,12 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from erp.accounts.models import Store
+from erp.accounts.models import Store, User
 from erp.catalog.models import Sku
 from erp.channels import Outcome
 from erp.outbox.models import PushJob
-from erp.outbox.statuses import JobState
+from erp.outbox.statuses import FailureMode, JobState
+from erp.sales.decisions import order_handover_settle
 from erp.sales.models import Order, OrderEvent, ShippingKind, ShippingMethod
 from erp.sales.statuses import OrderStatus
 from erp.stock.models import StockItem
@@ -163,6 +164,31 @@ def situations_apply_again(store: Store) -> None:
     """What *sincronizar situação* does with the answer."""
     with transaction.atomic():
         situations_set([(Order.objects.get().pk, store.pk, str(CLOSED))], rules_read({store.pk}), None)
+
+
+@pytest.mark.parametrize("state", [JobState.PENDING, JobState.BLOCKED])
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize(("came_back", "words"), [(True, "voltou"), (False, "entregue")])
+def test_what_a_person_says_ends_the_pushes_of_a_closed_order(
+    kwai_store: Store, sku: Sku, admin: User, state: JobState, kind: Kind, came_back: bool, words: str
+) -> None:
+    take_in(kwai_store, detail(orderStatus=PICKUP))
+    order = Order.objects.get()
+    hand_over(order, concluded=True)
+    take_in(kwai_store, later(orderStatus=CLOSED), after=60)
+    job = PushJob.objects.create(
+        store=kwai_store,
+        kind=kind,
+        subject=order.external_id,
+        idempotency_key=f"{kwai_store.pk}:{kind}:{order.external_id}:x",
+        state=state,
+        failure_mode=FailureMode.REJECTED if state == JobState.BLOCKED else "",
+        last_error="Diga na página do pedido o que houve com o pacote.",
+    )
+    assert order_handover_settle(order_id=order.pk, came_back=came_back, actor=admin)
+    job.refresh_from_db()
+    assert job.state == JobState.CANCELLED
+    assert words in job.last_error
 
 
 @pytest.mark.parametrize("status", [OrderStatus.CANCELLED, OrderStatus.OPEN])

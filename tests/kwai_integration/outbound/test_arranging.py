@@ -354,6 +354,17 @@ def test_an_unknown_shipper_waits_for_a_person(envios: Desk, chosen: ShippedBy) 
     assert fits is (Outcome.DONE if chosen is ShippedBy.SELLER else Outcome.REFUSED)
 
 
+@pytest.mark.parametrize("is_on", [True, False])
+def test_saying_that_kwai_carries_an_accepted_order_arranges_it_by_rule(envios: Desk, is_on: bool) -> None:
+    KwaiSettings.objects.update(auto_arrange=is_on, auto_send_invoice=True)
+    (order,) = envios.orders(overrides={"shippingType": ""})
+    envios.invoice(order)
+    envios.push()  # the note, which is accepted at once
+    envios.kwai.poll()
+    assert order_shipper_set(order_id=order.pk, shipped_by=ShippedBy.CHANNEL) == ""
+    assert PushJob.objects.filter(kind=Kind.ARRANGE_SHIPMENT).exists() is is_on
+
+
 def test_what_kwai_says_wins_over_a_choice(envios: Desk) -> None:
     (order,) = envios.orders(overrides={"shippingType": ""})
     assert order_shipper_set(order_id=order.pk, shipped_by=ShippedBy.SELLER) == ""
