@@ -19,7 +19,7 @@ from kwai_integration.inbound.orders import Rules, rules_read, situations_set
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.stage import DETAILS_FAILED, DETAILS_MISSING, MISSING_TEXTS, kwai_orders_stage
 from kwai_integration.models import KwaiOrder, KwaiOrderState
-from kwai_integration.situations import situations
+from kwai_integration.situations import situation_label
 
 
 def kwai_orders_refresh(*, ids: Sequence[int], actor: User | None = None) -> list[RowResult]:
@@ -98,9 +98,8 @@ def _result(
         return RowResult(row.pk, Outcome.DONE, f"Situação alterada: {was.label} → {now.label}.")
     told = rules.situation(row.store_id, row.remote_status)
     if told not in (None, now):
-        text = (
-            f"Continua {now.label}: o Kwai diz {situations().label(row.remote_status)}, que fica para trás."
-        )
+        label = situation_label(row.remote_status, rules.role(row.store_id, row.remote_status))
+        text = f"Continua {now.label}: o Kwai diz {label}, que fica para trás."
         return RowResult(row.pk, Outcome.DONE, text)
     return RowResult(row.pk, Outcome.DONE, f"Sem mudança: continua {now.label}.")
 

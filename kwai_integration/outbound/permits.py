@@ -18,7 +18,7 @@ from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRefundStatus, K
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.situations import roles_of, situations
+from kwai_integration.situations import roles_of, situation_label
 
 Roles = Mapping[int, Mapping[str, KwaiRole]]
 
@@ -53,7 +53,9 @@ def permit_of(write: Write, order: Order, roles: Roles) -> Permit:
 def write_problem(write: Write, order: Order, roles: Roles) -> str:
     """Why `write` may not be asked for, or an empty text. What is done already, or has to wait for the note
     first, may be asked for."""
-    return _text(permit_of(write, order, roles), write, order.remote_status, order.frozen_reason)
+    role = roles[order.store_id].get(order.remote_status)
+    label = situation_label(order.remote_status, role)
+    return _text(permit_of(write, order, roles), write, order.remote_status, label, order.frozen_reason)
 
 
 def remote_permit(write: Write, own: Order, remote: MappedOrder, *, job: PushJob) -> Permit:
@@ -71,7 +73,8 @@ def remote_permit(write: Write, own: Order, remote: MappedOrder, *, job: PushJob
         raise _waiting_for_note(remote, job)
     if permit is Permit.UNKNOWN:
         raise _waiting_for_person(remote)
-    if problem := _text(permit, write, remote.remote_status, _remote_freeze(remote)):
+    label = situation_label(remote.remote_status, remote.role)
+    if problem := _text(permit, write, remote.remote_status, label, _remote_freeze(remote)):
         raise Refused(problem)
     return permit
 
@@ -84,7 +87,7 @@ def _read_check(remote: MappedOrder) -> None:
         )
 
 
-def _text(permit: Permit, write: Write, remote_status: str, frozen: str) -> str:
+def _text(permit: Permit, write: Write, remote_status: str, label: str, frozen: str) -> str:
     match permit:
         case Permit.YES | Permit.DONE | Permit.NOT_YET:
             return ""
@@ -96,7 +99,6 @@ def _text(permit: Permit, write: Write, remote_status: str, frozen: str) -> str:
         case Permit.HELD | Permit.REFUND:
             return frozen
         case Permit.FORBIDDEN:
-            label = situations().label(remote_status)
             return f"O Kwai mostra o pedido como {label}: nessa situação {NOT_ACCEPTED[write]}."
 
 
