@@ -7,6 +7,7 @@ sentence that says what to put where.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
@@ -14,13 +15,14 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environs import validate
 
-from erp.settings.environment import BASE_DIR, shared_env
+from erp.settings import environment
 
 django_stubs_ext.monkeypatch()
 
+BASE_DIR: Path = environment.BASE_DIR
 VAR_DIR = BASE_DIR / "var"
 
-env = shared_env()
+env = environment.shared_env()
 
 
 def required(name: str, hint: str) -> str:
