@@ -44,7 +44,7 @@ def register() -> None:
     registry.notice_source_register(url_name="kwai:reauthorise", notices=consent_warnings.notices)
     registry.notice_source_register(url_name="kwai:job_first", notices=first_push.notices)
     registry.notice_source_register(url_name="kwai:store_notice", notices=store_notices.notices)
-    registry.notice_source_register(url_name="kwai:stores", notices=_unmapped)
+    registry.notice_source_register(url_name="kwai:store_stage", notices=_unmapped)
     registry.home_card_register(
         label="Integração com o Kwai", url_name="kwai:stores", icon="plug", content=_connection, order=5
     )

@@ -115,7 +115,7 @@ _sidebar: dict[str, SidebarEntry] = {}
 _cards: dict[str, HomeCard] = {}
 _panels: dict[str, HomePanel] = {}
 _sources: dict[str, SearchSource] = {}
-_notices: dict[str, NoticeSource] = {}
+_notices: dict[Callable[[HttpRequest], Iterable[Notice]], NoticeSource] = {}
 
 
 def sidebar_register(
@@ -169,7 +169,7 @@ def search_source_register(
 
 def notice_source_register(*, url_name: str, notices: Callable[[HttpRequest], Iterable[Notice]]) -> None:
     """Let an app say what stops work; shown to those who may open `url_name`, where they can act."""
-    _notices[url_name] = NoticeSource(url_name, notices)
+    _notices[notices] = NoticeSource(url_name, notices)
 
 
 def notices_for(request: HttpRequest) -> list[Notice]:

@@ -146,10 +146,15 @@ def _store(store_id: int, news: dict[tuple[str, str], RemoteRefund]) -> None:
             row = KwaiRefund(store_id=store_id, external_id=order_id, refund_id=refund_id)
             _fill(row, refund)
             fresh.append(row)
-        elif not _is_older(refund, row.told_at) and _fill(row, refund):
+        elif not _is_older(refund, _credible(row.told_at)) and _fill(row, refund):
             changed.append(row)
     KwaiRefund.objects.bulk_create(fresh)
     KwaiRefund.objects.bulk_update(changed, ["status", "amount", "reason", "told_at"])
+
+
+def _credible(told_at: datetime) -> datetime | None:
+    """None for a moment that has not come yet: only a clock that was ahead wrote it."""
+    return told_at if told_at <= timezone.now() + tolerance() else None
 
 
 def _fill(row: KwaiRefund, refund: RemoteRefund) -> bool:

@@ -243,7 +243,7 @@ def test_the_tick_rings_for_a_warning(account: KwaiAccount, django_capture_on_co
 
 
 def shown(user: User) -> list[str]:
-    request: Any = type("Request", (), {"user": user})()
+    request: Any = type("Request", (), {"user": user, "resolver_match": None})()
     return [notice.text for notice in registry.notices_for(request)]
 
 

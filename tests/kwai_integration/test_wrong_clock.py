@@ -565,6 +565,8 @@ NOT_WAITED_FOR = {
     "kwai_integration.KwaiOrder.first_shipped_at",
     # By the platform's clock.
     "kwai_integration.KwaiOrder.remote_updated_at",
+    # By the platform's clock too; one that lies ahead gives way to any other (`refund_list`).
+    "kwai_integration.KwaiRefund.told_at",
     "kwai_integration.KwaiOrder.received_at",
     "kwai_integration.Listing.first_seen_at",
     "kwai_integration.SyncCursor.last_success_at",

@@ -61,7 +61,7 @@ def work(store_id: int) -> None:
     assert events._claim(store_id) is not None
     SyncCursor.objects.update(due_at=timezone.now() - timedelta(seconds=1), lease_until=None)
     assert lease_take(store_id) is not None
-    assert _lease_take(KwaiAccount.objects.get(pk=store_id)) is not None
+    assert _lease_take(KwaiAccount.objects.get(pk=store_id), goes_on=False) is not None
     breaker.rest_now(store_id=store_id, reason="448")
     channel_pause(channel="kwai", reason="442")
 

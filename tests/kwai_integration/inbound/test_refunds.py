@@ -265,3 +265,11 @@ def test_the_watermark_waits_for_the_last_page(kwai_store: Store, sku: Sku) -> N
     )
     refunds_poll(restless, kwai_store.pk)
     assert SyncCursor.objects.get().refunds_watermark == mark
+
+
+def test_a_row_from_a_clock_that_was_ahead_gives_way(kwai_store: Store, sku: Sku) -> None:
+    take_in(kwai_store, detail())
+    refunds_follow(kwai_store.pk, [refund(1, ASKED, None)])
+    KwaiRefund.objects.update(told_at=timezone.now() + timedelta(days=1))
+    refunds_follow(kwai_store.pk, [refund(1, ENDED, 9)])
+    assert Order.objects.get().refund_status == RefundStatus.CLOSED

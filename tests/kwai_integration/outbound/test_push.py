@@ -35,12 +35,12 @@ LOST_ANSWERS = [
 ]
 STOPS = [
     ({"holdReason": "Análise de risco"}, "Análise de risco"),
-    ({"refundStatus": 10}, "reembolso em andamento"),
+    ({"refundStatus": 10}, "reembolso"),
     ({"status": CLOSED}, SITUATIONS[str(CLOSED)].label),
 ]
 OWN_STOPS = [
     ({"hold_reason": "Análise de risco"}, "Análise de risco"),
-    ({"refund_open": True}, "reembolso em andamento"),
+    ({"refund_open": True}, "reembolso"),
     ({"status": OrderStatus.CANCELLED}, "cancelado"),
 ]
 
