@@ -151,8 +151,8 @@ def test_demonstration_comes_up_heals_stops_and_keeps_its_data(
     assert second.process.returncode == 1
     assert len(second.lines) == 1
 
-    everything = first.children("-m")
-    assert len(everything) == 4
+    # The beat starts a while after the others.
+    everything = wait_for(lambda: found if len(found := first.children("-m")) == 4 else [])
     first.stop()
     assert not [pid for pid in everything if Path(f"/proc/{pid}").exists()]
 
