@@ -51,6 +51,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     from dropping the test database."""
     yield
     with django_db_blocker.unblock():
+        # The session at hand may itself be one that a test has ended.
+        connection.close()
         others_disconnect()
 
 
