@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from erp import channels
 from erp.accounts.models import User
-from erp.channels import Action, Badge, RowResult
+from erp.channels import Badge, ChannelAction, RowResult
 from expedition.models import Shipment
-from expedition.rules import delivery_problem
+from expedition.preconditions import delivery_problem
 from expedition.services import shipments_deliver
 from expedition.services.rows import refused
 
@@ -74,22 +74,24 @@ def _own_reasons(name: str, shipments: Sequence[Shipment]) -> dict[int, str]:
 
 
 def _arrange_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
-    return channels.check(Action.ARRANGE_SHIPMENT, [each.pk for each in shipments])
+    return channels.check(ChannelAction.ARRANGE_SHIPMENT, [each.pk for each in shipments])
 
 
 def _arrange_run(shipments: Sequence[Shipment], actor: User) -> list[RowResult]:
-    return channels.run(Action.ARRANGE_SHIPMENT, [each.pk for each in shipments], user=actor)
+    return channels.run(ChannelAction.ARRANGE_SHIPMENT, [each.pk for each in shipments], user=actor)
 
 
 def _tracking_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
-    asked = channels.check(Action.SEND_TRACKING, [each.pk for each in shipments])
+    asked = channels.check(ChannelAction.SEND_TRACKING, [each.pk for each in shipments])
     own = _own_reasons(SEND_TRACKING, shipments)
     return {pk: own[pk] or reason for pk, reason in asked.items()}
 
 
 def _invoice_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
     own = _own_reasons(SEND_INVOICE, shipments)
-    asked = channels.check(Action.SEND_INVOICE, [each.invoice_id for each in shipments if each.invoice_id])
+    asked = channels.check(
+        ChannelAction.SEND_INVOICE, [each.invoice_id for each in shipments if each.invoice_id]
+    )
     missing = channels.NO_CHANNEL
     return {
         each.pk: own[each.pk] or (asked[each.invoice_id] if each.invoice_id else missing)
@@ -98,18 +100,20 @@ def _invoice_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
 
 
 def _delivery_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
-    asked = channels.check(Action.CONFIRM_DELIVERY, [each.pk for each in shipments if each.has_channel])
+    asked = channels.check(
+        ChannelAction.CONFIRM_DELIVERY, [each.pk for each in shipments if each.has_channel]
+    )
     return {each.pk: asked[each.pk] if each.has_channel else delivery_problem(each) for each in shipments}
 
 
 def _tracking_run(shipments: Sequence[Shipment], actor: User) -> list[RowResult]:
-    return channels.run(Action.SEND_TRACKING, [each.pk for each in shipments], user=actor)
+    return channels.run(ChannelAction.SEND_TRACKING, [each.pk for each in shipments], user=actor)
 
 
 def _invoice_run(shipments: Sequence[Shipment], actor: User) -> list[RowResult]:
     """The command takes invoices; its answers are told per shipment."""
     invoices = [each.invoice_id for each in shipments if each.invoice_id]
-    rows = {row.id: row for row in channels.run(Action.SEND_INVOICE, invoices, user=actor)}
+    rows = {row.id: row for row in channels.run(ChannelAction.SEND_INVOICE, invoices, user=actor)}
     return [
         RowResult(each.pk, rows[each.invoice_id].outcome, rows[each.invoice_id].text)
         if each.invoice_id

@@ -9,15 +9,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from erp.accounts.models import User
-from erp.channels import LabelKind, Outcome, RowResult
+from erp.channels import LabelKind, RowOutcome, RowResult
 from erp.sales.models import ShippedBy
 from erp.sales.services import order_events_append
 from expedition.models import LabelState, Shipment, ShippingLabel
-from expedition.rules import NOT_ARRANGED
+from expedition.preconditions import NOT_ARRANGED
 from expedition.services.labels import LabelDamaged, label_read, labels_printed
 from expedition.services.rows import refused, shipment_event
-from invoices.printing.paper import DrawingFailed, Paper, PrinterMissing, pdfs_merge
-from invoices.printing.services import PrintRefused, invoices_printed_record, notes_papers
+from invoices.printing.printouts import DrawingFailed, InvoicePrintout, PrinterMissing, pdfs_merge
+from invoices.printing.services import PrintRefused, invoice_printouts, invoices_printed_record
 
 MOST_LABELS = 100
 TOO_MANY = f"Imprima até {MOST_LABELS} etiquetas por vez."
@@ -55,7 +55,7 @@ def label_problem(shipment: Shipment) -> str:
     possible as long as the file is kept, also after the dispatch."""
     if not shipment.is_channel_shipped:
         return NO_SHIPPER if _lacks_shipper(shipment) else OWN_CARRIER
-    if problem := shipment.order.paper_problem or shipment.frozen_reason:
+    if problem := shipment.order.printout_problem or shipment.frozen_reason:
         return problem
     row = shipment.label_row
     if not shipment.channel_number or row is None:
@@ -123,18 +123,20 @@ def _refuse(problems: Mapping[int, str]) -> None:
 def _danfes(rows: Sequence[Shipment]) -> dict[int, bytes]:
     by_note = {each.invoice_id: each.pk for each in rows if each.invoice_id is not None}
     try:
-        papers = notes_papers(ids=list(by_note), paper=Paper.DANFE)
+        printouts = invoice_printouts(ids=list(by_note), printout=InvoicePrintout.DANFE)
     except PrintRefused as error:
         raise LabelsRefused(
-            [RowResult(by_note[row.id], Outcome.REFUSED, row.text) for row in error.results]
+            [RowResult(by_note[row.id], RowOutcome.REFUSED, row.text) for row in error.results]
         ) from None
-    return dict(zip(by_note.values(), papers, strict=True))
+    return dict(zip(by_note.values(), printouts, strict=True))
 
 
 def _joined(rows: Sequence[Shipment], labels: Mapping[int, bytes], notes: Mapping[int, bytes]) -> bytes:
     if rows[0].label.kind == LabelKind.ZPL:
         return b"\n".join(labels[each.pk].strip() for each in rows) + b"\n"
-    pages = [(each.pk, paper[each.pk]) for each in rows for paper in (labels, notes) if each.pk in paper]
+    pages = [
+        (each.pk, printout[each.pk]) for each in rows for printout in (labels, notes) if each.pk in printout
+    ]
     problems = dict.fromkeys(labels, "")
     try:
         return pdfs_merge([content for _, content in pages])
@@ -158,4 +160,4 @@ def _record(rows: Sequence[Shipment], with_danfe: bool, actor: User | None) -> N
     )
     if with_danfe:
         notes = [each.invoice_id for each in rows if each.invoice_id is not None]
-        invoices_printed_record(ids=notes, paper=Paper.DANFE, user=actor)
+        invoices_printed_record(ids=notes, printout=InvoicePrintout.DANFE, user=actor)

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from erp.accounts.models import User
 from erp.sales.models import Order, OrderStatus, ShippedBy, ShippingKind, ShippingMethod
 from expedition.models import Package, Shipment, ShipmentQuerySet, ShipmentStatus
-from expedition.rules import code_canonical
+from expedition.preconditions import code_canonical
 from expedition.tracking_lists import KeyKind, TrackingKey
 from invoices.models import ISSUED, Invoice
 

@@ -13,20 +13,26 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Company, User
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Buyer, Order, OrderStatus
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from erp.sales.shippers import method_problem
 from invoices.events import cancellation_of
-from invoices.holding import consent_record, issued_status, note_hold, note_release, warnings_open
+from invoices.holding import (
+    consent_record,
+    invoice_hold_locked,
+    invoice_release_locked,
+    issued_status,
+    warnings_open,
+)
 from invoices.intake.files import CompanyFacts
-from invoices.intake.gate import judge, match
 from invoices.intake.order_rules import OrderFacts
 from invoices.intake.parser import parse
 from invoices.intake.reading import NfeReading, read
-from invoices.intake.rules import Check, Severity, messages
+from invoices.intake.rules import InvoiceCheck, Severity, messages
+from invoices.intake.validation import judge, match
 from invoices.models import OUT_OF_FORCE, DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
 
 FOREIGN_ORDER = "O pedido escolhido não é desta empresa. Escolha outro pedido."
@@ -58,9 +64,9 @@ def invoice_link(*, invoice_id: int, order_id: int, user: User | None) -> tuple[
     _refuse_to_link(order, checks)
     held_by = warnings_open(invoice, order, checks)
     if held_by:
-        note_hold(invoice, order, place_of=None)
+        invoice_hold_locked(invoice, order, place_of=None)
         return messages(held_by, Severity.WARN)
-    note_place(invoice, order, user)
+    invoice_place_locked(invoice, order, user)
     return ()
 
 
@@ -89,11 +95,11 @@ def invoice_proceed(*, invoice_id: int, codes: Collection[str], user: User) -> O
         raise InvoiceRefused("Há avisos novos nesta nota. Leia-os e confirme outra vez.")
     consent_record(invoice=invoice, order=order, warnings=warnings, user=user)
     if order is None:
-        note_release(invoice)
+        invoice_release_locked(invoice)
         return None
     if replaced is not None:
-        note_replace(replaced, invoice, order, user)
-    note_place(invoice, order, user)
+        invoice_replace_locked(replaced, invoice, order, user)
+    invoice_place_locked(invoice, order, user)
     return order
 
 
@@ -119,7 +125,7 @@ def invoice_unlink(*, invoice_id: int, user: User | None) -> None:
     order_events_append(drafts=[draft], actor=user)
 
 
-def invoice_warnings(invoice: Invoice) -> tuple[Check, ...]:
+def invoice_warnings(invoice: Invoice) -> tuple[InvoiceCheck, ...]:
     """The warnings a pending note waits for; empty for every other note and for a damaged file."""
     if invoice.status != InvoiceStatus.PENDING:
         return ()
@@ -130,8 +136,8 @@ def invoice_warnings(invoice: Invoice) -> tuple[Check, ...]:
     return warnings_open(invoice, invoice.wanted_order, checks)
 
 
-def order_checks(invoice: Invoice, reading: NfeReading | None) -> tuple[Check, ...]:
-    """The gate's rules about the note beside its order, or the one it waits for; none without either."""
+def order_checks(invoice: Invoice, reading: NfeReading | None) -> tuple[InvoiceCheck, ...]:
+    """The rules about the note beside its order, or the one it waits for; none without either."""
     order = invoice.order or invoice.wanted_order
     return () if order is None or reading is None else judged_with(reading, order, invoice)
 
@@ -161,7 +167,7 @@ def replace_problem(invoice: Invoice, order: Order) -> str:
 
 
 def company_facts(company: Company) -> CompanyFacts:
-    """The company as the gate needs it, today."""
+    """The company as the validation needs it, today."""
     return CompanyFacts(
         frozenset(company.tax_ids()),
         company.fiscal_environment,
@@ -183,7 +189,9 @@ def order_problem(order: Order, replaces: Invoice | None = None) -> str:
     return ""
 
 
-def judged_with(reading: NfeReading, order: Order, invoice: Invoice | None = None) -> tuple[Check, ...]:
+def judged_with(
+    reading: NfeReading, order: Order, invoice: Invoice | None = None
+) -> tuple[InvoiceCheck, ...]:
     """The checks of the note beside `order`; `invoice` is its row, when it is stored."""
     tax_id = Buyer.objects.filter(order=order).values_list("tax_id", flat=True).first()
     linked = invoice.order if invoice is not None and invoice.order_id != order.pk else None
@@ -198,7 +206,7 @@ def judged_with(reading: NfeReading, order: Order, invoice: Invoice | None = Non
     return match(reading, order=facts)
 
 
-def note_place(invoice: Invoice, order: Order, user: User | None) -> None:
+def invoice_place_locked(invoice: Invoice, order: Order, user: User | None) -> None:
     """Link the note to the order, which is locked and has been judged beside it. Raises `InvoiceRefused`."""
     # What the file names may not fit: what the marketplace carries takes its own way of shipping only.
     own = invoice.shipping_method if not method_problem(order, invoice.shipping_method) else None
@@ -229,7 +237,7 @@ def note_place(invoice: Invoice, order: Order, user: User | None) -> None:
     channels.invoice_authorised([invoice.pk])
 
 
-def note_replace(older: Invoice, newer: Invoice, order: Order, user: User | None) -> None:
+def invoice_replace_locked(older: Invoice, newer: Invoice, order: Order, user: User | None) -> None:
     """Take `older` off the locked order for `newer`, which has been judged and stored. Raises
     `InvoiceRefused`."""
     held = Invoice.objects.filter(pk=older.pk).lock_for_update().get()
@@ -246,14 +254,14 @@ def _link_result(invoice_id: int, order_id: int, user: User | None) -> RowResult
     try:
         warnings = invoice_link(invoice_id=invoice_id, order_id=order_id, user=user)
     except InvoiceRefused as refused:
-        return RowResult(invoice_id, Outcome.REFUSED, str(refused))
+        return RowResult(invoice_id, RowOutcome.REFUSED, str(refused))
     if warnings:
-        return RowResult(invoice_id, Outcome.REFUSED, " ".join((*warnings, PROCEED)))
+        return RowResult(invoice_id, RowOutcome.REFUSED, " ".join((*warnings, PROCEED)))
     order = Order.objects.only("number").get(pk=order_id)
-    return RowResult(invoice_id, Outcome.DONE, f"Vinculada ao pedido {order.number}.")
+    return RowResult(invoice_id, RowOutcome.DONE, f"Vinculada ao pedido {order.number}.")
 
 
-def _checks_of(invoice: Invoice, order: Order | None) -> tuple[Check, ...]:
+def _checks_of(invoice: Invoice, order: Order | None) -> tuple[InvoiceCheck, ...]:
     """Warnings of the stored file as they stand today, then the checks beside `order`."""
     try:
         content = InvoiceDocument.objects.get(invoice=invoice).read()
@@ -266,7 +274,7 @@ def _checks_of(invoice: Invoice, order: Order | None) -> tuple[Check, ...]:
     return (*file_warnings, *judged_with(read(parse(content)), order, invoice))
 
 
-def _refuse_to_link(order: Order, checks: tuple[Check, ...], replaces: Invoice | None = None) -> None:
+def _refuse_to_link(order: Order, checks: tuple[InvoiceCheck, ...], replaces: Invoice | None = None) -> None:
     refusals = messages(checks, Severity.REFUSE)
     problem = order_problem(order, replaces)
     if problem or refusals:
@@ -287,9 +295,9 @@ def _let_go(invoice_id: int, user: User | None) -> bool:
     if invoice is None:
         return False
     if warnings_open(invoice, None, _checks_of(invoice, None)):
-        note_hold(invoice, None, place_of=None)
+        invoice_hold_locked(invoice, None, place_of=None)
     else:
-        note_release(invoice)
+        invoice_release_locked(invoice)
     text = f"{invoice} não espera mais por este pedido"
     draft = EventDraft(order.pk, "invoice_unlinked", text, invoice.get_absolute_url())
     order_events_append(drafts=[draft], actor=user)

@@ -16,7 +16,7 @@ from erp.accounts.models import Company, User
 from erp.sales.models import Order, OrderStatus
 from erp.web.requests import id_of
 from invoices.intake.parser import XmlRefused, parse
-from invoices.intake.reading import NfeReading, UnreadableNote, read
+from invoices.intake.reading import NfeReading, UnreadableInvoice, read
 from invoices.models import OUT_OF_FORCE, DocumentDamaged, Invoice, InvoiceDocument
 
 MAX_WORDS: Final = 200
@@ -161,7 +161,7 @@ def _readings(invoices: Sequence[Invoice]) -> dict[int, NfeReading]:
     for document in InvoiceDocument.objects.filter(invoice__in=[invoice.pk for invoice in invoices]):
         try:
             found[document.invoice_id] = read(parse(document.read()))
-        except (DocumentDamaged, UnreadableNote, XmlRefused):
+        except (DocumentDamaged, UnreadableInvoice, XmlRefused):
             continue
     return found
 

@@ -1,4 +1,4 @@
-"""Files the gate refused: kept with their reasons, within bounds that no upload can pass."""
+"""Files the validation refused: kept with their reasons, within bounds that no upload can pass."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from erp.accounts.models import Company, User
-from erp.documents import AccessKey, DocumentInvalid
+from erp.brazil.documents import AccessKey, DocumentInvalid
 from erp.sales.models import Order
 from invoices.intake.parser import MAX_BYTES
-from invoices.intake.rules import Check
+from invoices.intake.rules import InvoiceCheck
 from invoices.models import RefusedFile
 
 KEPT_FILES: Final = 2_000
@@ -35,7 +35,7 @@ def refused_file_keep(
     company: Company,
     name: str,
     content: bytes,
-    checks: Sequence[Check],
+    checks: Sequence[InvoiceCheck],
     user: User | None,
     order: Order | None = None,
 ) -> RefusedFile:
@@ -73,7 +73,7 @@ def refused_file_forget(*, company: Company, content: bytes) -> None:
     RefusedFile.objects.filter(company=company, sha256=hashlib.sha256(content).hexdigest()).delete()
 
 
-def _reasons(checks: Sequence[Check]) -> list[dict[str, str]]:
+def _reasons(checks: Sequence[InvoiceCheck]) -> list[dict[str, str]]:
     refusals = [(check, check.finding) for check in checks if check.finding is not None and check.refuses]
     return [
         {"code": check.code, "label": check.label, "text": finding.message} for check, finding in refusals

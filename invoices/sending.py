@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from erp import channels
 from erp.accounts.models import User
-from erp.channels import Action, Outcome, RowResult
+from erp.channels import ChannelAction, RowOutcome, RowResult
 from invoices.models import ISSUED, Invoice, InvoiceStatus
 
 NOT_LINKED = "A nota está sem pedido. Vincule-a ao pedido na página da nota."
@@ -18,7 +18,7 @@ def send_problems(ids: Sequence[int]) -> dict[int, str]:
     rows = Invoice.objects.filter(pk__in=ids).values_list("pk", "status", "order_id")
     own = {pk: _own_problem(InvoiceStatus(status), order_id) for pk, status, order_id in rows}
     sendable = [pk for pk, problem in own.items() if not problem]
-    asked = channels.check(Action.SEND_INVOICE, sendable) if sendable else {}
+    asked = channels.check(ChannelAction.SEND_INVOICE, sendable) if sendable else {}
     return {pk: own.get(pk, GONE) or asked.get(pk, "") for pk in ids}
 
 
@@ -26,9 +26,9 @@ def invoices_send(*, ids: Sequence[int], user: User | None) -> list[RowResult]:
     """Hand the notes to the sales channel; one result per id, in order."""
     problems = send_problems(ids)
     sendable = [pk for pk in ids if not problems[pk]]
-    sent = channels.run(Action.SEND_INVOICE, sendable, user=user) if sendable else []
+    sent = channels.run(ChannelAction.SEND_INVOICE, sendable, user=user) if sendable else []
     results = {result.id: result for result in sent}
-    return [results.get(pk) or RowResult(pk, Outcome.REFUSED, problems[pk]) for pk in ids]
+    return [results.get(pk) or RowResult(pk, RowOutcome.REFUSED, problems[pk]) for pk in ids]
 
 
 def _own_problem(status: InvoiceStatus, order_id: int | None) -> str:

@@ -18,20 +18,20 @@ from erp.sales.models import Carrier, Order, ShippingMethod
 from erp.sales.services import EventDraft, order_events_append
 from erp.sales.shippers import method_problem
 from invoices.events import cancellation_of, company_imports_lock, event_store
-from invoices.holding import note_hold, warnings_open
+from invoices.holding import invoice_hold_locked, warnings_open
 from invoices.intake.archives import Entry, entries
 from invoices.intake.files import CompanyFacts
-from invoices.intake.gate import judge
 from invoices.intake.reading import EventReading, NfeReading
-from invoices.intake.rules import Check, Severity, messages, refuse
+from invoices.intake.rules import InvoiceCheck, Severity, messages, refuse
+from invoices.intake.validation import judge
 from invoices.linking import (
     FOREIGN_ORDER,
     PROCEED,
     InvoiceRefused,
     company_facts,
+    invoice_place_locked,
+    invoice_replace_locked,
     judged_with,
-    note_place,
-    note_replace,
     order_problem,
 )
 from invoices.matching import Match, order_find
@@ -102,7 +102,7 @@ class _Upload:
     ) -> ImportResult:
         return ImportResult(self.name, outcome, tuple(filter(None, texts)), invoice, order)
 
-    def refused(self, *checks: Check) -> ImportResult:
+    def refused(self, *checks: InvoiceCheck) -> ImportResult:
         """Keep the file with its reasons for the tab *rejeitadas*."""
         refused_file_keep(
             company=self.company,
@@ -181,7 +181,7 @@ def _import_entry(upload: _Upload, entry: Entry, facts: CompanyFacts) -> ImportR
     if not entry.is_note:
         return upload.result(ImportOutcome.SKIPPED, "Não é um XML: nada foi lido deste arquivo.")
     if entry.problem:
-        return upload.refused(Check("archive", "ZIP que se abre", refuse(entry.problem)))
+        return upload.refused(InvoiceCheck("archive", "ZIP que se abre", refuse(entry.problem)))
     return _import(upload, facts)
 
 
@@ -213,7 +213,7 @@ def _event(upload: _Upload, event: EventReading) -> ImportResult:
 
 
 @transaction.atomic
-def _store(upload: _Upload, reading: NfeReading, file_checks: tuple[Check, ...]) -> ImportResult:
+def _store(upload: _Upload, reading: NfeReading, file_checks: tuple[InvoiceCheck, ...]) -> ImportResult:
     company_imports_lock(upload.company)
     known = Invoice.objects.filter(access_key=reading.access_key).select_related("order").first()
     if known is not None:
@@ -233,15 +233,15 @@ def _store(upload: _Upload, reading: NfeReading, file_checks: tuple[Check, ...])
     invoice = known or _create(upload, reading)
     held_by = warnings_open(invoice, wanted.order, (*file_checks, *order_checks))
     if held_by:
-        note_hold(invoice, wanted.order, place_of=upload.replaces)
+        invoice_hold_locked(invoice, wanted.order, place_of=upload.replaces)
         texts = messages(held_by, Severity.WARN)
         return upload.result(ImportOutcome.HELD, *texts, PROCEED, invoice=invoice, order=wanted.order)
     if wanted.order is None:
         outcome = ImportOutcome.ALREADY if known else ImportOutcome.IMPORTED
         return upload.result(outcome, wanted.text, invoice=invoice)
     if upload.replaces is not None:
-        note_replace(upload.replaces, invoice, wanted.order, upload.user)
-    note_place(invoice, wanted.order, upload.user)
+        invoice_replace_locked(upload.replaces, invoice, wanted.order, upload.user)
+    invoice_place_locked(invoice, wanted.order, upload.user)
     return upload.result(ImportOutcome.LINKED, invoice=invoice, order=wanted.order)
 
 
@@ -277,9 +277,9 @@ def _wanted_order(upload: _Upload, reading: NfeReading) -> Match:
     return Match(order, problem)
 
 
-def _order_check(text: str) -> Check:
-    """A refusal that only the database knows of, as one more check of the gate."""
-    return Check("order", "Nota e pedido livres", refuse(text))
+def _order_check(text: str) -> InvoiceCheck:
+    """A refusal that only the database knows of, as one more check of the validation."""
+    return InvoiceCheck("order", "Nota e pedido livres", refuse(text))
 
 
 def _create(upload: _Upload, reading: NfeReading, *, cancelled_at: datetime | None = None) -> Invoice:

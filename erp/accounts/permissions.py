@@ -73,7 +73,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "kwai:store_guide": Permission.VIEW,
     "kwai:store_notice": Permission.MANAGE,
     "kwai:store_live": Permission.MANAGE,
-    "kwai:store_stage": (Permission.VIEW, Permission.MANAGE),
+    "kwai:store_step": (Permission.VIEW, Permission.MANAGE),
     "kwai:oauth_callback": Permission.MANAGE,
     "kwai:webhook": Permission.PUBLIC,
     "kwai:orders": (Permission.VIEW, Permission.OPERATE),

@@ -24,6 +24,7 @@ from erp.accounts.models import Store, User
 from erp.outbox import clock, doorbell
 from erp.outbox.errors import NotYet, PushError
 from erp.outbox.models import FirstPush, PushAttempt, PushJob
+from erp.outbox.push_requests import JobResult
 from erp.outbox.statuses import (
     OPEN_STATES,
     AttemptAction,
@@ -32,7 +33,6 @@ from erp.outbox.statuses import (
     FirstVerdict,
     JobState,
 )
-from erp.outbox.wishes import JobResult
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class PreviewField:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class PushPreview:
     """What will be sent. `call` is verb and path; `problem` says why it cannot be shown."""
 
     call: str
@@ -90,7 +90,7 @@ class Followed:
 
     kind: str
     is_on: Callable[[], bool]
-    preview: Callable[[PushJob], Preview]
+    preview: Callable[[PushJob], PushPreview]
     compare: Callable[[PushJob], list[Compared]]
 
 
@@ -102,7 +102,7 @@ def follow(followed: Followed) -> None:
     _followed[followed.kind] = followed
 
 
-def preview(job: PushJob) -> Preview | None:
+def preview(job: PushJob) -> PushPreview | None:
     """What `job` will send; None for a kind that nobody follows."""
     followed = _followed.get(job.kind)
     return followed.preview(job) if followed else None

@@ -334,7 +334,7 @@ class Order(models.Model):
         )
 
     @property
-    def paper_problem(self) -> str:
+    def printout_problem(self) -> str:
         """Why nothing about this order may be printed now, or an empty text."""
         return self.frozen_reason or self.unread_problem
 

@@ -88,6 +88,6 @@ def shipper_problem(order: Order) -> str:
         return NOT_REMOTE
     if OrderStatus(order.status).rank >= OrderStatus.SHIPPED.rank:
         return ON_ITS_WAY
-    if channels.shippers_told([order.pk]):
+    if channels.shippers_reported([order.pk]):
         return f"O {channels.label(order.store.channel)} já informa quem envia este pedido."
     return ""

@@ -130,7 +130,7 @@ def database() -> dict[str, Any]:
     )
     suffix = os.environ.get("TEST_DB_SUFFIX", "")
     if config["ENGINE"] == "django.db.backends.sqlite3":
-        config["ENGINE"] = "erp.sqlite"
+        config["ENGINE"] = "erp.runtime.sqlite"
         config["OPTIONS"] = SQLITE_OPTIONS
         # A file, because Django's shared in-memory default locks whole tables between threads.
         config["TEST"] = {"NAME": str(BASE_DIR / f".test{suffix}.sqlite3")}

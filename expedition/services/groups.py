@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Counter, Role, Store, User
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult
 from erp.sales.models import OrderStatus, ShippingMethod
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from expedition.business_days import business_days_after
 from expedition.models import GroupStatus, Shipment, ShipmentGroup, ShipmentStatus
-from expedition.rules import conclusion_problem, group_kind_for, joining_problem, leaving_problem
+from expedition.preconditions import conclusion_problem, group_kind_for, joining_problem, leaving_problem
 from expedition.services.rows import GONE, already, done, refused, shipment_event, shipments_lock
 from expedition.services.shipments import shipments_carrier_set, shipments_open
 from expedition.services.tracking import tracking_set
@@ -35,7 +35,7 @@ class GroupOutcome:
 
     @property
     def is_refused(self) -> bool:
-        return bool(self.problem) or any(row.outcome is Outcome.REFUSED for row in self.results)
+        return bool(self.problem) or any(row.outcome is RowOutcome.REFUSED for row in self.results)
 
 
 @transaction.atomic
@@ -148,7 +148,7 @@ def group_prepare(
 
 
 def _is_in(row: RowResult) -> bool:
-    return row.outcome is Outcome.DONE
+    return row.outcome is RowOutcome.DONE
 
 
 def _prepared(
@@ -162,7 +162,7 @@ def _prepared(
         return opened
     row = joined[shipment.pk]
     code = coded.get(shipment.pk)
-    if _is_in(row) and code is not None and code.outcome is Outcome.REFUSED:
+    if _is_in(row) and code is not None and code.outcome is RowOutcome.REFUSED:
         row = code
     return RowResult(opened.id, row.outcome, row.text)
 

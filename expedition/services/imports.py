@@ -10,7 +10,7 @@ from django.db import transaction
 from erp.accounts.models import User
 from erp.channels import RowResult
 from expedition.models import Shipment, ShipmentQuerySet
-from expedition.rules import code_canonical
+from expedition.preconditions import code_canonical
 from expedition.selectors import shipment_only, shipments_found
 from expedition.services.rows import already, refused
 from expedition.services.tracking import tracking_set

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult
 from erp.sales.models import Order
 from erp.sales.services import EventDraft
 from expedition.models import Shipment
@@ -24,15 +24,15 @@ def shipments_lock(ids: Iterable[int]) -> dict[int, Shipment]:
 
 
 def done(row_id: int, text: str) -> RowResult:
-    return RowResult(row_id, Outcome.DONE, text)
+    return RowResult(row_id, RowOutcome.DONE, text)
 
 
 def already(row_id: int, text: str) -> RowResult:
-    return RowResult(row_id, Outcome.ALREADY_DONE, text)
+    return RowResult(row_id, RowOutcome.ALREADY_DONE, text)
 
 
 def refused(row_id: int, text: str) -> RowResult:
-    return RowResult(row_id, Outcome.REFUSED, text)
+    return RowResult(row_id, RowOutcome.REFUSED, text)
 
 
 def shipment_event(shipment: Shipment, kind: str, text: str) -> EventDraft:

@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Counter, User
-from erp.channels import Action, RowResult
+from erp.channels import ChannelAction, RowResult
 from erp.sales.models import Carrier, Order, OrderStatus, ShippingMethod
 from erp.sales.services import order_events_append, orders_status_set
 from erp.sales.shippers import method_problem
 from expedition.models import Package, Shipment, ShipmentStatus
-from expedition.rules import cancel_problem, change_problem, delivery_problem, opening_problem
+from expedition.preconditions import cancel_problem, change_problem, delivery_problem, opening_problem
 from expedition.services.channel_codes import shipments_channel_codes_set
 from expedition.services.rows import GONE, already, done, refused, shipment_event, shipments_lock
 from invoices.models import ISSUED, Invoice
@@ -210,7 +210,9 @@ def shipments_deliver(*, shipment_ids: Sequence[int], actor: User | None = None)
     results = {pk: refused(pk, GONE) for pk in shipment_ids}
     with transaction.atomic():
         if asked:
-            results |= {row.id: row for row in channels.run(Action.CONFIRM_DELIVERY, asked, user=actor)}
+            results |= {
+                row.id: row for row in channels.run(ChannelAction.CONFIRM_DELIVERY, asked, user=actor)
+            }
         results |= _deliver_at_once([pk for pk in stores if not stores[pk]], actor)
     return [results[pk] for pk in shipment_ids]
 

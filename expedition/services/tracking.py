@@ -12,7 +12,7 @@ from erp.accounts.models import User
 from erp.channels import RowResult
 from erp.sales.services import order_events_append
 from expedition.models import FormerCode, Package, Shipment
-from expedition.rules import code_canonical, code_change_problem, is_dispatched
+from expedition.preconditions import code_canonical, code_change_problem, is_dispatched
 from expedition.services.rows import GONE, already, done, refused, shipment_event, shipments_lock
 
 MOST_PACKAGES = 99

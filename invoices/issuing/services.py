@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from erp import scheduling
 from erp.accounts.models import Company, Counter, User
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult
 from erp.outbox.clock import after, reached
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
@@ -27,12 +27,12 @@ from invoices.issuing.issuers import (
     Answer,
     Authorised,
     BuildRefused,
+    IssueRefused,
     IssuerUnavailable,
     NFeIssuer,
     Numbering,
     Queued,
-    Refused,
-    SignedNote,
+    SignedInvoice,
     issuer_named,
     issuer_of,
 )
@@ -74,13 +74,13 @@ def invoices_issue(*, company: Company, order_ids: Sequence[int], user: User | N
 
 def _issue_one(order_id: int, draft: Draft | None, issuer: NFeIssuer, user: User | None) -> RowResult:
     if draft is None:
-        return RowResult(order_id, Outcome.REFUSED, GONE)
+        return RowResult(order_id, RowOutcome.REFUSED, GONE)
     missing = draft_lacks(draft, issuer)
     if missing:
-        return RowResult(order_id, Outcome.REFUSED, lacks_sentence(missing))
+        return RowResult(order_id, RowOutcome.REFUSED, lacks_sentence(missing))
     issue, is_new = issue_request(order_id=order_id, issuer=issuer, user=user)
     if issue is None:
-        return RowResult(order_id, Outcome.ALREADY_DONE, "O pedido já tem nota fiscal.")
+        return RowResult(order_id, RowOutcome.ALREADY_DONE, "O pedido já tem nota fiscal.")
     if issuer.answers_at_once:
         issue_advance(issue.pk)
         issue.refresh_from_db()
@@ -97,10 +97,10 @@ def _result(issue: InvoiceIssue, is_new: bool) -> RowResult:
     if issue.state == IssueState.AUTHORISED and issue.invoice is not None:
         url = issue.invoice.get_absolute_url()
         text = f"{issue.invoice} autorizada. {issue.reason}".strip()
-        return RowResult(issue.order_id, Outcome.DONE, text, url=url)
+        return RowResult(issue.order_id, RowOutcome.DONE, text, url=url)
     if issue.state == IssueState.REFUSED:
-        return RowResult(issue.order_id, Outcome.REFUSED, issue.reason)
-    outcome = Outcome.QUEUED if is_new else Outcome.ALREADY_QUEUED
+        return RowResult(issue.order_id, RowOutcome.REFUSED, issue.reason)
+    outcome = RowOutcome.QUEUED if is_new else RowOutcome.ALREADY_QUEUED
     return RowResult(issue.order_id, outcome, issue.reason or "A nota está sendo autorizada.")
 
 
@@ -179,7 +179,7 @@ def invoice_cancel(*, invoice: Invoice, reason: str, user: User) -> str:
         raise InvoiceRefused(DAMAGED) from None
     except IssuerUnavailable as problem:
         raise InvoiceRefused(f"{problem} Tente de novo em alguns minutos.") from None
-    if isinstance(answer, Refused):
+    if isinstance(answer, IssueRefused):
         raise InvoiceRefused(answer.reason)
     if isinstance(answer, Queued):
         return "O cancelamento foi pedido; a resposta ainda não veio."
@@ -203,14 +203,14 @@ def _prepare(issue_id: int, lease: uuid.UUID) -> tuple[InvoiceIssue, NFeIssuer] 
         return None
     issuer = issuer_named(issue.issuer)
     if issuer is None:
-        _refuse(issue, Refused("issuer", NO_ISSUER, number_is_free=False))
+        _refuse(issue, IssueRefused("issuer", NO_ISSUER, number_is_free=False))
         return None
     if issue.content is None:
         try:
             with transaction.atomic():  # what is refused here gives its number back
                 _build(issue, issuer)
         except BuildRefused as refused:
-            _refuse(issue, Refused("build", str(refused), number_is_free=False))
+            _refuse(issue, IssueRefused("build", str(refused), number_is_free=False))
             return None
     issue.calls += 1  # the row is locked and leased
     issue.save()
@@ -254,7 +254,7 @@ def _number_take(company: Company, environment: str, series: int) -> int:
 
 
 def _ask(issue: InvoiceIssue, issuer: NFeIssuer) -> Answer:
-    note = SignedNote(issue.access_key, bytes(issue.content or b""))
+    note = SignedInvoice(issue.access_key, bytes(issue.content or b""))
     if issue.calls > 1:
         known = issuer.find(note, issue.receipt)
         if known is not None:
@@ -265,7 +265,7 @@ def _ask(issue: InvoiceIssue, issuer: NFeIssuer) -> Answer:
 def _settle(issue: InvoiceIssue, answer: Answer) -> None:
     if isinstance(answer, Queued):
         _wait(issue, answer.seconds, "", receipt=answer.receipt)
-    elif isinstance(answer, Refused):
+    elif isinstance(answer, IssueRefused):
         with transaction.atomic():
             if _is_ours(issue):
                 _refuse(issue, answer)
@@ -274,7 +274,7 @@ def _settle(issue: InvoiceIssue, answer: Answer) -> None:
 
 
 def _take_in(issue: InvoiceIssue, answer: Authorised) -> None:
-    """Through the gate like any uploaded file; doing it again after a crash finds the note already there."""
+    """Validated like any uploaded file; doing it again after a crash finds the note already there."""
     order = Order.objects.get(pk=issue.order_id)
     (result,) = invoices_import(
         company=issue.company,
@@ -287,7 +287,7 @@ def _take_in(issue: InvoiceIssue, answer: Authorised) -> None:
             return
         invoice = Invoice.objects.filter(company=issue.company, access_key=issue.access_key).first()
         if invoice is None:
-            _refuse(issue, Refused("gate", " ".join(result.texts), number_is_free=False))
+            _refuse(issue, IssueRefused("validation", " ".join(result.texts), number_is_free=False))
             return
         issue.state, issue.invoice = IssueState.AUTHORISED, invoice
         issue.reason = " ".join(result.texts)[:500]
@@ -295,7 +295,7 @@ def _take_in(issue: InvoiceIssue, answer: Authorised) -> None:
         _release(issue)
 
 
-def _refuse(issue: InvoiceIssue, answer: Refused) -> None:
+def _refuse(issue: InvoiceIssue, answer: IssueRefused) -> None:
     """Close the attempt; called inside a transaction that holds its row."""
     issue.state = IssueState.REFUSED
     issue.reason_code, issue.reason = answer.code[:20], answer.reason[:500]

@@ -9,18 +9,18 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
 from erp.accounts.models import User
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult
 from erp.sales.services import EventDraft, order_events_append
 from invoices.intake.files import CompanyFacts
-from invoices.intake.gate import judge
+from invoices.intake.validation import judge
 from invoices.models import DocumentDamaged, Invoice, InvoiceStatus
-from invoices.printing.paper import (
+from invoices.printing.printouts import (
     DrawingFailed,
-    Paper,
-    PrintableNote,
+    InvoicePrintout,
+    PrintableInvoice,
     PrinterMissing,
+    invoices_drawn,
     is_available,
-    notes_drawn,
     pdfs_merge,
 )
 
@@ -57,57 +57,57 @@ def print_problems(ids: Sequence[int]) -> dict[int, str]:
     return {pk: found.get(pk, GONE) for pk in ids}
 
 
-def invoices_print(*, ids: Sequence[int], paper: Paper, user: User | None) -> bytes:
+def invoices_print(*, ids: Sequence[int], printout: InvoicePrintout, user: User | None) -> bytes:
     """Draw the notes in the order of `ids`, then record it: an authorised note becomes *Emitida DANFE*.
 
     All or none, so that no parcel leaves without its paper because one file was skipped. Raises
     `PrintRefused`.
     """
-    content = notes_paper(ids=ids, paper=paper)
-    invoices_printed_record(ids=ids, paper=paper, user=user)
+    content = invoices_printout(ids=ids, printout=printout)
+    invoices_printed_record(ids=ids, printout=printout, user=user)
     return content
 
 
-def notes_paper(*, ids: Sequence[int], paper: Paper) -> bytes:
+def invoices_printout(*, ids: Sequence[int], printout: InvoicePrintout) -> bytes:
     """The same PDF without recording anything. Raises `PrintRefused`."""
-    return pdfs_merge(notes_papers(ids=ids, paper=paper))
+    return pdfs_merge(invoice_printouts(ids=ids, printout=printout))
 
 
-def notes_papers(*, ids: Sequence[int], paper: Paper) -> list[bytes]:
+def invoice_printouts(*, ids: Sequence[int], printout: InvoicePrintout) -> list[bytes]:
     """One PDF per note, in the order of `ids`; all or none. Raises `PrintRefused`."""
     problems = dict.fromkeys(ids, TOO_MANY) if len(ids) > LARGEST_PRINT else print_problems(ids)
-    notes: list[PrintableNote] = []
+    notes: list[PrintableInvoice] = []
     if not any(problems.values()):
         rows = Invoice.objects.filter(pk__in=ids).select_related("document").in_bulk()
         for pk in ids:
             try:
-                notes.append(_printable(rows[pk], paper))
+                notes.append(_printable(rows[pk], printout))
             except _NotPrintable as problem:
                 problems[pk] = str(problem)
-        if paper is Paper.DANFE and sum(note.items for note in notes) > LARGEST_SUM:
+        if printout is InvoicePrintout.DANFE and sum(note.items for note in notes) > LARGEST_SUM:
             problems = dict.fromkeys(ids, TOO_MUCH)
     if any(problems.values()):
         raise PrintRefused(_refused(ids, problems))
     try:
-        return notes_drawn(notes=notes, paper=paper)
+        return invoices_drawn(notes=notes, printout=printout)
     except DrawingFailed as failed:
         problems[ids[failed.place]] = NOT_DRAWN
         raise PrintRefused(_refused(ids, problems)) from None
 
 
 def _refused(ids: Sequence[int], problems: Mapping[int, str]) -> list[RowResult]:
-    return [RowResult(pk, Outcome.REFUSED, problems[pk] or NOT_ALONE) for pk in ids]
+    return [RowResult(pk, RowOutcome.REFUSED, problems[pk] or NOT_ALONE) for pk in ids]
 
 
 @transaction.atomic
-def invoices_printed_record(*, ids: Sequence[int], paper: Paper, user: User | None) -> None:
+def invoices_printed_record(*, ids: Sequence[int], printout: InvoicePrintout, user: User | None) -> None:
     """Remember the first print and tell the orders' timelines. Cancelled notes keep their situation."""
     rows = list(Invoice.objects.filter(pk__in=ids).lock_for_update())
     own = Invoice.objects.filter(pk__in=[row.pk for row in rows])
     own.update(danfe_printed_at=Coalesce(F("danfe_printed_at"), Now()), updated_at=Now())
     own.filter(status=InvoiceStatus.AUTHORISED).update(status=InvoiceStatus.DANFE_ISSUED)
     drafts = [
-        EventDraft(row.order_id, "invoice_printed", f"{paper.printed}: {row}", row.get_absolute_url())
+        EventDraft(row.order_id, "invoice_printed", f"{printout.printed}: {row}", row.get_absolute_url())
         for row in rows
         if row.order_id is not None
     ]
@@ -122,10 +122,10 @@ def _problem(invoice: Invoice) -> str:
     status = InvoiceStatus(invoice.status)
     if status in NOT_PRINTABLE:
         return f"A nota está {status.label.lower()}. Só notas autorizadas têm DANFE."
-    return invoice.order.paper_problem if invoice.order else ""
+    return invoice.order.printout_problem if invoice.order else ""
 
 
-def _printable(invoice: Invoice, paper: Paper) -> PrintableNote:
+def _printable(invoice: Invoice, printout: InvoicePrintout) -> PrintableInvoice:
     """The file judged once more for its own issuer and environment: the printer trusts what it reads."""
     try:
         content = invoice.document.read()
@@ -136,6 +136,6 @@ def _printable(invoice: Invoice, paper: Paper) -> PrintableNote:
     if not verdict.accepted or verdict.reading is None:
         raise _NotPrintable(FAILED)
     items = len(verdict.reading.items)
-    if paper is Paper.DANFE and items > LARGEST_NOTE:
+    if printout is InvoicePrintout.DANFE and items > LARGEST_NOTE:
         raise _NotPrintable(TOO_LONG)
-    return PrintableNote(content, items, is_cancelled=invoice.status == InvoiceStatus.CANCELLED)
+    return PrintableInvoice(content, items, is_cancelled=invoice.status == InvoiceStatus.CANCELLED)

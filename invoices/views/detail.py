@@ -14,8 +14,8 @@ from erp.accounts.models import Company
 from erp.accounts.permissions import may
 from erp.web.requests import user_of
 from invoices.forms import InvoiceCarrierForm
-from invoices.intake.gate import Verdict, judge
 from invoices.intake.parser import XmlRefused, xml_indented
+from invoices.intake.validation import InvoiceVerdict, judge
 from invoices.issuing.services import cancel_issuer
 from invoices.linking import (
     DAMAGED,
@@ -170,7 +170,7 @@ def _invoice(request: HttpRequest, pk: int) -> Invoice:
     return get_object_or_404(rows, pk=pk)
 
 
-def _verdict(invoice: Invoice) -> Verdict | None:
+def _verdict(invoice: Invoice) -> InvoiceVerdict | None:
     """The checks of the stored file as they stand today; None when it can no longer be read."""
     try:
         content = InvoiceDocument.objects.get(invoice=invoice).read()

@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from erp.accounts.models import Company
-from erp.channels import Outcome, RowResult
-from erp.web.lists import Action, Column, DateFilter, Empty, Link, ListPage
+from erp.channels import RowOutcome, RowResult
+from erp.web.lists import Column, DateFilter, Empty, Link, ListAction, ListPage
 from erp.web.requests import id_of, user_of
 from invoices.linking import invoices_link
 from invoices.matching import Suggestion, order_not_found, orders_named, orders_suggest
@@ -36,7 +36,7 @@ class UnlinkedList(ListPage[Invoice]):
         DateFilter("since", "Desde", "issued_at__date__gte"),
         DateFilter("until", "Até", "issued_at__date__lte"),
     )
-    actions = (Action("link", "vincular sugeridas", "link", in_bar=True),)
+    actions = (ListAction("link", "vincular sugeridas", "link", in_bar=True),)
 
     @property
     def empty(self) -> Empty:  # type: ignore[override]
@@ -68,7 +68,7 @@ class UnlinkedList(ListPage[Invoice]):
         for pk in ids:
             order_id, problem = self._chosen(pk, now.get(pk))
             if order_id is None:
-                refused.append(RowResult(pk, Outcome.REFUSED, problem))
+                refused.append(RowResult(pk, RowOutcome.REFUSED, problem))
             else:
                 chosen[pk] = order_id
         return [*refused, *invoices_link(orders=chosen, user=user_of(self.request))]

@@ -14,7 +14,7 @@ from erp.catalog.services import SkuCodeTaken, SkuDraft, product_save
 from erp.channels import RowResult
 from erp.scheduling import ring
 from kwai_integration import tasks
-from kwai_integration.inbound.gate import outside_gate
+from kwai_integration.inbound.import_filter import filtered_out
 from kwai_integration.inbound.receive import SLICE, kwai_orders_receive
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
 
@@ -55,7 +55,7 @@ def linkable_orders(store_id: int) -> QuerySet[KwaiOrder]:
     """Orders that wait for a link although every line has one by now."""
     loose = Listing.objects.filter(waiting_orders=OuterRef("pk"), sku__isnull=True)
     waiting = KwaiOrder.objects.filter(store_id=store_id, state=KwaiOrderState.UNLINKED)
-    return waiting.filter(~Exists(loose)).exclude(outside_gate()).order_by("pk")
+    return waiting.filter(~Exists(loose)).exclude(filtered_out()).order_by("pk")
 
 
 @transaction.atomic

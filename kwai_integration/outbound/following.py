@@ -32,12 +32,12 @@ from kwai_integration.outbound.withdrawing import jobs_withdraw
 def shipper_follow(order: Order, mapped: MappedOrder) -> bool:
     """Take who carries the order (not saved) where the answer says it; True when that was news. What a person
     chose stands until then. A *forma de envio* that does not fit any more goes."""
-    told = shipper_of(mapped.shipping_type)
-    if told is ShippedBy.UNKNOWN or order.shipped_by == told:
+    reported = shipper_of(mapped.shipping_type)
+    if reported is ShippedBy.UNKNOWN or order.shipped_by == reported:
         return False
-    order.shipped_by = told
+    order.shipped_by = reported
     method = order.shipping_method
-    if method is not None and not method_fits(method.kind, told):
+    if method is not None and not method_fits(method.kind, reported):
         order.shipping_method = order.carrier = None
     return True
 

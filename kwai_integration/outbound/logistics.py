@@ -47,7 +47,7 @@ def shipping_codes(order_ids: Sequence[int]) -> dict[int, ShippingCode]:
     }
 
 
-def shippers_told(order_ids: Sequence[int]) -> set[int]:
+def shippers_reported(order_ids: Sequence[int]) -> set[int]:
     """The orders whose last answer says who carries them."""
     rows = KwaiOrder.objects.filter(order_id__in=order_ids, shipping_type__in=list(_SHIPPERS))
     return {order_id for order_id in rows.values_list("order_id", flat=True) if order_id is not None}

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from erp.outbox.errors import NotYet, Refused
+from erp.outbox.errors import NotYet, PushRefused
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import LONGEST_WAITS, JobState, WaitReason
 from erp.sales.models import UNREAD_LABELS, Order, RefundStatus
@@ -70,18 +70,18 @@ def remote_permit(write: Write, own: Order, remote: MappedOrder, *, job: PushJob
         write, remote.role, hold=bool(remote.hold_reason), refund=remote.refund_open and not released
     )
     if permit is Permit.NOT_YET:
-        raise _waiting_for_note(remote, job)
+        raise _waiting_for_invoice(remote, job)
     if permit is Permit.UNKNOWN:
         raise _waiting_for_person(remote)
     label = situation_label(remote.remote_status, remote.role)
     if problem := _text(permit, write, remote.remote_status, label, _remote_freeze(remote)):
-        raise Refused(problem)
+        raise PushRefused(problem)
     return permit
 
 
 def _read_check(remote: MappedOrder) -> None:
     if "remote_status" in remote.unread:
-        raise Refused(
+        raise PushRefused(
             f"O Kwai devolveu o pedido, mas não deu para ler a {UNREAD_LABELS['situation']}. Nada foi "
             "enviado: confira o pedido no Kwai e envie de novo."
         )
@@ -110,11 +110,13 @@ def _remote_freeze(remote: MappedOrder) -> str:
     return "Há um reembolso em andamento no Kwai. Não envie a mercadoria."
 
 
-def _waiting_for_note(remote: MappedOrder, job: PushJob) -> NotYet | Refused:
+def _waiting_for_invoice(remote: MappedOrder, job: PushJob) -> NotYet | PushRefused:
     if remote.invoice_status == KwaiInvoiceStatus.REFUSED:
         reason = remote.invoice_refusal_reason.rstrip(". ") or "o Kwai não disse o motivo"
-        return Refused(f"O Kwai recusou a NF-e: {reason}. Corrija ou troque a nota; depois envie de novo.")
-    sent_at = _note_sent_at(job)
+        return PushRefused(
+            f"O Kwai recusou a NF-e: {reason}. Corrija ou troque a nota; depois envie de novo."
+        )
+    sent_at = _invoice_sent_at(job)
     text = "aguardando o Kwai aceitar a NF-e"
     if sent_at:
         local = timezone.localtime(sent_at)
@@ -133,7 +135,7 @@ def _waiting_for_person(remote: MappedOrder) -> NotYet:
     return NotYet(timezone.now() + RARE_LOOKS, text, asks_person=True)
 
 
-def _note_sent_at(job: PushJob) -> datetime | None:
+def _invoice_sent_at(job: PushJob) -> datetime | None:
     done = PushJob.objects.filter(
         store_id=job.store_id, subject=job.subject, kind=Kind.SEND_INVOICE, state=JobState.DONE
     )

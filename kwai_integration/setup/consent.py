@@ -18,7 +18,7 @@ from django.utils import timezone
 from erp.accounts.models import Store, User
 from erp.accounts.services import audit_append
 from erp.outbox import clock
-from erp.outbox.services import calls_restore, lane_resume
+from erp.outbox.services import calls_restore, queue_resume
 from erp.scheduling import ring
 from kwai_integration import tasks
 from kwai_integration.app_health import oauth_call, oauth_is_due, oauth_paused
@@ -191,7 +191,7 @@ def _account_bind(*, store_id: int, pair: TokenPair, user: User) -> Store:
                 subject=f"store:{store_id}",
                 text=f"Loja {account.store.name} conectada à conta Kwai {account.shop_name}",
             )
-            lane_resume(store_id=store_id)
+            queue_resume(store_id=store_id)
             calls_restore(store_id=store_id)
             InboundEvent.objects.filter(store_id=store_id, state=EventState.PENDING).update(not_before=Now())
             # The watermark stays where it was: the gap is caught up from there, and at once.

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from erp.accounts.models import Company, Store, StoreLifecycle, StoreMembership, User
 from erp.accounts.services import audit_append
-from erp.outbox.services import lane_pause
+from erp.outbox.services import queue_pause
 from erp.outbox.statuses import PauseMode
 from erp.sales.models import ShippingKind, ShippingMethod
 from erp.scheduling import ring
@@ -152,7 +152,7 @@ def store_disconnect(*, store: Store, user: User) -> None:
         _reading_reset(store)
     account.save()
     reason = f"{user} desconectou a loja. Use conectar com Kwai para voltar a enviar."
-    lane_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason=reason)
+    queue_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason=reason)
     _audit(store, user, "disconnected", f"Integração {store.name} desconectada do Kwai")
 
 

@@ -11,13 +11,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from erp.accounts.models import User
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult
 from erp.outbox.models import PushJob
-from erp.outbox.selectors import jobs_done, lane_notices, lanes_paused
+from erp.outbox.selectors import jobs_done, queue_notices, queues_paused
 from erp.outbox.services import jobs_cancel, jobs_retry
 from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, WaitReason
 from erp.sales.models import Order
-from erp.web.lists import Action, ChoiceFilter, Column, Empty, ListPage, Tab
+from erp.web.lists import ChoiceFilter, Column, Empty, ListAction, ListPage, Tab
 from erp.web.requests import user_of
 from invoices.models import ISSUED, Invoice
 from kwai_integration.outbound.badges import HELD_BACK
@@ -78,8 +78,8 @@ class JobList(ListPage[PushJob]):
         ChoiceFilter("kind", "Envio", "kind", choices=_kind_choices, all_label="todos"),
     )
     actions = (
-        Action("retry", "enviar de novo", "refresh", in_bar=True),
-        Action("cancel", "cancelar envio", "x", tone="danger", confirm="Cancelar os envios marcados?"),
+        ListAction("retry", "enviar de novo", "refresh", in_bar=True),
+        ListAction("cancel", "cancelar envio", "x", tone="danger", confirm="Cancelar os envios marcados?"),
     )
     template_name = "kwai/jobs.html"
     poll_seconds = 5
@@ -101,9 +101,9 @@ class JobList(ListPage[PushJob]):
         return [
             RowResult(
                 result.job_id,
-                (Outcome.QUEUED if action == "retry" else Outcome.DONE)
+                (RowOutcome.QUEUED if action == "retry" else RowOutcome.DONE)
                 if result.accepted
-                else Outcome.REFUSED,
+                else RowOutcome.REFUSED,
                 result.text,
             )
             for result in do(job_ids=ids, requested_by=user_of(self.request))
@@ -113,7 +113,7 @@ class JobList(ListPage[PushJob]):
         _describe(objects, user_of(self.request))
 
     def extra_context(self) -> dict[str, object]:
-        return {"notices": lane_notices(user=user_of(self.request))}
+        return {"notices": queue_notices(user=user_of(self.request))}
 
     def row_label(self, obj: PushJob) -> str:
         return f"{obj.subject} · {Kind(obj.kind).label}"
@@ -148,7 +148,7 @@ def _note(job: PushJob, order: Order | None) -> Invoice | None:
 def _describe(jobs: Sequence[PushJob], user: User) -> None:
     """What the templates show of jobs: their labels, and why each waits. Three queries."""
     held = held_texts(jobs, user)
-    paused = lanes_paused(store_ids={job.store_id for job in jobs})
+    paused = queues_paused(store_ids={job.store_id for job in jobs})
     marks = jobs_done(subjects={(job.store_id, job.subject) for job in jobs}, kinds=list(Kind))
     for job in jobs:
         mark = marks[(job.store_id, job.subject)].get(job.kind)

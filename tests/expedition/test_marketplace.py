@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from erp.accounts.models import Store, User
-from erp.channels import NO_CHANNEL, Action, Badge, Outcome
+from erp.channels import NO_CHANNEL, Badge, ChannelAction, RowOutcome
 from erp.sales.models import ShippingMethod
 from expedition import marketplace
 from expedition.models import Shipment, ShipmentGroup
@@ -31,11 +31,11 @@ def test_greyed_and_refused_for_the_same_reason(
         reasons = marketplace.reasons(name, [pending, own])
         assert [reasons[pending.pk], reasons[own.pk]] == expected
         rows = marketplace.run(name, [pending, own], operator)
-        assert [row.text for row in rows if row.outcome == Outcome.REFUSED] == [
+        assert [row.text for row in rows if row.outcome == RowOutcome.REFUSED] == [
             text for text in expected if text
         ]
     assert [(action, ids) for action, ids in channel.commands if ids] == [
-        (Action.CONFIRM_DELIVERY, [pending.pk])
+        (ChannelAction.CONFIRM_DELIVERY, [pending.pk])
     ]
 
 
@@ -52,8 +52,8 @@ def test_the_invoice_command_takes_invoices_and_answers_for_shipments(
     Shipment.objects.filter(pk=shipment.pk).update(invoice=note)
     assert note.pk != shipment.pk
     (row,) = marketplace.run(marketplace.SEND_INVOICE, [reload(shipment)], operator)
-    assert channel.commands == [(Action.SEND_INVOICE, [note.pk])]
-    assert (row.id, row.outcome) == (shipment.pk, Outcome.QUEUED)
+    assert channel.commands == [(ChannelAction.SEND_INVOICE, [note.pk])]
+    assert (row.id, row.outcome) == (shipment.pk, RowOutcome.QUEUED)
     assert row.label == f"{shipment} · pedido {shipment.order.number}"
     assert row.url == shipment.get_absolute_url()
     channel.reasons[note.pk] = "A plataforma recusou."
@@ -79,8 +79,8 @@ def test_a_group_may_when_one_member_may(
     }
     rows = marketplace.run(marketplace.SEND_TRACKING, members[7], operator)
     assert [(row.id, row.outcome) for row in rows] == [
-        (first.pk, Outcome.REFUSED),
-        (second.pk, Outcome.QUEUED),
+        (first.pk, RowOutcome.REFUSED),
+        (second.pk, RowOutcome.QUEUED),
     ]
     channel.reasons[second.pk] = "Sem NF-e."
     assert marketplace.group_reasons(marketplace.SEND_TRACKING, members, [7]) == {7: "Já despachado."}

@@ -1,4 +1,4 @@
-"""Files the gate refused: kept once, with reasons, within bounds, seen by whom they concern."""
+"""Files the validation refused: kept once, with reasons, within bounds, seen by whom they concern."""
 
 from __future__ import annotations
 
