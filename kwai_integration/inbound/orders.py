@@ -741,7 +741,7 @@ def _hold_event(order: Order) -> EventDraft:
 
 
 def _unread_text(parts: Sequence[str], before: Sequence[str]) -> str:
-    said = [OPEN_LINES[part] for part in parts if part in OPEN_LINES and part not in before]
+    said: list[str] = [OPEN_LINES[part] for part in parts if part in OPEN_LINES and part not in before]
     said += [text for part, text in OPEN_LINES_OVER.items() if part in before and part not in parts]
     labels, known = (
         ", ".join(UNREAD_LABELS.get(part, part) for part in listed if part not in OPEN_LINES)

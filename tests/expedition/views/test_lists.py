@@ -171,7 +171,8 @@ def test_row_and_bulk_commands_answer_per_shipment(
     assert f"Expedição {first.number} · pedido {first.order.number}" in text
     channel.commands.clear()
     client.post(f"{URL}?agrupamentos=pedidos", {"action": "send_tracking", "ids": [first.pk, third.pk]})
-    assert channel.commands == [(ChannelAction.SEND_TRACKING, [first.pk])]
+    # What is not concluded is for the channel to refuse: the reason is worded in one place.
+    assert channel.commands == [(ChannelAction.SEND_TRACKING, [first.pk, third.pk])]
 
 
 def test_nothing_happens_on_get(
