@@ -16,7 +16,9 @@ from kwai_integration.client.codes import KwaiRole
 from kwai_integration.inbound.import_filter import filter_refusal, filtered_out
 from kwai_integration.inbound.isolation import failing_isolate
 from kwai_integration.inbound.listings import ListingKey, listing_key, listings_resolve
-from kwai_integration.inbound.orders import IncomingOrder, Rules, orders_create, orders_follow, rules_read
+from kwai_integration.inbound.orders.create import orders_create
+from kwai_integration.inbound.orders.follow import orders_follow
+from kwai_integration.inbound.orders.rules import IncomingOrder, Rules, rules_read
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.staging import order_quarantine, usable_problem
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read

@@ -17,7 +17,8 @@ from kwai_integration.client.gateway import PAGE_SIZE
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.details import Fetched, details_fetch
-from kwai_integration.inbound.orders import Rules, rules_read, situations_set
+from kwai_integration.inbound.orders.rules import Rules, rules_read
+from kwai_integration.inbound.orders.situations import situations_set
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.staging import DETAILS_FAILED, DETAILS_MISSING, MISSING_TEXTS, kwai_orders_stage
 from kwai_integration.models import KwaiOrder, KwaiOrderState
