@@ -21,7 +21,8 @@ from django.utils import timezone
 from erp import scheduling
 from erp.accounts.models import Company, Store, StoreLifecycle, User
 from erp.outbox import claim, clock, drain, handlers
-from erp.outbox.handlers import AttemptContext, Handler, Nature, Sent
+from erp.outbox.attempts import AttemptContext
+from erp.outbox.handlers import Handler, Nature, Sent
 from erp.outbox.models import ChannelPause, PushJob, StoreQueue
 from erp.outbox.push_requests import FactRequest
 from erp.outbox.selectors import calls_denied

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from erp.outbox.handlers import AttemptContext
+    from erp.outbox.attempts import AttemptContext
 
 
 def handler_register() -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from erp.channels import ShippingCode
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.errors import PushRefused
-from erp.outbox.handlers import AttemptContext, Handler, Nature, Obsolete, Sent
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.sales.models import Order, ShippedBy
 from erp.sales.services import EventDraft, order_events_append
