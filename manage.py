@@ -6,7 +6,7 @@ import sys
 
 from django.core.management import BaseCommand, ManagementUtility
 
-from erp import demo
+from erp.runtime import demo
 from erp.settings.checks import start_check
 from erp.settings.environment import Environment
 

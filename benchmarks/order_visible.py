@@ -30,8 +30,8 @@ import django
 import requests
 from playwright.sync_api import Page, sync_playwright
 
-from erp import demo
-from erp.supervisor import port_is_taken
+from erp.runtime import demo
+from erp.runtime.supervisor import port_is_taken
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings.base")
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

@@ -42,7 +42,7 @@ def _queue_of(name: str) -> str:
     return str(next(routes, app.conf.task_default_queue))
 
 
-TRANSPORT_ALIASES["folder"] = "erp.folder_broker:Transport"
+TRANSPORT_ALIASES["folder"] = "erp.runtime.folder_broker:FolderTransport"
 
 app = Celery("erp", task_cls=TracedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -31,7 +31,7 @@ class Sent:
     already: bool = False  # the platform answered "already done"
 
 
-class Turn(Protocol):
+class AttemptContext(Protocol):
     """One try of one job, handed to `is_satisfied` and `send`."""
 
     @property
@@ -76,9 +76,9 @@ class Handler:
     nature: Nature
     call: str
     load: Callable[[PushJob], Any]
-    send: Callable[[Any, Turn], Sent]
+    send: Callable[[Any, AttemptContext], Sent]
     record: Callable[[PushJob, Any, Sent], None]
-    is_satisfied: Callable[[Any, Turn], bool] | None = None
+    is_satisfied: Callable[[Any, AttemptContext], bool] | None = None
     refresh: Callable[[int], None] | None = None
     step: int = 0
     write: bool = True
@@ -86,7 +86,7 @@ class Handler:
 
 
 class UnknownKind(LookupError):
-    """A programming error: a wish of a kind nobody registered."""
+    """A programming error: a request of a kind nobody registered."""
 
 
 _handlers: dict[str, Handler] = {}

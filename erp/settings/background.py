@@ -87,7 +87,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "America/Sao_Paulo"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
-CELERY_BEAT_SCHEDULER = "erp.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "erp.runtime.beat:Scheduler"
 # How often due polls are looked for.
 PLAN_SECONDS = 3.0
 

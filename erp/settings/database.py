@@ -58,7 +58,7 @@ def _configured() -> dict[str, Any]:
     if config["NAME"] != _MEMORY:
         config["NAME"] = str(ROOT / config["NAME"])
         _file_check(Path(config["NAME"]))
-    return config | {"ENGINE": "erp.sqlite", "OPTIONS": _SQLITE_OPTIONS}
+    return config | {"ENGINE": "erp.runtime.sqlite", "OPTIONS": _SQLITE_OPTIONS}
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Access(StrEnum):
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class KwaiEndpoint:
     """One call. `signed` is False for OAuth only, whose query is complete in itself."""
 
     name: str
@@ -43,24 +43,24 @@ class Endpoint:
         return self.access is Access.WRITE
 
 
-def _order(name: str, path: str, source: Source, access: Access) -> Endpoint:
-    return Endpoint(name, "POST", f"/rest/open/api/trade/{path}", "merchant_order", source, access)
+def _order(name: str, path: str, source: Source, access: Access) -> KwaiEndpoint:
+    return KwaiEndpoint(name, "POST", f"/rest/open/api/trade/{path}", "merchant_order", source, access)
 
 
 def _item(
     name: str, path: str, source: Source, access: Access, verb: Literal["GET", "POST"] = "POST"
-) -> Endpoint:
-    return Endpoint(name, verb, f"/rest/open/api/product/{path}", "merchant_item", source, access)
+) -> KwaiEndpoint:
+    return KwaiEndpoint(name, verb, f"/rest/open/api/product/{path}", "merchant_item", source, access)
 
 
-def _oauth(name: str, path: str) -> Endpoint:
+def _oauth(name: str, path: str) -> KwaiEndpoint:
     # GETs with side effects: a code is spent, a refresh token dies.
-    return Endpoint(
+    return KwaiEndpoint(
         name, "GET", f"/rest/open/api/oauth2/{path}", "", Source.PUBLISHED, Access.WRITE, signed=False
     )
 
 
-ENDPOINTS: Mapping[str, Endpoint] = {
+ENDPOINTS: Mapping[str, KwaiEndpoint] = {
     endpoint.name: endpoint
     for endpoint in (
         _oauth("oauth_token", "token"),
@@ -72,7 +72,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         # Only the path of cancelOrder is published; its fields are assumed.
         _order("cancel_order", "merchant/cancelOrder", Source.PUBLISHED, Access.WRITE),
         _order("upload_invoice", "merchant/uploadInvoice", Source.ASSUMED, Access.WRITE),
-        Endpoint(
+        KwaiEndpoint(
             "arrange_shipment",
             "POST",
             "/rest/open/api/logistics/arrangeShipment",
@@ -80,7 +80,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             Source.ASSUMED,
             Access.WRITE,
         ),
-        Endpoint(
+        KwaiEndpoint(
             "shipping_label",
             "GET",
             "/rest/open/api/logistics/getShippingLabel",
@@ -115,7 +115,7 @@ CALL_LABELS: Mapping[str, str] = {
 }
 
 
-def endpoint_table(overrides: Mapping[str, Any]) -> dict[str, Endpoint]:
+def endpoint_table(overrides: Mapping[str, Any]) -> dict[str, KwaiEndpoint]:
     """The table with corrected paths (`KWAI_PATHS`). Raises CodeTableError for one that fits no row or is no
     path."""
     if not isinstance(overrides, Mapping):

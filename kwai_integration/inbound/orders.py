@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Counter, Store, User
-from erp.documents import CNPJ
+from erp.brazil.documents import CNPJ
 from erp.sales.models import (
     OPEN_LINES,
     UNREAD_LABELS,
@@ -33,7 +33,7 @@ from erp.sales.shippers import method_fits
 from erp.sales.statuses import OrderStatus
 from erp.sales.stock import orders_stock_free, orders_stock_reserve
 from erp.stock.ledger import warehouses_lock
-from erp.stock.services import lines_away
+from erp.stock.services import lines_shipped_out
 from expedition.models import Package, Shipment
 from invoices.models import ISSUED, Invoice
 from kwai_integration.client.codes import SHIPPED_ROLES, KwaiRole
@@ -43,6 +43,7 @@ from kwai_integration.inbound.refunds import Listed, refund_events, refund_take,
 from kwai_integration.mapping.orders import MappedLine, MappedOrder
 from kwai_integration.mapping.people import name_format
 from kwai_integration.models import KwaiOrder, KwaiSettings, PaymentMapping, ShippingMapping, StatusMapping
+from kwai_integration.outbound.automation import arrangements_by_rule, orders_released
 from kwai_integration.outbound.badges import LINES_KEPT
 from kwai_integration.outbound.dispatched import codes_sent, dispatch_text, is_sent_by_us
 from kwai_integration.outbound.following import (
@@ -53,7 +54,6 @@ from kwai_integration.outbound.following import (
     shipper_follow,
 )
 from kwai_integration.outbound.logistics import shipper_of
-from kwai_integration.outbound.rules import arrangements_by_rule, orders_released
 from kwai_integration.situations import roles_from, situations
 
 UNMAPPED = "unmapped"
@@ -89,7 +89,7 @@ LINE_FIELDS = ("title", "specification", "quantity", "unit_price")
 
 
 @dataclass
-class Incoming:
+class IncomingOrder:
     """One order on its way in: the staged row, what its answer says, and the SKU of each line.
 
     `sku_ids` is None while a line has no SKU: then an existing order keeps its lines. `waits` tells that one
@@ -141,10 +141,12 @@ class Rules:
 
     def shipper(self, store_id: int, mapped: MappedOrder) -> ShippedBy:
         """Who carries a new order; the store's default where the answer does not say."""
-        told = shipper_of(mapped.shipping_type)
+        reported = shipper_of(mapped.shipping_type)
         options = self.options.get(store_id)
         return (
-            told if told is not ShippedBy.UNKNOWN or options is None else ShippedBy(options.unknown_shipping)
+            reported
+            if reported is not ShippedBy.UNKNOWN or options is None
+            else ShippedBy(options.unknown_shipping)
         )
 
     def payment_id(self, store_id: int, mapped: MappedOrder) -> int | None:
@@ -161,14 +163,14 @@ class Rules:
         options = self.options.get(store_id)
         return default if options is None else bool(getattr(options, option))
 
-    def amounts(self, entry: Incoming) -> dict[str, int]:
+    def amounts(self, entry: IncomingOrder) -> dict[str, int]:
         """Amounts of the sales order, with or without freight as the store wants them; those that could not
         be read are missing."""
         with_freight = self.is_on("import_freight", entry.row.store_id, default=True)
         found, unread = _amounts(entry.mapped, with_freight=with_freight), entry.mapped.unread
         return {name: value for name, value in found.items() if not unread.intersection(AMOUNTS[name])}
 
-    def shown(self, entry: Incoming, values: Mapping[str, str]) -> dict[str, str]:
+    def shown(self, entry: IncomingOrder, values: Mapping[str, str]) -> dict[str, str]:
         """Values of a buyer or address as the store wants names written. A company's name stays as it is
         registered: LTDA and ME are no words to put in order."""
         is_company = entry.mapped.buyer.tax_id_kind == CNPJ
@@ -202,7 +204,7 @@ def rules_read(store_ids: Collection[int]) -> Rules:
     )
 
 
-def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None) -> list[Order]:
+def orders_create(incoming: Sequence[IncomingOrder], rules: Rules, actor: User | None) -> list[Order]:
     """Create one order for each of `incoming`, in their order; every line has its SKU."""
     # Before the counter: who follows orders and creates others takes the two locks in this order too.
     warehouses_lock({entry.store.company_id for entry in incoming})
@@ -233,13 +235,13 @@ def orders_create(incoming: Sequence[Incoming], rules: Rules, actor: User | None
     return orders
 
 
-def _refunds(incoming: Iterable[Incoming]) -> Listed:
+def _refunds(incoming: Iterable[IncomingOrder]) -> Listed:
     rows = [entry.row for entry in incoming]
     return refunds_listed({row.store_id for row in rows}, {row.external_id for row in rows})
 
 
 def orders_follow(
-    incoming: Sequence[Incoming], rules: Rules, actor: User | None, *, again: bool = False
+    incoming: Sequence[IncomingOrder], rules: Rules, actor: User | None, *, again: bool = False
 ) -> dict[int, bool]:
     """Let existing orders follow their platform's answer; order id -> did anything change.
 
@@ -262,7 +264,7 @@ def orders_follow(
     orders_stock_reserve(
         order_ids=batch.lines_touched | batch.reopened,
         warehouses=rules.warehouses,
-        gone_line_ids=batch.gone_ids,
+        removed_line_ids=batch.removed_ids,
         actor=actor,
     )
     moved = situations_apply(incoming, rules, actor, monotonic=again)
@@ -277,30 +279,32 @@ def orders_follow(
 
 
 def situations_apply(
-    incoming: Sequence[Incoming], rules: Rules, actor: User | None, *, monotonic: bool = False
+    incoming: Sequence[IncomingOrder], rules: Rules, actor: User | None, *, monotonic: bool = False
 ) -> set[int]:
     """Move orders to the ERP situation of their remote code; the ids of those that moved."""
-    told = [
+    reported = [
         (entry.row.order_id, entry.row.store_id, entry.mapped.remote_status)
         for entry in incoming
         if entry.row.order_id
     ]
-    moved = situations_set(told, rules, actor, monotonic=monotonic)
+    moved = situations_set(reported, rules, actor, monotonic=monotonic)
     _cancelled_at_write(incoming, moved)
     return moved
 
 
 def situations_set(
-    told: Iterable[tuple[int, int, str]], rules: Rules, actor: User | None, *, monotonic: bool = False
+    reported: Iterable[tuple[int, int, str]], rules: Rules, actor: User | None, *, monotonic: bool = False
 ) -> set[int]:
     """Order id, store id and remote code -> the ids that moved. Monotonic unless the store allows going
     back; a code nobody mapped moves nothing, nor does the closing of an order whose parcel has left. Call
     inside a transaction."""
-    told = list(told)
-    closed = [order_id for order_id, store_id, code in told if rules.role(store_id, code) is KwaiRole.CLOSED]
+    reported = list(reported)
+    closed = [
+        order_id for order_id, store_id, code in reported if rules.role(store_id, code) is KwaiRole.CLOSED
+    ]
     closing = orders_close(closed, actor=actor)
     wanted: dict[bool, dict[int, OrderStatus]] = {False: {}, True: {}}
-    for order_id, store_id, remote_status in told:
+    for order_id, store_id, remote_status in reported:
         status = rules.situation(store_id, remote_status)
         if status is not None and order_id not in closing.kept:
             backwards = not monotonic and rules.is_on("allow_backwards", store_id)
@@ -341,7 +345,7 @@ def address_values(mapped: MappedOrder) -> dict[str, str]:
     return {**stated, "problem": mapped.address.incomplete_reason[:200]}
 
 
-def _order_new(entry: Incoming, rules: Rules, number: int) -> Order:
+def _order_new(entry: IncomingOrder, rules: Rules, number: int) -> Order:
     mapped, store = entry.mapped, entry.store
     status = rules.situation(store.pk, mapped.remote_status) or OrderStatus.OPEN
     shipped_by = rules.shipper(store.pk, mapped)
@@ -376,21 +380,21 @@ def _cancelled_at(mapped: MappedOrder) -> Any:
     return mapped.cancelled_at or timezone.now()
 
 
-def _cancelled_at_write(incoming: Iterable[Incoming], moved: set[int]) -> None:
+def _cancelled_at_write(incoming: Iterable[IncomingOrder], moved: set[int]) -> None:
     """The platform knows when it cancelled; our own clock only says when we heard."""
-    told = {
+    reported = {
         entry.row.order_id: entry.mapped.cancelled_at
         for entry in incoming
         if entry.row.order_id in moved and entry.mapped.cancelled_at
     }
-    if told:
-        orders = list(Order.objects.filter(pk__in=told, status=OrderStatus.CANCELLED))
+    if reported:
+        orders = list(Order.objects.filter(pk__in=reported, status=OrderStatus.CANCELLED))
         for order in orders:
-            order.cancelled_at = told[order.pk]
+            order.cancelled_at = reported[order.pk]
         Order.objects.bulk_update(orders, ["cancelled_at"])
 
 
-def _lines_new(order: Order, entry: Incoming) -> list[OrderLine]:
+def _lines_new(order: Order, entry: IncomingOrder) -> list[OrderLine]:
     linked = zip(entry.mapped.lines, entry.sku_ids or [], strict=True)
     return [_line_new(order, position, line, sku_id) for position, (line, sku_id) in enumerate(linked, 1)]
 
@@ -406,11 +410,13 @@ def _line_new(order: Order, position: int, line: MappedLine, sku_id: int) -> Ord
     )
 
 
-def _part_new(model: type[Any], order: Order, entry: Incoming, values: dict[str, str], rules: Rules) -> Any:
+def _part_new(
+    model: type[Any], order: Order, entry: IncomingOrder, values: dict[str, str], rules: Rules
+) -> Any:
     return model(order=order, platform_values=values, **rules.shown(entry, values))
 
 
-def _event_new(order: Order, entry: Incoming, rules: Rules) -> EventDraft:
+def _event_new(order: Order, entry: IncomingOrder, rules: Rules) -> EventDraft:
     remote = entry.mapped.remote_status
     if rules.situation(entry.store.pk, remote) is None:
         return _unmapped_event(order, remote, f"Pedido {entry.mapped.external_id} recebido do Kwai. ")
@@ -426,11 +432,11 @@ def _unmapped_event(order: Order, remote: str, before: str = "") -> EventDraft:
         f"{before}A situação {remote} do Kwai não está mapeada e a situação daqui não foi mudada. Diga em "
         "Integrações › Mapeamentos o que ela significa; o pedido segue sozinho, e até lá nada é enviado."
     )
-    link = reverse("kwai:store_stage", args=[order.store_id, "mapeamentos"])
+    link = reverse("kwai:store_step", args=[order.store_id, "mapeamentos"])
     return EventDraft(order.pk, UNMAPPED, text, link=f"{link}#situation", data={"remote_status": remote})
 
 
-def _numbers_take(incoming: Sequence[Incoming]) -> dict[int, Any]:
+def _numbers_take(incoming: Sequence[IncomingOrder]) -> dict[int, Any]:
     wanted: dict[int, int] = defaultdict(int)
     for entry in incoming:
         wanted[entry.store.company_id] += 1
@@ -466,7 +472,7 @@ class _Following:
         self.lines: dict[int, list[OrderLine]] = {order_id: [] for order_id in orders}
         self.lines_changed: list[OrderLine] = []
         self.lines_added: list[OrderLine] = []
-        self.gone_ids: list[int] = []
+        self.removed_ids: list[int] = []
         self.lines_touched: set[int] = set()
         self.parts_changed: dict[type[Any], list[Any]] = {}
         self.drafts: list[EventDraft] = []
@@ -480,23 +486,23 @@ class _Following:
         for line in OrderLine.objects.filter(order_id__in=self.orders).order_by("order_id", "position"):
             self.lines[line.order_id].append(line)
         lines = {line.pk: order_id for order_id, own in self.lines.items() for line in own}
-        self.fixed |= {lines[line_id] for line_id in lines_away(lines)}
+        self.fixed |= {lines[line_id] for line_id in lines_shipped_out(lines)}
 
-    def follow(self, order: Order, entry: Incoming, rules: Rules) -> None:
-        news = _followed(entry.mapped)
-        told = [name for name, value in news.items() if getattr(order, name) != value]
-        for name in told:
-            setattr(order, name, news[name])
-        self.changes[order.pk] += [FOLLOWED[name] for name in told]
+    def follow(self, order: Order, entry: IncomingOrder, rules: Rules) -> None:
+        changes = _followed(entry.mapped)
+        reported = [name for name, value in changes.items() if getattr(order, name) != value]
+        for name in reported:
+            setattr(order, name, changes[name])
+        self.changes[order.pk] += [FOLLOWED[name] for name in reported]
         was_frozen = bool(order.frozen_reason)
         self.refund_follow(order, entry.row)
         self.closing_follow(order, entry.mapped, rules)
         self.unread_follow(order, entry.open_parts)
-        if "hold_reason" in told:
+        if "hold_reason" in reported:
             self.drafts.append(_hold_event(order))
-        if (was_frozen or "hold_reason" in told) and not order.frozen_reason:
+        if (was_frozen or "hold_reason" in reported) and not order.frozen_reason:
             self.released.append(order.pk)
-        if "remote_status" in told and rules.situation(order.store_id, order.remote_status) is None:
+        if "remote_status" in reported and rules.situation(order.store_id, order.remote_status) is None:
             self.drafts.append(_unmapped_event(order, order.remote_status))
         if shipper_follow(order, entry.mapped):
             self.changes[order.pk].append("quem envia")
@@ -528,7 +534,7 @@ class _Following:
         self.touched.add(order.pk)
         self.drafts.append(EventDraft(order.pk, UNREAD_EVENT, text, data={"parts": parts}))
 
-    def choose(self, order: Order, entry: Incoming, rules: Rules) -> None:
+    def choose(self, order: Order, entry: IncomingOrder, rules: Rules) -> None:
         """Ways of shipping and of payment that a mapping knows by now, where nobody has chosen any."""
         method = rules.shipping(order.store_id, entry.mapped, order.shipped_by)
         payment_id = rules.payment_id(order.store_id, entry.mapped)
@@ -539,7 +545,7 @@ class _Following:
             order.payment_method_id = payment_id
             self.changes[order.pk].append("forma de recebimento (mapeamento)")
 
-    def content_follow(self, order: Order, entry: Incoming, rules: Rules) -> None:
+    def content_follow(self, order: Order, entry: IncomingOrder, rules: Rules) -> None:
         """Lines and amounts follow together, or not at all: a note or the stock has settled both. Lines that
         cannot be read or linked stay, and hold no amount back."""
         plan = _LinePlan(self.lines[order.pk], entry) if entry.sku_ids is not None else None
@@ -549,7 +555,7 @@ class _Following:
         if not differs and not amounts_differ:
             return
         if order.pk in self.fixed:
-            if differs or not _is_told(order, entry.mapped):
+            if differs or not _is_reported(order, entry.mapped):
                 self.remarks.append(_kept_remark(order.pk, entry.mapped, amounts))
             return
         for name, value in amounts.items():
@@ -561,12 +567,12 @@ class _Following:
         self.lines_added += [
             _line_new(order, position, line, sku_id) for position, line, sku_id in plan.added
         ]
-        self.gone_ids += [line.pk for line in plan.gone]
+        self.removed_ids += [line.pk for line in plan.removed]
         if plan.differs:
             self.lines_touched.add(order.pk)
 
     def parts_follow(
-        self, model: type[Any], incoming: Sequence[Incoming], values_of: Any, label: str, rules: Rules
+        self, model: type[Any], incoming: Sequence[IncomingOrder], values_of: Any, label: str, rules: Rules
     ) -> None:
         parts = {part.order_id: part for part in model.objects.filter(order_id__in=self.orders)}
         changed = self.parts_changed.setdefault(model, [])
@@ -581,18 +587,18 @@ class _Following:
             changed.append(part)
             self.changes[part.order_id].append(f"{label} (aguarda sua decisão)" if part.proposal else label)
 
-    def shipped_elsewhere(self, incoming: Sequence[Incoming]) -> None:
+    def shipped_elsewhere(self, incoming: Sequence[IncomingOrder]) -> None:
         """The platform has the parcel on its way under a number that is not ours."""
-        gone = [
+        removed = [
             entry
             for entry in incoming
             if entry.mapped.role in SHIPPED_ROLES
             and entry.mapped.tracking_code
             and not self.orders[entry.row.order_id or 0].is_channel_shipped
         ]
-        codes = _own_codes([entry.row.order_id or 0 for entry in gone]) if gone else {}
-        sent = codes_sent([self.orders[entry.row.order_id or 0] for entry in gone]) if gone else {}
-        for entry in gone:
+        codes = _own_codes([entry.row.order_id or 0 for entry in removed]) if removed else {}
+        sent = codes_sent([self.orders[entry.row.order_id or 0] for entry in removed]) if removed else {}
+        for entry in removed:
             order_id, code = entry.row.order_id or 0, entry.mapped.tracking_code
             order = self.orders[order_id]
             if code not in codes.get(order_id, ()) and not is_sent_by_us(order, code, sent):
@@ -628,23 +634,23 @@ class _Following:
             order_events_append(drafts=drafts, actor=actor)
 
     def lines_write(self) -> None:
-        if self.gone_ids:
-            OrderLine.objects.filter(pk__in=self.gone_ids).delete()
+        if self.removed_ids:
+            OrderLine.objects.filter(pk__in=self.removed_ids).delete()
         if self.lines_changed:
             OrderLine.objects.bulk_update(self.lines_changed, LINE_FIELDS)
         OrderLine.objects.bulk_create(self.lines_added)
 
 
-def _is_told(order: Order, mapped: MappedOrder) -> bool:
+def _is_reported(order: Order, mapped: MappedOrder) -> bool:
     """The amounts of `order` are the platform's, whatever the store wants of freight by now."""
-    told = (_amounts(mapped, with_freight=choice) for choice in (True, False))
+    reported = (_amounts(mapped, with_freight=choice) for choice in (True, False))
     return any(
         all(
             getattr(order, name) == value
             for name, value in amounts.items()
             if not mapped.unread.intersection(AMOUNTS[name])
         )
-        for amounts in told
+        for amounts in reported
     )
 
 
@@ -655,7 +661,7 @@ class _LinePlan:
     the SKU it was linked to, because the link is ours and not the platform's.
     """
 
-    def __init__(self, lines: Sequence[OrderLine], entry: Incoming) -> None:
+    def __init__(self, lines: Sequence[OrderLine], entry: IncomingOrder) -> None:
         self.changed: list[OrderLine] = []
         self.added: list[tuple[int, MappedLine, int]] = []
         self.keeps_texts = "line_details" in entry.mapped.unread
@@ -663,44 +669,44 @@ class _LinePlan:
         for line in lines:
             left[line.external_item_id, line.external_sku_id].append(line)
         unmatched: list[tuple[MappedLine, int]] = []
-        for news, sku_id in zip(entry.mapped.lines, entry.sku_ids or [], strict=True):
-            if same := left[news.item_id, news.sku_id]:
-                self._take(same.pop(0), news)
+        for changes, sku_id in zip(entry.mapped.lines, entry.sku_ids or [], strict=True):
+            if same := left[changes.item_id, changes.sku_id]:
+                self._take(same.pop(0), changes)
             else:
-                unmatched.append((news, sku_id))
+                unmatched.append((changes, sku_id))
         rest = [line for lines in left.values() for line in lines]
         position = max((line.position for line in lines), default=0)
-        for news, sku_id in unmatched:
-            known = next((line for line in rest if _may_be(line, news, sku_id)), None)
+        for changes, sku_id in unmatched:
+            known = next((line for line in rest if _may_be(line, changes, sku_id)), None)
             if known is None:
                 position += 1
-                self.added.append((position, news, sku_id))
+                self.added.append((position, changes, sku_id))
             else:
                 rest.remove(known)
-                self._take(known, news)
-        self.gone = rest
+                self._take(known, changes)
+        self.removed = rest
 
-    def _take(self, line: OrderLine, news: MappedLine) -> None:
-        told = [name for name in LINE_FIELDS if not self.keeps_texts or getattr(news, name) != ""]
-        if all(getattr(line, name) == getattr(news, name) for name in told):
+    def _take(self, line: OrderLine, changes: MappedLine) -> None:
+        reported = [name for name in LINE_FIELDS if not self.keeps_texts or getattr(changes, name) != ""]
+        if all(getattr(line, name) == getattr(changes, name) for name in reported):
             return
-        for name in told:
-            setattr(line, name, getattr(news, name))
+        for name in reported:
+            setattr(line, name, getattr(changes, name))
         self.changed.append(line)
 
     @property
     def differs(self) -> bool:
-        return bool(self.changed or self.added or self.gone)
+        return bool(self.changed or self.added or self.removed)
 
 
-def _may_be(line: OrderLine, news: MappedLine, sku_id: int) -> bool:
+def _may_be(line: OrderLine, changes: MappedLine, sku_id: int) -> bool:
     """An answer that leaves out an id of a line still means the line with the same SKU."""
-    has_gap = not news.item_id or not news.sku_id
+    has_gap = not changes.item_id or not changes.sku_id
     return (
         has_gap
         and line.sku_id == sku_id
-        and news.item_id in ("", line.external_item_id)
-        and news.sku_id in ("", line.external_sku_id)
+        and changes.item_id in ("", line.external_item_id)
+        and changes.sku_id in ("", line.external_sku_id)
     )
 
 
@@ -735,7 +741,7 @@ def _hold_event(order: Order) -> EventDraft:
 
 
 def _unread_text(parts: Sequence[str], before: Sequence[str]) -> str:
-    said = [OPEN_LINES[part] for part in parts if part in OPEN_LINES and part not in before]
+    said: list[str] = [OPEN_LINES[part] for part in parts if part in OPEN_LINES and part not in before]
     said += [text for part, text in OPEN_LINES_OVER.items() if part in before and part not in parts]
     labels, known = (
         ", ".join(UNREAD_LABELS.get(part, part) for part in listed if part not in OPEN_LINES)

@@ -41,7 +41,7 @@ from kwai_integration.models import (
     KwaiAccount,
     KwaiSettings,
 )
-from kwai_integration.outbound.wishes import deliveries_request
+from kwai_integration.outbound.push_requests import deliveries_request
 from kwai_integration.setup.stores import store_activate, store_install
 from kwai_sandbox.server import RunningSandbox, running
 from scripts.services import own_redis

@@ -18,7 +18,7 @@ from threading import Thread
 import pytest
 import requests
 
-from erp.supervisor import port_is_taken
+from erp.runtime.supervisor import port_is_taken
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LEFT_OUT = shutil.ignore_patterns(

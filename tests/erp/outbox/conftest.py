@@ -13,9 +13,9 @@ from erp import scheduling
 from erp.accounts.models import Store, StoreLifecycle
 from erp.outbox import handlers
 from erp.outbox.errors import PushError
-from erp.outbox.handlers import Handler, Nature, Obsolete, Sent, Turn
+from erp.outbox.handlers import AttemptContext, Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
-from erp.outbox.wishes import FactWish, StateWish
+from erp.outbox.push_requests import FactRequest, StateRequest
 
 
 class Platform:
@@ -25,7 +25,7 @@ class Platform:
         self.sent: list[tuple[str, str]] = []
         self.reads: list[str] = []
         self.recorded: list[tuple[int, Sent]] = []
-        self.answers: deque[Exception | Callable[[Turn], None]] = deque()
+        self.answers: deque[Exception | Callable[[AttemptContext], None]] = deque()
         self.holds: set[str] = set()
         self.obsolete = ""
         self.refreshed: list[int] = []
@@ -34,18 +34,18 @@ class Platform:
     def load(self, job: PushJob) -> Any:
         return Obsolete(self.obsolete) if self.obsolete else job
 
-    def send(self, job: PushJob, turn: Turn) -> Sent:
+    def send(self, job: PushJob, context: AttemptContext) -> Sent:
         if self.answers:
             answer = self.answers.popleft()
             if isinstance(answer, Exception):
                 raise answer
-            answer(turn)
+            answer(context)
         with self.lock:
             self.sent.append((job.kind, job.payload.get("content", job.subject)))
-        turn.note(http_status=200, remote_code="200", exchange={"call": job.kind})
+        context.note(http_status=200, remote_code="200", exchange={"call": job.kind})
         return Sent(data="ok")
 
-    def is_satisfied(self, job: PushJob, turn: Turn) -> bool:
+    def is_satisfied(self, job: PushJob, context: AttemptContext) -> bool:
         self.reads.append(job.subject)
         if (
             self.answers
@@ -103,11 +103,11 @@ def make_store(company: Any) -> Iterator[Callable[..., Store]]:
 
 
 @pytest.fixture
-def fact(store: Store) -> Callable[..., FactWish]:
+def fact(store: Store) -> Callable[..., FactRequest]:
     def make(
         kind: str = "tracking", subject: str = "900", content: str = "A", store_id: int = 0, **more: Any
-    ) -> FactWish:
-        return FactWish(
+    ) -> FactRequest:
+        return FactRequest(
             store_id=store_id or store.pk, kind=kind, subject=subject, content=content,
             payload={"content": content}, **more,
         )  # fmt: skip
@@ -116,8 +116,8 @@ def fact(store: Store) -> Callable[..., FactWish]:
 
 
 @pytest.fixture
-def state(store: Store) -> Callable[..., StateWish]:
-    def make(kind: str = "stock", subject: str = "L1", store_id: int = 0, **payload: Any) -> StateWish:
-        return StateWish(store_id=store_id or store.pk, kind=kind, subject=subject, payload=payload)
+def state(store: Store) -> Callable[..., StateRequest]:
+    def make(kind: str = "stock", subject: str = "L1", store_id: int = 0, **payload: Any) -> StateRequest:
+        return StateRequest(store_id=store_id or store.pk, kind=kind, subject=subject, payload=payload)
 
     return make

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from erp import demo
+from erp.runtime import demo
 from erp.settings.environment import Environment
 
 ROOT = Path(__file__).resolve().parents[3]

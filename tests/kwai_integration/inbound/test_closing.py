@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from erp.accounts.models import Store, User
 from erp.catalog.models import Sku
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import FailureMode, JobState
 from erp.sales.decisions import order_handover_settle
@@ -148,7 +148,7 @@ def test_cancelling_the_shipment_does_not_decide_for_the_person(
     before = Order.objects.get().status
     if how == "asked":
         row = shipment_cancel(shipment_id=shipment.pk)
-        assert row.outcome is Outcome.REFUSED
+        assert row.outcome is RowOutcome.REFUSED
         assert "voltou ou foi entregue" in row.text
     else:
         Shipment.objects.update(status=ShipmentStatus.CANCELLED)
