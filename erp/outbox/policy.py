@@ -59,9 +59,9 @@ class PushCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushOutcome:
-    """What to write. `verify`: read back before the next write. `pause`: the store's queue stops until somebody
-    acts; `pause_channel`: every store's, until a probe succeeds; `rest`: the store's, until one push does.
-    `hold_until`: the queue waits for the call. `healthy`: what the breaker learns (None: nothing)."""
+    """What to write. `verify`: read back before the next write. `pause`: the store's queue stops until
+    somebody acts; `pause_channel`: every store's, until a probe succeeds; `rest`: the store's, until one push
+    does. `hold_until`: the queue waits for the call. `healthy`: what the breaker learns (None: nothing)."""
 
     state: JobState
     counts: bool
