@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.danfe
 
-The baseline of the same run is the library alone, fed directly; the product adds the gate and, for many,
-the merge. The last line is one JSON object of medians in milliseconds.
+The baseline of the same run is the library alone, fed directly; the product adds the validation and,
+for many, the merge. The last line is one JSON object of medians in milliseconds.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ django.setup()
 from brazilfiscalreport import danfe
 
 from invoices.intake.files import CompanyFacts
-from invoices.intake.gate import judge
-from invoices.printing.paper import Paper, PrintableNote, notes_draw
+from invoices.intake.validation import judge
+from invoices.printing.printouts import InvoicePrintout, PrintableInvoice, invoices_draw
 from tests.invoices.factory import COMPANY_TAX_ID, nfe_xml
 
 COMPANY = CompanyFacts(frozenset({COMPANY_TAX_ID}), "homologation")
 
 
-def print_notes(content: bytes, paper: Paper, copies: int = 1) -> None:
+def print_notes(content: bytes, printout: InvoicePrintout, copies: int = 1) -> None:
     """What printing does to files that have been read."""
     for _ in range(copies):
         if not judge(content, company=COMPANY).accepted:
-            raise SystemExit("the gate refuses the benchmark's note")
-    notes_draw(notes=[PrintableNote(content, 1, is_cancelled=False)] * copies, paper=paper)
+            raise SystemExit("the validation refuses the benchmark's note")
+    invoices_draw(notes=[PrintableInvoice(content, 1, is_cancelled=False)] * copies, printout=printout)
 
 
 def median_ms(work: Callable[[], object], times: int) -> float:
@@ -52,12 +52,12 @@ def main() -> dict[str, float]:
     small, long = nfe_xml(), nfe_xml(items=100)
     text = small.decode()
     figures = {
-        "danfe_ms": median_ms(lambda: print_notes(small, Paper.DANFE), 20),
+        "danfe_ms": median_ms(lambda: print_notes(small, InvoicePrintout.DANFE), 20),
         "danfe_library_ms": median_ms(lambda: bytes(danfe.Danfe(xml=text).output()), 20),
-        "label_ms": median_ms(lambda: print_notes(small, Paper.LABEL), 20),
+        "label_ms": median_ms(lambda: print_notes(small, InvoicePrintout.LABEL), 20),
         "label_library_ms": median_ms(lambda: bytes(danfe.DanfeEtiqueta(xml=text).output()), 20),
-        "labels_50_ms": median_ms(lambda: print_notes(small, Paper.LABEL, 50), 3),
-        "danfe_100_items_ms": median_ms(lambda: print_notes(long, Paper.DANFE), 3),
+        "labels_50_ms": median_ms(lambda: print_notes(small, InvoicePrintout.LABEL, 50), 3),
+        "danfe_100_items_ms": median_ms(lambda: print_notes(long, InvoicePrintout.DANFE), 3),
     }
     return figures | {"ratio_naive": round(figures["danfe_ms"] / figures["danfe_library_ms"], 2)}
 

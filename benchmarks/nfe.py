@@ -1,4 +1,4 @@
-"""What the gate of the notes costs, beside nfelib reading the same notes in the same run.
+"""What the validation of the notes costs, beside nfelib reading the same notes in the same run.
 
 `make bench-nfe`, or `.venv/bin/python -m benchmarks.nfe`. Needs no running ERP: the import of 10,000 notes
 (on a temporary SQLite file) and each hostile file run in processes of their own. Times are of one core in
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def speed(notes: Sequence[bytes], large: bytes) -> dict[str, float]:
-    """The gate takes every step: parse, rules, digest, signature, XSD. nfelib only reads the fields."""
+    """The validation takes every step: parse, rules, digest, signature, XSD. nfelib only reads the fields."""
     from nfelib.nfe.bindings.v4_0.proc_nfe_v4_00 import NfeProc
 
     judge = judging()
@@ -63,7 +63,7 @@ def speed(notes: Sequence[bytes], large: bytes) -> dict[str, float]:
 def judging() -> Callable[[bytes], bool]:
     """True for a note with neither refusal nor warning."""
     from invoices.intake.files import CompanyFacts
-    from invoices.intake.gate import judge
+    from invoices.intake.validation import judge
 
     company = CompanyFacts(frozenset({COMPANY_TAX_ID}), "homologation")
 
@@ -141,7 +141,7 @@ def zipped(number: int) -> io.BytesIO:
 
 
 def hostile(name: str, content: bytes, folder: Path) -> dict[str, float]:
-    """The median of a few processes, each with the file on disk and a gate that is warm."""
+    """The median of a few processes, each with the file on disk and a validation that is warm."""
     path = folder / "hostile"
     path.write_bytes(content)
     rows = [child("hostile_read", str(path)) for _ in range(HOSTILE_RUNS)]

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from django.db.models import Q
 
+from erp.refusals import Refusal, RefusedError
+
 if TYPE_CHECKING:
     from erp.accounts.models import User
 
 
-class Action(StrEnum):
+class ChannelAction(StrEnum):
     """Commands; the comment names whose ids they take."""
 
     ARRANGE_SHIPMENT = "arrange_shipment"  # shipments
@@ -28,7 +30,7 @@ class Action(StrEnum):
     REFRESH_STATUS = "refresh_status"  # orders
 
 
-class Outcome(StrEnum):
+class RowOutcome(StrEnum):
     """How one row of a command ended."""
 
     DONE = "done"
@@ -51,16 +53,16 @@ class Outcome(StrEnum):
 
 
 _OUTCOMES = {
-    Outcome.DONE: ("feito", "green"),
-    Outcome.QUEUED: ("na fila de envio", "blue"),
-    Outcome.ALREADY_QUEUED: ("já na fila", "secondary"),
-    Outcome.ALREADY_DONE: ("já estava feito", "secondary"),
-    Outcome.REFUSED: ("recusado", "red"),
+    RowOutcome.DONE: ("feito", "green"),
+    RowOutcome.QUEUED: ("na fila de envio", "blue"),
+    RowOutcome.ALREADY_QUEUED: ("já na fila", "secondary"),
+    RowOutcome.ALREADY_DONE: ("já estava feito", "secondary"),
+    RowOutcome.REFUSED: ("recusado", "red"),
 }
 _PLURALS = {
-    Outcome.DONE: "feitos",
-    Outcome.ALREADY_DONE: "já estavam feitos",
-    Outcome.REFUSED: "recusados",
+    RowOutcome.DONE: "feitos",
+    RowOutcome.ALREADY_DONE: "já estavam feitos",
+    RowOutcome.REFUSED: "recusados",
 }
 
 
@@ -70,10 +72,41 @@ class RowResult:
     fill `label` and `url` with the row's name and page."""
 
     id: int
-    outcome: Outcome
+    outcome: RowOutcome
     text: str = ""
     label: str = ""
     url: str = ""
+
+    def __post_init__(self) -> None:
+        if self.outcome is RowOutcome.REFUSED and not isinstance(self.text, Refusal):
+            raise TypeError("A refused row says why by a Refusal, which has a code.")
+
+    @property
+    def code(self) -> str:
+        """The stable name of the refusal; empty for every other outcome."""
+        return self.text.code if isinstance(self.text, Refusal) else ""
+
+    @property
+    def english(self) -> str:
+        """The text as programs of other languages show it."""
+        return self.text.english if isinstance(self.text, Refusal) else self.text
+
+
+def row_done(row_id: int, text: str) -> RowResult:
+    return RowResult(row_id, RowOutcome.DONE, text)
+
+
+def row_already(row_id: int, text: str) -> RowResult:
+    return RowResult(row_id, RowOutcome.ALREADY_DONE, text)
+
+
+def row_refused(row_id: int, refusal: Refusal) -> RowResult:
+    return RowResult(row_id, RowOutcome.REFUSED, refusal)
+
+
+def row_settled(row_id: int, problem: Refusal, text: str) -> RowResult:
+    """Refused with `problem`, or done with `text` where there is none."""
+    return row_refused(row_id, problem) if problem else row_done(row_id, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +121,7 @@ class Badge:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PanelStep:
     """A button of a channel's card: POSTs to `url`, or is greyed with `reason`."""
 
     label: str
@@ -138,7 +171,7 @@ class Panel:
     rows: Sequence[tuple[str, str]]
     badges: Sequence[Badge] = field(default_factory=tuple)
     link: str = ""
-    steps: Sequence[Step] = ()
+    steps: Sequence[PanelStep] = ()
     next: NextStep | None = None
     short: str = ""
     warnings: Sequence[PageWarning] = ()
@@ -199,12 +232,8 @@ class LabelNotReady(Exception):
         self.seconds = seconds
 
 
-class LabelRefused(Exception):
-    """The marketplace will not hand out this label; the Portuguese text says why and what to do."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
+class LabelRefused(RefusedError):
+    """The marketplace will not hand out this label."""
 
 
 class InvoiceStage(StrEnum):
@@ -272,11 +301,11 @@ class SalesChannel(Protocol):
     label: str
     logistics: Logistics | None
 
-    def check(self, action: Action, ids: Sequence[int]) -> dict[int, str]:
+    def check(self, action: ChannelAction, ids: Sequence[int]) -> dict[int, Refusal]:
         """Per own id why `action` cannot be done, or an empty text; a constant number of queries."""
         ...
 
-    def run(self, action: Action, ids: Sequence[int], *, user: User | None) -> dict[int, RowResult]:
+    def run(self, action: ChannelAction, ids: Sequence[int], *, user: User | None) -> dict[int, RowResult]:
         """Do `action` for the own ids among `ids`."""
         ...
 
@@ -301,7 +330,7 @@ class SalesChannel(Protocol):
         query. Orders without one are missing."""
         ...
 
-    def shippers_told(self, order_ids: Sequence[int]) -> set[int]:
+    def shippers_reported(self, order_ids: Sequence[int]) -> set[int]:
         """The own orders of which the channel itself says who carries them; one query."""
         ...
 
@@ -314,7 +343,11 @@ class SalesChannel(Protocol):
 _facts: list[Facts] = []
 _channels: dict[str, SalesChannel] = {}
 
-NO_CHANNEL = "Este pedido não veio de um e-commerce: não há para onde enviar."
+NO_CHANNEL = Refusal(
+    "order.no_channel",
+    "Este pedido não veio de um e-commerce: não há para onde enviar.",
+    "This order came from no marketplace: there is nowhere to send it.",
+)
 
 
 def listen(facts: Facts) -> None:
@@ -376,7 +409,7 @@ def shipment_delivered(ids: Iterable[int]) -> None:
     _tell("shipment_delivered", ids)
 
 
-def check(action: Action, ids: Sequence[int]) -> dict[int, str]:
+def check(action: ChannelAction, ids: Sequence[int]) -> dict[int, Refusal]:
     """Why `action` cannot be done, per id; an empty text means it can."""
     reasons = dict.fromkeys(ids, NO_CHANNEL)
     for channel in _channels.values():
@@ -384,9 +417,9 @@ def check(action: Action, ids: Sequence[int]) -> dict[int, str]:
     return reasons
 
 
-def run(action: Action, ids: Sequence[int], *, user: User | None) -> list[RowResult]:
+def run(action: ChannelAction, ids: Sequence[int], *, user: User | None) -> list[RowResult]:
     """One result per id, in the order of `ids`."""
-    results = {id_: RowResult(id_, Outcome.REFUSED, NO_CHANNEL) for id_ in ids}
+    results = {id_: row_refused(id_, NO_CHANNEL) for id_ in ids}
     for channel in _channels.values():
         results.update(channel.run(action, ids, user=user))
     return [results[id_] for id_ in ids]
@@ -447,9 +480,9 @@ def shipping_codes(order_ids: Sequence[int]) -> dict[int, ShippingCode]:
     return found
 
 
-def shippers_told(order_ids: Sequence[int]) -> set[int]:
+def shippers_reported(order_ids: Sequence[int]) -> set[int]:
     """Orders whose channel itself says who carries them: there is nothing to choose."""
-    return {pk for channel in _channels.values() for pk in channel.shippers_told(order_ids)}
+    return {pk for channel in _channels.values() for pk in channel.shippers_reported(order_ids)}
 
 
 def shipping_label(shipment_id: int) -> LabelFile:

@@ -58,23 +58,23 @@ class AddressRefused(HttpError):
     """The address itself is not allowed; nothing was sent. Whoever typed the address must correct it."""
 
 
-class NotSent(HttpError):
+class RequestNotSent(HttpError):
     """The connection was never established, so not one byte of the request left. Repeating is safe."""
 
 
-class OutcomeUnknown(HttpError):
+class RequestOutcomeUnknown(HttpError):
     """The request left, but no readable answer came back: the other side may or may not have acted."""
 
 
-class DeadlineExceeded(OutcomeUnknown):
+class DeadlineExceeded(RequestOutcomeUnknown):
     """The answer was silent for too long or not complete when the time was over."""
 
 
-class AnswerTooLarge(OutcomeUnknown):
+class AnswerTooLarge(RequestOutcomeUnknown):
     """The answer passed the size limit and was dropped."""
 
 
-class RedirectRefused(OutcomeUnknown):
+class RedirectRefused(RequestOutcomeUnknown):
     """The other side answered with a redirect, which is never followed."""
 
 
@@ -245,10 +245,10 @@ def _too_large(max_bytes: int) -> AnswerTooLarge:
 
 def _failure(error: Exception, exchange: _Exchange, where: str) -> HttpError:
     if not exchange.sent:
-        return NotSent(f"{where}: não foi possível conectar ({_cause(error)}). Nada foi enviado.")
+        return RequestNotSent(f"{where}: não foi possível conectar ({_cause(error)}). Nada foi enviado.")
     if _is_timeout(error):
         return DeadlineExceeded(f"{where}: a resposta não chegou a tempo. O resultado é desconhecido.")
-    return OutcomeUnknown(
+    return RequestOutcomeUnknown(
         f"{where}: a resposta foi interrompida ({_cause(error)}). O resultado é desconhecido."
     )
 

@@ -40,7 +40,7 @@ def company_imports_lock(company: Company) -> None:
 def event_store(
     *, company: Company, event: EventReading, content: bytes, name: str, user: User | None
 ) -> StoredEvent:
-    """Keep an event that passed the gate and apply it; doing so again changes nothing."""
+    """Keep an event that passed the validation and apply it; doing so again changes nothing."""
     company_imports_lock(company)
     row, is_new = InvoiceEvent.objects.get_or_create(
         company=company,
@@ -96,9 +96,9 @@ def _cancel(invoice: Invoice, event: InvoiceEvent, user: User | None) -> str:
         return ""
     text = CANCELLED.format(invoice=invoice)
     # Somebody may have linked it between our look and the lock.
-    told = invoice.order_id or (order.pk if order is not None else None)
-    if told is not None:
-        draft = EventDraft(told, "invoice_cancelled", text, invoice.get_absolute_url())
+    reported = invoice.order_id or (order.pk if order is not None else None)
+    if reported is not None:
+        draft = EventDraft(reported, "invoice_cancelled", text, invoice.get_absolute_url())
         order_events_append(drafts=[draft], actor=user)
     channels.invoice_cancelled([invoice.pk])
     return text

@@ -15,13 +15,15 @@ from erp.accounts.services import audit_append
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
 from invoices.intake.order_rules import ORDER_RULES
-from invoices.intake.rules import Check
+from invoices.intake.rules import InvoiceCheck
 from invoices.models import Invoice, InvoiceStatus, WarningConsent
 
 ORDER_CODES = frozenset(rule.code for rule in ORDER_RULES)
 
 
-def warnings_open(invoice: Invoice, order: Order | None, checks: Sequence[Check]) -> tuple[Check, ...]:
+def warnings_open(
+    invoice: Invoice, order: Order | None, checks: Sequence[InvoiceCheck]
+) -> tuple[InvoiceCheck, ...]:
     """The warnings among `checks` that nobody has consented to yet: for the file, or for `order`."""
     warnings = [check for check in checks if check.warns]
     if not warnings:
@@ -30,7 +32,7 @@ def warnings_open(invoice: Invoice, order: Order | None, checks: Sequence[Check]
     return tuple(check for check in warnings if (check.code, _order_id(check, order)) not in given)
 
 
-def note_hold(invoice: Invoice, order: Order | None, *, place_of: Invoice | None) -> None:
+def invoice_hold_locked(invoice: Invoice, order: Order | None, *, place_of: Invoice | None) -> None:
     """Make the note wait, for `order` when it has been found; the order is locked by the caller."""
     Invoice.objects.filter(pk=invoice.pk).update(
         status=InvoiceStatus.PENDING,
@@ -42,7 +44,7 @@ def note_hold(invoice: Invoice, order: Order | None, *, place_of: Invoice | None
     invoice.refresh_from_db()
 
 
-def note_release(invoice: Invoice) -> None:
+def invoice_release_locked(invoice: Invoice) -> None:
     """Nothing holds the note any more, and no order is waiting for it."""
     Invoice.objects.filter(pk=invoice.pk).update(
         status=issued_status(invoice),
@@ -59,7 +61,9 @@ def issued_status(invoice: Invoice) -> InvoiceStatus:
     return InvoiceStatus.DANFE_ISSUED if invoice.danfe_printed_at else InvoiceStatus.AUTHORISED
 
 
-def consent_record(*, invoice: Invoice, order: Order | None, warnings: Sequence[Check], user: User) -> None:
+def consent_record(
+    *, invoice: Invoice, order: Order | None, warnings: Sequence[InvoiceCheck], user: User
+) -> None:
     """Who, when, which warning: for the note, for the company's trail and for the order's timeline."""
     WarningConsent.objects.bulk_create(
         WarningConsent(
@@ -86,5 +90,5 @@ def consent_record(*, invoice: Invoice, order: Order | None, warnings: Sequence[
         order_events_append(drafts=[draft], actor=user)
 
 
-def _order_id(check: Check, order: Order | None) -> int | None:
+def _order_id(check: InvoiceCheck, order: Order | None) -> int | None:
     return order.pk if order is not None and check.code in ORDER_CODES else None

@@ -20,7 +20,7 @@ from erp.accounts.models import (
     Store,
     User,
 )
-from erp.documents import tax_id_format, tax_id_mask
+from erp.brazil.documents import tax_id_format, tax_id_mask
 from erp.sales.models import Carrier, Order, ShippingMethod
 from invoices.issuing.models import InvoiceIssue as InvoiceIssue
 from invoices.issuing.models import InvoiceNumberGap as InvoiceNumberGap
@@ -235,7 +235,7 @@ class InvoiceDocument(AppendOnlyModel):
 
 
 class WarningConsent(AppendOnlyModel):
-    """*Seguir mesmo assim*: who went on despite which warning of the gate, and when.
+    """*Seguir mesmo assim*: who went on despite which warning of the validation, and when.
 
     A warning about the note beside an order counts for that order only; one about the file has no order.
     """
@@ -322,12 +322,12 @@ class RefusedFileQuerySet(models.QuerySet["RefusedFile"]):
 
 
 class RefusedFile(models.Model):
-    """A file the gate refused, with the reasons: what the tab *rejeitadas* shows.
+    """A file the validation refused, with the reasons: what the tab *rejeitadas* shows.
 
     Equal bytes are one row; `times` counts how often they were sent. Only so many are kept per company, the
     newest, so that nobody can fill the disk; a file that is accepted later leaves. `content` is NULL for a
     file larger than any note can be. `reasons` is a list of `{"code", "label", "text"}` in the order of the
-    gate's rules. `access_key`, `number` and `series` are what the file claims, when it could be read.
+    validation's rules. `access_key`, `number` and `series` are what the file claims, when it could be read.
     """
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="refused_files")

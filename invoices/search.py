@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q
 
-from erp.documents import AccessKey, DocumentInvalid
+from erp.brazil.documents import AccessKey, DocumentInvalid
 
 LARGEST_NUMBER = 999_999_999
 

@@ -19,13 +19,15 @@ from django.utils import timezone
 from erp.accounts.services import audit_append
 from erp.encryption import UnreadableSecret
 from erp.outbox import clock, limits
-from erp.outbox.models import Lane
-from erp.outbox.services import lane_pause, lane_resume
+from erp.outbox.models import StoreQueue
+from erp.outbox.services import queue_pause, queue_resume
 from erp.outbox.statuses import GRANT_REST, PauseMode, WaitReason
+from erp.refusals import RefusedError
+from kwai_integration import refusals
 from kwai_integration.app_health import app_pause, app_paused, oauth_call, oauth_is_due, oauth_paused
 from kwai_integration.client import errors, gateway
 from kwai_integration.client.endpoints import SCOPES
-from kwai_integration.client.types import Credentials, TokenPair
+from kwai_integration.client.types import KwaiCredentials, TokenPair
 from kwai_integration.limiter import StoreLimiter
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 
@@ -54,15 +56,12 @@ FALLBACK_ACCESS = timedelta(days=7)
 FALLBACK_REFRESH = timedelta(days=365)
 
 
-class NotConnected(Exception):
+class NotConnected(RefusedError):
     """The store has no usable authorisation; the operator must connect it again."""
 
     def __init__(self, health: ConnectionHealth) -> None:
         self.health = health
-        super().__init__(
-            f"A loja não está conectada ao Kwai ({health.label.lower()}). "
-            "Abra Integrações e use conectar com Kwai."
-        )
+        super().__init__(refusals.CONNECTION_ENDED.of(health=health.label.lower()))
 
 
 class StoreTokens:
@@ -71,7 +70,7 @@ class StoreTokens:
     def __init__(self, store_id: int) -> None:
         self.store_id = store_id
 
-    def current(self) -> Credentials:
+    def current(self) -> KwaiCredentials:
         """The stored pair, renewed first when its end is near.
 
         Raises NotConnected, and what `renew` raises.
@@ -86,7 +85,7 @@ class StoreTokens:
                 return _credentials(account)
             raise
 
-    def renew(self, stale: Credentials) -> Credentials:
+    def renew(self, stale: KwaiCredentials) -> KwaiCredentials:
         """Exchange the refresh token once, or take the pair that somebody else has renewed meanwhile.
 
         Raises RateLimited (another worker is refreshing: come back in two seconds; as RefreshOnHold: Kwai
@@ -98,10 +97,10 @@ class StoreTokens:
             return stored
         return _renewed(account, goes_on=False)
 
-    def judge(self, used: Credentials, error: errors.KwaiError) -> None:
+    def judge(self, used: KwaiCredentials, error: errors.KwaiError) -> None:
         """Draw the consequences of a failed call for the calls after it (contract 3.3): everything pauses,
         the store needs a new consent, or this one call of it pauses. A code that nobody named lets a push
-        rest its lane (`erp.outbox.policy`); a read comes again by itself.
+        rest its queue (`erp.outbox.policy`); a read comes again by itself.
 
         What concerns the store is judged only with the pair the call was made with: a merchant may have
         connected again meanwhile.
@@ -167,12 +166,12 @@ def _is_near_end(account: KwaiAccount) -> bool:
     return ends - min(RENEW_AHEAD, life / 10) < now or ends > now + life + clock.STEP
 
 
-def _consent_end(account: KwaiAccount, told: datetime | None, now: datetime) -> datetime:
+def _consent_end(account: KwaiAccount, reported: datetime | None, now: datetime) -> datetime:
     """Kwai counts the end in seconds from each answer: less than a day apart it is the same end."""
     known = account.refresh_expires_at
-    if known and (told is None or abs(told - known) < timedelta(days=1)):
+    if known and (reported is None or abs(reported - known) < timedelta(days=1)):
         return known
-    return told or now + FALLBACK_REFRESH
+    return reported or now + FALLBACK_REFRESH
 
 
 def _planned_at(now: datetime, ends: datetime) -> datetime:
@@ -209,13 +208,15 @@ def account_refresh(*, store_id: int) -> bool:
     return True
 
 
-def lanes_heal() -> int:
+def queues_heal() -> int:
     """Resume the pushes of connected stores that are paused all the same: a push that met the end of the
-    old connection may settle after the merchant connected again. Returns how many lanes."""
-    paused = Lane.objects.exclude(paused_mode="").filter(store__kwai_account__health=ConnectionHealth.OK)
+    old connection may settle after the merchant connected again. Returns how many queues."""
+    paused = StoreQueue.objects.exclude(paused_mode="").filter(
+        store__kwai_account__health=ConnectionHealth.OK
+    )
     store_ids = list(paused.values_list("store_id", flat=True))
     for store_id in store_ids:
-        lane_resume(store_id=store_id)
+        queue_resume(store_id=store_id)
     return len(store_ids)
 
 
@@ -240,7 +241,7 @@ def account_health_set(*, store_id: int, health: ConnectionHealth, token_version
             text=f"Conexão da loja {account.store.name} com o Kwai: {health.label}",
         )
         if health in ENDED:
-            lane_pause(store_id=store_id, mode=PauseMode.CREDENTIAL, reason=str(NotConnected(health)))
+            queue_pause(store_id=store_id, mode=PauseMode.CREDENTIAL, reason=str(NotConnected(health)))
     return bool(changed)
 
 
@@ -262,17 +263,17 @@ def _connected_account(store_id: int) -> KwaiAccount:
     return account
 
 
-def _credentials(account: KwaiAccount) -> Credentials:
+def _credentials(account: KwaiAccount) -> KwaiCredentials:
     """The stored pair, opened. Without the key that closed it only the merchant can help, as at its end."""
     try:
         access_token, _ = account.access_token, account.refresh_token
     except UnreadableSecret as error:
         logger.error("Tokens of store %s: %s", account.pk, error)
         raise _authorisation_ended(account, ConnectionHealth.EXPIRED) from None
-    return Credentials(merchant_id=account.merchant_id, access_token=access_token)
+    return KwaiCredentials(merchant_id=account.merchant_id, access_token=access_token)
 
 
-def _renewed(account: KwaiAccount, *, goes_on: bool) -> Credentials:
+def _renewed(account: KwaiAccount, *, goes_on: bool) -> KwaiCredentials:
     """The pair after this caller's own renewal. Raises what `StoreTokens.renew` does. `goes_on`: without a
     new pair the stored one still opens the door."""
     held = KwaiAccount.objects.filter(pk=account.pk).exclude(_may_refresh()).annotate(now=Now()).first()
@@ -317,7 +318,7 @@ def _lease_take(account: KwaiAccount, *, goes_on: bool) -> datetime | None:
     return None
 
 
-def _refresh(account: KwaiAccount, lease: datetime) -> Credentials:
+def _refresh(account: KwaiAccount, lease: datetime) -> KwaiCredentials:
     try:
         with oauth_call():
             pair = gateway.refresh_tokens(gateway.client_config(), refresh_token=account.refresh_token)
@@ -334,7 +335,7 @@ def _refresh_failed(
     """What to raise. Only a lost answer keeps the lease, and only what the contract calls the end ends the
     consent; a code nobody named never does (contract 3.3)."""
     match error:
-        case errors.OutcomeUnknown():
+        case errors.KwaiOutcomeUnknown():
             # Kwai may have acted. The lease stays and runs out: that tells the next caller of a lost answer.
             return _come_back(LEASE_SECONDS)
         case errors.TokenExpired() | errors.ConsentEnded():
@@ -346,9 +347,9 @@ def _refresh_failed(
         case errors.SecretInvalid():
             _lease_give_back(account, lease, refresh_due_at=Now())
             return _on_hold(error.retry_after or LEASE_SECONDS)
-        case errors.ConnectionFailed() | errors.RateLimited() | errors.QuotaSpent():
+        case errors.ConnectionFailed() | errors.RateLimited() | errors.KwaiQuotaSpent():
             # It says nothing about this pair: no notice, and a told wait is kept.
-            wait = QUOTA_REST if isinstance(error, errors.QuotaSpent) else LEASE
+            wait = QUOTA_REST if isinstance(error, errors.KwaiQuotaSpent) else LEASE
             wait = timedelta(seconds=error.retry_after) if error.retry_after else wait
             _lease_give_back(account, lease, refresh_retry_at=clock.after(wait))
             return _on_hold(wait.total_seconds())
@@ -365,7 +366,7 @@ def _refresh_failed(
             return _on_hold(wait.total_seconds())
 
 
-def _pair_commit(account: KwaiAccount, lease: datetime, pair: TokenPair) -> Credentials:
+def _pair_commit(account: KwaiAccount, lease: datetime, pair: TokenPair) -> KwaiCredentials:
     with transaction.atomic():
         fresh = KwaiAccount.objects.select_for_update().get(pk=account.pk)
         if (fresh.token_version, fresh.refresh_lease_until) != (account.token_version, lease):

@@ -50,9 +50,9 @@ DAY_KINDS = dict(
 
 def app_notices(request: HttpRequest) -> Iterator[registry.Notice]:
     """What stops every store at once, told once whatever their number; one query while nothing does."""
-    told = pauses()
-    if told and Store.objects.visible_to(user_of(request)).filter(channel=CHANNEL_KEY).exists():
-        for is_everything, reason in told:
+    reported = pauses()
+    if reported and Store.objects.visible_to(user_of(request)).filter(channel=CHANNEL_KEY).exists():
+        for is_everything, reason in reported:
             yield registry.Notice(
                 text=f"{reason} {APP_PAUSED if is_everything else OAUTH_PAUSED}",
                 label="ver integrações",

@@ -12,11 +12,11 @@ from erp.outbox.statuses import JobState
 from erp.web import registry
 from erp.web.requests import user_of
 from kwai_integration import consent_warnings, store_notices
-from kwai_integration.inbound.gate import outside_gate
+from kwai_integration.demo.tour import tour_panel
+from kwai_integration.inbound.import_filter import filtered_out
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.situations import roles_of, situations
-from kwai_integration.tour import tour_panel
 from kwai_integration.views import first_push
 from kwai_integration.views.scope import kwai_stores
 
@@ -44,7 +44,7 @@ def register() -> None:
     registry.notice_source_register(url_name="kwai:reauthorise", notices=consent_warnings.notices)
     registry.notice_source_register(url_name="kwai:job_first", notices=first_push.notices)
     registry.notice_source_register(url_name="kwai:store_notice", notices=store_notices.notices)
-    registry.notice_source_register(url_name="kwai:store_stage", notices=_unmapped)
+    registry.notice_source_register(url_name="kwai:store_step", notices=_unmapped)
     registry.home_card_register(
         label="Integração com o Kwai", url_name="kwai:stores", icon="plug", content=_connection, order=5
     )
@@ -54,10 +54,10 @@ def register() -> None:
 
 
 def _open_orders(request: HttpRequest) -> int:
-    """Orders somebody can do something about; what the import gate keeps outside moves by itself."""
+    """Orders somebody can do something about; what the import filter keeps outside moves by itself."""
     waiting = (KwaiOrderState.STAGED, KwaiOrderState.UNLINKED, KwaiOrderState.QUARANTINED)
     rows = KwaiOrder.objects.visible_to(user_of(request)).filter(state__in=waiting)
-    return rows.exclude(outside_gate()).count()
+    return rows.exclude(filtered_out()).count()
 
 
 def _to_receive(request: HttpRequest) -> int | None:
@@ -74,7 +74,7 @@ def _unmapped(request: HttpRequest) -> Iterator[registry.Notice]:
     roles = roles_of({store_id for store_id, _, _ in seen})
     for store_id, name, code in seen:
         if code not in roles[store_id]:
-            url = reverse("kwai:store_stage", args=[store_id, "mapeamentos"])
+            url = reverse("kwai:store_step", args=[store_id, "mapeamentos"])
             yield registry.Notice(
                 text=f"{name}: há pedidos na situação {code} do Kwai, que ninguém mapeou: nada é enviado.",
                 label="abrir Mapeamentos",

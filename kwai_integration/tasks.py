@@ -8,7 +8,7 @@ from celery import shared_task
 from erp import scheduling
 from kwai_integration import app_probe as application
 from kwai_integration import connection, consent_warnings
-from kwai_integration.inbound import events as hints
+from kwai_integration.inbound import events as push_messages
 from kwai_integration.inbound import judging
 from kwai_integration.inbound import plan as planning
 
@@ -22,8 +22,8 @@ def plan() -> None:
     pairs to renew, for the probe that ends a pause of everything and for warnings to send."""
     from kwai_integration.setup.consent import requests_forget
 
-    hints.events_reap()
-    for store_id in hints.stores_with_events():
+    push_messages.events_reap()
+    for store_id in push_messages.stores_with_events():
         scheduling.ring(events, store_id=store_id)
     for store_id in planning.stores_to_poll():
         scheduling.ring(poll, store_id=store_id)
@@ -35,7 +35,7 @@ def plan() -> None:
         scheduling.ring(app_probe)
     for store_id in judging.stores_to_judge():
         scheduling.ring(judge, store_id=store_id)
-    connection.lanes_heal()
+    connection.queues_heal()
     requests_forget()
     if consent_warnings.warnings_plan():
         scheduling.ring(warn)
@@ -86,12 +86,12 @@ def judge(store_id: int) -> None:
 @shared_task(name="kwai_integration.tasks.events", ignore_result=True)
 def events(store_id: int) -> None:
     """Fetch what push messages named; rings again while there is more."""
-    if hints.events_fetch(store_id):
+    if push_messages.events_fetch(store_id):
         scheduling.ring(events, store_id=store_id)
 
 
 @shared_task(name="kwai_integration.tasks.expire", ignore_result=True)
 def expire() -> None:
     """Drop push messages nobody needs any more, in batches."""
-    while hints.events_expire() == hints.BATCH:
+    while push_messages.events_expire() == push_messages.BATCH:
         pass

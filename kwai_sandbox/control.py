@@ -14,9 +14,9 @@ from kwai_sandbox.clock import now_ms
 from kwai_sandbox.consent import is_loopback
 from kwai_sandbox.drafts import line_of, line_unlisted, lines_invent, order_draft
 from kwai_sandbox.gateway import emulator
-from kwai_sandbox.items import Item
+from kwai_sandbox.items import SandboxItem
 from kwai_sandbox.ledger import ledger_doubled, ledger_read
-from kwai_sandbox.orders import Order
+from kwai_sandbox.orders import SandboxOrder
 from kwai_sandbox.recordings import recording_load
 from kwai_sandbox.sandbox import Sandbox
 from kwai_sandbox.statuses import Status
@@ -139,7 +139,7 @@ def orders_post() -> Response:
     return jsonify(orderIds=[order.order_id for order in created])
 
 
-def orders_create(sandbox: Sandbox, body: dict[str, Any]) -> list[Order]:
+def orders_create(sandbox: Sandbox, body: dict[str, Any]) -> list[SandboxOrder]:
     """New orders by the fields of `POST /_sandbox/orders`; raises `ValueError`."""
     merchant_id = _merchant(sandbox, body.get("merchantId"))
     count = body.get("count", 1)
@@ -171,7 +171,7 @@ def orders_create(sandbox: Sandbox, body: dict[str, Any]) -> list[Order]:
     return created
 
 
-def _nothing_later(order: Order) -> None:
+def _nothing_later(order: SandboxOrder) -> None:
     """A draft that has progressed carries later moments; what is created now has none in the future."""
     order.update_time = order.create_time
     for name in ("paidTime", "shippedAt", "deliveredAt", "canceledAt", "updateTime"):
@@ -179,7 +179,7 @@ def _nothing_later(order: Order) -> None:
             order.detail[name] = order.create_time
 
 
-def _overrule(order: Order, overrides: dict[str, Any], omit: list[str]) -> None:
+def _overrule(order: SandboxOrder, overrides: dict[str, Any], omit: list[str]) -> None:
     """Odd payloads: any field replaced; a proper id or time also moves the order itself."""
     if not isinstance(overrides, dict) or not isinstance(omit, list):
         raise ValueError("overrides: use um objeto; omit: use uma lista de nomes")
@@ -194,7 +194,7 @@ def _overrule(order: Order, overrides: dict[str, Any], omit: list[str]) -> None:
     order.received["omit"] = omit
 
 
-def _orders_store(sandbox: Sandbox, created: list[Order]) -> None:
+def _orders_store(sandbox: Sandbox, created: list[SandboxOrder]) -> None:
     ids = {order.order_id for order in created}
     if len(ids) != len(created) or any(orders.order_get(sandbox.state, order_id) for order_id in ids):
         raise ValueError("orderId: já existe um pedido com este número")
@@ -206,13 +206,13 @@ def _orders_store(sandbox: Sandbox, created: list[Order]) -> None:
             sandbox.pushes.emit_order("order_created", order)
 
 
-def _lines(listed: list[Item], wanted: Any) -> list[dict[str, Any]]:
+def _lines(listed: list[SandboxItem], wanted: Any) -> list[dict[str, Any]]:
     if not isinstance(wanted, list):
         raise ValueError("skus: use uma lista")
     return [_line(listed, entry) for entry in wanted]
 
 
-def _line(listed: list[Item], wanted: Any) -> dict[str, Any]:
+def _line(listed: list[SandboxItem], wanted: Any) -> dict[str, Any]:
     """A line from a seller code or SKU id, or from `{number|skuId, quantity, price, ...line fields}`."""
     entry: dict[str, Any] = dict(wanted) if isinstance(wanted, dict) else {"number": str(wanted)}
     code = str(entry.pop("number", None) or entry.get("skuId") or entry.get("skuNumber") or "")
@@ -233,14 +233,14 @@ def order_get(order_id: str) -> Response:
     )
 
 
-def _order(order_id: str) -> Order:
+def _order(order_id: str) -> SandboxOrder:
     order = orders.order_get(emulator().state, order_id)
     if order is None:
         abort(404, "Pedido não encontrado.")
     return order
 
 
-def _order_json(order: Order) -> dict[str, Any]:
+def _order_json(order: SandboxOrder) -> dict[str, Any]:
     received = order.received
     return {
         "orderId": order.order_id,
@@ -276,7 +276,7 @@ def order_patch(order_id: str) -> Response:
     return jsonify(_order_json(order))
 
 
-def order_change(sandbox: Sandbox, order: Order, changes: dict[str, Any]) -> None:
+def order_change(sandbox: Sandbox, order: SandboxOrder, changes: dict[str, Any]) -> None:
     """Change an order from the platform's side and push the event that fits."""
     event = _event(order, changes)
     if "omit" in changes:
@@ -296,7 +296,7 @@ def order_action(order_id: str, action: str) -> Response:
     return jsonify(_order_json(order))
 
 
-def order_act(sandbox: Sandbox, order: Order, action: str, typed: dict[str, str]) -> None:
+def order_act(sandbox: Sandbox, order: SandboxOrder, action: str, typed: dict[str, str]) -> None:
     """Press a button; aborts with 404 for an unknown one and 409 when the order does not permit it."""
     if action not in ACTIONS:
         abort(404, "Esta ação não existe.")
@@ -306,7 +306,7 @@ def order_act(sandbox: Sandbox, order: Order, action: str, typed: dict[str, str]
     order_change(sandbox, order, ACTIONS[action].changes(order, typed | {"reason": reason}))
 
 
-def _event(order: Order, changes: dict[str, Any]) -> str:
+def _event(order: SandboxOrder, changes: dict[str, Any]) -> str:
     status = changes.get("orderStatus", order.status)
     if status == Status.CLOSED != order.status:
         return "order_cancelled"
@@ -342,7 +342,7 @@ def item_get(item_id: str) -> Response:
     return jsonify(_item(item_id).as_json())
 
 
-def _item(item_id: str) -> Item:
+def _item(item_id: str) -> SandboxItem:
     item = items.item_get(emulator().state, item_id)
     if item is None:
         abort(404, "Anúncio não encontrado.")
@@ -370,7 +370,7 @@ def items_patch() -> Response:
     return jsonify(item.as_json())
 
 
-def _item_of(entries: Any) -> Item:
+def _item_of(entries: Any) -> SandboxItem:
     first = entries[0] if isinstance(entries, list) and isinstance(entries[0], dict) else {}
     item = items.item_of_sku(emulator().state, str(first.get("skuId", "")))
     if item is None:
@@ -378,7 +378,7 @@ def _item_of(entries: Any) -> Item:
     return item
 
 
-def item_change(sandbox: Sandbox, item: Item, changes: dict[str, Any]) -> None:
+def item_change(sandbox: Sandbox, item: SandboxItem, changes: dict[str, Any]) -> None:
     """Change a listing from the platform's side and push it."""
     for change in changes.pop("skus", []):
         _sku_change(sandbox, item, change)
@@ -388,7 +388,7 @@ def item_change(sandbox: Sandbox, item: Item, changes: dict[str, Any]) -> None:
         sandbox.pushes.emit_item(item)
 
 
-def _sku_change(sandbox: Sandbox, item: Item, change: Any) -> None:
+def _sku_change(sandbox: Sandbox, item: SandboxItem, change: Any) -> None:
     if not isinstance(change, dict):
         raise ValueError("skus: use uma lista de objetos")
     key = "skuId" if "skuId" in change else "number"

@@ -51,7 +51,7 @@ def document_read(content: bytes) -> Document | None:
     """The document's lines and facts; None when it is not XML that is safe and small enough to show."""
     if len(content) > LARGEST_SHOWN:
         return None
-    reader = _Reader()
+    reader = _DocumentReader()
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse
@@ -70,7 +70,7 @@ def _refuse(*_: object) -> None:
     raise _Unreadable
 
 
-class _Reader:
+class _DocumentReader:
     def __init__(self) -> None:
         self.document = Document()
         self._open: list[str] = []

@@ -11,7 +11,7 @@ from typing import Any
 
 from kwai_sandbox import orders
 from kwai_sandbox.clock import DAY, MINUTE
-from kwai_sandbox.items import Item
+from kwai_sandbox.items import SandboxItem
 from kwai_sandbox.statuses import ARRANGED, Status, status_of
 
 SEED_DATA: dict[str, Any] = json.loads(Path(__file__).with_name("seed_data.json").read_text(encoding="utf-8"))
@@ -57,7 +57,7 @@ def buyer_invent(chance: random.Random) -> dict[str, Any]:
     }
 
 
-def line_of(item: Item, sku: dict[str, Any], quantity: int) -> dict[str, Any]:
+def line_of(item: SandboxItem, sku: dict[str, Any], quantity: int) -> dict[str, Any]:
     """An order line of a listed SKU."""
     return {
         "itemId": item.item_id,
@@ -84,7 +84,7 @@ def line_unlisted(number: str, quantity: int = 1, price: int = 4990) -> dict[str
     }
 
 
-def lines_invent(chance: random.Random, listed: Sequence[Item]) -> list[dict[str, Any]]:
+def lines_invent(chance: random.Random, listed: Sequence[SandboxItem]) -> list[dict[str, Any]]:
     """One to three different lines out of the merchant's listings, or an unlisted one."""
     pairs = [(item, sku) for item in listed for sku in item.body["skus"]]
     if not pairs:
@@ -102,7 +102,7 @@ def order_draft(
     status: int,
     shipping_type: str,
     lines: list[dict[str, Any]],
-) -> orders.Order:
+) -> orders.SandboxOrder:
     """A whole order that has come as far as `status`; times in ms, amounts in centavos.
 
     A code that no order can have is put on a paid one.
@@ -111,7 +111,7 @@ def order_draft(
     detail = _head(order_id, created_at, shipping_type)
     detail |= _amounts(chance, lines, shipping_type)
     detail |= {"orderItemView": lines, "receiverAddressInfo": buyer_invent(chance)}
-    order = orders.Order(order_id, merchant_id, created_at, created_at, detail, {})
+    order = orders.SandboxOrder(order_id, merchant_id, created_at, created_at, detail, {})
     _progress(order, status, chance.randrange(1, 20) * MINUTE, sequence)
     detail["payments"] = [{"method": chance.choice(PAYMENT_METHODS), "amount": detail["totalAmount"]}]
     return order
@@ -152,7 +152,7 @@ def _amounts(chance: random.Random, lines: list[dict[str, Any]], shipping_type: 
     }
 
 
-def _progress(order: orders.Order, status: int, paid_after: int, sequence: int) -> None:
+def _progress(order: orders.SandboxOrder, status: int, paid_after: int, sequence: int) -> None:
     """Bring a new order to `status`, situation by situation."""
     wanted = status_of(status)
     if wanted == Status.CLOSED:

@@ -14,15 +14,15 @@ from kwai_sandbox.fiscal import (
     key_matches,
 )
 from kwai_sandbox.ledger import Identity
-from kwai_sandbox.orders import Order, order_move
+from kwai_sandbox.orders import SandboxOrder, order_move
 from kwai_sandbox.statuses import ARRANGED, BY_CODE, DELIVERED_ONCE, SHIPPED_ONCE, Status, status_of
-from kwai_sandbox.wire import ALREADY_DONE, NOT_FOUND, REFUSED, Call, Refusal, Reply
+from kwai_sandbox.wire import ALREADY_DONE, NOT_FOUND, REFUSED, Call, Refusal, SandboxReply
 
 INVOICE_FIELDS = ("accessKey", "number", "series", "issuedAt")
 SHIPMENT_FIELDS = ("carrierCode", "trackingNumber", "shippedAt", "estimatedDeliveryAt")
 
 
-def order_owned(call: Call, order_id: str) -> Order:
+def order_owned(call: Call, order_id: str) -> SandboxOrder:
     """An order of the calling merchant; `Refusal` 404 for any other."""
     order = orders.order_get(call.sandbox.state, order_id)
     if order is None or order.merchant_id != call.merchant_id:
@@ -30,18 +30,20 @@ def order_owned(call: Call, order_id: str) -> Order:
     return order
 
 
-def _order(call: Call) -> Order:
+def _order(call: Call) -> SandboxOrder:
     return order_owned(call, call.identifier("orderId"))
 
 
-def order_written(call: Call, order: Order, event: str, data: dict[str, Any] | None = None) -> Reply:
+def order_written(
+    call: Call, order: SandboxOrder, event: str, data: dict[str, Any] | None = None
+) -> SandboxReply:
     """Keep an order that a write changed, push the event, answer `data` or where the order now stands."""
     orders.order_save(call.sandbox.state, order)
     call.sandbox.pushes.emit_order(event, order)
-    return Reply(data or {"orderId": order.order_id, "orderStatus": order.status}, applied=True)
+    return SandboxReply(data or {"orderId": order.order_id, "orderStatus": order.status}, applied=True)
 
 
-def invoice_upload(call: Call) -> Reply:
+def invoice_upload(call: Call) -> SandboxReply:
     """POST uploadInvoice: the same key is 409, another one replaces it until the order is shipped.
 
     A note that is accepted at once moves the order on to be arranged; a refusal leaves it where it is.
@@ -57,7 +59,7 @@ def invoice_upload(call: Call) -> Reply:
     return order_written(call, order, "order_updated")
 
 
-def _invoice_known(order: Order) -> Refusal:
+def _invoice_known(order: SandboxOrder) -> Refusal:
     if order.detail.get("invoiceStatus") == orders.INVOICE_REFUSED:
         return Refusal(
             REFUSED, f"Esta NF-e foi recusada: {order.detail.get('invoiceRefusalReason')}. Envie outra."
@@ -85,7 +87,7 @@ def _invoice_read(call: Call, key: str) -> dict[str, Any]:
     }
 
 
-def _invoice_review(call: Call, order: Order) -> None:
+def _invoice_review(call: Call, order: SandboxOrder) -> None:
     """What the platform says of a readable note: taken, refused, or received and decided later."""
     switches = call.sandbox.settings
     review, reason = switches["invoiceReview"], switches["invoiceRefusalReason"]
@@ -102,7 +104,7 @@ def _invoice_review(call: Call, order: Order) -> None:
     order.detail["invoice"] = {name: order.received["invoice"][name] for name in INVOICE_FIELDS}
 
 
-def order_ship(call: Call) -> Reply:
+def order_ship(call: Call) -> SandboxReply:
     """POST shipOrder: own carrier only. The same number again succeeds and changes nothing, another is 422.
 
     The setting `shipLeadsTo` says whether the order is then shipped or first waits for its pickup.
@@ -123,7 +125,7 @@ def order_ship(call: Call) -> Reply:
     return order_written(call, order, "order_updated")
 
 
-def _after_shipping(call: Call, order: Order) -> Status:
+def _after_shipping(call: Call, order: SandboxOrder) -> Status:
     leads_to = BY_CODE[call.sandbox.settings["shipLeadsTo"]]
     now = status_of(order.status)
     return now if leads_to in ARRANGED and now in ARRANGED else leads_to
@@ -141,7 +143,7 @@ def _shipment_read(call: Call) -> dict[str, Any]:
     return shipment | {"trackingUrl": address, "shippedAt": shipped_at, "estimatedDeliveryAt": estimated_at}
 
 
-def _shipped_again(order: Order, shipment: dict[str, Any]) -> Reply:
+def _shipped_again(order: SandboxOrder, shipment: dict[str, Any]) -> SandboxReply:
     names = ("carrierCode", "trackingNumber")
     if any(order.detail.get(name) != shipment[name] for name in names):
         raise Refusal(
@@ -149,10 +151,10 @@ def _shipped_again(order: Order, shipment: dict[str, Any]) -> Reply:
             f"O pedido está na situação “{order.status_name}” e já foi despachado com o código"
             f" {order.detail['trackingNumber']}.",
         )
-    return Reply({"orderId": order.order_id, "orderStatus": order.status})
+    return SandboxReply({"orderId": order.order_id, "orderStatus": order.status})
 
 
-def _invoice_for_shipment(call: Call, order: Order) -> None:
+def _invoice_for_shipment(call: Call, order: SandboxOrder) -> None:
     """The NF-e must have been uploaded or come with the call; both must then be the same."""
     told = call.body.get("invoice")
     held = order.received.get("invoice")
@@ -171,7 +173,7 @@ def _invoice_for_shipment(call: Call, order: Order) -> None:
     order.received["shipmentInvoice"] = order.detail["invoice"]
 
 
-def delivery_confirm(call: Call) -> Reply:
+def delivery_confirm(call: Call) -> SandboxReply:
     """POST confirmDelivery: only of a shipped order. Confirming again what was confirmed here is 409."""
     order = _order(call)
     delivered_at = call.moment("deliveredAt")
@@ -184,7 +186,7 @@ def delivery_confirm(call: Call) -> Reply:
     return order_written(call, order, "order_updated")
 
 
-def order_cancel(call: Call) -> Reply:
+def order_cancel(call: Call) -> SandboxReply:
     """POST cancelOrder: until the shipment is arranged. Cancelling again what was cancelled here is 409."""
     order = _order(call)
     reason = call.text("reason")

@@ -20,7 +20,7 @@ from kwai_sandbox.faults import MISSING_MERCHANT, PAGING, Fault
 from kwai_sandbox.ledger import Identity, IdentityReader, ledger_add
 from kwai_sandbox.sandbox import Sandbox
 from kwai_sandbox.signing import signature_matches
-from kwai_sandbox.stats import Arrival, Seen
+from kwai_sandbox.stats import Arrival, SeenCall
 from kwai_sandbox.wire import (
     APP_INVALID,
     BAD_SIGNATURE,
@@ -39,7 +39,7 @@ from kwai_sandbox.wire import (
     Call,
     Envelope,
     Refusal,
-    Reply,
+    SandboxReply,
     ids_on_wire,
 )
 
@@ -56,12 +56,12 @@ API_VERSION = "1.0"
 LIMIT_SECONDS = 1
 LONGEST_MESSAGE = 200
 LARGEST_BODY = 8 * 1024 * 1024
-Handler = Callable[[Call], Reply]
+Handler = Callable[[Call], SandboxReply]
 OAuthHandler = Callable[[Sandbox, dict[str, str]], Envelope]
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class SandboxEndpoint:
     """One row of the platform's call table; `identity` marks a write, `paged` a list."""
 
     verb: str
@@ -73,35 +73,37 @@ class Endpoint:
 
 ITEM, ORDER = "merchant_item", "merchant_order"
 ENDPOINTS = {
-    "trade/queryOrderList": Endpoint("POST", ORDER, trade.order_list, paged=True),
-    "trade/queryOrderDetails": Endpoint("POST", ORDER, trade.order_details),
-    "trade/queryRefundList": Endpoint("POST", ORDER, trade.refund_list, paged=True),
-    "trade/merchant/uploadInvoice": Endpoint(
+    "trade/queryOrderList": SandboxEndpoint("POST", ORDER, trade.order_list, paged=True),
+    "trade/queryOrderDetails": SandboxEndpoint("POST", ORDER, trade.order_details),
+    "trade/queryRefundList": SandboxEndpoint("POST", ORDER, trade.refund_list, paged=True),
+    "trade/merchant/uploadInvoice": SandboxEndpoint(
         "POST", ORDER, fulfilment.invoice_upload, fulfilment.invoice_identity
     ),
-    "trade/merchant/shipOrder": Endpoint("POST", ORDER, fulfilment.order_ship, fulfilment.shipment_identity),
-    "trade/merchant/confirmDelivery": Endpoint(
+    "trade/merchant/shipOrder": SandboxEndpoint(
+        "POST", ORDER, fulfilment.order_ship, fulfilment.shipment_identity
+    ),
+    "trade/merchant/confirmDelivery": SandboxEndpoint(
         "POST", ORDER, fulfilment.delivery_confirm, fulfilment.delivery_identity
     ),
-    "trade/merchant/cancelOrder": Endpoint(
+    "trade/merchant/cancelOrder": SandboxEndpoint(
         "POST", ORDER, fulfilment.order_cancel, fulfilment.cancellation_identity
     ),
-    "product/listItem": Endpoint("POST", ITEM, product.item_list, paged=True),
-    "product/getSkuList": Endpoint("GET", ITEM, product.sku_list),
-    "product/updateStock": Endpoint("POST", ITEM, product.stock_update, product.stock_identity),
-    "product/updatePrice": Endpoint("POST", ITEM, product.price_update, product.price_identity),
-    "product/addItem": Endpoint("POST", ITEM, product.item_add, product.new_item_identity),
-    "product/updateItem": Endpoint("POST", ITEM, product.item_update, product.item_identity),
-    "product/updateActiveStatus": Endpoint(
+    "product/listItem": SandboxEndpoint("POST", ITEM, product.item_list, paged=True),
+    "product/getSkuList": SandboxEndpoint("GET", ITEM, product.sku_list),
+    "product/updateStock": SandboxEndpoint("POST", ITEM, product.stock_update, product.stock_identity),
+    "product/updatePrice": SandboxEndpoint("POST", ITEM, product.price_update, product.price_identity),
+    "product/addItem": SandboxEndpoint("POST", ITEM, product.item_add, product.new_item_identity),
+    "product/updateItem": SandboxEndpoint("POST", ITEM, product.item_update, product.item_identity),
+    "product/updateActiveStatus": SandboxEndpoint(
         "POST", ITEM, product.active_status_update, product.active_status_identity
     ),
-    "product/uploadImage": Endpoint("POST", ITEM, product.image_upload),
-    "product/getCategoryList": Endpoint("GET", ITEM, product.category_list),
-    "product/getCategoryAttributes": Endpoint("GET", ITEM, product.category_attributes),
-    "logistics/arrangeShipment": Endpoint(
+    "product/uploadImage": SandboxEndpoint("POST", ITEM, product.image_upload),
+    "product/getCategoryList": SandboxEndpoint("GET", ITEM, product.category_list),
+    "product/getCategoryAttributes": SandboxEndpoint("GET", ITEM, product.category_attributes),
+    "logistics/arrangeShipment": SandboxEndpoint(
         "POST", ORDER, logistics.shipment_arrange, logistics.arrangement_identity
     ),
-    "logistics/getShippingLabel": Endpoint("GET", ORDER, logistics.shipping_label),
+    "logistics/getShippingLabel": SandboxEndpoint("GET", ORDER, logistics.shipping_label),
 }
 OAUTH_ENDPOINTS: dict[str, OAuthHandler] = {
     "oauth2/token": oauth.token_exchange,
@@ -124,7 +126,7 @@ blueprint = Blueprint("gateway", __name__, url_prefix=ROOT)
 
 
 @dataclass(frozen=True)
-class Incoming:
+class IncomingCall:
     """A call as it came: its name in `CALLS` or empty, path and query in the contract's words."""
 
     call: str
@@ -134,7 +136,7 @@ class Incoming:
 
 
 @dataclass
-class Outcome:
+class CallOutcome:
     """What the caller sees and how it is counted."""
 
     response: Response
@@ -160,7 +162,7 @@ def serve(name: str = "") -> Response:
     """Every call of the open API; which one it is says the dialect, by the path."""
     sandbox, started = emulator(), now_ms()
     known = next((call for call in CALLS if sandbox.dialect.path_of(call) == request.path), "")
-    incoming = Incoming(
+    incoming = IncomingCall(
         call=known,
         path=f"{ROOT}/{known}" if known else request.path,
         merchant_id=request.args.get("merchantId", ""),
@@ -173,7 +175,7 @@ def serve(name: str = "") -> Response:
         outcome = _told(sandbox, incoming, Envelope(refusal.result, refusal.message, refusal.data))
     fields = incoming.query if request.method == "GET" else _readable_body(sandbox, known)
     sandbox.stats.answered(
-        Seen(
+        SeenCall(
             time=started,
             path=incoming.path,
             merchant_id=incoming.merchant_id,
@@ -206,7 +208,7 @@ def _readable_body(sandbox: Sandbox, call: str) -> dict[str, Any]:
     return meant if isinstance(meant, dict) else {}
 
 
-def _answer(sandbox: Sandbox, incoming: Incoming, arrival: Arrival) -> Outcome:
+def _answer(sandbox: Sandbox, incoming: IncomingCall, arrival: Arrival) -> CallOutcome:
     name, query = incoming.call, incoming.query
     if name in OAUTH_ENDPOINTS and request.method == "GET":
         fault = sandbox.faults.pick(incoming.path, oauth=True)
@@ -242,14 +244,14 @@ def _oauth(sandbox: Sandbox, name: str, query: dict[str, str]) -> Envelope:
         return Envelope(refusal.result, refusal.message, refusal.data)
 
 
-def _run(call: Call, endpoint: Endpoint, identity: Identity | None, fault: Fault | None) -> Envelope:
+def _run(call: Call, endpoint: SandboxEndpoint, identity: Identity | None, fault: Fault | None) -> Envelope:
     """The handler and its ledger row in one transaction; a refusal has changed nothing."""
     with call.sandbox.state.transaction():
         try:
             reply = endpoint.handler(call)
             envelope = Envelope(OK, "success", reply.data)
         except Refusal as refusal:
-            reply = Reply()
+            reply = SandboxReply()
             envelope = Envelope(refusal.result, refusal.message, refusal.data)
         if identity is not None:
             ledger_add(
@@ -279,11 +281,11 @@ def _note_unapplied(call: Call, identity: Identity | None, fault: Fault | None) 
 
 def _play(
     sandbox: Sandbox,
-    incoming: Incoming,
+    incoming: IncomingCall,
     fault: Fault | None,
     run: Callable[[], Envelope],
     note_unapplied: Callable[[], None],
-) -> Outcome:
+) -> CallOutcome:
     """The call with its fault: applied or not, then what the caller gets to see."""
     if fault is None or fault.kind in PAGING:
         return _told(sandbox, incoming, run(), fault)
@@ -299,7 +301,7 @@ def _play(
     if fault.kind in FAULT_ENVELOPES:
         return _told(sandbox, incoming, _fault_envelope(sandbox, incoming, fault), fault)
     sandbox.stopping.wait(fault.delay_seconds)
-    return Outcome(_broken(sandbox, incoming, fault, envelope), fault.kind, fault.kind)
+    return CallOutcome(_broken(sandbox, incoming, fault, envelope), fault.kind, fault.kind)
 
 
 def _without_merchant(envelope: Envelope) -> Envelope:
@@ -309,7 +311,7 @@ def _without_merchant(envelope: Envelope) -> Envelope:
     return replace(envelope, data=kept)
 
 
-def _fault_envelope(sandbox: Sandbox, incoming: Incoming, fault: Fault) -> Envelope:
+def _fault_envelope(sandbox: Sandbox, incoming: IncomingCall, fault: Fault) -> Envelope:
     usual = FAULT_ENVELOPES[fault.kind]
     data = None
     if fault.retryAfter is not None:
@@ -318,7 +320,7 @@ def _fault_envelope(sandbox: Sandbox, incoming: Incoming, fault: Fault) -> Envel
     return replace(usual, result=usual.result if fault.code is None else fault.code, data=data)
 
 
-def _slow(sandbox: Sandbox, incoming: Incoming, fault: Fault, run: Callable[[], Envelope]) -> Outcome:
+def _slow(sandbox: Sandbox, incoming: IncomingCall, fault: Fault, run: Callable[[], Envelope]) -> CallOutcome:
     if fault.effect == "after":
         sandbox.stopping.wait(fault.delay_seconds)
     envelope = run()
@@ -327,7 +329,7 @@ def _slow(sandbox: Sandbox, incoming: Incoming, fault: Fault, run: Callable[[], 
     return _told(sandbox, incoming, envelope, fault)
 
 
-def _broken(sandbox: Sandbox, incoming: Incoming, fault: Fault, envelope: Envelope) -> Response:
+def _broken(sandbox: Sandbox, incoming: IncomingCall, fault: Fault, envelope: Envelope) -> Response:
     if fault.kind == "timeout":
         # The caller gets no byte: what is written to a closed socket is dropped by the server.
         request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
@@ -338,14 +340,16 @@ def _broken(sandbox: Sandbox, incoming: Incoming, fault: Fault, envelope: Envelo
     return Response(text[: len(text) // 2], content_type="application/json")
 
 
-def _told(sandbox: Sandbox, incoming: Incoming, envelope: Envelope, fault: Fault | None = None) -> Outcome:
+def _told(
+    sandbox: Sandbox, incoming: IncomingCall, envelope: Envelope, fault: Fault | None = None
+) -> CallOutcome:
     text = envelope_text(sandbox, envelope, incoming.call)
     response = Response(text, content_type="application/json")
     # The server writes the true time unless told another.
     if fault is not None and fault.offsetMs:
         response.date = datetime.now(UTC) + timedelta(milliseconds=fault.offsetMs)
     message = "" if envelope.result == OK else envelope.message[:LONGEST_MESSAGE]
-    return Outcome(response, str(envelope.result), fault.kind if fault else None, message)
+    return CallOutcome(response, str(envelope.result), fault.kind if fault else None, message)
 
 
 def envelope_text(sandbox: Sandbox, envelope: Envelope, call: str = "") -> str:
@@ -360,7 +364,7 @@ def envelope_text(sandbox: Sandbox, envelope: Envelope, call: str = "") -> str:
     )
 
 
-def _authenticate(sandbox: Sandbox, incoming: Request, endpoint: Endpoint) -> None:
+def _authenticate(sandbox: Sandbox, incoming: Request, endpoint: SandboxEndpoint) -> None:
     """App, version, signature, clock, token, merchant, scope; `Refusal` names the first miss."""
     query = incoming.args.to_dict()
     for name, result in COMMON_PARAMETERS.items():
@@ -391,7 +395,7 @@ def _clock_check(sandbox: Sandbox, text: str) -> None:
         )
 
 
-def _body(sandbox: Sandbox, incoming: Incoming, verb: str) -> dict[str, Any]:
+def _body(sandbox: Sandbox, incoming: IncomingCall, verb: str) -> dict[str, Any]:
     if verb == "GET":
         return {}
     try:
@@ -403,7 +407,7 @@ def _body(sandbox: Sandbox, incoming: Incoming, verb: str) -> dict[str, Any]:
     return body
 
 
-def _limits_check(sandbox: Sandbox, arrival: Arrival, incoming: Incoming) -> None:
+def _limits_check(sandbox: Sandbox, arrival: Arrival, incoming: IncomingCall) -> None:
     switches = sandbox.settings
     for rate, limit, scope in (
         (arrival.of_path, switches["perAppRate"], (None, incoming.path)),

@@ -18,7 +18,7 @@ FIRST_SKU_ID = 3_200_000_000_000_000_000
 
 
 @dataclass
-class Item:
+class SandboxItem:
     """`body` is everything the platform knows of the listing, `skus` included."""
 
     item_id: str
@@ -82,17 +82,17 @@ class Item:
         }
 
 
-def _item(row: sqlite3.Row) -> Item:
-    return Item(row["item_id"], row["merchant_id"], row["update_time"], json.loads(row["body"]))
+def _item(row: sqlite3.Row) -> SandboxItem:
+    return SandboxItem(row["item_id"], row["merchant_id"], row["update_time"], json.loads(row["body"]))
 
 
-def item_get(state: State, item_id: str) -> Item | None:
+def item_get(state: State, item_id: str) -> SandboxItem | None:
     """One listing of any merchant."""
     row = state.row("SELECT * FROM items WHERE item_id = ?", item_id)
     return None if row is None else _item(row)
 
 
-def item_of_sku(state: State, sku_id: str) -> Item | None:
+def item_of_sku(state: State, sku_id: str) -> SandboxItem | None:
     """The listing of any merchant that has this SKU."""
     return next((item for item in items_list(state, None) if item.sku(sku_id)), None)
 
@@ -102,7 +102,7 @@ def items_count(state: State, merchant_id: str) -> int:
     return state.count("SELECT count(*) FROM items WHERE merchant_id = ?", merchant_id)
 
 
-def items_list(state: State, merchant_id: str | None, offset: int = 0, limit: int = -1) -> list[Item]:
+def items_list(state: State, merchant_id: str | None, offset: int = 0, limit: int = -1) -> list[SandboxItem]:
     """Listings in the order they were created; -1 means all."""
     rows = state.rows(
         "SELECT * FROM items WHERE ? IS NULL OR merchant_id = ? ORDER BY rowid LIMIT ? OFFSET ?",
@@ -111,7 +111,7 @@ def items_list(state: State, merchant_id: str | None, offset: int = 0, limit: in
     return [_item(row) for row in rows]
 
 
-def item_insert(state: State, *, merchant_id: str, values: dict[str, Any], status: int) -> Item:
+def item_insert(state: State, *, merchant_id: str, values: dict[str, Any], status: int) -> SandboxItem:
     """A new listing; missing ids are given, missing facts get plain defaults."""
     with state.transaction():
         item_id = str(values.get("itemId") or FIRST_ITEM_ID + state.next_ids("item")[0])
@@ -120,7 +120,7 @@ def item_insert(state: State, *, merchant_id: str, values: dict[str, Any], statu
         body = {"title": "", "refusalReason": "", "activeStatus": status} | values
         body |= {"number": number, "skus": skus}
         body.pop("itemId", None)
-        item = Item(item_id, merchant_id, now_ms(), body)
+        item = SandboxItem(item_id, merchant_id, now_ms(), body)
         state.run(
             "INSERT INTO items VALUES (?, ?, ?, ?)", item_id, merchant_id, item.update_time, json.dumps(body)
         )
@@ -134,7 +134,7 @@ def sku_fill(state: State, values: dict[str, Any]) -> dict[str, Any]:
     return sku
 
 
-def item_save(state: State, item: Item) -> None:
+def item_save(state: State, item: SandboxItem) -> None:
     """Store a changed listing; its update time moves on."""
     item.update_time = max(now_ms(), item.update_time + 1)
     if "recorded" in item.body:

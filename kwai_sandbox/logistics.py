@@ -9,9 +9,9 @@ from kwai_sandbox import orders, preconditions
 from kwai_sandbox.clock import now_ms
 from kwai_sandbox.fulfilment import order_owned, order_written
 from kwai_sandbox.ledger import Identity
-from kwai_sandbox.orders import Order, order_move
+from kwai_sandbox.orders import SandboxOrder, order_move
 from kwai_sandbox.statuses import ARRANGED, Status, status_of
-from kwai_sandbox.wire import REFUSED, Call, Refusal, Reply, id_text
+from kwai_sandbox.wire import REFUSED, Call, Refusal, SandboxReply, id_text
 
 HANDOVERS = ("PICKUP", "DROP_OFF")
 CARRIER_NAME = "Kwai Envios"
@@ -19,7 +19,7 @@ UNSAFE_ZPL = str.maketrans({"^": " ", "~": " "})
 UNSAFE_PDF = str.maketrans({"(": "[", ")": "]", "\\": "/"})
 
 
-def shipment_arrange(call: Call) -> Reply:
+def shipment_arrange(call: Call) -> SandboxReply:
     """POST arrangeShipment: KWAI_ENVIOS only; gives carrier and number, and the same ones when repeated."""
     order = order_owned(call, call.identifier("orderId"))
     handover = call.text("handover")
@@ -27,7 +27,7 @@ def shipment_arrange(call: Call) -> Reply:
         raise Refusal(REFUSED, f"handover deve ser {' ou '.join(HANDOVERS)}.")
     _platform_shipped(order, "o envio não é programado no Kwai")
     if status_of(order.status) in ARRANGED:
-        return Reply(_arrangement(order))
+        return SandboxReply(_arrangement(order))
     preconditions.ARRANGE_SHIPMENT.check(order)
     if order.detail.get("invoiceStatus") == orders.INVOICE_REFUSED:
         raise Refusal(
@@ -38,7 +38,7 @@ def shipment_arrange(call: Call) -> Reply:
     return order_written(call, order, "order_updated", _arrangement(order))
 
 
-def _arrangement(order: Order) -> dict[str, Any]:
+def _arrangement(order: SandboxOrder) -> dict[str, Any]:
     return {
         "carrierCode": order.detail.get("carrierCode"),
         "carrierName": CARRIER_NAME,
@@ -46,7 +46,7 @@ def _arrangement(order: Order) -> dict[str, Any]:
     }
 
 
-def _platform_shipped(order: Order, refusal: str) -> None:
+def _platform_shipped(order: SandboxOrder, refusal: str) -> None:
     if not order.is_platform_shipped:
         raise Refusal(REFUSED, f"O pedido usa transportadora própria; {refusal}.")
 
@@ -56,7 +56,7 @@ def arrangement_identity(body: dict[str, Any]) -> Identity:
     return Identity("arrangeShipment", str(body.get("orderId")), {"arranged": True})
 
 
-def shipping_label(call: Call) -> Reply:
+def shipping_label(call: Call) -> SandboxReply:
     """GET getShippingLabel: base64 PDF or ZPL, only for KWAI_ENVIOS, from arrangement to pickup."""
     order = order_owned(call, id_text(call.query.get("orderId"), "orderId"))
     _platform_shipped(order, "a etiqueta não é da Kwai")
@@ -67,16 +67,18 @@ def shipping_label(call: Call) -> Reply:
     if form not in ("PDF", "ZPL"):
         raise Refusal(REFUSED, "format deve ser PDF ou ZPL.")
     content = label_content(order, form)
-    return Reply({"orderId": order.order_id, "format": form, "content": base64.b64encode(content).decode()})
+    return SandboxReply(
+        {"orderId": order.order_id, "format": form, "content": base64.b64encode(content).decode()}
+    )
 
 
-def label_content(order: Order, form: str) -> bytes:
+def label_content(order: SandboxOrder, form: str) -> bytes:
     """The label's bytes as `PDF` or `ZPL`."""
     lines = _lines(order)
     return _pdf(lines) if form == "PDF" else _zpl(lines)
 
 
-def _lines(order: Order) -> list[str]:
+def _lines(order: SandboxOrder) -> list[str]:
     place = order.detail.get("receiverAddressInfo") or {}
     return [
         "KWAI ENVIOS",

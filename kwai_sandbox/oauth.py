@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kwai_sandbox.clock import SECOND, now_ms
 from kwai_sandbox.settings import settings_read
-from kwai_sandbox.signing import Credentials
+from kwai_sandbox.signing import AppCredentials
 from kwai_sandbox.state import State
 from kwai_sandbox.wire import (
     APP_INVALID,
@@ -115,7 +115,7 @@ def consent_end(sandbox: Sandbox, merchant_id: str) -> bool:
     return ended
 
 
-def _app_check(credentials: Credentials, query: dict[str, str], grant_type: str) -> None:
+def _app_check(credentials: AppCredentials, query: dict[str, str], grant_type: str) -> None:
     if query.get("appKey") != credentials.app_key:
         raise Refusal(APP_INVALID, "O appKey não é conhecido.")
     if not secrets.compare_digest(query.get("appSecret", "").encode(), credentials.app_secret.encode()):

@@ -36,7 +36,7 @@ TIME_COLUMNS = {"UPDATE_TIME": "update_time", "CREATE_TIME": "create_time"}
 
 
 @dataclass
-class Order:
+class SandboxOrder:
     """`detail` is the answer of queryOrderDetails; `received` what arrived by write calls."""
 
     order_id: str
@@ -107,8 +107,8 @@ def _masked(address: dict[str, Any]) -> dict[str, Any]:
     return {name: value if name in open_fields or not value else "***" for name, value in address.items()}
 
 
-def _order(row: sqlite3.Row) -> Order:
-    return Order(
+def _order(row: sqlite3.Row) -> SandboxOrder:
+    return SandboxOrder(
         order_id=row["order_id"],
         merchant_id=row["merchant_id"],
         create_time=row["create_time"],
@@ -118,13 +118,13 @@ def _order(row: sqlite3.Row) -> Order:
     )
 
 
-def order_get(state: State, order_id: str) -> Order | None:
+def order_get(state: State, order_id: str) -> SandboxOrder | None:
     """One order of any merchant."""
     row = state.row("SELECT * FROM orders WHERE order_id = ?", order_id)
     return None if row is None else _order(row)
 
 
-def orders_of(state: State, merchant_id: str, order_ids: list[str]) -> list[Order]:
+def orders_of(state: State, merchant_id: str, order_ids: list[str]) -> list[SandboxOrder]:
     """Those of the orders that exist and belong to the merchant, in the order asked."""
     rows = state.rows(
         "SELECT * FROM orders WHERE merchant_id = ? AND order_id IN (SELECT value FROM json_each(?))",
@@ -143,7 +143,7 @@ def orders_latest(
     status: int | None = None,
     shipping_type: str | None = None,
     sought: str = "",
-) -> list[Order]:
+) -> list[SandboxOrder]:
     """The newest orders, of one merchant or of all; `sought` is in the number or the buyer's name."""
     text = f"%{sought}%"
     rows = state.rows(
@@ -157,27 +157,27 @@ def orders_latest(
     return [_order(row) for row in rows]
 
 
-def orders_insert(state: State, orders: list[Order]) -> None:
+def orders_insert(state: State, orders: list[SandboxOrder]) -> None:
     """Store new orders in one go."""
     with state.transaction():
         state.run_many("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?)", (_values(order) for order in orders))
 
 
-def _values(order: Order) -> tuple[Any, ...]:
+def _values(order: SandboxOrder) -> tuple[Any, ...]:
     return (
         order.order_id, order.merchant_id, order.create_time, order.update_time,
         json.dumps(order.detail), json.dumps(order.received),
     )  # fmt: skip
 
 
-def order_save(state: State, order: Order) -> None:
+def order_save(state: State, order: SandboxOrder) -> None:
     """Store a changed order; its update time moves on, also within one millisecond."""
     order.update_time = max(now_ms(), order.update_time + 1)
     order.detail["updateTime"] = order.update_time
     state.run("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?)", *_values(order))
 
 
-def order_change(state: State, order: Order, changes: dict[str, Any]) -> None:
+def order_change(state: State, order: SandboxOrder, changes: dict[str, Any]) -> None:
     """Change an order from outside: a new situation brings what the platform does, the rest is as told."""
     _move_along(order, changes)
     refund = {name: changes.pop(name) for name in ("refundAmount", "refundReason") if name in changes}
@@ -193,7 +193,7 @@ def order_change(state: State, order: Order, changes: dict[str, Any]) -> None:
             refund_put(state, order, amount=refund.get("refundAmount"), reason=refund.get("refundReason"))
 
 
-def _move_along(order: Order, changes: dict[str, Any]) -> None:
+def _move_along(order: SandboxOrder, changes: dict[str, Any]) -> None:
     if "orderStatus" in changes:
         wanted = status_of(changes["orderStatus"])
         if wanted is not None and wanted != order.status:
@@ -202,7 +202,7 @@ def _move_along(order: Order, changes: dict[str, Any]) -> None:
         invoice_accept(order)
 
 
-def order_move(order: Order, status: Status, at: int) -> None:
+def order_move(order: SandboxOrder, status: Status, at: int) -> None:
     """Bring an order to a situation at a moment (ms), with everything the platform does then.
 
     What the order already has (a payment time, a tracking number) stays. Coming from before the invoice,
@@ -224,12 +224,12 @@ def order_move(order: Order, status: Status, at: int) -> None:
         _set_missing(order, canceledAt=at, cancelReason=CLOSED_BY_PLATFORM)
 
 
-def _set_missing(order: Order, **values: Any) -> None:
+def _set_missing(order: SandboxOrder, **values: Any) -> None:
     """Set those that the order does not have yet."""
     order.detail |= {name: value for name, value in values.items() if not order.detail.get(name)}
 
 
-def invoice_accept(order: Order) -> None:
+def invoice_accept(order: SandboxOrder) -> None:
     """The platform takes the note: an order that waited for it goes on to be arranged."""
     order.detail |= {"invoiceStatus": INVOICE_ACCEPTED, "invoiceRefusalReason": ""}
     if order.status == Status.AWAITING_INVOICE:
@@ -241,13 +241,13 @@ def platform_tracking(order_id: str, issue: int = 0) -> str:
     return f"K{TRACKING_LETTERS[issue % len(TRACKING_LETTERS)]}{order_id[-9:]:0>9}BR"
 
 
-def tracking_reissue(order: Order) -> str:
+def tracking_reissue(order: SandboxOrder) -> str:
     """The tracking number that follows the order's present one."""
     present = str(order.detail.get("trackingNumber"))
     return platform_tracking(order.order_id, TRACKING_LETTERS.find(present[1:2]) + 1)
 
 
-def refund_put(state: State, order: Order, *, amount: Any = None, reason: Any = None) -> None:
+def refund_put(state: State, order: SandboxOrder, *, amount: Any = None, reason: Any = None) -> None:
     """Keep the order's refund row in step with it; amount (centavos) and reason may be told."""
     status = order.detail.get("refundStatus")
     if not isinstance(status, int):
@@ -290,7 +290,7 @@ def is_whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62
 
 
-def _refund_new(state: State, order: Order, at: int) -> dict[str, Any]:
+def _refund_new(state: State, order: SandboxOrder, at: int) -> dict[str, Any]:
     total = order.detail.get("totalAmount")
     return {
         "refund_id": str(FIRST_REFUND_ID + state.next_ids("refund")[0]),

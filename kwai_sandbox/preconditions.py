@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kwai_sandbox.orders import Order
+from kwai_sandbox.orders import SandboxOrder
 from kwai_sandbox.statuses import ARRANGED, TO_SHIP, Status, status_of
 from kwai_sandbox.wire import REFUSED, Refusal
 
@@ -20,7 +20,7 @@ class Precondition:
     refusal: str
     also_frozen: bool = False
 
-    def check(self, order: Order) -> None:
+    def check(self, order: SandboxOrder) -> None:
         """Raise `Refusal` 422, naming the situation, when the order does not permit the write."""
         if status_of(order.status) not in self.permitted:
             raise Refusal(REFUSED, f"O pedido está na situação “{order.status_name}” e {self.refusal}.")

@@ -10,10 +10,10 @@ from typing import Any
 
 from kwai_sandbox import items
 from kwai_sandbox.drafts import SEED_DATA
-from kwai_sandbox.items import Item
+from kwai_sandbox.items import SandboxItem
 from kwai_sandbox.ledger import Identity
 from kwai_sandbox.trade import page_of
-from kwai_sandbox.wire import NOT_FOUND, REFUSED, Call, Refusal, Reply, id_text
+from kwai_sandbox.wire import NOT_FOUND, REFUSED, Call, Refusal, SandboxReply, id_text
 
 LARGEST_STOCK = 999_999
 LARGEST_IMAGE = 2 * 1024 * 1024
@@ -27,28 +27,28 @@ SKU_FIELDS = ("number", "specification", "salePrice", "promotionalPrice", "stock
 PROMOTION_FIELDS = ("promotionalPrice", "promotionStartsAt", "promotionEndsAt")
 
 
-def item_list(call: Call) -> Reply:
+def item_list(call: Call) -> SandboxReply:
     """POST listItem: the merchant's listings, page by page."""
     limit, offset = page_of(call, "currentPage", "pageSize")
     found = items.items_list(call.sandbox.state, call.merchant_id, offset, limit)
     total = items.items_count(call.sandbox.state, call.merchant_id)
-    return Reply({"totalCount": total, "itemList": [item.summary() for item in found]})
+    return SandboxReply({"totalCount": total, "itemList": [item.summary() for item in found]})
 
 
-def sku_list(call: Call) -> Reply:
+def sku_list(call: Call) -> SandboxReply:
     """GET getSkuList: one listing's SKUs."""
     item = _owned(call, id_text(call.query.get("itemId"), "itemId"))
-    return Reply({"itemId": item.item_id, "saleCountry": "BRA", "skus": item.sku_rows()})
+    return SandboxReply({"itemId": item.item_id, "saleCountry": "BRA", "skus": item.sku_rows()})
 
 
-def _owned(call: Call, item_id: str) -> Item:
+def _owned(call: Call, item_id: str) -> SandboxItem:
     item = items.item_get(call.sandbox.state, item_id)
     if item is None or item.merchant_id != call.merchant_id:
         raise Refusal(NOT_FOUND, "Anúncio não encontrado nesta loja.")
     return item
 
 
-def _sku(call: Call) -> tuple[Item, dict[str, Any]]:
+def _sku(call: Call) -> tuple[SandboxItem, dict[str, Any]]:
     item = _owned(call, call.identifier("itemId"))
     sku = item.sku(call.identifier("skuId"))
     if sku is None:
@@ -56,14 +56,14 @@ def _sku(call: Call) -> tuple[Item, dict[str, Any]]:
     return item, sku
 
 
-def _changed(call: Call, item: Item, applied: bool, data: Any = None) -> Reply:
+def _changed(call: Call, item: SandboxItem, applied: bool, data: Any = None) -> SandboxReply:
     if applied:
         items.item_save(call.sandbox.state, item)
         call.sandbox.pushes.emit_item(item)
-    return Reply(data or {"itemId": item.item_id}, applied)
+    return SandboxReply(data or {"itemId": item.item_id}, applied)
 
 
-def stock_update(call: Call) -> Reply:
+def stock_update(call: Call) -> SandboxReply:
     """POST updateStock: the absolute stock of one SKU."""
     item, sku = _sku(call)
     stock = call.number("stock")
@@ -74,7 +74,7 @@ def stock_update(call: Call) -> Reply:
     return _changed(call, item, applied)
 
 
-def price_update(call: Call) -> Reply:
+def price_update(call: Call) -> SandboxReply:
     """POST updatePrice: price and promotion of one SKU, in centavos; no promotion ends the old one."""
     item, sku = _sku(call)
     prices = {"salePrice": call.number("salePrice", 1)} | _promotion(call)
@@ -98,7 +98,7 @@ def _promotion(call: Call) -> dict[str, Any]:
     return {"promotionalPrice": price, **moments}
 
 
-def item_add(call: Call) -> Reply:
+def item_add(call: Call) -> SandboxReply:
     """POST addItem: a new listing, in review."""
     values = _content(call)
     item = items.item_insert(
@@ -107,7 +107,7 @@ def item_add(call: Call) -> Reply:
     return _changed(call, item, True, _ids(item))
 
 
-def item_update(call: Call) -> Reply:
+def item_update(call: Call) -> SandboxReply:
     """POST updateItem: new content; a change goes back to review. SKUs are matched by seller code."""
     item = _owned(call, call.identifier("itemId"))
     values = _content(call)
@@ -125,7 +125,7 @@ def item_update(call: Call) -> Reply:
     return _changed(call, item, applied, _ids(item))
 
 
-def _ids(item: Item) -> dict[str, Any]:
+def _ids(item: SandboxItem) -> dict[str, Any]:
     skus = [{"number": sku["number"], "skuId": sku["skuId"]} for sku in item.body["skus"]]
     return {"itemId": item.item_id, "skus": skus}
 
@@ -162,7 +162,7 @@ def _sku_content(call: Call, sku: Any) -> dict[str, Any]:
     return values
 
 
-def active_status_update(call: Call) -> Reply:
+def active_status_update(call: Call) -> SandboxReply:
     """POST updateActiveStatus: 1 or 3; a listing in review or refused cannot be switched."""
     item = _owned(call, call.identifier("itemId"))
     status = call.number("activeStatus")
@@ -175,7 +175,7 @@ def active_status_update(call: Call) -> Reply:
     return _changed(call, item, applied)
 
 
-def image_upload(call: Call) -> Reply:
+def image_upload(call: Call) -> SandboxReply:
     """POST uploadImage: a JPG or PNG in base64, up to 2 MB; the same content always has the same address."""
     call.text("fileName")
     try:
@@ -185,21 +185,21 @@ def image_upload(call: Call) -> Reply:
     form = next((name for start, name in IMAGE_FORMS.items() if content.startswith(start)), None)
     if form is None or len(content) > LARGEST_IMAGE:
         raise Refusal(REFUSED, "A imagem deve ser JPG ou PNG de até 2 MB.")
-    return Reply({"url": f"{IMAGE_HOST}/{hashlib.sha256(content).hexdigest()}.{form}"})
+    return SandboxReply({"url": f"{IMAGE_HOST}/{hashlib.sha256(content).hexdigest()}.{form}"})
 
 
-def category_list(call: Call) -> Reply:
+def category_list(call: Call) -> SandboxReply:
     """GET getCategoryList: the whole tree as rows."""
-    return Reply(SEED_DATA["categories"])
+    return SandboxReply(SEED_DATA["categories"])
 
 
-def category_attributes(call: Call) -> Reply:
+def category_attributes(call: Call) -> SandboxReply:
     """GET getCategoryAttributes: what a listing of the category is asked for."""
     category_id = id_text(call.query.get("categoryId"), "categoryId")
     if not any(entry["categoryId"] == category_id for entry in SEED_DATA["categories"]):
         raise Refusal(NOT_FOUND, "Categoria não encontrada.")
     attributes = SEED_DATA["attributes"]
-    return Reply(attributes["default"] + attributes.get(category_id, []))
+    return SandboxReply(attributes["default"] + attributes.get(category_id, []))
 
 
 def stock_identity(body: dict[str, Any]) -> Identity:

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from kwai_sandbox.clock import SECOND, now_ms
 from kwai_sandbox.dialect import PUSH, Dialect
-from kwai_sandbox.items import Item
-from kwai_sandbox.orders import Order
-from kwai_sandbox.signing import Credentials
+from kwai_sandbox.items import SandboxItem
+from kwai_sandbox.orders import SandboxOrder
+from kwai_sandbox.signing import AppCredentials
 from kwai_sandbox.state import State
 
 KEY = "pushes"
@@ -49,7 +49,7 @@ class Pushes:
     """The outgoing queue and the threads that empty it."""
 
     def __init__(
-        self, state: State, credentials: Credentials, chance: random.Random, dialect: Dialect
+        self, state: State, credentials: AppCredentials, chance: random.Random, dialect: Dialect
     ) -> None:
         self._state = state
         self._dialect = dialect
@@ -114,12 +114,12 @@ class Pushes:
         for _ in range(copies):
             self._enqueue(message)
 
-    def emit_order(self, event: str, order: Order) -> None:
+    def emit_order(self, event: str, order: SandboxOrder) -> None:
         """Queue an event of an order."""
         info = {"orderId": order.order_id, "orderStatus": order.status}
         self.emit(event, order.merchant_id, order.order_id, info)
 
-    def emit_item(self, item: Item) -> None:
+    def emit_item(self, item: SandboxItem) -> None:
         """Queue the change of a listing."""
         info = {"itemId": item.item_id, "activeStatus": item.body["activeStatus"]}
         self.emit("item_updated", item.merchant_id, item.item_id, info)

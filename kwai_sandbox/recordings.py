@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING, Any
 
 from kwai_sandbox import items, oauth, orders
 from kwai_sandbox.clock import now_ms
-from kwai_sandbox.items import Item
-from kwai_sandbox.orders import Order
+from kwai_sandbox.items import SandboxItem
+from kwai_sandbox.orders import SandboxOrder
 from kwai_sandbox.wire import Refusal, id_text
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _order_keep(sandbox: Sandbox, recording: Recording, order_id: str) -> bool:
         return False
     detail, at = recording.orders[order_id], now_ms()
     created_at = detail.get("createTime")
-    order = Order(
+    order = SandboxOrder(
         order_id=order_id,
         merchant_id=recording.merchant_id,
         create_time=created_at if orders.is_whole(created_at) else at,
@@ -175,7 +175,7 @@ def _item_keep(sandbox: Sandbox, recording: Recording, item_id: str) -> bool:
         "recorded": row,
         "skus": [_sku(sku_id, sku) for sku_id, sku in skus.items()],
     }
-    item: Item = items.item_insert(
+    item: SandboxItem = items.item_insert(
         state, merchant_id=recording.merchant_id, values=values, status=items.ACTIVE
     )
     sandbox.pushes.emit_item(item)

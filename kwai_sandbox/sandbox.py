@@ -14,7 +14,7 @@ from kwai_sandbox.dialect import Dialect
 from kwai_sandbox.faults import Faults
 from kwai_sandbox.pushes import Pushes
 from kwai_sandbox.reviews import Reviews
-from kwai_sandbox.signing import Credentials, credentials_generate, credentials_load
+from kwai_sandbox.signing import AppCredentials, credentials_generate, credentials_load
 from kwai_sandbox.state import CREDENTIALS, State
 from kwai_sandbox.stats import Stats
 
@@ -85,7 +85,7 @@ def _is_page(address: SplitResult) -> bool:
     return address.scheme in ("http", "https") and bool(address.netloc)
 
 
-def _credentials(state: State) -> Credentials:
+def _credentials(state: State) -> AppCredentials:
     stored = state.meta(CREDENTIALS)
     if stored is None:
         stored = credentials_generate()

@@ -17,7 +17,7 @@ from kwai_sandbox.app import create_app
 from kwai_sandbox.dialect import Dialect
 from kwai_sandbox.sandbox import Sandbox
 from kwai_sandbox.settings import settings_change
-from kwai_sandbox.signing import Credentials
+from kwai_sandbox.signing import AppCredentials
 
 ADDRESS = "127.0.0.1"
 
@@ -50,7 +50,7 @@ class RunningSandbox:
     """A sandbox that answers at `url` (without a slash at the end)."""
 
     url: str
-    credentials: Credentials
+    credentials: AppCredentials
     sandbox: Sandbox
 
     def control(self, method: str, path: str, body: Any = None) -> Any:

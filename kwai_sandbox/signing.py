@@ -20,7 +20,7 @@ ENVIRONMENT = {
 
 
 @dataclass(frozen=True)
-class Credentials:
+class AppCredentials:
     """The app's four secrets; `message_key` is base64 of an AES key."""
 
     app_key: str
@@ -48,18 +48,18 @@ def credentials_generate() -> dict[str, str]:
     }
 
 
-def credentials_load(stored: Mapping[str, str]) -> Credentials:
+def credentials_load(stored: Mapping[str, str]) -> AppCredentials:
     """The stored secrets, overruled by the `KWAI_*` environment so that both sides agree."""
     values = {name: os.environ.get(variable) or stored[name] for name, variable in ENVIRONMENT.items()}
     signs_token = os.environ.get("KWAI_SIGN_ACCESS_TOKEN", "").strip().lower() in {"1", "true", "on", "yes"}
-    return Credentials(
+    return AppCredentials(
         **values,
         sign_host=os.environ.get("KWAI_SIGN_HOST") or SIGN_HOST,
         sign_access_token=signs_token,
     )
 
 
-def signature(path: str, query: Mapping[str, str], credentials: Credentials) -> str:
+def signature(path: str, query: Mapping[str, str], credentials: AppCredentials) -> str:
     """Lower-case hex SHA-256 of host, path, sorted `name=value` pairs and the secret."""
     left_out = {"sign"} if credentials.sign_access_token else {"sign", "accessToken"}
     pairs = "".join(f"{name}={query[name]}" for name in sorted(query) if name not in left_out)
@@ -67,7 +67,7 @@ def signature(path: str, query: Mapping[str, str], credentials: Credentials) -> 
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def signature_matches(path: str, query: Mapping[str, str], credentials: Credentials) -> bool:
+def signature_matches(path: str, query: Mapping[str, str], credentials: AppCredentials) -> bool:
     """Whether the query's own `sign` is the right one."""
     expected = signature(path, query, credentials).encode()
     return hmac.compare_digest(expected, query.get("sign", "").encode())

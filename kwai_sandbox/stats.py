@@ -18,7 +18,7 @@ Scope = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenCall:
     """One call as the seller centre shows it. `result` is the code, or the name of a fault without one;
     `message` is what the platform said when it was not 200; `early` marks a call within a wait that it had
     been told (`retryAfter`). Times in ms."""
@@ -81,7 +81,7 @@ class Stats:
             self._early: Counter[str] = Counter()
             self._in_flight: Counter[tuple[str, str]] = Counter()
             self._in_flight_max: Counter[str] = Counter()
-            self.last_calls: deque[Seen] = deque(maxlen=LAST_CALLS)
+            self.last_calls: deque[SeenCall] = deque(maxlen=LAST_CALLS)
 
     def arrived(self, path: str, merchant_id: str) -> Arrival:
         """Count a call, also as one that came too early."""
@@ -109,13 +109,13 @@ class Stats:
             begin = begin if at < end else at + GRACE_MS
             self._waits[scope] = (begin, max(end, at + seconds * SECOND))
 
-    def answered(self, seen: Seen) -> None:
+    def answered(self, seen: SeenCall) -> None:
         """Count an answer."""
         with self._lock:
             self._results[seen.path][seen.result] += 1
             self.last_calls.append(seen)
 
-    def calls_since(self, moment: int) -> list[Seen]:
+    def calls_since(self, moment: int) -> list[SeenCall]:
         """The remembered calls that began at `moment` (ms) or later, oldest first."""
         with self._lock:
             return [seen for seen in self.last_calls if seen.time >= moment]

@@ -6,22 +6,22 @@ from typing import Any
 
 from kwai_sandbox import orders
 from kwai_sandbox.faults import DUPLICATE_PAGE, SKIP_PAGE
-from kwai_sandbox.wire import REFUSED, Call, Refusal, Reply, id_text
+from kwai_sandbox.wire import REFUSED, Call, Refusal, SandboxReply, id_text
 
 LARGEST_PAGE = 50
 
 
-def order_list(call: Call) -> Reply:
+def order_list(call: Call) -> SandboxReply:
     """POST queryOrderList: ids of a time window, oldest first."""
     total, rows = _window(call, "orders", "order_id")
-    return Reply({"total": total, "orderList": [{"orderId": row["order_id"]} for row in rows]})
+    return SandboxReply({"total": total, "orderList": [{"orderId": row["order_id"]} for row in rows]})
 
 
-def refund_list(call: Call) -> Reply:
+def refund_list(call: Call) -> SandboxReply:
     """POST queryRefundList: refunds of a time window, oldest first."""
     total, rows = _window(call, "refunds", "refund_id")
     refunds = [orders.refund_answer(row) for row in rows]
-    return Reply({"total": total, "refundList": refunds})
+    return SandboxReply({"total": total, "refundList": refunds})
 
 
 def _window(call: Call, table: str, key: str) -> tuple[int, list[Any]]:
@@ -57,7 +57,7 @@ def page_of(call: Call, page_name: str, size_name: str) -> tuple[int, int]:
     return size, offset
 
 
-def order_details(call: Call) -> Reply:
+def order_details(call: Call) -> SandboxReply:
     """POST queryOrderDetails: up to one page of orders; unknown ids are left out."""
     asked = call.body.get("orderList")
     if not isinstance(asked, list) or not 1 <= len(asked) <= LARGEST_PAGE:
@@ -66,4 +66,4 @@ def order_details(call: Call) -> Reply:
     switches = call.sandbox.settings
     found = orders.orders_of(call.sandbox.state, call.merchant_id, ids)
     answers = [order.answer(masked=switches["maskUntilPayment"]) for order in found]
-    return Reply(answers if switches["detailShape"] == "list" else {"orderInfoDetailList": answers})
+    return SandboxReply(answers if switches["detailShape"] == "list" else {"orderInfoDetailList": answers})

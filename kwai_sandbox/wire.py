@@ -97,7 +97,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Reply:
+class SandboxReply:
     """A handler's success. `applied` is true only if the platform's state changed."""
 
     data: Any = field(default_factory=dict)

@@ -11,8 +11,8 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 
 from erp.accounts.issuers import issuer_choices
 from erp.accounts.models import Branch, Company, FiscalEnvironment, Role, Store, User
-from erp.documents import STATES, cnpj_parse, postal_code_parse
-from erp.fiscal import ORIGINS, cfop_parse, icms_code_check, icms_codes, state_registration_parse
+from erp.brazil.documents import STATES, cnpj_parse, postal_code_parse
+from erp.brazil.fiscal import ORIGINS, cfop_parse, icms_code_check, icms_codes, state_registration_parse
 from erp.web.forms import city_code_clean, code_choices, parsed
 from erp.web.requests import id_of
 

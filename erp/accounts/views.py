@@ -18,7 +18,7 @@ from erp.accounts.forms import AdministratorForm, BranchFormSet, CompanyDataForm
 from erp.accounts.models import Company, User
 from erp.accounts.services import company_change
 from erp.accounts.setup import SetupClosed, setup_finish, setup_is_open, token_is_valid
-from erp.documents import tax_id_format
+from erp.brazil.documents import tax_id_format
 
 
 @login_not_required

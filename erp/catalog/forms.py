@@ -7,8 +7,8 @@ from typing import Any, cast
 from django import forms
 
 from erp.accounts.models import Company
+from erp.brazil.fiscal import ORIGINS, cest_parse, cfop_parse, icms_codes, ncm_parse
 from erp.catalog.models import Product, Sku
-from erp.fiscal import ORIGINS, cest_parse, cfop_parse, icms_codes, ncm_parse
 from erp.web.forms import MoneyField, code_choices, parsed
 
 FISCAL_FIELDS = ("ncm", "origin", "icms_code", "cfop", "cfop_interstate", "cest", "unit")

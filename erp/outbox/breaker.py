@@ -1,5 +1,5 @@
 """One breaker per store: after repeated silence, or an answer that refuses the store's access for a reason
-nobody knows, the lane rests; then a single push tests the platform."""
+nobody knows, the queue rests; then a single push tests the platform."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.db.models import F, Value
 from django.db.models.functions import Greatest, Now
 
 from erp.outbox import clock
-from erp.outbox.models import Lane, PushJob
-from erp.outbox.services import lanes_ensure
+from erp.outbox.models import PushJob, StoreQueue
+from erp.outbox.services import queues_ensure
 from erp.outbox.statuses import LONGEST_REST, BreakerState, JobState, WaitReason
 
 FAILURES_TO_OPEN = 5
@@ -29,8 +29,8 @@ def learn(*, store_id: int, healthy: bool) -> None:
 
 
 def _close(store_id: int) -> None:
-    lane = Lane.objects.filter(store_id=store_id)
-    healed = lane.exclude(breaker_state=BreakerState.CLOSED).update(
+    queue = StoreQueue.objects.filter(store_id=store_id)
+    healed = queue.exclude(breaker_state=BreakerState.CLOSED).update(
         breaker_state=BreakerState.CLOSED,
         breaker_failures=0,
         opened_at=None,
@@ -40,28 +40,28 @@ def _close(store_id: int) -> None:
     if healed:
         _retries_spread(store_id)
     else:
-        lane.filter(breaker_failures__gt=0).update(breaker_failures=0)
+        queue.filter(breaker_failures__gt=0).update(breaker_failures=0)
 
 
 def _count_failure(store_id: int) -> None:
-    lane = Lane.objects.filter(store_id=store_id)
-    lane.filter(breaker_failures__lt=COUNTED_FAILURES).update(breaker_failures=F("breaker_failures") + 1)
-    if (lane.values_list("breaker_failures", flat=True).first() or 0) >= FAILURES_TO_OPEN:
+    queue = StoreQueue.objects.filter(store_id=store_id)
+    queue.filter(breaker_failures__lt=COUNTED_FAILURES).update(breaker_failures=F("breaker_failures") + 1)
+    if (queue.values_list("breaker_failures", flat=True).first() or 0) >= FAILURES_TO_OPEN:
         _open(store_id, "")
 
 
 def rest_now(*, store_id: int, reason: str) -> None:
-    """Let the lane rest at once, for longer each time in a row; `reason` is what operators read."""
-    lanes_ensure({store_id})
-    resting = Lane.objects.filter(store_id=store_id).exclude(breaker_state=BreakerState.OPEN)
+    """Let the queue rest at once, for longer each time in a row; `reason` is what operators read."""
+    queues_ensure({store_id})
+    resting = StoreQueue.objects.filter(store_id=store_id).exclude(breaker_state=BreakerState.OPEN)
     resting.update(breaker_failures=Greatest(F("breaker_failures") + 1, Value(FAILURES_TO_OPEN)))
     _open(store_id, reason)
 
 
 def _open(store_id: int, reason: str) -> None:
-    lane = Lane.objects.filter(store_id=store_id)
-    failures = lane.values_list("breaker_failures", flat=True).first() or 0
-    lane.exclude(breaker_state=BreakerState.OPEN).update(
+    queue = StoreQueue.objects.filter(store_id=store_id)
+    failures = queue.values_list("breaker_failures", flat=True).first() or 0
+    queue.exclude(breaker_state=BreakerState.OPEN).update(
         breaker_state=BreakerState.OPEN,
         opened_at=Now(),
         reopen_at=clock.after(rest(failures)),
@@ -70,7 +70,7 @@ def _open(store_id: int, reason: str) -> None:
 
 
 def rest(failures: int) -> timedelta:
-    """How long the lane rests after `failures` in a row: 30 s, doubled each time, 10 minutes at most."""
+    """How long the queue rests after `failures` in a row: 30 s, doubled each time, 10 minutes at most."""
     doublings = min(max(failures - FAILURES_TO_OPEN, 0), 10)
     return min(FIRST_REST * float(2**doublings), LONGEST_REST)
 

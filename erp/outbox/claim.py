@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce, Now
 
 from erp.outbox import clock, handlers, limits
-from erp.outbox.models import Lane, PushJob, PushJobQuerySet, lease
+from erp.outbox.models import PushJob, PushJobQuerySet, StoreQueue, lease
 from erp.outbox.statuses import LONGEST_WAITS, BreakerState, JobState, WaitReason
 
 # Changes of many products end one after the other: a bell for each would ring without a pause.
@@ -34,14 +34,16 @@ def claim_in_store(*, store_id: int) -> PushJob | None:
     held = limits.calls_held(store_id=store_id)
     try:
         with transaction.atomic():
-            # The lane's row is the lock that keeps the cap and the single test of a half-open breaker.
-            lane = Lane.objects.open().filter(store_id=store_id).select_for_update(of=("self",)).first()
-            if lane is None or not _has_room(lane):
+            # The queue's row is the lock that keeps the cap and the single test of a half-open breaker.
+            queue = (
+                StoreQueue.objects.open().filter(store_id=store_id).select_for_update(of=("self",)).first()
+            )
+            if queue is None or not _has_room(queue):
                 return None
             job = _candidate(store_id, held)
             if job is None or not _take(job):
                 return None
-            _turn_taken(lane)
+            _turn_taken(queue)
             return job
     except IntegrityError:
         # Another push of the subject was claimed first; the index says so.
@@ -50,8 +52,8 @@ def claim_in_store(*, store_id: int) -> PushJob | None:
 
 def more_waits(*, store_id: int) -> bool:
     """True when another worker would find work in this store."""
-    lane = Lane.objects.open().filter(store_id=store_id).first()
-    return lane is not None and _has_room(lane) and _due(store_id).first() is not None
+    queue = StoreQueue.objects.open().filter(store_id=store_id).first()
+    return queue is not None and _has_room(queue) and _due(store_id).first() is not None
 
 
 def window_ends_in(*, store_id: int) -> float | None:
@@ -80,14 +82,14 @@ def lease_renew(*, job: PushJob) -> bool:
 def _stores_in_turn(first_store_id: int | None) -> Iterator[int]:
     if first_store_id is not None:
         yield first_store_id
-    for store_id in list(Lane.objects.with_due_work().values_list("store_id", flat=True)):
+    for store_id in list(StoreQueue.objects.with_due_work().values_list("store_id", flat=True)):
         if store_id != first_store_id:
             yield store_id
 
 
-def _has_room(lane: Lane) -> bool:
-    cap = settings.OUTBOX_STORE_CONCURRENCY if lane.breaker_state == BreakerState.CLOSED else 1
-    return PushJob.objects.filter(store_id=lane.store_id, state=JobState.CLAIMED).count() < cap
+def _has_room(queue: StoreQueue) -> bool:
+    cap = settings.OUTBOX_STORE_CONCURRENCY if queue.breaker_state == BreakerState.CLOSED else 1
+    return PushJob.objects.filter(store_id=queue.store_id, state=JobState.CLAIMED).count() < cap
 
 
 def _candidate(store_id: int, held: set[str]) -> PushJob | None:
@@ -117,8 +119,8 @@ def _take(job: PushJob) -> bool:
     return taken == 1
 
 
-def _turn_taken(lane: Lane) -> None:
+def _turn_taken(queue: StoreQueue) -> None:
     changes: dict[str, object] = {"last_claimed_at": Now()}
-    if lane.breaker_state == BreakerState.OPEN:
+    if queue.breaker_state == BreakerState.OPEN:
         changes["breaker_state"] = BreakerState.HALF_OPEN
-    Lane.objects.filter(pk=lane.pk).update(**changes)
+    StoreQueue.objects.filter(pk=queue.pk).update(**changes)

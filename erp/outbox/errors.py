@@ -33,13 +33,13 @@ class PushError(Exception):
         super().__init__(self.text)
 
 
-class NotSent(PushError):
+class PushNotSent(PushError):
     """The connection was never established: not one byte left."""
 
     default_text = "Não foi possível conectar à plataforma. O ERP tentará de novo."
 
 
-class OutcomeUnknown(PushError):
+class PushOutcomeUnknown(PushError):
     """The request left and nothing readable came back, or the platform answered with its own fault.
 
     `write` says whether it could have changed something; then the next try reads back first.
@@ -52,14 +52,14 @@ class OutcomeUnknown(PushError):
         super().__init__(text, **details)
 
 
-class LeaseLost(PushError):
+class PushLeaseLost(PushError):
     """The worker died or was too slow; what it did is unknown. Raised by the engine, not by handlers."""
 
     default_text = "O envio foi interrompido. O ERP verificará o resultado e continuará."
 
 
 class Throttled(PushError):
-    """429 or our own limit: the store's lane waits for `call` (default: the handler's call).
+    """429 or our own limit: the store's queue waits for `call` (default: the handler's call).
 
     `retry_after` in seconds, or `resume_at`; the later one counts.
     """
@@ -74,7 +74,7 @@ class Throttled(PushError):
         super().__init__(text, **details)
 
 
-class QuotaSpent(PushError):
+class PushQuotaSpent(PushError):
     """The day's calls are spent: `call` pauses until `resume_at`, default the next start of the day."""
 
     default_text = "A cota diária de chamadas da plataforma acabou. Os envios continuam quando ela renovar."
@@ -84,7 +84,7 @@ class QuotaSpent(PushError):
         super().__init__(text, **details)
 
 
-class LaneWait(PushError):
+class QueueWait(PushError):
     """Somebody else holds what this push needs (a token refresh under way): this push waits `seconds`."""
 
     default_text = "Outro processo está renovando o acesso da loja. O envio continua em instantes."
@@ -95,13 +95,9 @@ class LaneWait(PushError):
 
 
 class CredentialExpired(PushError):
-    """The access token is no longer valid. `refreshed` is True when a refresh was already tried."""
+    """The access token is no longer valid, also after the channel renewed it."""
 
     default_text = "O acesso da loja expirou e não foi aceito depois de renovado. O ERP tentará de novo."
-
-    def __init__(self, text: str = "", *, refreshed: bool = False, **details: Any) -> None:
-        self.refreshed = refreshed
-        super().__init__(text, **details)
 
 
 class CredentialRevoked(PushError):
@@ -129,8 +125,8 @@ class CallDenied(PushError):
         super().__init__(text, **details)
 
 
-class AccessUnclear(PushError):
-    """The platform refuses the store's access with a code nobody named: the store's lane rests, and one push
+class PushAccessUnclear(PushError):
+    """The platform refuses the store's access with a code nobody named: the store's queue rests, and one push
     tests it. `write` as in `OutcomeUnknown`."""
 
     default_text = "A plataforma recusou o acesso por um motivo desconhecido. Os envios da loja esperam."
@@ -140,19 +136,19 @@ class AccessUnclear(PushError):
         super().__init__(text, **details)
 
 
-class Refused(PushError):
+class PushRefused(PushError):
     """A business refusal; `text` is the platform's own."""
 
     default_text = "A plataforma recusou o envio sem dizer o motivo."
 
 
-class NotFoundOnWrite(Refused):
+class NotFoundOnWrite(PushRefused):
     """404 on a write: what should change does not exist there."""
 
     default_text = "A plataforma não encontrou este registro. Sincronize a situação e confira."
 
 
-class AlreadyDone(PushError):
+class PushAlreadyDone(PushError):
     """The platform already holds this content: as good as done."""
 
     default_text = "A plataforma já tinha esta informação."
@@ -170,7 +166,7 @@ class UnknownAnswer(PushError):
 
 
 class Broken(PushError):
-    """A mistake of ours while pushing. `write` as in `OutcomeUnknown`. Raised by the engine."""
+    """A mistake of ours while pushing. `write` as in `PushOutcomeUnknown`. Raised by the engine."""
 
     default_text = "O ERP não conseguiu tratar este envio. Avise o suporte."
 

@@ -1,7 +1,7 @@
 """Call limits in the database: GCRA per store, (store, call) and (app, call), with the day's counter in the
 same row (design 3.2). One implementation for SQLite and PostgreSQL; Redis has no part in it.
 
-Pushes and imports share a gate. Each has a reserve that the other may use only while its owner has not
+Pushes and imports share a bucket. Each has a reserve that the other may use only while its owner has not
 asked for some seconds, so that neither starves and nothing is wasted.
 """
 
@@ -23,7 +23,7 @@ from django.db.models.functions import Greatest, Least, Now
 
 from erp.outbox import clock
 from erp.outbox.clock import NowMicros
-from erp.outbox.models import RateGate
+from erp.outbox.models import RateLimit
 from erp.outbox.statuses import LONGEST_WAITS, WaitReason
 
 SECOND = 1_000_000
@@ -32,7 +32,7 @@ DAY_SECONDS = 86_400
 # delays must not arrive as one call too many.
 SHARE_OF_LIMIT = 0.9
 BURST_US = SECOND * 5 // 100
-# A share is idle when it has not asked for so long, or for four turns of a slow gate.
+# A share is idle when it has not asked for so long, or for four turns of a slow bucket.
 IDLE_US = 2 * SECOND
 IDLE_TURNS = 4
 # By so much the clock may step back without anything written just before being taken for a mistake.
@@ -97,12 +97,12 @@ def acquire(*, store_id: int, app_key: str, call: str, share: Share) -> Go | Whe
     Raises LookupError when no channel registered limits for `app_key`.
     """
     limits = _limits(app_key, call)
-    gates = [
-        _Gate(f"store:{store_id}", ANY_CALL, share, limits.store_rate, None),
-        _Gate(f"store:{store_id}", call, share, limits.store_rate, None),
-        _Gate(f"app:{app_key}", call, share, limits.app_rate, limits.daily_calls),
+    buckets = [
+        _Bucket(f"store:{store_id}", ANY_CALL, share, limits.store_rate, None),
+        _Bucket(f"store:{store_id}", call, share, limits.store_rate, None),
+        _Bucket(f"app:{app_key}", call, share, limits.app_rate, limits.daily_calls),
     ]
-    closed = _first_closed(gates)
+    closed = _first_closed(buckets)
     return Go() if closed is None else closed.refusal()
 
 
@@ -117,34 +117,34 @@ def wait_turn(*, store_id: int, app_key: str, call: str, share: Share, at_most: 
 
 
 def hold(*, store_id: int, call: str, until: datetime | Combinable, reason: WaitReason) -> bool:
-    """Close a store's gate because the platform said so; True when it was open before, so that one notice
+    """Close a store's bucket because the platform said so; True when it was open before, so that one notice
     is given."""
     scope = f"store:{store_id}"
-    RateGate.objects.bulk_create([RateGate(scope=scope, call=call)], ignore_conflicts=True)
-    gate = RateGate.objects.filter(scope=scope, call=call)
-    if gate.filter(_not_held()).update(resume_at=until, resume_reason=reason):
+    RateLimit.objects.bulk_create([RateLimit(scope=scope, call=call)], ignore_conflicts=True)
+    bucket = RateLimit.objects.filter(scope=scope, call=call)
+    if bucket.filter(_not_held()).update(resume_at=until, resume_reason=reason):
         return True
-    gate.filter(resume_at__lt=until).update(resume_at=until, resume_reason=reason)
+    bucket.filter(resume_at__lt=until).update(resume_at=until, resume_reason=reason)
     return False
 
 
 def quota_close(*, app_key: str, call: str) -> None:
     """Close a call for the whole app until the platform's day starts again: its daily quota is spent."""
     scope = f"app:{app_key}"
-    RateGate.objects.bulk_create([RateGate(scope=scope, call=call)], ignore_conflicts=True)
-    gate = RateGate.objects.filter(scope=scope, call=call)
-    now: datetime = gate.values_list(Now(), flat=True).get()
-    gate.update(resume_at=quota_reset(now), resume_reason=WaitReason.QUOTA)
+    RateLimit.objects.bulk_create([RateLimit(scope=scope, call=call)], ignore_conflicts=True)
+    bucket = RateLimit.objects.filter(scope=scope, call=call)
+    now: datetime = bucket.values_list(Now(), flat=True).get()
+    bucket.update(resume_at=quota_reset(now), resume_reason=WaitReason.QUOTA)
 
 
 def calls_held(*, store_id: int) -> set[str]:
     """Calls the platform closed for this store for now."""
-    gates = RateGate.objects.filter(scope=f"store:{store_id}").exclude(_not_held())
-    return set(gates.values_list("call", flat=True))
+    buckets = RateLimit.objects.filter(scope=f"store:{store_id}").exclude(_not_held())
+    return set(buckets.values_list("call", flat=True))
 
 
 def _not_held() -> Q:
-    """Nothing keeps the gate closed: the told instant has come, or only a wrong clock can have written it."""
+    """Nothing keeps the bucket closed: its instant has come, or only a wrong clock can have written it."""
     free = Q(resume_at__isnull=True) | Q(resume_at__lte=Now())
     for reason in HELD_REASONS:
         free |= Q(resume_reason=reason) & clock.beyond("resume_at", LONGEST_WAITS[reason])
@@ -168,15 +168,15 @@ class _Closed(Exception):
     pass
 
 
-def _first_closed(gates: list[_Gate]) -> _Gate | None:
-    """Pass all gates or none. Stores come before apps everywhere, so that two callers cannot wait for each
+def _first_closed(buckets: list[_Bucket]) -> _Bucket | None:
+    """Pass all buckets or none. Stores come before apps everywhere, so that two callers cannot wait for each
     other."""
-    refused: _Gate | None = None
+    refused: _Bucket | None = None
     try:
         with transaction.atomic():
-            for gate in gates:
-                if not gate.passed():
-                    refused = gate
+            for bucket in buckets:
+                if not bucket.passed():
+                    refused = bucket
                     raise _Closed
     except _Closed:
         return refused
@@ -184,7 +184,7 @@ def _first_closed(gates: list[_Gate]) -> _Gate | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Gate:
+class _Bucket:
     scope: str
     call: str
     share: Share
@@ -194,8 +194,8 @@ class _Gate:
     def passed(self) -> bool:
         if self._update():
             return True
-        created = RateGate.objects.bulk_create(
-            [RateGate(scope=self.scope, call=self.call)], ignore_conflicts=True
+        created = RateLimit.objects.bulk_create(
+            [RateLimit(scope=self.scope, call=self.call)], ignore_conflicts=True
         )
         return bool(created) and self._update()
 
@@ -203,11 +203,11 @@ class _Gate:
         """Note that this share is asking, and say when it may come back."""
         own = self._rows()
         own.update(**{f"{self.share}_asked_us": NowMicros()})
-        gate = own.annotate(now_us=NowMicros(), now=Now()).get()
-        return self._when(gate, gate.now_us, gate.now)
+        bucket = own.annotate(now_us=NowMicros(), now=Now()).get()
+        return self._when(bucket, bucket.now_us, bucket.now)
 
     def _rows(self) -> Any:
-        return RateGate.objects.filter(scope=self.scope, call=self.call)
+        return RateLimit.objects.filter(scope=self.scope, call=self.call)
 
     @property
     def _spacing(self) -> int:
@@ -219,8 +219,8 @@ class _Gate:
 
     @property
     def _share_burst(self) -> int:
-        """One turn more than the gate's own: a share is asked at the gate's turns, which seldom fall on
-        the share's. The gate itself still keeps the limit."""
+        """One turn more than the bucket's own: a share is asked at the bucket's turns, which seldom fall on
+        the share's. The bucket itself still keeps the limit."""
         return BURST_US + self._spacing
 
     @property
@@ -240,7 +240,7 @@ class _Gate:
 
     @property
     def _longest(self) -> int:
-        """Microseconds the gate's next turn is ever ahead of now."""
+        """Microseconds the bucket's next turn is ever ahead of now."""
         return BURST_US + self._spacing
 
     @property
@@ -288,32 +288,32 @@ class _Gate:
             ),
         }
 
-    def _when(self, gate: RateGate, now_us: int, now: datetime) -> When:
-        waits = [(self._rate_wait(gate, now_us), WaitReason.LIMIT)]
-        if gate.resume_at is not None:
-            reason = WaitReason(gate.resume_reason)
-            held = gate.resume_at - now
+    def _when(self, bucket: RateLimit, now_us: int, now: datetime) -> When:
+        waits = [(self._rate_wait(bucket, now_us), WaitReason.LIMIT)]
+        if bucket.resume_at is not None:
+            reason = WaitReason(bucket.resume_reason)
+            held = bucket.resume_at - now
             waits.append(
                 (held.total_seconds() if held <= LONGEST_WAITS[reason] + clock.STEP else 0.0, reason)
             )
-        if self._day_spent(gate, now_us):
+        if self._day_spent(bucket, now_us):
             waits.append(((quota_reset(now) - now).total_seconds(), WaitReason.QUOTA))
         seconds, reason = max(waits)
         seconds = max(seconds, 0.001)
         return When(now + timedelta(seconds=seconds), seconds, reason)
 
-    def _rate_wait(self, gate: RateGate, now_us: int) -> float:
-        ahead = _ahead(gate.arrival_us, now_us, self._longest) - BURST_US
-        asked = getattr(gate, f"{self.share.other}_asked_us") - now_us
+    def _rate_wait(self, bucket: RateLimit, now_us: int) -> float:
+        ahead = _ahead(bucket.arrival_us, now_us, self._longest) - BURST_US
+        asked = getattr(bucket, f"{self.share.other}_asked_us") - now_us
         if -self._idle <= asked <= STEP_US:
-            own = getattr(gate, f"{self.share}_arrival_us")
+            own = getattr(bucket, f"{self.share}_arrival_us")
             ahead = max(ahead, _ahead(own, now_us, self._share_longest) - self._share_burst)
         return ahead / SECOND
 
-    def _day_spent(self, gate: RateGate, now_us: int) -> bool:
-        if self.daily is None or gate.day != _day(now_us / SECOND):
+    def _day_spent(self, bucket: RateLimit, now_us: int) -> bool:
+        if self.daily is None or bucket.day != _day(now_us / SECOND):
             return False
-        return gate.used >= self.daily or getattr(gate, f"{self.share}_used") >= self._own_daily
+        return bucket.used >= self.daily or getattr(bucket, f"{self.share}_used") >= self._own_daily
 
 
 def _ahead(instant_us: int, now_us: int, longest: int) -> int:

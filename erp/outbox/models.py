@@ -92,7 +92,7 @@ def lease() -> timedelta:
 
 
 class PushJob(models.Model):
-    """One wish that must reach a platform.
+    """One request that must reach a platform.
 
     A *fact* carries `idempotency_key` (`store:kind:subject:content`) for ever; a *state* carries
     `coalesce_key` (`store:kind:subject`) only while it is queued. `payload` holds ids and a digest, never
@@ -226,15 +226,15 @@ class ChannelPause(models.Model):
     probe_at = models.DateTimeField()
 
 
-class LaneQuerySet(models.QuerySet["Lane"]):
-    def open(self) -> LaneQuerySet:
+class StoreQueueQuerySet(models.QuerySet["StoreQueue"]):
+    def open(self) -> StoreQueueQuerySet:
         """Lanes that may start a push: store active, neither it nor its channel paused, breaker not open."""
         resting = Q(breaker_state=BreakerState.OPEN) & clock.ahead("reopen_at", LONGEST_REST)
         rows = self.filter(store__lifecycle=StoreLifecycle.ACTIVE, paused_mode="").exclude(resting)
         return rows.exclude(store__channel__in=ChannelPause.objects.values("channel"))
 
-    def with_due_work(self) -> LaneQuerySet:
-        """Open lanes with something due, the least recently served first. Whether it may be claimed is
+    def with_due_work(self) -> StoreQueueQuerySet:
+        """Open queues with something due, the least recently served first. Whether it may be claimed is
         asked per store: over all of them PostgreSQL would join the whole queue with itself."""
         due = PushJob.objects.filter(is_due(), store=OuterRef("store"), state=JobState.PENDING)
         # Served in the future means by a wrong clock: it would be last until that time comes.
@@ -242,10 +242,10 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         return self.open().filter(Exists(due.flowing())).order_by(served.asc(nulls_first=True), "pk")
 
 
-class Lane(models.Model):
+class StoreQueue(models.Model):
     """The pushes of one store: paused or not, and its breaker."""
 
-    store = models.OneToOneField(Store, on_delete=models.CASCADE, related_name="push_lane")
+    store = models.OneToOneField(Store, on_delete=models.CASCADE, related_name="push_queue")
     paused_mode = models.CharField(max_length=10, choices=PauseMode.choices, blank=True)
     paused_reason = models.CharField(max_length=500, blank=True)
     paused_at = models.DateTimeField(null=True)
@@ -257,14 +257,14 @@ class Lane(models.Model):
     rest_reason = models.CharField(max_length=500, blank=True)
     last_claimed_at = models.DateTimeField(null=True)
 
-    objects = LaneQuerySet.as_manager()
+    objects = StoreQueueQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=(Q(paused_mode="", paused_at__isnull=True))
                 | (Q(paused_mode__in=PauseMode.values, paused_at__isnull=False)),
-                name="lane_pause_has_time",
+                name="storequeue_pause_has_time",
             ),
             models.CheckConstraint(
                 condition=Q(breaker_state=BreakerState.CLOSED, reopen_at__isnull=True)
@@ -273,7 +273,7 @@ class Lane(models.Model):
                     opened_at__isnull=False,
                     reopen_at__isnull=False,
                 ),
-                name="lane_breaker_has_time",
+                name="storequeue_breaker_has_time",
             ),
         ]
 
@@ -282,12 +282,12 @@ class Lane(models.Model):
         return bool(self.paused_mode)
 
 
-class RateGate(models.Model):
+class RateLimit(models.Model):
     """GCRA state of one call for a store (`store:<id>`) or an app (`app:<key>`), all in one row.
 
     `*_us` are microseconds since 1970 by the database's clock: the theoretical arrival time of the whole
-    gate and of each share, and when each share last asked. `day` counts days since 1970; the counters
-    beside it belong to that day. `resume_at` closes the gate because the platform said so: for a limit, a
+    limit and of each share, and when each share last asked. `day` counts days since 1970; the counters
+    beside it belong to that day. `resume_at` closes the limit because the platform said so: for a limit, a
     quota, or because it did not grant the call to the store.
     """
 
@@ -307,9 +307,9 @@ class RateGate(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["scope", "call"], name="rategate_unique"),
+            models.UniqueConstraint(fields=["scope", "call"], name="ratelimit_unique"),
             models.CheckConstraint(
-                condition=Q(used__gte=F("push_used") + F("import_used")), name="rategate_counts_add_up"
+                condition=Q(used__gte=F("push_used") + F("import_used")), name="ratelimit_counts_add_up"
             ),
             models.CheckConstraint(
                 condition=Q(resume_at__isnull=True, resume_reason="")
@@ -317,7 +317,7 @@ class RateGate(models.Model):
                     resume_at__isnull=False,
                     resume_reason__in=[WaitReason.LIMIT, WaitReason.QUOTA, WaitReason.GRANT],
                 ),
-                name="rategate_hold_has_reason",
+                name="ratelimit_hold_has_reason",
             ),
         ]
 

@@ -26,22 +26,22 @@ QUICK_RECOVERIES = 3
 
 
 ATTEMPTS = (
-    (errors.NotSent, AttemptOutcome.NOT_SENT),
-    (errors.OutcomeUnknown, AttemptOutcome.UNKNOWN),
-    (errors.LeaseLost, AttemptOutcome.LOST),
-    ((errors.Throttled, errors.QuotaSpent), AttemptOutcome.LIMITED),
+    (errors.PushNotSent, AttemptOutcome.NOT_SENT),
+    (errors.PushOutcomeUnknown, AttemptOutcome.UNKNOWN),
+    (errors.PushLeaseLost, AttemptOutcome.LOST),
+    ((errors.Throttled, errors.PushQuotaSpent), AttemptOutcome.LIMITED),
     ((errors.CredentialExpired, errors.CredentialRevoked), AttemptOutcome.CREDENTIAL),
-    ((errors.ChannelRefused, errors.AccessUnclear), AttemptOutcome.CONFIG),
+    ((errors.ChannelRefused, errors.PushAccessUnclear), AttemptOutcome.CONFIG),
     (errors.CallDenied, AttemptOutcome.CREDENTIAL),
-    (errors.Refused, AttemptOutcome.REFUSED),
-    (errors.AlreadyDone, AttemptOutcome.DONE),
-    ((errors.LaneWait, errors.NotYet), AttemptOutcome.WAITING),
+    (errors.PushRefused, AttemptOutcome.REFUSED),
+    (errors.PushAlreadyDone, AttemptOutcome.DONE),
+    ((errors.QueueWait, errors.NotYet), AttemptOutcome.WAITING),
     (errors.PushError, AttemptOutcome.UNEXPECTED),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class PushCase:
     """The past of a job and the present. `attempts` counts failures before this one; `uncertain` says that
     an earlier write may have been applied; `random` draws from [0, 1); `quota_reset` is the next start of
     the platform's day."""
@@ -58,11 +58,10 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What to write. `verify`: read back before the next write. `repeat`: at once, in the same claim, after
-    a refresh. `pause`: the store's lane stops until somebody acts; `pause_channel`: every store's, until a
-    probe succeeds; `rest`: the store's, until one push does. `hold_until`: the lane waits for the call.
-    `healthy`: what the breaker learns (None: nothing)."""
+class PushOutcome:
+    """What to write. `verify`: read back before the next write. `pause`: the store's queue stops until
+    somebody acts; `pause_channel`: every store's, until a probe succeeds; `rest`: the store's, until one push
+    does. `hold_until`: the queue waits for the call. `healthy`: what the breaker learns (None: nothing)."""
 
     state: JobState
     counts: bool
@@ -70,7 +69,6 @@ class Outcome:
     not_before: datetime | None = None
     waiting_for: WaitReason = WaitReason.NOTHING
     verify: bool = False
-    repeat: bool = False
     pause: PauseMode | None = None
     pause_channel: bool = False
     rest: bool = False
@@ -78,7 +76,7 @@ class Outcome:
     healthy: bool | None = None
 
 
-def decide(error: errors.PushError, case: Case) -> Outcome:
+def decide(error: errors.PushError, case: PushCase) -> PushOutcome:
     """The outcome of `error`; pure, so that every row of the table is a test."""
     return _decide(error, case)
 
@@ -89,108 +87,101 @@ def attempt_outcome(error: errors.PushError) -> AttemptOutcome:
 
 
 @singledispatch
-def _decide(error: errors.PushError, case: Case) -> Outcome:
+def _decide(error: errors.PushError, case: PushCase) -> PushOutcome:
     raise TypeError(f"No policy for {type(error).__name__}")
 
 
 @_decide.register
-def _(error: errors.NotSent, case: Case) -> Outcome:
+def _(error: errors.PushNotSent, case: PushCase) -> PushOutcome:
     return _retry(case, healthy=False)
 
 
 @_decide.register
-def _(error: errors.OutcomeUnknown, case: Case) -> Outcome:
+def _(error: errors.PushOutcomeUnknown, case: PushCase) -> PushOutcome:
     return _retry(case, verify=error.write, healthy=False)
 
 
 @_decide.register
-def _(error: errors.LeaseLost, case: Case) -> Outcome:
+def _(error: errors.PushLeaseLost, case: PushCase) -> PushOutcome:
     delay = timedelta() if case.attempts < QUICK_RECOVERIES else None
     return _retry(case, verify=True, delay=delay)
 
 
 @_decide.register
-def _(error: errors.Throttled, case: Case) -> Outcome:
+def _(error: errors.Throttled, case: PushCase) -> PushOutcome:
     until = max(case.now + timedelta(seconds=error.retry_after), error.resume_at or case.now)
     return _wait(case, until, WaitReason.LIMIT, hold=True)
 
 
 @_decide.register
-def _(error: errors.QuotaSpent, case: Case) -> Outcome:
+def _(error: errors.PushQuotaSpent, case: PushCase) -> PushOutcome:
     return _wait(case, error.resume_at or case.quota_reset, WaitReason.QUOTA, hold=True)
 
 
 @_decide.register
-def _(error: errors.LaneWait, case: Case) -> Outcome:
+def _(error: errors.QueueWait, case: PushCase) -> PushOutcome:
     until = case.now + timedelta(seconds=error.seconds)
     return _wait(case, until, WaitReason.LIMIT)
 
 
 @_decide.register
-def _(error: errors.CredentialExpired, case: Case) -> Outcome:
-    if error.refreshed:
-        return _retry(case)
-    return Outcome(
-        state=JobState.PENDING,
-        counts=False,
-        not_before=case.now,
-        repeat=True,
-    )
+def _(error: errors.CredentialExpired, case: PushCase) -> PushOutcome:
+    return _retry(case)
 
 
 @_decide.register
-def _(error: errors.CredentialRevoked, case: Case) -> Outcome:
-    return Outcome(
+def _(error: errors.CredentialRevoked, case: PushCase) -> PushOutcome:
+    return PushOutcome(
         state=JobState.PENDING,
         counts=False,
         not_before=case.now,
-        waiting_for=WaitReason.LANE,
+        waiting_for=WaitReason.QUEUE,
         pause=PauseMode.CREDENTIAL,
     )
 
 
 @_decide.register
-def _(error: errors.ChannelRefused, case: Case) -> Outcome:
-    return Outcome(
+def _(error: errors.ChannelRefused, case: PushCase) -> PushOutcome:
+    return PushOutcome(
         state=JobState.PENDING,
         counts=False,
         not_before=case.now,
-        waiting_for=WaitReason.LANE,
+        waiting_for=WaitReason.QUEUE,
         pause_channel=True,
     )
 
 
 @_decide.register
-def _(error: errors.CallDenied, case: Case) -> Outcome:
+def _(error: errors.CallDenied, case: PushCase) -> PushOutcome:
     rest = GRANT_REST if error.retry_after is None else timedelta(seconds=error.retry_after)
     return _wait(case, case.now + rest, WaitReason.GRANT, hold=True)
 
 
 @_decide.register
-def _(error: errors.AccessUnclear, case: Case) -> Outcome:
-    # Behind the others when the lane opens, so that a push that alone meets the code does not hold them up.
-    return Outcome(
+def _(error: errors.PushAccessUnclear, case: PushCase) -> PushOutcome:
+    # Behind the others when the queue opens, so that a push that alone meets the code does not hold them up.
+    return PushOutcome(
         state=JobState.PENDING,
         counts=False,
         not_before=case.now,
-        waiting_for=WaitReason.LANE,
+        waiting_for=WaitReason.QUEUE,
         verify=error.write,
         rest=True,
     )
 
 
 @_decide.register
-def _(error: errors.Refused, case: Case) -> Outcome:
+def _(error: errors.PushRefused, case: PushCase) -> PushOutcome:
     return _block(FailureMode.REJECTED, healthy=True)
 
 
 @_decide.register
-def _(error: errors.AlreadyDone, case: Case) -> Outcome:
-    return Outcome(state=JobState.DONE, counts=True, healthy=True)
+def _(error: errors.PushAlreadyDone, case: PushCase) -> PushOutcome:
+    return PushOutcome(state=JobState.DONE, counts=True, healthy=True)
 
 
 @_decide.register
-def _(error: errors.UnknownAnswer, case: Case) -> Outcome:
+def _(error: errors.UnknownAnswer, case: PushCase) -> PushOutcome:
     if not error.write and case.attempts < READ_RETRIES:
         return _retry(case, healthy=True)
     # Nobody knows what the code means, so neither whether the write was applied.
@@ -198,12 +189,12 @@ def _(error: errors.UnknownAnswer, case: Case) -> Outcome:
 
 
 @_decide.register
-def _(error: errors.Broken, case: Case) -> Outcome:
+def _(error: errors.Broken, case: PushCase) -> PushOutcome:
     return _block(FailureMode.INTERNAL, verify=error.write)
 
 
 @_decide.register
-def _(error: errors.NotYet, case: Case) -> Outcome:
+def _(error: errors.NotYet, case: PushCase) -> PushOutcome:
     if error.asks_person:
         return _wait(case, error.check_at, WaitReason.CHECK, healthy=True)
     # Asked for long before there was anything to wait for (the store was disconnected): not late yet.
@@ -215,19 +206,19 @@ def _(error: errors.NotYet, case: Case) -> Outcome:
 
 
 def _retry(
-    case: Case,
+    case: PushCase,
     *,
     verify: bool = False,
     healthy: bool | None = None,
     delay: timedelta | None = None,
-) -> Outcome:
+) -> PushOutcome:
     """Again after the next delay; the last try is at the horizon itself, after that somebody must look."""
     ends = (case.first_attempt_at or case.now) + case.horizon
     if case.now >= ends:
         mode = FailureMode.UNCERTAIN if verify or case.uncertain else FailureMode.EXHAUSTED
         return _block(mode, verify=verify, healthy=healthy)
     wait = _delay(case) if delay is None else delay
-    return Outcome(
+    return PushOutcome(
         state=JobState.PENDING,
         counts=True,
         not_before=min(case.now + wait, ends),
@@ -237,23 +228,23 @@ def _retry(
     )
 
 
-def _delay(case: Case) -> timedelta:
+def _delay(case: PushCase) -> timedelta:
     if case.attempts < len(DELAYS):
         return DELAYS[case.attempts]
     return LATE_DELAY * case.random()
 
 
 def _wait(
-    case: Case,
+    case: PushCase,
     until: datetime,
     reason: WaitReason,
     *,
     hold: bool = False,
     healthy: bool | None = None,
-) -> Outcome:
+) -> PushOutcome:
     """Until that instant, but never longer than this reason waits at most."""
     until = min(max(until, case.now), case.now + LONGEST_WAITS[reason])
-    return Outcome(
+    return PushOutcome(
         state=JobState.PENDING,
         counts=False,
         not_before=until,
@@ -269,8 +260,8 @@ def _block(
     verify: bool = False,
     counts: bool = True,
     healthy: bool | None = None,
-) -> Outcome:
-    return Outcome(
+) -> PushOutcome:
+    return PushOutcome(
         state=JobState.BLOCKED,
         counts=counts,
         failure_mode=mode,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from erp.outbox import settle
-from erp.outbox.errors import LeaseLost
+from erp.outbox.errors import PushLeaseLost
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.statuses import AttemptOutcome
 
@@ -18,7 +18,7 @@ def reap() -> int:
     expired = PushJob.objects.lease_expired().order_by("pk")
     rows = list(settle.locked(expired, skip_locked=True)[:BATCH])
     for row in rows:
-        settle.give_back(row=row, error=LeaseLost())
+        settle.give_back(row=row, error=PushLeaseLost())
     PushAttempt.objects.filter(job__in=[row.pk for row in rows], outcome=AttemptOutcome.RUNNING).update(
         outcome=AttemptOutcome.LOST
     )

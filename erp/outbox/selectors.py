@@ -1,4 +1,4 @@
-"""Reads on pushes that other rooms show: markers, what holds a push back, trouble of a lane. None costs
+"""Reads on pushes that other rooms show: markers, what holds a push back, trouble of a queue. None costs
 more statements for more rows."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from django.db.models.functions import Cast, Concat, Now
 
 from erp.accounts.models import Store, User
 from erp.outbox import clock, handlers, limits
-from erp.outbox.models import ChannelPause, Lane, PushJob, RateGate
+from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
 from erp.outbox.statuses import (
     LONGEST_REST,
     LONGEST_WAITS,
@@ -41,8 +41,8 @@ NOTHING_TO_DO = "Nada a fazer por enquanto."
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The latest wish of one kind for one subject. `done_at` is when the platform last confirmed the kind,
-    whatever content; `state` is that of the latest wish (a correction may wait although `done_at` is set).
+    """The latest request of one kind for one subject. `done_at` is when the platform last confirmed the kind,
+    whatever content; `state` is that of the latest request (a correction may wait although `done_at` is set).
     `held_back_by` is the kind of a blocked lower step, empty otherwise."""
 
     kind: str
@@ -55,7 +55,7 @@ class Mark:
 
     @property
     def is_done(self) -> bool:
-        """The platform has confirmed the latest wish."""
+        """The platform has confirmed the latest request."""
         return self.state == JobState.DONE
 
     @property
@@ -96,7 +96,7 @@ def _is_harmless(job: PushJob, jobs: Sequence[PushJob]) -> bool:
 
 
 def _latest(jobs: Sequence[PushJob]) -> PushJob:
-    """The newest wish that still counts; withdrawn ones speak only when nothing else does."""
+    """The newest request that still counts; withdrawn ones speak only when nothing else does."""
     counting = [job for job in jobs if job.state not in (JobState.SUPERSEDED, JobState.CANCELLED)]
     return (counting or list(jobs))[-1]
 
@@ -117,7 +117,7 @@ def _mark(job: PushJob, jobs: Sequence[PushJob], blocked: Sequence[PushJob]) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class LaneNotice:
+class QueueNotice:
     """One thing about a store's pushes that somebody should know; shown once for as long as it lasts."""
 
     store_id: int
@@ -128,24 +128,24 @@ class LaneNotice:
     until: datetime | None = None
 
 
-def lane_notices(*, user: User) -> list[LaneNotice]:
-    """Paused lanes, resting lanes, spent daily quotas and calls that were not granted, of the stores `user`
+def queue_notices(*, user: User) -> list[QueueNotice]:
+    """Paused queues, resting queues, spent daily quotas and calls that were not granted, of the stores `user`
     may see. What stops every store of a channel is not among them: that is told once (`channel_pause`)."""
-    visible = Lane.objects.filter(store__in=Store.objects.visible_to(user)).select_related("store")
+    visible = StoreQueue.objects.filter(store__in=Store.objects.visible_to(user)).select_related("store")
     resting = ExpressionWrapper(_rests(), output_field=BooleanField())
     rows: list[Any] = list(visible.annotate(is_resting=resting).order_by("store__name"))
-    lanes: dict[int, Lane] = {lane.store_id: lane for lane in rows}
+    queues: dict[int, StoreQueue] = {queue.store_id: queue for queue in rows}
     return [
-        *(_pause_notice(lane) for lane in lanes.values() if lane.is_paused),
-        *(_rest_notice(lane) for lane in rows if lane.is_resting),
-        *_held_notices(lanes),
+        *(_pause_notice(queue) for queue in queues.values() if queue.is_paused),
+        *(_rest_notice(queue) for queue in rows if queue.is_resting),
+        *_held_notices(queues),
     ]
 
 
-def lanes_paused(*, store_ids: Collection[int]) -> dict[int, str]:
+def queues_paused(*, store_ids: Collection[int]) -> dict[int, str]:
     """Why each of these stores sends nothing until somebody acts, and what to do; a store that sends is
     missing. One query."""
-    rows = Lane.objects.filter(store__in=list(store_ids)).exclude(paused_mode="")
+    rows = StoreQueue.objects.filter(store__in=list(store_ids)).exclude(paused_mode="")
     then = f"{FailureMode.CREDENTIAL.next_step} Este envio segue sozinho depois."
     return {
         store_id: f"Envios da loja pausados: {reason.rstrip('. ')}. {then}"
@@ -161,8 +161,8 @@ def channel_paused(channel: str) -> ChannelPause | None:
 def calls_denied(*, store_ids: Collection[int]) -> dict[int, list[str]]:
     """The calls that the platform did not grant to each of these stores; a store without any is missing."""
     found: dict[int, list[str]] = defaultdict(list)
-    for gate in _gates_held(store_ids, WaitReason.GRANT).order_by("call"):
-        found[_store_of(gate)].append(gate.call)
+    for bucket in _limits_held(store_ids, WaitReason.GRANT).order_by("call"):
+        found[_store_of(bucket)].append(bucket.call)
     return dict(found)
 
 
@@ -171,64 +171,64 @@ def has_calls_denied(store: str) -> Exists:
     scope = Concat(Value("store:"), Cast(OuterRef(store), CharField()))
     reason = WaitReason.GRANT
     held = clock.ahead("resume_at", LONGEST_WAITS[reason])
-    return Exists(RateGate.objects.filter(held, scope=scope, resume_reason=reason))
+    return Exists(RateLimit.objects.filter(held, scope=scope, resume_reason=reason))
 
 
-def lane_rests(*, store_ids: Collection[int]) -> dict[int, str]:
-    """What the platform said to each of these stores whose lane rests because of it."""
-    rows = Lane.objects.filter(_rests(), store__in=list(store_ids)).exclude(rest_reason="")
+def queue_rests(*, store_ids: Collection[int]) -> dict[int, str]:
+    """What the platform said to each of these stores whose queue rests because of it."""
+    rows = StoreQueue.objects.filter(_rests(), store__in=list(store_ids)).exclude(rest_reason="")
     return dict(rows.values_list("store_id", "rest_reason"))
 
 
 def _rests() -> Q:
-    """The lane waits for its rest to end or tests the platform; later nothing holds a push back."""
+    """The queue waits for its rest to end or tests the platform; later nothing holds a push back."""
     waits = Q(breaker_state=BreakerState.OPEN) & clock.ahead("reopen_at", LONGEST_REST)
     return waits | Q(breaker_state=BreakerState.HALF_OPEN)
 
 
-def _gates_held(store_ids: Collection[int], *reasons: WaitReason) -> QuerySet[RateGate]:
-    rows = RateGate.objects.filter(scope__in=[f"store:{store_id}" for store_id in store_ids])
+def _limits_held(store_ids: Collection[int], *reasons: WaitReason) -> QuerySet[RateLimit]:
+    rows = RateLimit.objects.filter(scope__in=[f"store:{store_id}" for store_id in store_ids])
     held = (Q(resume_reason=reason) & clock.ahead("resume_at", LONGEST_WAITS[reason]) for reason in reasons)
     return rows.filter(reduce(or_, held))
 
 
-def _store_of(gate: RateGate) -> int:
-    return int(gate.scope.removeprefix("store:"))
+def _store_of(bucket: RateLimit) -> int:
+    return int(bucket.scope.removeprefix("store:"))
 
 
-def _pause_notice(lane: Lane) -> LaneNotice:
-    text = f"Envios pausados: {lane.paused_reason}"
+def _pause_notice(queue: StoreQueue) -> QueueNotice:
+    text = f"Envios pausados: {queue.paused_reason}"
     next_step = FailureMode.CREDENTIAL.next_step
-    return LaneNotice(lane.store_id, lane.store.name, text, next_step, lane.paused_at)
+    return QueueNotice(queue.store_id, queue.store.name, text, next_step, queue.paused_at)
 
 
-def _rest_notice(lane: Lane) -> LaneNotice:
-    text = lane.rest_reason or "A plataforma não está respondendo. Os envios esperam e voltam sozinhos."
-    next_step = "O ERP testa de novo sozinho." if lane.rest_reason else NOTHING_TO_DO
-    return LaneNotice(lane.store_id, lane.store.name, text, next_step, lane.opened_at, lane.reopen_at)
+def _rest_notice(queue: StoreQueue) -> QueueNotice:
+    text = queue.rest_reason or "A plataforma não está respondendo. Os envios esperam e voltam sozinhos."
+    next_step = "O ERP testa de novo sozinho." if queue.rest_reason else NOTHING_TO_DO
+    return QueueNotice(queue.store_id, queue.store.name, text, next_step, queue.opened_at, queue.reopen_at)
 
 
-def _held_notices(lanes: dict[int, Lane]) -> list[LaneNotice]:
-    gates = _gates_held(lanes, WaitReason.QUOTA, WaitReason.GRANT).order_by("scope", "call")
-    return [_held_notice(gate, lanes[_store_of(gate)]) for gate in gates]
+def _held_notices(queues: dict[int, StoreQueue]) -> list[QueueNotice]:
+    buckets = _limits_held(queues, WaitReason.QUOTA, WaitReason.GRANT).order_by("scope", "call")
+    return [_held_notice(bucket, queues[_store_of(bucket)]) for bucket in buckets]
 
 
-def _held_notice(gate: RateGate, lane: Lane) -> LaneNotice:
-    call = handlers.call_label(gate.call)
-    if gate.resume_reason == WaitReason.GRANT:
+def _held_notice(bucket: RateLimit, queue: StoreQueue) -> QueueNotice:
+    call = handlers.call_label(bucket.call)
+    if bucket.resume_reason == WaitReason.GRANT:
         text = f"Permissão não concedida ({call}). Os outros envios da loja seguem."
         next_step = FailureMode.CREDENTIAL.next_step
-        return LaneNotice(lane.store_id, lane.store.name, text, next_step, None)
+        return QueueNotice(queue.store_id, queue.store.name, text, next_step, None)
     text = f"A cota diária de chamadas acabou ({call}). Os envios continuam quando ela renovar."
-    return LaneNotice(lane.store_id, lane.store.name, text, NOTHING_TO_DO, None, gate.resume_at)
+    return QueueNotice(queue.store_id, queue.store.name, text, NOTHING_TO_DO, None, bucket.resume_at)
 
 
 def oldest_due_seconds() -> float:
-    """How long the push that waits longest could have been sent, over all lanes; 0 when none waits.
+    """How long the push that waits longest could have been sent, over all queues; 0 when none waits.
 
-    What its lane, the platform's limits or an earlier step of its order hold back is not late.
+    What its queue, the platform's limits or an earlier step of its order hold back is not late.
     """
-    ages = [_oldest_due_seconds(lane.store_id) for lane in Lane.objects.with_due_work()]
+    ages = [_oldest_due_seconds(queue.store_id) for queue in StoreQueue.objects.with_due_work()]
     return max(ages, default=0.0)
 
 

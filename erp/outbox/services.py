@@ -16,19 +16,19 @@ from django.db.models.functions import Now
 
 from erp import tracing
 from erp.accounts.models import User
-from erp.outbox import clearance, clock, doorbell, handlers
+from erp.outbox import clearance, clock, doorbell, handlers, refusals
 from erp.outbox.handlers import Nature
-from erp.outbox.models import ChannelPause, Lane, PushJob, RateGate
-from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState, Origin, PauseMode, WaitReason
-from erp.outbox.wishes import (
+from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
+from erp.outbox.push_requests import (
+    FactRequest,
     FactResult,
-    FactWish,
     JobResult,
     RequestOutcome,
-    StateWish,
+    StateRequest,
     Topic,
     coalesce_key,
 )
+from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState, Origin, PauseMode, WaitReason
 
 # Each rival can win a key once; more than so many at the same moment mean a mistake.
 RACES = 10
@@ -40,24 +40,24 @@ Results = TypeVar("Results")
 
 def facts_request(
     *,
-    wishes: Sequence[FactWish],
+    requests: Sequence[FactRequest],
     requested_by: User | None = None,
     origin: Origin = Origin.RULE,
     request_id: str = "",
 ) -> list[FactResult]:
-    """Queue facts; one result per wish, in their order, in a constant number of statements.
+    """Queue facts; one result per request, in their order, in a constant number of statements.
 
     Design 3.2, table of classes: equal content that is waiting stays (*já na fila*); BLOCKED, CANCELLED
     or SUPERSEDED is reopened; DONE answers *já enviado* unless other content reached the platform after
-    it or the wish says `again`. The newest wish of a kind and subject always wins: waiting or blocked
+    it or the request says `again`. The newest request of a kind and subject always wins: waiting or blocked
     rivals are superseded in the same transaction, a CLAIMED one ends first (one claim per subject).
     Raises `handlers.UnknownKind`.
     """
-    if not wishes:
+    if not requests:
         return []
     asked = _Asked(requested_by, origin, request_id or tracing.current())
-    results = _settled_races(lambda: _facts_write(wishes, asked))
-    doorbell.ring_stores({wish.store_id for wish in wishes})
+    results = _settled_races(lambda: _facts_write(requests, asked))
+    doorbell.ring_stores({request.store_id for request in requests})
     return results
 
 
@@ -81,8 +81,8 @@ class _Asked:
 
 
 @dataclass(slots=True)
-class _Plan:
-    """Decides in memory, so that the statements do not grow with the wishes."""
+class _PushPlan:
+    """Decides in memory, so that the statements do not grow with the requests."""
 
     asked: _Asked
     topics: dict[Topic, list[PushJob]]
@@ -90,71 +90,71 @@ class _Plan:
     reopened: list[PushJob] = field(default_factory=list)
     superseded: list[PushJob] = field(default_factory=list)
 
-    def apply(self, wish: FactWish) -> tuple[RequestOutcome, PushJob]:
-        rows = self.topics[wish.topic]
-        same = next((job for job in rows if job.idempotency_key == wish.key), None)
+    def apply(self, request: FactRequest) -> tuple[RequestOutcome, PushJob]:
+        rows = self.topics[request.topic]
+        same = next((job for job in rows if job.idempotency_key == request.key), None)
         rivals = [job for job in rows if job is not same]
         self._supersede(job for job in rivals if job.state in WAITING_STATES)
         if same is None:
-            return RequestOutcome.QUEUED, self._create(wish)
+            return RequestOutcome.QUEUED, self._create(request)
         if same.state in (JobState.PENDING, JobState.CLAIMED):
             return RequestOutcome.ALREADY_QUEUED, same
-        if same.state == JobState.DONE and not wish.again and not _overtaken(same, rivals):
+        if same.state == JobState.DONE and not request.again and not _overtaken(same, rivals):
             return RequestOutcome.ALREADY_DONE, same
-        return RequestOutcome.REOPENED, self._reopen(same, wish)
+        return RequestOutcome.REOPENED, self._reopen(same, request)
 
     def _supersede(self, rivals: Iterable[PushJob]) -> None:
         for job in rivals:
             _close(job, JobState.SUPERSEDED)
             self.superseded.append(job)
 
-    def _create(self, wish: FactWish) -> PushJob:
-        handler = handlers.get(wish.kind, Nature.FACT)
+    def _create(self, request: FactRequest) -> PushJob:
+        handler = handlers.get(request.kind, Nature.FACT)
         job = PushJob(
-            store_id=wish.store_id,
-            kind=wish.kind,
-            subject=wish.subject,
-            idempotency_key=wish.key,
+            store_id=request.store_id,
+            kind=request.kind,
+            subject=request.subject,
+            idempotency_key=request.key,
             step=handler.step,
         )
-        self._fill(job, wish)
-        self.topics[wish.topic].append(job)
+        self._fill(job, request)
+        self.topics[request.topic].append(job)
         self.created.append(job)
         return job
 
-    def _reopen(self, job: PushJob, wish: FactWish) -> PushJob:
+    def _reopen(self, job: PushJob, request: FactRequest) -> PushJob:
         _restart(job)
-        self._fill(job, wish)
+        self._fill(job, request)
         self.reopened.append(job)
         return job
 
-    def _fill(self, job: PushJob, wish: FactWish) -> None:
-        job.payload = dict(wish.payload)
-        job.deadline = wish.deadline
+    def _fill(self, job: PushJob, request: FactRequest) -> None:
+        job.payload = dict(request.payload)
+        job.deadline = request.deadline
         job.requested_by = self.asked.requested_by
         job.origin = self.asked.origin
         job.request_id = self.asked.request_id[:64]
 
 
-def _facts_write(wishes: Sequence[FactWish], asked: _Asked) -> list[FactResult]:
-    plan = _Plan(asked, _rows_by_topic(wishes))
-    planned = [(wish, *plan.apply(wish)) for wish in wishes]
-    lanes_ensure({wish.store_id for wish in wishes})
-    clearance.first_pushes_ensure({(wish.store_id, wish.kind) for wish in wishes})
+def _facts_write(requests: Sequence[FactRequest], asked: _Asked) -> list[FactResult]:
+    plan = _PushPlan(asked, _rows_by_topic(requests))
+    planned = [(request, *plan.apply(request)) for request in requests]
+    queues_ensure({request.store_id for request in requests})
+    clearance.first_pushes_ensure({(request.store_id, request.kind) for request in requests})
     # Rivals leave before newcomers enter: one waiting fact per kind and subject is a constraint.
     old = [job for job in plan.superseded if job.pk is not None]
     PushJob.objects.filter(pk__in=[job.pk for job in old]).update(**_closing(JobState.SUPERSEDED))
     _update_restarted([job for job in plan.reopened if job.pk is not None and job.state == JobState.PENDING])
     PushJob.objects.bulk_create(sorted(plan.created, key=lambda job: job.idempotency_key or ""))
-    return [FactResult(wish, outcome, job.pk) for wish, outcome, job in planned]
+    return [FactResult(request, outcome, job.pk) for request, outcome, job in planned]
 
 
-def _rows_by_topic(wishes: Sequence[FactWish]) -> dict[Topic, list[PushJob]]:
+def _rows_by_topic(requests: Sequence[FactRequest]) -> dict[Topic, list[PushJob]]:
     topics: dict[Topic, list[PushJob]] = defaultdict(list)
     rows = PushJob.objects.facts().filter(
-        store_id__in={wish.store_id for wish in wishes},
-        kind__in={wish.kind for wish in wishes},
-        subject__in={wish.subject for wish in wishes},
+        store_id__in={request.store_id for request in requests},
+        kind__in={request.kind for request in requests},
+        subject__in={request.subject for request in requests},
     )
     for job in rows.order_by("pk").lock_for_update():
         topics[(job.store_id, job.kind, job.subject)].append(job)
@@ -177,7 +177,7 @@ def _overtaken(done: PushJob, rivals: Iterable[PushJob]) -> bool:
 
 def states_request(
     *,
-    wishes: Sequence[StateWish],
+    requests: Sequence[StateRequest],
     requested_by: User | None = None,
     origin: Origin = Origin.RULE,
     request_id: str = "",
@@ -187,17 +187,17 @@ def states_request(
     Wishes within `OUTBOX_COALESCE_SECONDS` of the first become one push; a blocked push of the same kind
     and subject is superseded. Raises `handlers.UnknownKind`.
     """
-    if not wishes:
+    if not requests:
         return 0
     asked = _Asked(requested_by, origin, request_id or tracing.current())
-    by_key = {wish.key: wish for wish in wishes}
+    by_key = {request.key: request for request in requests}
     window = clock.after(timedelta(seconds=settings.OUTBOX_COALESCE_SECONDS))
     jobs = [_state_job(by_key[key], asked) for key in sorted(by_key)]
     for job in jobs:
         job.not_before = window
     with transaction.atomic():
-        lanes_ensure({wish.store_id for wish in wishes})
-        clearance.first_pushes_ensure({(wish.store_id, wish.kind) for wish in wishes})
+        queues_ensure({request.store_id for request in requests})
+        clearance.first_pushes_ensure({(request.store_id, request.kind) for request in requests})
         _blocked_states_supersede(by_key)
         PushJob.objects.bulk_create(
             jobs,
@@ -205,34 +205,34 @@ def states_request(
             unique_fields=["coalesce_key"],
             update_fields=["payload", "requested_by", "requested_at", "origin", "request_id", "updated_at"],
         )
-    doorbell.ring_stores({wish.store_id for wish in wishes}, seconds=settings.OUTBOX_COALESCE_SECONDS)
+    doorbell.ring_stores({request.store_id for request in requests}, seconds=settings.OUTBOX_COALESCE_SECONDS)
     return len(jobs)
 
 
-def _state_job(wish: StateWish, asked: _Asked) -> PushJob:
-    handlers.get(wish.kind, Nature.STATE)
+def _state_job(request: StateRequest, asked: _Asked) -> PushJob:
+    handlers.get(request.kind, Nature.STATE)
     return PushJob(
-        store_id=wish.store_id,
-        kind=wish.kind,
-        subject=wish.subject,
-        coalesce_key=wish.key,
+        store_id=request.store_id,
+        kind=request.kind,
+        subject=request.subject,
+        coalesce_key=request.key,
         waiting_for=WaitReason.WINDOW,
-        payload=dict(wish.payload),
+        payload=dict(request.payload),
         requested_by=asked.requested_by,
         origin=asked.origin,
         request_id=asked.request_id[:64],
     )
 
 
-def _blocked_states_supersede(wishes: dict[str, StateWish]) -> None:
+def _blocked_states_supersede(requests: dict[str, StateRequest]) -> None:
     blocked = PushJob.objects.filter(
-        store_id__in={wish.store_id for wish in wishes.values()},
-        kind__in={wish.kind for wish in wishes.values()},
-        subject__in={wish.subject for wish in wishes.values()},
+        store_id__in={request.store_id for request in requests.values()},
+        kind__in={request.kind for request in requests.values()},
+        subject__in={request.subject for request in requests.values()},
         idempotency_key__isnull=True,
         state=JobState.BLOCKED,
     ).lock_for_update()
-    ids = [job.pk for job in blocked if coalesce_key((job.store_id, job.kind, job.subject)) in wishes]
+    ids = [job.pk for job in blocked if coalesce_key((job.store_id, job.kind, job.subject)) in requests]
     PushJob.objects.filter(pk__in=ids).update(**_closing(JobState.SUPERSEDED))
 
 
@@ -282,14 +282,14 @@ def _topics_waiting(jobs: Iterable[PushJob]) -> dict[Topic, int]:
 
 def _retried(job_id: int, job: PushJob | None, waiting: dict[Topic, int]) -> JobResult:
     if job is None:
-        return JobResult(job_id, False, "Este envio não existe mais.")
+        return JobResult(job_id, False, refusals.GONE)
     if job.state == JobState.DONE:
-        return JobResult(job_id, False, "Já enviado: não há o que repetir.")
+        return JobResult(job_id, False, refusals.DONE)
     if job.state == JobState.CLAIMED:
-        return JobResult(job_id, False, "O envio está em andamento. Aguarde o resultado.")
+        return JobResult(job_id, False, refusals.UNDER_WAY)
     topic = (job.store_id, job.kind, job.subject)
     if job.state == JobState.SUPERSEDED or waiting.get(topic, job.pk) != job.pk:
-        return JobResult(job_id, False, "Há um envio mais novo deste item: reenvie aquele.")
+        return JobResult(job_id, False, refusals.SUPERSEDED)
     waiting[topic] = job.pk
     if job.state != JobState.PENDING:
         _restart(job)
@@ -326,29 +326,29 @@ def jobs_cancel(
 
 def _cancelled(job_id: int, job: PushJob | None) -> JobResult:
     if job is None:
-        return JobResult(job_id, False, "Este envio não existe mais.")
+        return JobResult(job_id, False, refusals.GONE)
     if job.state in WAITING_STATES:
         return JobResult(job_id, True, "Envio cancelado. Nada mais será enviado à plataforma.")
     if job.state == JobState.CLAIMED:
-        return JobResult(job_id, False, "O envio está em andamento e não pode mais ser cancelado.")
-    return JobResult(job_id, False, f"Este envio já terminou: {JobState(job.state).label.lower()}.")
+        return JobResult(job_id, False, refusals.TOO_LATE_TO_CANCEL)
+    return JobResult(job_id, False, refusals.ENDED.of(state=JobState(job.state).label.lower()))
 
 
-def lane_pause(*, store_id: int, mode: PauseMode, reason: str) -> bool:
+def queue_pause(*, store_id: int, mode: PauseMode, reason: str) -> bool:
     """Stop the pushes of a store; True for the call that stopped them, so that one notice is given.
     Waiting jobs stay; none is lost."""
-    lanes_ensure({store_id})
-    paused = Lane.objects.filter(store_id=store_id, paused_mode="").update(
+    queues_ensure({store_id})
+    paused = StoreQueue.objects.filter(store_id=store_id, paused_mode="").update(
         paused_mode=mode, paused_reason=reason[:500], paused_at=Now()
     )
     return paused == 1
 
 
 @transaction.atomic
-def lane_resume(*, store_id: int) -> int:
+def queue_resume(*, store_id: int) -> int:
     """Let a store push again and return how many blocked pushes went back to the queue: those that were
     stopped for the configuration or the authorisation that is now in order."""
-    Lane.objects.filter(store_id=store_id).update(paused_mode="", paused_reason="", paused_at=None)
+    StoreQueue.objects.filter(store_id=store_id).update(paused_mode="", paused_reason="", paused_at=None)
     blocked = PushJob.objects.filter(
         store_id=store_id,
         state=JobState.BLOCKED,
@@ -360,7 +360,7 @@ def lane_resume(*, store_id: int) -> int:
         for start in range(0, len(ids), BATCH)
         for result in jobs_retry(job_ids=ids[start : start + BATCH])
     ]
-    PushJob.objects.filter(store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.LANE).update(
+    PushJob.objects.filter(store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.QUEUE).update(
         not_before=Now(), waiting_for=WaitReason.NOTHING, updated_at=Now()
     )
     doorbell.ring_stores({store_id})
@@ -397,7 +397,7 @@ def channel_resume(*, channel: str) -> bool:
     """A probe succeeded: every store of the channel pushes again; True for the call that resumed them."""
     resumed = ChannelPause.objects.filter(channel=channel).delete()[0] == 1
     if resumed:
-        waiting = Lane.objects.with_due_work().filter(store__channel=channel)
+        waiting = StoreQueue.objects.with_due_work().filter(store__channel=channel)
         doorbell.ring_stores(waiting.values_list("store_id", flat=True))
     return resumed
 
@@ -405,18 +405,18 @@ def channel_resume(*, channel: str) -> bool:
 @transaction.atomic
 def calls_restore(*, store_id: int) -> None:
     """The merchant consented anew: what the platform had not granted is tried again at once."""
-    gates = RateGate.objects.filter(scope=f"store:{store_id}", resume_reason=WaitReason.GRANT)
-    gates.update(resume_at=None, resume_reason="")
+    buckets = RateLimit.objects.filter(scope=f"store:{store_id}", resume_reason=WaitReason.GRANT)
+    buckets.update(resume_at=None, resume_reason="")
     PushJob.objects.filter(store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.GRANT).update(
         not_before=Now(), waiting_for=WaitReason.NOTHING, updated_at=Now()
     )
     doorbell.ring_stores({store_id})
 
 
-def lanes_ensure(store_ids: Iterable[int]) -> None:
-    """A lane for each of these stores."""
-    lanes = [Lane(store_id=store_id) for store_id in sorted(store_ids)]
-    Lane.objects.bulk_create(lanes, ignore_conflicts=True)
+def queues_ensure(store_ids: Iterable[int]) -> None:
+    """A queue for each of these stores."""
+    queues = [StoreQueue(store_id=store_id) for store_id in sorted(store_ids)]
+    StoreQueue.objects.bulk_create(queues, ignore_conflicts=True)
 
 
 def _restart(job: PushJob) -> None:

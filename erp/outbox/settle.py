@@ -16,9 +16,9 @@ from erp.accounts.models import Store
 from erp.outbox import breaker, limits, policy, services
 from erp.outbox.errors import PushError
 from erp.outbox.models import PushJob, PushJobQuerySet
-from erp.outbox.policy import Outcome
+from erp.outbox.policy import PushOutcome
+from erp.outbox.push_requests import coalesce_key
 from erp.outbox.statuses import FINISHED_STATES, JobState, WaitReason
-from erp.outbox.wishes import coalesce_key
 
 EXCHANGE_LIMIT = 20_000
 
@@ -60,11 +60,11 @@ def settle_failure(*, job: PushJob, error: PushError, call: str, uncertain: bool
             return False
         row.needs_verification = uncertain
         outcome = give_back(row=row, error=error)
-    _lane_learns(job.store_id, call, error, outcome)
+    _queue_learns(job.store_id, call, error, outcome)
     return True
 
 
-def give_back(*, row: PushJob, error: PushError) -> Outcome:
+def give_back(*, row: PushJob, error: PushError) -> PushOutcome:
     """Write the policy's answer to a locked CLAIMED row annotated with `database_now`."""
     outcome = policy.decide(error, _case(row))
     if not outcome.counts and row.attempts == 0:
@@ -92,9 +92,9 @@ def _fenced(job: PushJob) -> PushJob | None:
     return row
 
 
-def _case(row: PushJob) -> policy.Case:
+def _case(row: PushJob) -> policy.PushCase:
     now: datetime = row.database_now  # type: ignore[attr-defined]
-    return policy.Case(
+    return policy.PushCase(
         attempts=row.attempts,
         requested_at=min(row.requested_at, now),
         first_attempt_at=row.first_attempt_at and min(row.first_attempt_at, now),
@@ -108,7 +108,7 @@ def _case(row: PushJob) -> policy.Case:
 
 
 def _release(row: PushJob, state: JobState) -> None:
-    """Leave the claim for `state`, unless a newer wish took the place meanwhile: then it is superseded."""
+    """Leave the claim for `state`, unless a newer request took the place meanwhile: then it is superseded."""
     if state in FINISHED_STATES:
         _finish(row, state)
         return
@@ -125,11 +125,11 @@ def _release(row: PushJob, state: JobState) -> None:
 
 
 def _refuse_when_newer(row: PushJob) -> None:
-    """A blocked state takes no key, so no index notices the newer wish."""
+    """A blocked state takes no key, so no index notices the newer request."""
     newer = PushJob.objects.filter(coalesce_key=row.coalesce_key).exists()
     row.coalesce_key = None
     if newer:
-        raise IntegrityError("newer wish")
+        raise IntegrityError("newer request")
 
 
 def _finish(row: PushJob, state: JobState) -> None:
@@ -152,9 +152,9 @@ SETTLED_FIELDS = [
 ]  # fmt: skip
 
 
-def _lane_learns(store_id: int, call: str, error: PushError, outcome: Outcome) -> None:
+def _queue_learns(store_id: int, call: str, error: PushError, outcome: PushOutcome) -> None:
     if outcome.pause is not None:
-        services.lane_pause(store_id=store_id, mode=outcome.pause, reason=clean_text(error.text))
+        services.queue_pause(store_id=store_id, mode=outcome.pause, reason=clean_text(error.text))
     if outcome.pause_channel:
         channel = Store.objects.values_list("channel", flat=True).get(pk=store_id)
         services.channel_pause(channel=channel, reason=clean_text(error.text))

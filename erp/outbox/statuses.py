@@ -72,7 +72,7 @@ class WaitReason(models.TextChoices):
     LIMIT = "limit", "Aguardando o limite de chamadas"
     QUOTA = "quota", "Aguardando a cota diária"
     CHECK = "check", "Aguardando a plataforma"
-    LANE = "lane", "Envios da loja pausados"
+    QUEUE = "lane", "Envios da loja pausados"
     GRANT = "grant", "Permissão não concedida"
 
 
@@ -87,7 +87,7 @@ LONGEST_WAITS = {
     WaitReason.LIMIT: timedelta(hours=1),
     WaitReason.QUOTA: timedelta(days=1),
     WaitReason.CHECK: timedelta(hours=1),
-    WaitReason.LANE: timedelta(),
+    WaitReason.QUEUE: timedelta(),
     WaitReason.GRANT: GRANT_REST,
 }
 

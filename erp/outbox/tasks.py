@@ -7,7 +7,7 @@ from celery import shared_task
 from erp import scheduling
 from erp.outbox import claim, clearance, doorbell, retention
 from erp.outbox import drain as engine
-from erp.outbox.models import Lane
+from erp.outbox.models import StoreQueue
 from erp.outbox.reap import reap
 
 
@@ -26,7 +26,7 @@ def sweep() -> None:
     """Give back what dead workers held, then ring for every store with due work."""
     reap()
     clearance.unfollowed_clear()
-    due = list(Lane.objects.with_due_work().values_list("store_id", flat=True))
+    due = list(StoreQueue.objects.with_due_work().values_list("store_id", flat=True))
     for store_id in dict.fromkeys([*due, *clearance.stores_to_check()]):
         _ring(store_id)
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 from django import forms
 
 from erp.accounts.models import Company
-from erp.documents import STATES, cnpj_parse, postal_code_parse, tax_id_parse
+from erp.brazil.documents import STATES, cnpj_parse, postal_code_parse, tax_id_parse
 from erp.sales.models import (
     Buyer,
     Carrier,

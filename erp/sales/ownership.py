@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from erp.accounts.models import User
-from erp.documents import ADDRESS_NEEDS, is_masked
+from erp.brazil.documents import ADDRESS_NEEDS, is_masked
 from erp.sales.models import Buyer, DeliveryAddress, Order
 from erp.sales.services import EventDraft, order_events_append
 

@@ -22,10 +22,10 @@ from erp.stock.causes import Cause
 from erp.stock.models import MovementKind, StockMovement, StockReservation
 from erp.stock.services import (
     Departure,
-    Wish,
-    lines_away,
+    ReservationRequest,
     lines_leave,
     lines_return,
+    lines_shipped_out,
     reservations_release,
     reservations_set,
 )
@@ -39,13 +39,13 @@ def orders_stock_reserve(
     *,
     order_ids: Collection[int],
     warehouses: Mapping[int, int | None],
-    gone_line_ids: Collection[int] = (),
+    removed_line_ids: Collection[int] = (),
     actor: User | None = None,
 ) -> None:
     """Keep goods for the lines of orders that arrived or whose lines changed; call in their transaction.
 
     `warehouses` maps store id to the warehouse its orders reserve in, None for the company's default;
-    `gone_line_ids` are lines that were taken away. An order that arrives beyond its store's exit lets its
+    `removed_line_ids` are lines that were taken away. An order that arrives beyond its store's exit lets its
     goods leave at once. One from before the store was activated that arrives shipped is history: its
     goods left before anybody counted. One that the platform has closed wants no goods. A constant number of
     statements.
@@ -61,10 +61,10 @@ def orders_stock_reserve(
         line.pk: line
         for line in sorted(found, key=lambda line: (orders[line.order_id].placed_at, line.order_id, line.pk))
     }
-    settled = lines_away(lines) | _lines_back(lines.values(), orders)
+    settled = lines_shipped_out(lines) | _lines_back(lines.values(), orders)
     waiting = reservations_set(
-        wishes=[
-            Wish(
+        requests=[
+            ReservationRequest(
                 company_id=orders[line.order_id].company_id,
                 order_line_id=line.pk,
                 sku_id=sku_id,
@@ -75,7 +75,7 @@ def orders_stock_reserve(
             if line.pk not in settled
             for sku_id, quantity in _units(line)
         ],
-        gone_line_ids=gone_line_ids,
+        removed_line_ids=removed_line_ids,
     )
     leaving = {order.pk for order in orders.values() if _leaves(order)}
     short = [row for row in waiting if lines[row.order_line_id].order_id not in leaving]
@@ -219,7 +219,7 @@ def _leave(orders: Collection[Order], actor: User | None) -> None:
     for departure in lines_leave(texts=texts, actor=actor):
         departures[lines[departure.movement.order_line_id or 0].pk].append(departure)
     order_events_append(
-        drafts=[_left_event(order_id, gone) for order_id, gone in departures.items()], actor=actor
+        drafts=[_left_event(order_id, removed) for order_id, removed in departures.items()], actor=actor
     )
 
 
@@ -234,7 +234,7 @@ def _cancel(before: Mapping[Order, OrderStatus], goods_stay: Collection[int], ac
         if order.pk in goods_stay or before[order].rank < OrderStatus.READY_TO_SHIP.rank
     }
     _return(at_home, actor)
-    away = lines_away(lines.keys() - at_home.keys())
+    away = lines_shipped_out(lines.keys() - at_home.keys())
     order_events_append(
         drafts=[EventDraft(pk, STOCK, LEFT_ALREADY) for pk in _order_ids(lines, away)], actor=actor
     )
@@ -280,9 +280,9 @@ def _short_event(line: OrderLine, row: StockReservation) -> EventDraft:
     return EventDraft(line.order_id, SHORT, text, link=reverse("stock:sku", args=[row.sku_id]))
 
 
-def _left_event(order_id: int, gone: Sequence[Departure]) -> EventDraft:
-    text = f"Estoque baixado: {_units_text(departure.movement for departure in gone)}"
-    if missing := [departure for departure in gone if departure.missing]:
+def _left_event(order_id: int, removed: Sequence[Departure]) -> EventDraft:
+    text = f"Estoque baixado: {_units_text(departure.movement for departure in removed)}"
+    if missing := [departure for departure in removed if departure.missing]:
         codes = ", ".join(f"{each.missing} × {each.movement.sku.code}" for each in missing)
         text += f". Saiu sem saldo: {codes}; confira com um balanço"
     return EventDraft(order_id, STOCK, text)

@@ -30,7 +30,7 @@ class Released:
 
 
 @dataclass(frozen=True)
-class Depots:
+class Warehouses:
     """The warehouses of some companies, locked."""
 
     rows: dict[int, Warehouse]
@@ -45,7 +45,7 @@ class Depots:
         )
 
 
-def warehouses_lock(company_ids: Collection[int]) -> Depots:
+def warehouses_lock(company_ids: Collection[int]) -> Warehouses:
     """Lock before touching a balance; a company without a default warehouse gets it now. Taking the lock
     again in the same transaction is free of risk."""
     rows = _locked(company_ids)
@@ -56,7 +56,7 @@ def warehouses_lock(company_ids: Collection[int]) -> Depots:
             ignore_conflicts=True,
         )
         rows = _locked(company_ids)
-    return Depots({row.pk: row for row in rows})
+    return Warehouses({row.pk: row for row in rows})
 
 
 def _locked(company_ids: Collection[int]) -> list[Warehouse]:

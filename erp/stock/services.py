@@ -11,6 +11,8 @@ from django.db import transaction
 from erp.accounts.models import Company, User
 from erp.accounts.services import audit_append
 from erp.catalog.models import Sku
+from erp.refusals import RefusedError
+from erp.stock import refusals
 from erp.stock.ledger import Balances, Released, warehouses_lock
 from erp.stock.models import (
     DEFAULT_WAREHOUSE,
@@ -22,8 +24,8 @@ from erp.stock.models import (
 )
 
 
-class StockRefused(Exception):
-    """The change cannot be made; the text tells the operator what to do instead."""
+class StockRefused(RefusedError):
+    """The change cannot be made."""
 
 
 class AlreadyMoved(Exception):
@@ -31,7 +33,7 @@ class AlreadyMoved(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ReservationRequest:
     """What an order line wants kept: `wanted` units of a SKU, in that warehouse or the company's default."""
 
     company_id: int
@@ -77,14 +79,14 @@ def warehouse_save(
     Raises StockRefused: the default stays the default until another one is, and a warehouse with
     balance or reservations stays active.
     """
-    depots = warehouses_lock([company.pk])
-    row = depots.rows[warehouse.pk] if warehouse else Warehouse(company=company)
+    warehouses = warehouses_lock([company.pk])
+    row = warehouses.rows[warehouse.pk] if warehouse else Warehouse(company=company)
     if row.is_default and not is_default:
-        raise StockRefused("Este é o depósito padrão. Para trocar, marque outro como padrão.")
+        raise StockRefused(refusals.DEFAULT_WAREHOUSE)
     if is_default and not is_active:
-        raise StockRefused("O depósito padrão precisa estar ativo.")
+        raise StockRefused(refusals.DEFAULT_INACTIVE)
     if not is_active and row.pk and _is_used(row):
-        raise StockRefused(f"O depósito {row} ainda tem saldo ou reservas. Zere-os antes de desativar.")
+        raise StockRefused(refusals.WAREHOUSE_IN_USE.of(warehouse=row))
     if is_default and not row.is_default:
         Warehouse.objects.filter(company=company, is_default=True).update(is_default=False)
     row.name, row.is_default, row.is_active = name, is_default, is_active
@@ -125,7 +127,7 @@ def stock_move(
     """
     row = warehouses_lock([sku.company_id]).rows.get(warehouse.pk)
     if row is None or not row.is_active:
-        raise StockRefused("Este depósito não está ativo. Escolha outro.")
+        raise StockRefused(refusals.WAREHOUSE_INACTIVE)
     if request_key and StockMovement.objects.filter(request_key=request_key).exists():
         raise AlreadyMoved
     place = (sku.pk, row.pk)
@@ -138,12 +140,9 @@ def stock_move(
 def _change(kind: MovementKind, quantity: int, on_hand: int, warehouse: Warehouse) -> int:
     """The signed change that `kind` makes of `quantity`."""
     if quantity < 0 or (quantity == 0 and kind != MovementKind.COUNT):
-        raise StockRefused("Informe uma quantidade maior que zero.")
+        raise StockRefused(refusals.NO_QUANTITY)
     if kind == MovementKind.EXIT and quantity > on_hand:
-        raise StockRefused(
-            f"Há só {on_hand} no depósito {warehouse}. Confira a quantidade; se o saldo está errado, "
-            "faça um balanço."
-        )
+        raise StockRefused(refusals.NOT_ENOUGH.of(on_hand=on_hand, warehouse=warehouse))
     return {
         MovementKind.ENTRY: quantity,
         MovementKind.EXIT: -quantity,
@@ -153,40 +152,40 @@ def _change(kind: MovementKind, quantity: int, on_hand: int, warehouse: Warehous
 
 @transaction.atomic
 def reservations_set(
-    *, wishes: Sequence[Wish], gone_line_ids: Collection[int] = ()
+    *, requests: Sequence[ReservationRequest], removed_line_ids: Collection[int] = ()
 ) -> list[StockReservation]:
     """Reserve for order lines, or change how much they want; returns those that did not get all of it.
 
-    A line that has a reservation keeps its warehouse; those of `gone_line_ids` (lines of the same
+    A line that has a reservation keeps its warehouse; those of `removed_line_ids` (lines of the same
     companies that exist no longer) are given back first. Nothing is taken below an available of zero:
     the rest waits and is served when goods come in. A constant number of statements.
     """
-    if not wishes:
-        reservations_release(order_line_ids=gone_line_ids)
+    if not requests:
+        reservations_release(order_line_ids=removed_line_ids)
         return []
-    depots = warehouses_lock({wish.company_id for wish in wishes})
-    gone = list(StockReservation.objects.of_lines(gone_line_ids))
-    StockReservation.objects.filter(pk__in=[row.pk for row in gone]).delete()
-    line_ids = [wish.order_line_id for wish in wishes]
+    warehouses = warehouses_lock({request.company_id for request in requests})
+    removed = list(StockReservation.objects.of_lines(removed_line_ids))
+    StockReservation.objects.filter(pk__in=[row.pk for row in removed]).delete()
+    line_ids = [request.order_line_id for request in requests]
     known = {(row.order_line_id, row.sku_id): row for row in StockReservation.objects.of_lines(line_ids)}
     added = [
         StockReservation(
-            order_line_id=wish.order_line_id,
-            sku_id=wish.sku_id,
-            warehouse_id=depots.chosen(wish.company_id, wish.warehouse_id),
-            wanted=wish.wanted,
+            order_line_id=request.order_line_id,
+            sku_id=request.sku_id,
+            warehouse_id=warehouses.chosen(request.company_id, request.warehouse_id),
+            wanted=request.wanted,
         )
-        for wish in wishes
-        if (wish.order_line_id, wish.sku_id) not in known
+        for request in requests
+        if (request.order_line_id, request.sku_id) not in known
     ]
     changed = [
         known[key]
-        for wish in wishes
-        if (key := (wish.order_line_id, wish.sku_id)) in known and _wants(known[key], wish)
+        for request in requests
+        if (key := (request.order_line_id, request.sku_id)) in known and _wants(known[key], request)
     ]
     StockReservation.objects.bulk_update(changed, ["wanted", "held"])
     StockReservation.objects.bulk_create(added)
-    _places_settle([*gone, *added, *changed])
+    _places_settle([*removed, *added, *changed])
     return list(
         StockReservation.objects.of_lines(line_ids)
         .waiting()
@@ -195,11 +194,11 @@ def reservations_set(
     )
 
 
-def _wants(row: StockReservation, wish: Wish) -> bool:
-    """Let `row` want what `wish` says; False when it does already."""
-    if row.wanted == wish.wanted:
+def _wants(row: StockReservation, request: ReservationRequest) -> bool:
+    """Let `row` want what `request` says; False when it does already."""
+    if row.wanted == request.wanted:
         return False
-    row.wanted, row.held = wish.wanted, min(row.held, wish.wanted)
+    row.wanted, row.held = request.wanted, min(row.held, request.wanted)
     return True
 
 
@@ -254,12 +253,12 @@ def lines_leave(*, texts: Mapping[int, str], actor: User | None = None) -> list[
 @transaction.atomic
 def lines_return(*, texts: Mapping[int, str], actor: User | None = None) -> list[StockMovement]:
     """Take back what these order lines had let leave; each leaving comes back once."""
-    gone = StockMovement.objects.filter(order_line_id__in=texts)
-    companies = set(gone.values_list("sku__company_id", flat=True))
+    removed = StockMovement.objects.filter(order_line_id__in=texts)
+    companies = set(removed.values_list("sku__company_id", flat=True))
     if not companies:
         return []
     warehouses_lock(companies)
-    rows = list(gone.select_related("sku", "warehouse").order_by("pk"))
+    rows = list(removed.select_related("sku", "warehouse").order_by("pk"))
     back = {(row.order_line_id, row.sku_id, row.round) for row in rows if row.kind == MovementKind.RETURN}
     sales = [row for row in rows if row.kind == MovementKind.SALE]
     coming = [row for row in sales if (row.order_line_id, row.sku_id, row.round) not in back]
@@ -281,10 +280,10 @@ def lines_return(*, texts: Mapping[int, str], actor: User | None = None) -> list
     return movements
 
 
-def lines_away(order_line_ids: Iterable[int]) -> set[int]:
+def lines_shipped_out(order_line_ids: Iterable[int]) -> set[int]:
     """Those of these lines whose goods have left a warehouse and did not come back."""
-    gone = StockMovement.objects.filter(order_line_id__in=list(order_line_ids)).order_by("pk")
-    last: dict[int | None, str] = dict(gone.values_list("order_line_id", "kind"))
+    removed = StockMovement.objects.filter(order_line_id__in=list(order_line_ids)).order_by("pk")
+    last: dict[int | None, str] = dict(removed.values_list("order_line_id", "kind"))
     return {pk for pk, kind in last.items() if pk is not None and kind == MovementKind.SALE}
 
 

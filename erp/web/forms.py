@@ -10,10 +10,10 @@ from django.forms.boundfield import BoundField
 from django.forms.renderers import TemplatesSetting
 from django.utils.safestring import SafeString
 
-from erp.documents import DocumentInvalid
-from erp.fiscal import city_code_parse
-from erp.money import MoneyError, money_format, money_parse
-from erp.municipalities import city_code_is_known
+from erp.brazil.documents import DocumentInvalid
+from erp.brazil.fiscal import city_code_parse
+from erp.brazil.money import MoneyError, money_format, money_parse
+from erp.brazil.municipalities import city_code_is_known
 
 Parsed = TypeVar("Parsed")
 
@@ -56,7 +56,7 @@ def _control_class(widget: forms.Widget) -> str:
 
 
 def parsed(parse: Callable[[str], Parsed], typed: str) -> Parsed:
-    """What `erp.documents` or `erp.fiscal` makes of a typed number; its reason becomes the field's error."""
+    """What a parser of `erp.brazil` makes of a typed number; its reason becomes the field's error."""
     try:
         return parse(typed)
     except DocumentInvalid as error:

@@ -23,7 +23,8 @@ from django.views.generic import View
 
 from erp.accounts.models import User
 from erp.accounts.permissions import may
-from erp.channels import Outcome, RowResult
+from erp.channels import RowResult, row_refused
+from erp.refusals import Refusal
 from erp.web.requests import ids_of
 from erp.web.results import Results, results_named
 
@@ -34,7 +35,11 @@ LIST_ID = "list"
 # How often a list of what arrives by itself looks again: an order is to be on the screen within 5 s.
 LIVE_SECONDS = 2
 SWAPPED = (LIST_ID, "list-rows")  # all of it after a click, its rows alone when it refreshes by itself
-GONE = "Este item não está mais ao seu alcance. Atualize a lista."
+GONE = Refusal(
+    "row.out_of_reach",
+    "Este item não está mais ao seu alcance. Atualize a lista.",
+    "This row is out of your reach. Load the list again.",
+)
 NOTHING_CHOSEN = "Nenhuma linha marcada. Marque as linhas desejadas e repita a ação."
 
 
@@ -68,7 +73,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Action:
+class ListAction:
     """Something to do to the chosen rows: POSTed as `action`, handled by `ListPage.run`.
 
     `leads_to` (a URL name) sends the ids to that address instead, for an action that asks for more first.
@@ -150,7 +155,7 @@ class DateFilter(Filter):
 class ActionState:
     """An action as one row, or the whole list, offers it: with a reason it is greyed."""
 
-    action: Action
+    action: ListAction
     reason: str = ""
 
     @property
@@ -159,7 +164,7 @@ class ActionState:
 
 
 @dataclass
-class Row(Generic[M]):
+class ListRow(Generic[M]):
     """One line of the table. `id` is text so that no template puts a thousands separator into it."""
 
     object: M
@@ -239,7 +244,7 @@ class ListPage(View, Generic[M]):
     filters: Sequence[Filter] = ()
     search_fields: Sequence[str] = ()
     search_label: str = "Buscar"
-    actions: Sequence[Action] = ()
+    actions: Sequence[ListAction] = ()
     empty: Empty = Empty()
     page_size: int = 50
     poll_seconds: int = 0
@@ -295,9 +300,9 @@ class ListPage(View, Generic[M]):
         outcome = self.run(name, [pk for pk in ids if pk in known]) if known else []
         if isinstance(outcome, HttpResponse):
             return outcome
-        gone = [RowResult(pk, Outcome.REFUSED, GONE) for pk in ids if pk not in known]
+        removed = [row_refused(pk, GONE) for pk in ids if pk not in known]
         names = {pk: (self.row_label(obj), self.row_url(obj)) for pk, obj in known.items()}
-        return self.answer(results=results_named(action.label, [*outcome, *gone], names))
+        return self.answer(results=results_named(action.label, [*outcome, *removed], names))
 
     def answer(self, *, results: Results | None = None, notice: str = "") -> HttpResponse:
         """The page, or only its list when htmx swaps it."""
@@ -335,13 +340,13 @@ class ListPage(View, Generic[M]):
         headers = self.request.headers
         return headers.get("HX-Target") in SWAPPED and "HX-History-Restore-Request" not in headers
 
-    def _permitted_action(self, name: str) -> Action:
+    def _permitted_action(self, name: str) -> ListAction:
         action = next((each for each in self.actions if each.name == name), None)
         if action is None or self._denied(action):
             raise PermissionDenied
         return action
 
-    def _denied(self, action: Action) -> bool:
+    def _denied(self, action: ListAction) -> bool:
         match = self.request.resolver_match
         url_name = action.permission or action.leads_to or (match.view_name if match else "")
         return not (isinstance(self.request.user, User) and may(self.request.user, url_name, "POST"))
@@ -409,16 +414,16 @@ class ListPage(View, Generic[M]):
             ActionState(action, self._general_reason(action)) for action in self.actions if action.in_bulk
         ]
 
-    def _general_reason(self, action: Action) -> str:
+    def _general_reason(self, action: ListAction) -> str:
         return "Seu perfil não permite esta ação." if self._denied(action) else ""
 
-    def _rows(self, objects: list[M]) -> list[Row[M]]:
+    def _rows(self, objects: list[M]) -> list[ListRow[M]]:
         ids = [obj.pk for obj in objects]
         reasons = {action.name: self.check(action.name, ids) if ids else {} for action in self.actions}
         general = {action.name: self._general_reason(action) for action in self.actions}
         checked = set(self.request.POST.getlist("ids"))
         return [
-            Row(
+            ListRow(
                 object=obj,
                 id=str(obj.pk),
                 label=self.row_label(obj),

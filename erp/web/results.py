@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class Results:
     rows: Sequence[RowResult]
 
     @property
-    def counts(self) -> list[tuple[Outcome, str]]:
+    def counts(self) -> list[tuple[RowOutcome, str]]:
         counted = Counter(row.outcome for row in self.rows)
-        return [(outcome, outcome.counted(counted[outcome])) for outcome in Outcome if counted[outcome]]
+        return [(outcome, outcome.counted(counted[outcome])) for outcome in RowOutcome if counted[outcome]]
 
 
 def results_named(title: str, rows: Sequence[RowResult], names: Mapping[int, tuple[str, str]]) -> Results:
@@ -33,4 +33,4 @@ def _named(row: RowResult, names: Mapping[int, tuple[str, str]]) -> RowResult:
 
 
 def _refused_first(row: RowResult) -> bool:
-    return row.outcome is not Outcome.REFUSED
+    return row.outcome is not RowOutcome.REFUSED

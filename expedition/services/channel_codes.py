@@ -11,7 +11,7 @@ from erp.channels import ShippingCode
 from erp.sales.models import ShippedBy
 from erp.sales.services import EventDraft, order_events_append
 from expedition.models import ON_THE_WAY, FormerCode, Package, Shipment, ShipmentQuerySet
-from expedition.rules import code_canonical
+from expedition.preconditions import code_canonical
 from expedition.services.labels import labels_want
 from expedition.services.rows import shipment_event, shipments_lock
 from expedition.services.tracking import holders_of, raced

@@ -12,14 +12,15 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from erp import channels
-from erp.channels import Outcome
+from erp.channels import RowOutcome
+from erp.refusals import Refusal
 from erp.sales.models import Order, ShippingMethod
 from erp.sales.shippers import method_problem
 from erp.web.results import Results
 from expedition import marketplace
 from expedition.forms import ExpectedDeliveryForm
 from expedition.models import Shipment, ShipmentGroup
-from expedition.rules import conclusion_problem, correction_notice, group_kind_for
+from expedition.preconditions import conclusion_problem, correction_notice, group_kind_for
 from expedition.selectors import orders_available
 from expedition.services import (
     expected_delivery_set,
@@ -58,7 +59,7 @@ def group_codes(request: HttpRequest, pk: int) -> HttpResponse:
     typed = codes_of(request, list(members))
     changed = {key: text for key, text in typed.items() if text.strip() != members[key].tracking_code}
     rows = tracking_set(codes=changed, actor=user_of(request))
-    wrong = {row.id: typed[row.id] for row in rows if row.outcome is Outcome.REFUSED}
+    wrong = {row.id: typed[row.id] for row in rows if row.outcome is RowOutcome.REFUSED}
     if not wrong:
         saved = ngettext("%d código salvo.", "%d códigos salvos.", len(rows)) % len(rows)
         messages.success(request, saved if rows else "Nada mudou.")
@@ -108,7 +109,7 @@ def group_remove_view(request: HttpRequest, pk: int) -> HttpResponse:
     members = _members(request, group)
     ids = [key for key in ids_of(request.POST.getlist("shipment")) if key in members]
     for row in group_remove(group_id=group.pk, shipment_ids=ids, actor=user_of(request)):
-        note = messages.error if row.outcome is Outcome.REFUSED else messages.success
+        note = messages.error if row.outcome is RowOutcome.REFUSED else messages.success
         note(request, f"{members[row.id]}: {row.text}")
     return redirect("expedition:group", pk=pk)
 
@@ -124,7 +125,7 @@ def group_expected(request: HttpRequest, pk: int) -> HttpResponse:
     members = _members(request, group)
     day = form.cleaned_data["expected_on"]
     rows = expected_delivery_set(shipment_ids=list(members), expected_on=day, actor=user_of(request))
-    if any(row.outcome is Outcome.REFUSED for row in rows):
+    if any(row.outcome is RowOutcome.REFUSED for row in rows):
         return _group_page(request, group, results_of("Data prevista", rows, members))
     messages.success(request, "Data prevista salva.")
     return redirect(group)
@@ -173,7 +174,7 @@ def _include_rows(request: HttpRequest, method: ShippingMethod, with_none: bool)
     }
 
 
-def _row_reason(order: Order, shipment: Shipment | None, method: ShippingMethod) -> str:
+def _row_reason(order: Order, shipment: Shipment | None, method: ShippingMethod) -> Refusal:
     frozen = shipment.frozen_reason if shipment else order.frozen_reason
     return frozen or method_problem(order, method)
 
@@ -192,7 +193,7 @@ def _include_save(
         actor=user_of(request),
     )
     rows = [replace(row, label=str(orders[row.id])) for row in outcome.results]
-    panel = Results("Incluir expedição", sorted(rows, key=lambda row: row.outcome is not Outcome.REFUSED))
+    panel = Results("Incluir expedição", sorted(rows, key=lambda row: row.outcome is not RowOutcome.REFUSED))
     if outcome.group is None or outcome.problem:
         context = _include_rows(request, method, with_none) | {
             "method": method,

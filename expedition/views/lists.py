@@ -14,7 +14,7 @@ from django.urls import reverse
 from erp import channels
 from erp.channels import RowResult
 from erp.sales.models import ShippingKind, ShippingMethod
-from erp.web.lists import Action, ChoiceFilter, Column, Empty, Link, ListPage, Tab
+from erp.web.lists import ChoiceFilter, Column, Empty, Link, ListAction, ListPage, Tab
 from expedition import marketplace
 from expedition.models import (
     GroupStatus,
@@ -32,12 +32,12 @@ BY_ORDERS = "pedidos"
 LABELS, LABELS_WITH_DANFE = "labels", "labels_danfe"
 PRINTS = (LABELS, LABELS_WITH_DANFE)
 ACTIONS = (
-    Action(marketplace.ARRANGE, "programar envio", "calendar", in_bar=True),
-    Action(LABELS, "imprimir etiquetas", "printer", in_bar=True, download=True),
-    Action(LABELS_WITH_DANFE, "imprimir etiquetas com DANFE", "printer", download=True),
-    Action(marketplace.SEND_TRACKING, "enviar código de rastreio para o e-commerce", "send"),
-    Action(marketplace.SEND_INVOICE, "enviar chave de acesso para o e-commerce", "key"),
-    Action(
+    ListAction(marketplace.ARRANGE, "programar envio", "calendar", in_bar=True),
+    ListAction(LABELS, "imprimir etiquetas", "printer", in_bar=True, download=True),
+    ListAction(LABELS_WITH_DANFE, "imprimir etiquetas com DANFE", "printer", download=True),
+    ListAction(marketplace.SEND_TRACKING, "enviar código de rastreio para o e-commerce", "send"),
+    ListAction(marketplace.SEND_INVOICE, "enviar chave de acesso para o e-commerce", "key"),
+    ListAction(
         marketplace.DELIVER,
         "marcar pedidos como entregue",
         "circle-check",

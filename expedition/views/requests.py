@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from erp.accounts.permissions import may
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult
 from erp.web.requests import id_of, ids_of, user_of
 from erp.web.results import Results
 from expedition import marketplace
@@ -62,4 +62,4 @@ def codes_of(request: HttpRequest, ids: Sequence[int]) -> dict[int, str]:
 def results_of(title: str, rows: Sequence[RowResult], shipments: Mapping[int, Shipment]) -> Results:
     """The panel of results, each row named by its shipment and order, refused ones first."""
     named = [marketplace.named(row, shipments[row.id]) for row in rows if row.id in shipments]
-    return Results(title, sorted(named, key=lambda row: row.outcome is not Outcome.REFUSED))
+    return Results(title, sorted(named, key=lambda row: row.outcome is not RowOutcome.REFUSED))

@@ -8,12 +8,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from erp import channels
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult
 from expedition import marketplace
 from expedition.forms import ExpectedDeliveryForm, ShipmentCarrierForm
 from expedition.models import Shipment
+from expedition.preconditions import cancel_problem, change_problem, channel_cares, correction_notice
 from expedition.printing import label_problem
-from expedition.rules import cancel_problem, change_problem, channel_cares, correction_notice
 from expedition.services import (
     expected_delivery_set,
     packages_set,
@@ -42,7 +42,7 @@ def shipment_packages(request: HttpRequest, pk: int) -> HttpResponse:
         return _shipment_page(request, shipment, codes=[*codes, ""])
     kept = codes[:1] + [code for code in codes[1:] if code.strip()]
     row = packages_set(shipment_id=shipment.pk, tracking_codes=kept, actor=user_of(request))
-    if row.outcome is Outcome.REFUSED:
+    if row.outcome is RowOutcome.REFUSED:
         return _shipment_page(request, shipment, codes=codes, problem=row.text)
     return _answered(request, shipment, row)
 
@@ -106,7 +106,7 @@ def shipment_cancel_view(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _answered(request: HttpRequest, shipment: Shipment, row: RowResult) -> HttpResponse:
-    note = messages.error if row.outcome is Outcome.REFUSED else messages.success
+    note = messages.error if row.outcome is RowOutcome.REFUSED else messages.success
     note(request, row.text)
     return redirect(shipment)
 

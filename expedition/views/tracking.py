@@ -7,10 +7,10 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from expedition.forms import TrackingListForm
 from expedition.models import Shipment
-from expedition.rules import channel_cares, code_canonical
+from expedition.preconditions import channel_cares, code_canonical
 from expedition.selectors import shipment_only, shipments_found
 from expedition.services import tracking_import, tracking_set
 from expedition.tracking_lists import KeyKind, TrackingListError, file_text, tracking_key
@@ -31,7 +31,7 @@ def tracking_import_view(request: HttpRequest) -> HttpResponse:
             )
         except TrackingListError as error:
             form.add_error("text", str(error))
-    refused = sum(line.result.outcome is Outcome.REFUSED for line in lines or ())
+    refused = sum(line.result.outcome is RowOutcome.REFUSED for line in lines or ())
     if lines and not refused:
         form = TrackingListForm()
     context = {"form": form, "lines": lines, "refused": refused, "accepted": len(lines or ()) - refused}
@@ -55,7 +55,7 @@ def scan(request: HttpRequest) -> HttpResponse:
     if waiting is None or tracking_key(reading).kind is KeyKind.ACCESS_KEY:
         return _scan_shipment(request, reading)
     row = tracking_set(codes={waiting.pk: reading}, actor=user_of(request))[0]
-    if row.outcome is Outcome.REFUSED:
+    if row.outcome is RowOutcome.REFUSED:
         return _scan_page(request, waiting, row.text)
     _remember(request, waiting, code_canonical(reading))
     return _scan_page(request, None)

@@ -21,8 +21,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from erp.accounts.models import User
-from erp.documents import tax_id_format
-from erp.money import decimal_from_centavos
+from erp.brazil.documents import tax_id_format
+from erp.brazil.money import decimal_from_centavos
+from erp.refusals import RefusedError
+from invoices import refusals
 from invoices.export.archive import Member, zip_stream
 from invoices.models import DocumentDamaged, Invoice, InvoiceDocument, InvoiceEvent
 
@@ -37,7 +39,7 @@ HEADINGS: Final = (
 )  # fmt: skip
 
 
-class ExportRefused(Exception):
+class ExportRefused(RefusedError):
     """Nothing is sent; the message (Portuguese) says what to do."""
 
 
@@ -94,31 +96,29 @@ class Export:
             folder = f"{month.first:%Y-%m}"
             self._summaries.seek(month.summary_at)
             yield f"{folder}/resumo.csv", now, self._summaries.read(month.summary_size)
-            yield from _note_files(folder, month.notes)
+            yield from _invoice_files(folder, month.notes)
             yield from _event_files(folder, month.events)
 
 
 def export_prepare(*, user: User, period: Period) -> Export:
     """Fix and verify what the period's ZIP holds. Raises `ExportRefused`."""
     if period.since > period.until:
-        raise ExportRefused("A data inicial vem depois da final. Corrija o período.")
+        raise ExportRefused(refusals.PERIOD_REVERSED)
     export = Export(period)
     for first, last in period.months():
         _month_add(export, user, first, last)
         if export.notes > LARGEST_EXPORT:
-            raise ExportRefused(
-                f"O período tem mais de {LARGEST_EXPORT} notas. Exporte-o em partes menores, mês a mês."
-            )
+            raise ExportRefused(refusals.PERIOD_TOO_LARGE.of(most=LARGEST_EXPORT))
     if not export.notes and not export.events:
-        raise ExportRefused("Não há notas nem eventos neste período e ambiente. Escolha outro período.")
+        raise ExportRefused(refusals.PERIOD_EMPTY)
     try:
         export.size = sum(len(chunk) for chunk in export.chunks())
     except DocumentDamaged as damaged:
-        raise ExportRefused(f"{damaged} Restaure-o de uma cópia de segurança e exporte de novo.") from None
+        raise ExportRefused(refusals.EXPORT_DAMAGED.of(file=damaged)) from None
     return export
 
 
-def period_notes(user: User, environment: str, first: date, last: date) -> QuerySet[Invoice]:
+def period_invoices(user: User, environment: str, first: date, last: date) -> QuerySet[Invoice]:
     """Notes `user` may see by their local day of issue."""
     rows = Invoice.objects.visible_to(user).filter(environment=environment)
     return rows.filter(issued_at__gte=_midnight(first), issued_at__lt=_midnight(last + timedelta(days=1)))
@@ -139,7 +139,7 @@ def _spool() -> SpooledTemporaryFile[bytes]:
 
 def _month_add(export: Export, user: User, first: date, last: date) -> None:
     environment = export.period.environment
-    notes = period_notes(user, environment, first, last).order_by("pk")
+    notes = period_invoices(user, environment, first, last).order_by("pk")
     events = period_events(user, environment, first, last).order_by("pk")
     month = _Month(first, array("q", _ids(notes)), array("q", _ids(events)))
     if not month.notes and not month.events:
@@ -166,7 +166,7 @@ def _slices(ids: array[int], size: int) -> Iterator[list[int]]:
         yield ids[start : start + size].tolist()
 
 
-def _note_files(folder: str, ids: array[int]) -> Iterator[Member]:
+def _invoice_files(folder: str, ids: array[int]) -> Iterator[Member]:
     for part in _slices(ids, SLICE):
         notes = Invoice.objects.only("access_key", "issued_at", "number", "series").in_bulk(part)
         # Joined, note and document would hold each other and every file until the next garbage collection.

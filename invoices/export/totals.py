@@ -12,7 +12,7 @@ from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
 from erp.accounts.models import User
-from invoices.export.period import period_notes
+from invoices.export.period import period_invoices
 from invoices.models import ISSUED, Invoice, InvoiceStatus
 
 CHART_WIDTH: Final = 720
@@ -55,7 +55,7 @@ class Bar:
 
 def month_totals(*, user: User, year: int, environment: str) -> list[MonthTotal]:
     """Twelve months, in one query. Replaced notes count as what they are: authorised until cancelled."""
-    rows = period_notes(user, environment, date(year, 1, 1), date(year, 12, 31))
+    rows = period_invoices(user, environment, date(year, 1, 1), date(year, 12, 31))
     issued, cancelled = Q(status__in=ISSUED), Q(status=InvoiceStatus.CANCELLED)
     found = (
         rows.annotate(month=TruncMonth("issued_at", tzinfo=timezone.get_current_timezone()))
@@ -83,7 +83,7 @@ def month_totals(*, user: User, year: int, environment: str) -> list[MonthTotal]
     return [months.get(month) or MonthTotal(date(year, month, 1)) for month in range(1, 13)]
 
 
-def years_with_notes(*, user: User) -> list[int]:
+def years_with_invoices(*, user: User) -> list[int]:
     """From the year of the newest note (or this one) back to that of the oldest."""
     ends = Invoice.objects.visible_to(user).aggregate(oldest=Min("issued_at"), newest=Max("issued_at"))
     this = timezone.localdate().year

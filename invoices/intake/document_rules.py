@@ -13,7 +13,7 @@ from typing import Final
 from cryptography import x509
 from lxml import etree
 
-from erp.documents import AccessKey, DocumentInvalid
+from erp.brazil.documents import AccessKey, DocumentInvalid
 from invoices.intake import schema, signature
 from invoices.intake.files import (
     MARKUP_RULE,
@@ -21,7 +21,7 @@ from invoices.intake.files import (
     FileCase,
     environment_finding,
 )
-from invoices.intake.reading import NFE, NfeReading, UnreadableNote, read
+from invoices.intake.reading import NFE, NfeReading, UnreadableInvoice, read
 from invoices.intake.rules import Finding, Rule, refuse, warn
 
 VERSION: Final = "4.00"
@@ -61,7 +61,7 @@ ROOT_REFUSALS: Final = {
 }
 
 
-class Case(FileCase):
+class DocumentCase(FileCase):
     """A file that should hold one authorised note; read at most once, on first use."""
 
     @property
@@ -88,7 +88,7 @@ def _only(parent: etree._Element, path: str) -> etree._Element:
     return found
 
 
-def _root(case: Case) -> Finding | None:
+def _root(case: DocumentCase) -> Finding | None:
     name = etree.QName(case.root)
     if name.localname == "nfeProc" and name.namespace == NFE:
         return None
@@ -96,16 +96,16 @@ def _root(case: Case) -> Finding | None:
     return refuse(ROOT_REFUSALS.get(name.localname, other))
 
 
-def _single(case: Case) -> Finding | None:
+def _single(case: DocumentCase) -> Finding | None:
     names = Counter(etree.QName(child).localname for child in case.root)
     if names["retEvento"] or names["procEventoNFe"]:
         return refuse("O arquivo traz um evento junto da nota: ela pode estar cancelada. Confira no emissor.")
-    if not _has_one_note(case.root):
+    if not _has_one_invoice(case.root):
         return refuse("O arquivo não tem uma só nota com um só protocolo. Envie um XML original por nota.")
     return None
 
 
-def _has_one_note(root: etree._Element) -> bool:
+def _has_one_invoice(root: etree._Element) -> bool:
     names = ("nfeProc", "NFe", "infNFe", "protNFe", "infProt")
     if any(sum(1 for _ in root.iter(f"{{*}}{name}")) != 1 for name in names):
         return False
@@ -122,7 +122,7 @@ def _children_are_known(parent: etree._Element, required: str) -> bool:
     return names[:1] == [f"{{{NFE}}}{required}"] and set(rest) <= known and all(n == 1 for n in rest.values())
 
 
-def _version(case: Case) -> Finding | None:
+def _version(case: DocumentCase) -> Finding | None:
     parts = [case.root, *case.root, case.note]
     found = {part.get("versao", "") for part in parts if etree.QName(part).localname != "NFe"}
     if found == {VERSION}:
@@ -131,7 +131,7 @@ def _version(case: Case) -> Finding | None:
     return refuse(f"A nota usa o leiaute {shown}; só o 4.00 é aceito hoje. Confira a nota no emissor.")
 
 
-def _model(case: Case) -> Finding | None:
+def _model(case: DocumentCase) -> Finding | None:
     model = case.note.findtext(f"{{{NFE}}}ide/{{{NFE}}}mod", "")
     if model == MODEL:
         return None
@@ -140,15 +140,15 @@ def _model(case: Case) -> Finding | None:
     return refuse(f"O modelo da nota é {model[:8] or 'vazio'}. Só a NF-e, modelo 55, é aceita.")
 
 
-def _fields(case: Case) -> Finding | None:
+def _fields(case: DocumentCase) -> Finding | None:
     try:
         _ = case.reading
-    except UnreadableNote as missing:
+    except UnreadableInvoice as missing:
         return refuse(f"O campo {missing.field} falta, se repete ou foge do padrão. Peça o XML original.")
     return None
 
 
-def _key(case: Case) -> Finding | None:
+def _key(case: DocumentCase) -> Finding | None:
     note = case.reading
     if not case.note.get("Id", "").startswith("NFe"):
         return refuse("A identificação da nota não começa por NFe. Peça o XML original ao emissor.")
@@ -180,7 +180,7 @@ def _slices_that_differ(key: AccessKey, note: NfeReading) -> list[str]:
     return [name for name, (in_key, in_note) in expected.items() if in_key != in_note]
 
 
-def _status(case: Case) -> Finding | None:
+def _status(case: DocumentCase) -> Finding | None:
     status, reason = case.reading.protocol.status, case.reading.protocol.reason
     if status in AUTHORISED:
         return None
@@ -191,14 +191,14 @@ def _status(case: Case) -> Finding | None:
     return refuse(f"A SEFAZ não autorizou a nota ({status}: {reason}). Corrija no emissor e emita de novo.")
 
 
-def _environment(case: Case) -> Finding | None:
+def _environment(case: DocumentCase) -> Finding | None:
     note = case.reading
     test_recipient = note.recipient.name.upper().startswith(HOMOLOGATION_RECIPIENT)
     found = {note.environment, note.protocol.environment} | ({"homologation"} if test_recipient else set())
     return environment_finding(found, case.company, "A nota")
 
 
-def _digest(case: Case) -> Finding | None:
+def _digest(case: DocumentCase) -> Finding | None:
     try:
         signature.check_digests(case.note, case.signature, case.reading.protocol.digest)
     except signature.SignatureRefused as refused:
@@ -209,7 +209,7 @@ def _digest(case: Case) -> Finding | None:
     return None
 
 
-def _signature(case: Case) -> Finding | None:
+def _signature(case: DocumentCase) -> Finding | None:
     try:
         signature.check_shape(case.note, case.signature)
         signature.check_value(case.signature, case.certificate)
@@ -218,7 +218,7 @@ def _signature(case: Case) -> Finding | None:
     return None
 
 
-def _certificate(case: Case) -> Finding | None:
+def _certificate(case: DocumentCase) -> Finding | None:
     issuer = case.reading.issuer.tax_id
     # SEFAZ itself signs the notes of these series (nota avulsa); a person's certificate has no CNPJ.
     if case.reading.series in SERIES_SIGNED_BY_SEFAZ or len(issuer) != CNPJ_LENGTH:
@@ -233,7 +233,7 @@ def _certificate(case: Case) -> Finding | None:
     return finding(OTHER_CERTIFICATE.format(owner=owner or "sem CNPJ", issuer=issuer))
 
 
-def _issuer(case: Case) -> Finding | None:
+def _issuer(case: DocumentCase) -> Finding | None:
     tax_id = case.reading.issuer.tax_id
     if tax_id in case.company.tax_ids:
         return None
@@ -243,7 +243,7 @@ def _issuer(case: Case) -> Finding | None:
     )
 
 
-def _purpose(case: Case) -> Finding | None:
+def _purpose(case: DocumentCase) -> Finding | None:
     if case.reading.direction != "1":
         return refuse("É uma nota de entrada. Para o pedido, envie a nota de saída da venda.")
     if case.reading.purpose != "1":
@@ -251,7 +251,7 @@ def _purpose(case: Case) -> Finding | None:
     return None
 
 
-def _encoding(case: Case) -> Finding | None:
+def _encoding(case: DocumentCase) -> Finding | None:
     encoding = (case.root.getroottree().docinfo.encoding or "UTF-8").upper()
     if encoding == "UTF-8" and not _PREFIXED(case.root):
         return None
@@ -261,14 +261,14 @@ def _encoding(case: Case) -> Finding | None:
     )
 
 
-def _future(case: Case) -> Finding | None:
+def _future(case: DocumentCase) -> Finding | None:
     now, issued = case.company.now, case.reading.issued_at
     if now is None or issued <= now + CLOCK_TOLERANCE:
         return None
     return warn("A emissão da nota está no futuro. Confira a data no emissor e o relógio deste servidor.")
 
 
-def _schema(case: Case) -> Finding | None:
+def _schema(case: DocumentCase) -> Finding | None:
     found = schema.problems(case.root)
     if not found:
         return None
@@ -278,7 +278,7 @@ def _schema(case: Case) -> Finding | None:
     )
 
 
-DOCUMENT_RULES: Final[tuple[Rule[Case], ...]] = (
+DOCUMENT_RULES: Final[tuple[Rule[DocumentCase], ...]] = (
     *PARSING_RULES,
     Rule("root", "Nota com protocolo (nfeProc)", _root, stops=True),
     MARKUP_RULE,

@@ -12,11 +12,11 @@ from typing import Final
 
 from lxml import etree
 
-from erp.documents import AccessKey, DocumentInvalid
+from erp.brazil.documents import AccessKey, DocumentInvalid
 from invoices.intake import signature
 from invoices.intake.document_rules import MODEL, OTHER_CERTIFICATE, ROOT_LENGTH
 from invoices.intake.files import MARKUP_RULE, PARSING_RULES, FileCase, environment_finding
-from invoices.intake.reading import NFE, EventReading, UnreadableNote, read_event
+from invoices.intake.reading import NFE, EventReading, UnreadableInvoice, read_event
 from invoices.intake.rules import Finding, Rule, refuse
 
 CANCELLATION: Final = "110111"
@@ -72,7 +72,7 @@ def _event(case: EventCase) -> Finding | None:
 def _fields(case: EventCase) -> Finding | None:
     try:
         _ = case.reading
-    except UnreadableNote as missing:
+    except UnreadableInvoice as missing:
         return refuse(f"O campo {missing.field} falta, se repete ou foge do padrão. Peça o XML original.")
     return None
 

@@ -1,4 +1,4 @@
-"""One file at the gate, and the rules every file passes whatever it holds."""
+"""One file at the validation, and the rules every file passes whatever it holds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENVIRONMENT_NAMES: Final = {"production": "produção", "homologation": "homolog
 
 @dataclass(frozen=True, slots=True)
 class CompanyFacts:
-    """The company as the gate needs it: tax ids of itself and its branches; `production|homologation`.
+    """The company as the validation needs it: tax ids of itself and its branches; `production|homologation`.
 
     `now` is what "in the future" is measured by; without it that is not judged.
     `refuse_other_certificate`: a certificate of another company refuses instead of warning.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from erp.money import money_format
+from erp.brazil.money import money_format
 from invoices.intake.reading import NfeReading
 from invoices.intake.rules import Finding, Rule, refuse, warn
 
@@ -19,7 +19,7 @@ EARLIEST: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """The order as the gate needs it. `buyer_tax_id` may be empty or masked with `*`; centavos; aware.
+    """The order as the validation needs it. `buyer_tax_id` may be empty or masked with `*`; centavos; aware.
 
     `cancelled`: a cancellation is stored for the note's key. `linked_to`: label of another order that has the
     note already.

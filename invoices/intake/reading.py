@@ -2,7 +2,7 @@
 
 Reading is strict where a wrong value would travel (key, dates, total, parties) and lenient where it only
 fills a form (carrier, volumes, weight): a strict field that is missing, repeated or malformed raises
-`UnreadableNote`, a lenient one becomes empty. Free text is of strangers: cut here, escaped where shown.
+`UnreadableInvoice`, a lenient one becomes empty. Free text is of strangers: cut here, escaped where shown.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 
 from lxml import etree
 
-from erp.money import centavos_from_decimal
+from erp.brazil.money import centavos_from_decimal
 
 NFE: Final = "http://www.portalfiscal.inf.br/nfe"
 ENVIRONMENTS: Final = {"1": "production", "2": "homologation"}
@@ -30,7 +30,7 @@ _TAX_ID: Final = r"[0-9]{11}|[0-9A-Z]{12}[0-9]{2}"
 _MOMENT: Final = r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+-][0-9]{2}:[0-9]{2}"
 
 
-class UnreadableNote(Exception):
+class UnreadableInvoice(Exception):
     """A field the product needs is missing, repeated or malformed; `field` is its path inside the note."""
 
     def __init__(self, field: str) -> None:
@@ -74,7 +74,7 @@ class Protocol:
 
 
 @dataclass(frozen=True, slots=True)
-class Transport:
+class NfeTransport:
     """`transp`: what prefills carrier and volumes. Weight in grams; everything may be absent."""
 
     freight_mode: str
@@ -85,7 +85,7 @@ class Transport:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class NfeItem:
     """One `det`. `total` in centavos before discounts."""
 
     number: int
@@ -101,7 +101,7 @@ class Item:
 class NfeReading:
     """An authorised note as read. `total` (vNF) in centavos; datetimes aware; `issued_at_text` original.
 
-    `access_key` is `infNFe/@Id` without its prefix, unchecked: checking is the gate's work.
+    `access_key` is `infNFe/@Id` without its prefix, unchecked: checking is the validation's work.
     """
 
     access_key: str
@@ -115,10 +115,10 @@ class NfeReading:
     recipient: Party
     total: int
     protocol: Protocol
-    transport: Transport
+    transport: NfeTransport
     purchase_orders: tuple[str, ...]
     additional_text: str
-    items: tuple[Item, ...]
+    items: tuple[NfeItem, ...]
 
     @property
     def number(self) -> int:
@@ -135,7 +135,7 @@ class NfeReading:
 
 
 def read(root: etree._Element) -> NfeReading:
-    """Read an `nfeProc` whose structure has been checked. Raises `UnreadableNote`."""
+    """Read an `nfeProc` whose structure has been checked. Raises `UnreadableInvoice`."""
     note = _one(root, "n:NFe/n:infNFe")
     ide = _one(note, "n:ide")
     issued_at_text = _field(ide, "n:dhEmi", _MOMENT)
@@ -184,7 +184,7 @@ class EventReading:
 
 
 def read_event(root: etree._Element) -> EventReading:
-    """Read a `procEventoNFe` whose structure has been checked. Raises `UnreadableNote`."""
+    """Read a `procEventoNFe` whose structure has been checked. Raises `UnreadableInvoice`."""
     asked, answer = _one(root, "n:evento/n:infEvento"), _one(root, "n:retEvento/n:infEvento")
     return EventReading(
         identifier=asked.get("Id", ""),
@@ -230,7 +230,7 @@ def _party(element: etree._Element, address: str) -> Party:
 def _tax_id(element: etree._Element) -> str:
     kinds = [tag for tag in ("n:CNPJ", "n:CPF", "n:idEstrangeiro") if element.find(tag, _NS) is not None]
     if len(kinds) != 1:
-        raise UnreadableNote(f"{etree.QName(element).localname}/CNPJ")
+        raise UnreadableInvoice(f"{etree.QName(element).localname}/CNPJ")
     return "" if kinds == ["n:idEstrangeiro"] else _field(element, kinds[0], _TAX_ID)
 
 
@@ -246,11 +246,11 @@ def _protocol(answer: etree._Element) -> Protocol:
     )
 
 
-def _transport(note: etree._Element) -> Transport:
+def _transport(note: etree._Element) -> NfeTransport:
     parcels = note.findall("n:transp/n:vol", _NS)
     volumes = [_lenient(parcel, "n:qVol", "[0-9]{1,9}") for parcel in parcels]
     weights = [_lenient(parcel, "n:pesoB", r"[0-9]{1,9}(\.[0-9]{3})?") for parcel in parcels]
-    return Transport(
+    return NfeTransport(
         freight_mode=_lenient(note, "n:transp/n:modFrete", "[0-9]"),
         carrier_tax_id=_lenient(note, "n:transp/n:transporta/n:CNPJ", _TAX_ID)
         or _lenient(note, "n:transp/n:transporta/n:CPF", _TAX_ID),
@@ -266,9 +266,9 @@ def _purchase_orders(note: etree._Element) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for element in elements if (text := (element.text or "").strip())))
 
 
-def _item(det: etree._Element) -> Item:
+def _item(det: etree._Element) -> NfeItem:
     product = _one(det, "n:prod")
-    return Item(
+    return NfeItem(
         number=int(det.get("nItem", "") if re.fullmatch("[0-9]{1,3}", det.get("nItem", "")) else 0),
         code=_free(product, "n:cProd", NAME_LENGTH),
         name=_free(product, "n:xProd", 120),
@@ -282,7 +282,7 @@ def _item(det: etree._Element) -> Item:
 def _one(parent: etree._Element, path: str) -> etree._Element:
     found = parent.findall(path, _NS)
     if len(found) != 1:
-        raise UnreadableNote(_shown(parent, path))
+        raise UnreadableInvoice(_shown(parent, path))
     return found[0]
 
 
@@ -291,14 +291,14 @@ def _field(parent: etree._Element, path: str, pattern: str) -> str:
     element = _one(parent, path)
     text = element.text or ""
     if len(element) or not re.fullmatch(pattern, text):
-        raise UnreadableNote(_shown(parent, path))
+        raise UnreadableInvoice(_shown(parent, path))
     return text
 
 
 def _lenient(parent: etree._Element, path: str, pattern: str) -> str:
     try:
         return _field(parent, path, pattern)
-    except UnreadableNote:
+    except UnreadableInvoice:
         return ""
 
 
@@ -310,7 +310,7 @@ def _moment(text: str, field: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise UnreadableNote(field) from None
+        raise UnreadableInvoice(field) from None
 
 
 def _quantity(text: str) -> Decimal:

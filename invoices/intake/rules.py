@@ -1,4 +1,4 @@
-"""What a rule of the gate is, and how a list of rules is run.
+"""What a rule of the validation is, and how a list of rules is run.
 
 A rule answers nothing, or a finding that refuses or warns and tells the operator what to do. Rules marked
 `stops` are what later rules stand on: when one refuses, the rest is not evaluated.
@@ -37,7 +37,7 @@ class Rule(Generic[RuledT_contra]):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class InvoiceCheck:
     """The outcome of one rule; no finding means it passed."""
 
     code: str
@@ -61,19 +61,19 @@ def warn(message: str) -> Finding:
     return Finding(Severity.WARN, message)
 
 
-def evaluate(rules: Sequence[Rule[CaseT]], case: CaseT) -> tuple[Check, ...]:
+def evaluate(rules: Sequence[Rule[CaseT]], case: CaseT) -> tuple[InvoiceCheck, ...]:
     """Run rules in order up to the first refusal of a rule that stops."""
     return tuple(_evaluated(rules, case))
 
 
-def messages(checks: Sequence[Check], severity: Severity) -> tuple[str, ...]:
+def messages(checks: Sequence[InvoiceCheck], severity: Severity) -> tuple[str, ...]:
     findings = [check.finding for check in checks if check.finding is not None]
     return tuple(finding.message for finding in findings if finding.severity is severity)
 
 
-def _evaluated(rules: Sequence[Rule[CaseT]], case: CaseT) -> Iterator[Check]:
+def _evaluated(rules: Sequence[Rule[CaseT]], case: CaseT) -> Iterator[InvoiceCheck]:
     for rule in rules:
-        check = Check(rule.code, rule.label, rule.check(case))
+        check = InvoiceCheck(rule.code, rule.label, rule.check(case))
         yield check
         if rule.stops and check.refuses:
             return

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DraftPlace:
     street: str = ""
     number: str = ""
     complement: str = ""
@@ -31,7 +31,7 @@ class Emitter:
     state_registration: str
     tax_regime: str
     environment: str
-    place: Place
+    place: DraftPlace
     intermediary_tax_id: str
 
 
@@ -41,12 +41,12 @@ class Recipient:
 
     name: str
     tax_id: str
-    place: Place
+    place: DraftPlace
     problem: str
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class DraftItem:
     """One line. Origin, `icms_code` (CST or CSOSN) and CFOP are the SKU's own or the company's default; the
     CFOP is the one for the recipient's state."""
 
@@ -84,7 +84,7 @@ class Draft:
     invoice: str
     emitter: Emitter
     recipient: Recipient
-    items: tuple[Item, ...]
+    items: tuple[DraftItem, ...]
     freight: int
     discount: int
     total: int

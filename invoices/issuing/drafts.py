@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from erp.accounts.models import Company
+from erp.brazil.municipalities import city_code_find
 from erp.catalog.models import Sku
-from erp.municipalities import city_code_find
 from erp.sales.models import DeliveryAddress, Order, OrderLine, ShippingKind
 from erp.sales.statuses import OrderStatus
-from invoices.issuing.draft import Draft, Emitter, Item, Place, Recipient
+from invoices.issuing.draft import Draft, DraftItem, DraftPlace, Emitter, Recipient
 from invoices.models import Invoice
 
 WAITS = ", que espera confirmação: abra-a e siga, ou diga que não é deste pedido"
@@ -23,11 +23,11 @@ def drafts_read(order_ids: Sequence[int]) -> dict[int, Draft]:
         .select_related("company", "store", "buyer", "address", "shipping_method", "carrier")
         .prefetch_related("lines__sku")
     )
-    notes = _notes_in_the_way(order_ids)
+    notes = _invoices_in_the_way(order_ids)
     return {order.pk: _draft(order, notes.get(order.pk, "")) for order in orders}
 
 
-def _notes_in_the_way(order_ids: Sequence[int]) -> dict[int | None, str]:
+def _invoices_in_the_way(order_ids: Sequence[int]) -> dict[int | None, str]:
     """By order, the note it has or the one that waits for consent to become its note."""
     rows = Invoice.objects.claiming(order_ids).only("order_id", "wanted_order_id", "number", "series")
     return {
@@ -83,13 +83,13 @@ def _recipient(order: Order) -> Recipient:
     return Recipient(
         name=buyer.name if buyer else "",
         tax_id=buyer.tax_id if buyer else "",
-        place=_place(address) if address else Place(),
+        place=_place(address) if address else DraftPlace(),
         problem=address.problem if address else "Falta o endereço de entrega.",
     )
 
 
-def _place(source: Company | DeliveryAddress) -> Place:
-    return Place(
+def _place(source: Company | DeliveryAddress) -> DraftPlace:
+    return DraftPlace(
         street=source.street,
         number=source.number,
         complement=source.complement,
@@ -101,7 +101,7 @@ def _place(source: Company | DeliveryAddress) -> Place:
     )
 
 
-def _items(lines: Iterable[OrderLine], company: Company, interstate: bool) -> Iterable[Item]:
+def _items(lines: Iterable[OrderLine], company: Company, interstate: bool) -> Iterable[DraftItem]:
     for line in lines:
         sku: Sku = line.sku
         own, default = (
@@ -109,7 +109,7 @@ def _items(lines: Iterable[OrderLine], company: Company, interstate: bool) -> It
             if interstate
             else (sku.cfop, company.default_cfop)
         )
-        yield Item(
+        yield DraftItem(
             product_id=sku.product_id,
             sku_id=sku.pk,
             code=sku.code,

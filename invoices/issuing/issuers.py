@@ -13,6 +13,8 @@ from typing import Protocol
 
 from erp.accounts.issuers import issuer_choice_register
 from erp.accounts.models import Company
+from erp.refusals import RefusedError
+from invoices import refusals
 from invoices.issuing.draft import Draft
 from invoices.issuing.requirements import Lack, Where
 
@@ -29,7 +31,7 @@ class Numbering:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedNote:
+class SignedInvoice:
     """The signed `NFe` without protocol, byte for byte what is sent, and its key."""
 
     access_key: str
@@ -44,7 +46,7 @@ class Authorised:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class IssueRefused:
     """The authority said no. `number_is_free` tells that no note uses the number now: the next one may."""
 
     code: str
@@ -60,7 +62,7 @@ class Queued:
     seconds: int
 
 
-Answer = Authorised | Refused | Queued
+Answer = Authorised | IssueRefused | Queued
 
 
 class IssuerUnavailable(Exception):
@@ -68,7 +70,7 @@ class IssuerUnavailable(Exception):
     is shown and holds no personal data."""
 
 
-class BuildRefused(Exception):
+class BuildRefused(RefusedError):
     """The draft cannot become a valid note; the text (Portuguese) says what to do. No number is used."""
 
 
@@ -85,16 +87,16 @@ class NFeIssuer(Protocol):
         """What this issuer asks beyond `requirements.lacks`. Pure."""
         ...
 
-    def build(self, draft: Draft, numbering: Numbering) -> SignedNote:
+    def build(self, draft: Draft, numbering: Numbering) -> SignedInvoice:
         """The signed note. Raises `BuildRefused`."""
         ...
 
-    def send(self, note: SignedNote) -> Answer:
+    def send(self, note: SignedInvoice) -> Answer:
         """Ask for authorisation. Sending equal bytes again must not make a second note. Raises
         `IssuerUnavailable`."""
         ...
 
-    def find(self, note: SignedNote, receipt: str) -> Answer | None:
+    def find(self, note: SignedInvoice, receipt: str) -> Answer | None:
         """What became of a note whose answer was lost or is due; None when the authority never got it.
         Raises `IssuerUnavailable`."""
         ...
@@ -117,17 +119,17 @@ class ImportedIssuer:
         text = "A empresa importa as notas: emita no seu emissor e envie o XML autorizado."
         return (Lack(Where.UPLOAD, draft.order_id, "", text),)
 
-    def build(self, draft: Draft, numbering: Numbering) -> SignedNote:
-        raise BuildRefused("Esta empresa importa as notas. Envie o XML autorizado.")
+    def build(self, draft: Draft, numbering: Numbering) -> SignedInvoice:
+        raise BuildRefused(refusals.IMPORTS_ONLY)
 
-    def send(self, note: SignedNote) -> Answer:
+    def send(self, note: SignedInvoice) -> Answer:
         raise IssuerUnavailable("Esta empresa importa as notas.")
 
-    def find(self, note: SignedNote, receipt: str) -> Answer | None:
+    def find(self, note: SignedInvoice, receipt: str) -> Answer | None:
         raise IssuerUnavailable("Esta empresa importa as notas.")
 
     def cancel(self, document: bytes, reason: str) -> Answer:
-        return Refused("", "Cancele a nota no seu emissor e envie o XML do evento de cancelamento.")
+        return IssueRefused("", "Cancele a nota no seu emissor e envie o XML do evento de cancelamento.")
 
 
 _issuers: dict[str, NFeIssuer] = {}

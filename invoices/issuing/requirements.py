@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from erp.documents import DocumentInvalid, is_masked, postal_code_parse, tax_id_parse
-from erp.fiscal import (
+from erp.brazil.documents import DocumentInvalid, is_masked, postal_code_parse, tax_id_parse
+from erp.brazil.fiscal import (
     ORIGINS,
     cfop_parse,
     city_code_parse,
@@ -16,8 +16,8 @@ from erp.fiscal import (
     icms_code_check,
     ncm_parse,
 )
-from erp.money import money_format
-from invoices.issuing.draft import Draft, Emitter, Item, Place, Recipient
+from erp.brazil.money import money_format
+from invoices.issuing.draft import Draft, DraftItem, DraftPlace, Emitter, Recipient
 
 MAX_ITEMS: Final = 990
 
@@ -121,7 +121,7 @@ _PARTS: Final = (
 )
 
 
-def _place(place: Place) -> Iterator[tuple[str, str]]:
+def _place(place: DraftPlace) -> Iterator[tuple[str, str]]:
     """`(field, text)` of what an address lacks; the schema wants two letters of each name."""
     for field, name, shortest in _PARTS:
         value = getattr(place, field)
@@ -145,7 +145,7 @@ def _items(draft: Draft) -> Iterator[Lack]:
             yield Lack(Where.PRODUCT, item.product_id, field, f"{item.code}: {text}")
 
 
-def _goods(item: Item) -> Iterator[tuple[str, str]]:
+def _goods(item: DraftItem) -> Iterator[tuple[str, str]]:
     if not item.ncm:
         yield "ncm", "falta o NCM."
     elif not _passes(ncm_parse, item.ncm):
@@ -156,7 +156,7 @@ def _goods(item: Item) -> Iterator[tuple[str, str]]:
         yield "unit", "falta a unidade."
 
 
-def _taxation(item: Item, draft: Draft) -> Iterator[tuple[str, str]]:
+def _taxation(item: DraftItem, draft: Draft) -> Iterator[tuple[str, str]]:
     if item.origin not in ORIGINS:
         yield "origin", "falta a origem da mercadoria."
     if not item.icms_code:

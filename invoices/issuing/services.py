@@ -17,28 +17,30 @@ from django.utils import timezone
 
 from erp import scheduling
 from erp.accounts.models import Company, Counter, User
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult, row_already, row_refused
 from erp.outbox.clock import after, reached
+from erp.refusals import Refusal
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
+from invoices import refusals
 from invoices.issuing.draft import Draft
 from invoices.issuing.drafts import drafts_read
 from invoices.issuing.issuers import (
     Answer,
     Authorised,
     BuildRefused,
+    IssueRefused,
     IssuerUnavailable,
     NFeIssuer,
     Numbering,
     Queued,
-    Refused,
-    SignedNote,
+    SignedInvoice,
     issuer_named,
     issuer_of,
 )
 from invoices.issuing.models import OPEN, InvoiceIssue, InvoiceNumberGap, IssueState
 from invoices.issuing.requirements import Lack, lacks
-from invoices.linking import DAMAGED, InvoiceRefused
+from invoices.linking import InvoiceRefused
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument
 from invoices.services import invoices_import
 
@@ -46,10 +48,6 @@ LEASE: Final = timedelta(seconds=60)
 LONGEST_WAIT: Final = 600
 LARGEST_NUMBER: Final = 999_999_999
 SHOWN_LACKS: Final = 4
-GONE: Final = "O pedido não existe mais. Atualize a página."
-SERIES_SPENT: Final = "A numeração da série acabou: escolha outra série em Empresa."
-NOT_MADE_HERE: Final = "A nota não foi feita aqui: cancele-a no seu emissor e envie o XML do evento."
-NO_ISSUER: Final = "A emissão escolhida não existe mais aqui. Escolha outra em Empresa e gere de novo."
 
 
 def issue_lacks(order_ids: Sequence[int]) -> dict[int, tuple[Lack, ...]]:
@@ -74,33 +72,33 @@ def invoices_issue(*, company: Company, order_ids: Sequence[int], user: User | N
 
 def _issue_one(order_id: int, draft: Draft | None, issuer: NFeIssuer, user: User | None) -> RowResult:
     if draft is None:
-        return RowResult(order_id, Outcome.REFUSED, GONE)
+        return row_refused(order_id, refusals.ORDER_GONE)
     missing = draft_lacks(draft, issuer)
     if missing:
-        return RowResult(order_id, Outcome.REFUSED, lacks_sentence(missing))
+        return row_refused(order_id, lacks_refusal(missing))
     issue, is_new = issue_request(order_id=order_id, issuer=issuer, user=user)
     if issue is None:
-        return RowResult(order_id, Outcome.ALREADY_DONE, "O pedido já tem nota fiscal.")
+        return row_already(order_id, "O pedido já tem nota fiscal.")
     if issuer.answers_at_once:
         issue_advance(issue.pk)
         issue.refresh_from_db()
     return _result(issue, is_new)
 
 
-def lacks_sentence(missing: Sequence[Lack]) -> str:
+def lacks_refusal(missing: Sequence[Lack]) -> Refusal:
     shown = " ".join(lack.text for lack in missing[:SHOWN_LACKS])
     rest = len(missing) - SHOWN_LACKS
-    return f"{shown} E mais {rest}." if rest > 0 else shown
+    return refusals.LACKS.of(lacks=f"{shown} E mais {rest}." if rest > 0 else shown)
 
 
 def _result(issue: InvoiceIssue, is_new: bool) -> RowResult:
     if issue.state == IssueState.AUTHORISED and issue.invoice is not None:
         url = issue.invoice.get_absolute_url()
         text = f"{issue.invoice} autorizada. {issue.reason}".strip()
-        return RowResult(issue.order_id, Outcome.DONE, text, url=url)
+        return RowResult(issue.order_id, RowOutcome.DONE, text, url=url)
     if issue.state == IssueState.REFUSED:
-        return RowResult(issue.order_id, Outcome.REFUSED, issue.reason)
-    outcome = Outcome.QUEUED if is_new else Outcome.ALREADY_QUEUED
+        return row_refused(issue.order_id, refusals.ISSUER_REFUSED.of(reason=issue.reason))
+    outcome = RowOutcome.QUEUED if is_new else RowOutcome.ALREADY_QUEUED
     return RowResult(issue.order_id, outcome, issue.reason or "A nota está sendo autorizada.")
 
 
@@ -172,15 +170,15 @@ def invoice_cancel(*, invoice: Invoice, reason: str, user: User) -> str:
     """
     issuer = cancel_issuer(invoice)
     if issuer is None:
-        raise InvoiceRefused(NOT_MADE_HERE)
+        raise InvoiceRefused(refusals.NOT_MADE_HERE)
     try:
         answer = issuer.cancel(InvoiceDocument.objects.get(invoice=invoice).read(), reason)
     except DocumentDamaged:
-        raise InvoiceRefused(DAMAGED) from None
+        raise InvoiceRefused(refusals.DAMAGED) from None
     except IssuerUnavailable as problem:
-        raise InvoiceRefused(f"{problem} Tente de novo em alguns minutos.") from None
-    if isinstance(answer, Refused):
-        raise InvoiceRefused(answer.reason)
+        raise InvoiceRefused(refusals.ISSUER_UNAVAILABLE.of(problem=problem)) from None
+    if isinstance(answer, IssueRefused):
+        raise InvoiceRefused(refusals.ISSUER_REFUSED.of(reason=answer.reason))
     if isinstance(answer, Queued):
         return "O cancelamento foi pedido; a resposta ainda não veio."
     name = f"{invoice.access_key}-procEventoNFe.xml"
@@ -203,14 +201,14 @@ def _prepare(issue_id: int, lease: uuid.UUID) -> tuple[InvoiceIssue, NFeIssuer] 
         return None
     issuer = issuer_named(issue.issuer)
     if issuer is None:
-        _refuse(issue, Refused("issuer", NO_ISSUER, number_is_free=False))
+        _refuse(issue, IssueRefused("issuer", refusals.NO_ISSUER, number_is_free=False))
         return None
     if issue.content is None:
         try:
             with transaction.atomic():  # what is refused here gives its number back
                 _build(issue, issuer)
         except BuildRefused as refused:
-            _refuse(issue, Refused("build", str(refused), number_is_free=False))
+            _refuse(issue, IssueRefused("build", str(refused), number_is_free=False))
             return None
     issue.calls += 1  # the row is locked and leased
     issue.save()
@@ -223,7 +221,7 @@ def _build(issue: InvoiceIssue, issuer: NFeIssuer) -> None:
     draft = drafts_read([issue.order_id])[issue.order_id]
     missing = draft_lacks(draft, issuer)
     if missing:
-        raise BuildRefused(lacks_sentence(missing))
+        raise BuildRefused(lacks_refusal(missing))
     series = issue.company.invoice_series
     number = _number_take(issue.company, issue.environment, series)
     note = issuer.build(draft, Numbering(series, number, timezone.now()))
@@ -249,12 +247,12 @@ def _number_take(company: Company, environment: str, series: int) -> int:
         Counter.objects.filter(company=company, name=name).update(value=highest + 1)
         number = highest + 1
     if number > LARGEST_NUMBER:
-        raise BuildRefused(SERIES_SPENT)
+        raise BuildRefused(refusals.SERIES_SPENT)
     return number
 
 
 def _ask(issue: InvoiceIssue, issuer: NFeIssuer) -> Answer:
-    note = SignedNote(issue.access_key, bytes(issue.content or b""))
+    note = SignedInvoice(issue.access_key, bytes(issue.content or b""))
     if issue.calls > 1:
         known = issuer.find(note, issue.receipt)
         if known is not None:
@@ -265,7 +263,7 @@ def _ask(issue: InvoiceIssue, issuer: NFeIssuer) -> Answer:
 def _settle(issue: InvoiceIssue, answer: Answer) -> None:
     if isinstance(answer, Queued):
         _wait(issue, answer.seconds, "", receipt=answer.receipt)
-    elif isinstance(answer, Refused):
+    elif isinstance(answer, IssueRefused):
         with transaction.atomic():
             if _is_ours(issue):
                 _refuse(issue, answer)
@@ -274,7 +272,7 @@ def _settle(issue: InvoiceIssue, answer: Answer) -> None:
 
 
 def _take_in(issue: InvoiceIssue, answer: Authorised) -> None:
-    """Through the gate like any uploaded file; doing it again after a crash finds the note already there."""
+    """Validated like any uploaded file; doing it again after a crash finds the note already there."""
     order = Order.objects.get(pk=issue.order_id)
     (result,) = invoices_import(
         company=issue.company,
@@ -287,7 +285,7 @@ def _take_in(issue: InvoiceIssue, answer: Authorised) -> None:
             return
         invoice = Invoice.objects.filter(company=issue.company, access_key=issue.access_key).first()
         if invoice is None:
-            _refuse(issue, Refused("gate", " ".join(result.texts), number_is_free=False))
+            _refuse(issue, IssueRefused("validation", " ".join(result.texts), number_is_free=False))
             return
         issue.state, issue.invoice = IssueState.AUTHORISED, invoice
         issue.reason = " ".join(result.texts)[:500]
@@ -295,7 +293,7 @@ def _take_in(issue: InvoiceIssue, answer: Authorised) -> None:
         _release(issue)
 
 
-def _refuse(issue: InvoiceIssue, answer: Refused) -> None:
+def _refuse(issue: InvoiceIssue, answer: IssueRefused) -> None:
     """Close the attempt; called inside a transaction that holds its row."""
     issue.state = IssueState.REFUSED
     issue.reason_code, issue.reason = answer.code[:20], answer.reason[:500]

@@ -9,18 +9,19 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
 from erp.accounts.models import User
-from erp.channels import Outcome, RowResult
+from erp.channels import RowResult, row_refused
+from erp.refusals import NO_REFUSAL, Refusal, RefusedError
 from erp.sales.services import EventDraft, order_events_append
+from invoices import refusals
 from invoices.intake.files import CompanyFacts
-from invoices.intake.gate import judge
+from invoices.intake.validation import judge
 from invoices.models import DocumentDamaged, Invoice, InvoiceStatus
-from invoices.printing.paper import (
+from invoices.printing.printouts import (
     DrawingFailed,
-    Paper,
-    PrintableNote,
-    PrinterMissing,
+    InvoicePrintout,
+    PrintableInvoice,
+    invoices_drawn,
     is_available,
-    notes_drawn,
     pdfs_merge,
 )
 
@@ -29,14 +30,6 @@ LARGEST_PRINT = 100
 LARGEST_NOTE = 200
 LARGEST_SUM = 500
 NOT_PRINTABLE = (InvoiceStatus.PENDING, InvoiceStatus.REJECTED)
-DAMAGED = "O arquivo guardado desta nota está danificado. Restaure-o de uma cópia antes de imprimir."
-FAILED = "O arquivo guardado não passa mais na conferência. Abra a nota e veja as verificações."
-GONE = "A nota não existe mais. Atualize a página."
-TOO_LONG = f"A nota tem mais de {LARGEST_NOTE} itens. Imprima este DANFE no emissor que a gerou."
-TOO_MUCH = f"As notas marcadas somam mais de {LARGEST_SUM} itens. Imprima-as em partes."
-TOO_MANY = f"Marque até {LARGEST_PRINT} notas por impressão."
-NOT_DRAWN = "A nota traz algo que a impressão daqui não desenha. Imprima este DANFE no emissor que a gerou."
-NOT_ALONE = "Não impressa: outra nota marcada não pode ser impressa. Desmarque-a e imprima de novo."
 
 
 class PrintRefused(Exception):
@@ -47,95 +40,95 @@ class PrintRefused(Exception):
         self.results = results
 
 
-def print_problems(ids: Sequence[int]) -> dict[int, str]:
-    """Why a note cannot be printed, itself or because of its order; per id, an empty text means it can. One
-    query; files stay unread."""
+def print_problems(ids: Sequence[int]) -> dict[int, Refusal]:
+    """Why a note cannot be printed, itself or because of its order, per id. One query; files stay unread."""
     if not is_available():
-        return dict.fromkeys(ids, str(PrinterMissing()))
+        return dict.fromkeys(ids, refusals.NO_PRINTER)
     rows = Invoice.objects.filter(pk__in=ids).select_related("order")
     found = {row.pk: _problem(row) for row in rows}
-    return {pk: found.get(pk, GONE) for pk in ids}
+    return {pk: found.get(pk, refusals.GONE) for pk in ids}
 
 
-def invoices_print(*, ids: Sequence[int], paper: Paper, user: User | None) -> bytes:
+def invoices_print(*, ids: Sequence[int], printout: InvoicePrintout, user: User | None) -> bytes:
     """Draw the notes in the order of `ids`, then record it: an authorised note becomes *Emitida DANFE*.
 
     All or none, so that no parcel leaves without its paper because one file was skipped. Raises
     `PrintRefused`.
     """
-    content = notes_paper(ids=ids, paper=paper)
-    invoices_printed_record(ids=ids, paper=paper, user=user)
+    content = invoices_printout(ids=ids, printout=printout)
+    invoices_printed_record(ids=ids, printout=printout, user=user)
     return content
 
 
-def notes_paper(*, ids: Sequence[int], paper: Paper) -> bytes:
+def invoices_printout(*, ids: Sequence[int], printout: InvoicePrintout) -> bytes:
     """The same PDF without recording anything. Raises `PrintRefused`."""
-    return pdfs_merge(notes_papers(ids=ids, paper=paper))
+    return pdfs_merge(invoice_printouts(ids=ids, printout=printout))
 
 
-def notes_papers(*, ids: Sequence[int], paper: Paper) -> list[bytes]:
+def invoice_printouts(*, ids: Sequence[int], printout: InvoicePrintout) -> list[bytes]:
     """One PDF per note, in the order of `ids`; all or none. Raises `PrintRefused`."""
-    problems = dict.fromkeys(ids, TOO_MANY) if len(ids) > LARGEST_PRINT else print_problems(ids)
-    notes: list[PrintableNote] = []
+    too_many = refusals.TOO_MANY_TO_PRINT.of(most=LARGEST_PRINT)
+    problems = dict.fromkeys(ids, too_many) if len(ids) > LARGEST_PRINT else print_problems(ids)
+    notes: list[PrintableInvoice] = []
     if not any(problems.values()):
         rows = Invoice.objects.filter(pk__in=ids).select_related("document").in_bulk()
         for pk in ids:
             try:
-                notes.append(_printable(rows[pk], paper))
+                notes.append(_printable(rows[pk], printout))
             except _NotPrintable as problem:
-                problems[pk] = str(problem)
-        if paper is Paper.DANFE and sum(note.items for note in notes) > LARGEST_SUM:
-            problems = dict.fromkeys(ids, TOO_MUCH)
+                problems[pk] = problem.refusal
+        if printout is InvoicePrintout.DANFE and sum(note.items for note in notes) > LARGEST_SUM:
+            problems = dict.fromkeys(ids, refusals.TOO_MUCH_TO_PRINT.of(most=LARGEST_SUM))
     if any(problems.values()):
         raise PrintRefused(_refused(ids, problems))
     try:
-        return notes_drawn(notes=notes, paper=paper)
+        return invoices_drawn(notes=notes, printout=printout)
     except DrawingFailed as failed:
-        problems[ids[failed.place]] = NOT_DRAWN
+        problems[ids[failed.place]] = refusals.NOT_DRAWN
         raise PrintRefused(_refused(ids, problems)) from None
 
 
-def _refused(ids: Sequence[int], problems: Mapping[int, str]) -> list[RowResult]:
-    return [RowResult(pk, Outcome.REFUSED, problems[pk] or NOT_ALONE) for pk in ids]
+def _refused(ids: Sequence[int], problems: Mapping[int, Refusal]) -> list[RowResult]:
+    return [row_refused(pk, problems[pk] or refusals.NOT_ALONE) for pk in ids]
 
 
 @transaction.atomic
-def invoices_printed_record(*, ids: Sequence[int], paper: Paper, user: User | None) -> None:
+def invoices_printed_record(*, ids: Sequence[int], printout: InvoicePrintout, user: User | None) -> None:
     """Remember the first print and tell the orders' timelines. Cancelled notes keep their situation."""
     rows = list(Invoice.objects.filter(pk__in=ids).lock_for_update())
     own = Invoice.objects.filter(pk__in=[row.pk for row in rows])
     own.update(danfe_printed_at=Coalesce(F("danfe_printed_at"), Now()), updated_at=Now())
     own.filter(status=InvoiceStatus.AUTHORISED).update(status=InvoiceStatus.DANFE_ISSUED)
     drafts = [
-        EventDraft(row.order_id, "invoice_printed", f"{paper.printed}: {row}", row.get_absolute_url())
+        EventDraft(row.order_id, "invoice_printed", f"{printout.printed}: {row}", row.get_absolute_url())
         for row in rows
         if row.order_id is not None
     ]
     order_events_append(drafts=drafts, actor=user)
 
 
-class _NotPrintable(Exception):
-    pass
+class _NotPrintable(RefusedError):
+    """One note cannot be drawn."""
 
 
-def _problem(invoice: Invoice) -> str:
+def _problem(invoice: Invoice) -> Refusal:
     status = InvoiceStatus(invoice.status)
     if status in NOT_PRINTABLE:
-        return f"A nota está {status.label.lower()}. Só notas autorizadas têm DANFE."
-    return invoice.order.paper_problem if invoice.order else ""
+        return refusals.NOT_PRINTABLE.of(status=status.label.lower())
+    return invoice.order.printout_problem if invoice.order else NO_REFUSAL
 
 
-def _printable(invoice: Invoice, paper: Paper) -> PrintableNote:
+def _printable(invoice: Invoice, printout: InvoicePrintout) -> PrintableInvoice:
     """The file judged once more for its own issuer and environment: the printer trusts what it reads."""
     try:
         content = invoice.document.read()
     except (DocumentDamaged, Invoice.document.RelatedObjectDoesNotExist):
-        raise _NotPrintable(DAMAGED) from None
+        raise _NotPrintable(refusals.FILE_DAMAGED_TO_PRINT) from None
     facts = CompanyFacts(frozenset({invoice.issuer_tax_id}), invoice.environment)
     verdict = judge(content, company=facts)
     if not verdict.accepted or verdict.reading is None:
-        raise _NotPrintable(FAILED)
+        raise _NotPrintable(refusals.FILE_FAILS)
     items = len(verdict.reading.items)
-    if paper is Paper.DANFE and items > LARGEST_NOTE:
-        raise _NotPrintable(TOO_LONG)
-    return PrintableNote(content, items, is_cancelled=invoice.status == InvoiceStatus.CANCELLED)
+    if printout is InvoicePrintout.DANFE and items > LARGEST_NOTE:
+        raise _NotPrintable(refusals.TOO_MANY_ITEMS.of(most=LARGEST_NOTE))
+    return PrintableInvoice(content, items, is_cancelled=invoice.status == InvoiceStatus.CANCELLED)

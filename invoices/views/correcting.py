@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from erp import channels
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from erp.web.requests import user_of
 from invoices.intake.parser import MAX_BYTES
 from invoices.linking import InvoiceRefused, replace_problem
@@ -25,7 +25,7 @@ def invoice_correct(request: HttpRequest, pk: int) -> HttpResponse:
     if invoice.order is None:
         messages.error(request, "A nota não está vinculada a um pedido: não há o que corrigir no e-commerce.")
         return redirect(invoice)
-    problem = replace_problem(invoice, invoice.order)
+    problem: str = replace_problem(invoice, invoice.order)
     if request.method == "POST":
         if "again" in request.POST:
             return _send_again(request, invoice)
@@ -75,5 +75,5 @@ def _replace(request: HttpRequest, invoice: Invoice, name: str, content: bytes) 
 
 def _send(request: HttpRequest, invoice: Invoice) -> None:
     (sent,) = invoices_send(ids=[invoice.pk], user=user_of(request))
-    show = messages.error if sent.outcome is Outcome.REFUSED else messages.success
+    show = messages.error if sent.outcome is RowOutcome.REFUSED else messages.success
     show(request, sent.text)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from erp.accounts.models import Company, User
 from erp.accounts.permissions import may
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult
 from erp.sales.models import Order
 from erp.web.lists import action_asked
 from erp.web.requests import ids_of, user_of
@@ -52,7 +52,7 @@ class ShownLack:
 
 
 @dataclass(frozen=True)
-class Preview:
+class IssuePreview:
     """One order of the page. `refused` tells why the last attempt failed, `waiting` that one is under way.
     That the company imports its notes is said once for the page, not in `lacks`."""
 
@@ -80,10 +80,10 @@ def invoice_issue(request: HttpRequest) -> HttpResponse:
     results: list[RowResult] = []
     if request.method == "POST":
         results = invoices_issue(company=company, order_ids=ids, user=user)
-        if len(results) == 1 and results[0].outcome is Outcome.DONE and results[0].url:
+        if len(results) == 1 and results[0].outcome is RowOutcome.DONE and results[0].url:
             messages.success(request, results[0].text)
             return redirect(results[0].url)
-    done = {result.id for result in results if result.outcome is Outcome.DONE}
+    done = {result.id for result in results if result.outcome is RowOutcome.DONE}
     return _page(request, ids, issuer_of(company), results, done)
 
 
@@ -151,11 +151,11 @@ def _last_attempts(ids: Sequence[int]) -> dict[int, InvoiceIssue]:
     return {row.order_id: row for row in rows}
 
 
-def _preview(draft: Draft, issuer: NFeIssuer, last: InvoiceIssue | None, user: User) -> Preview:
+def _preview(draft: Draft, issuer: NFeIssuer, last: InvoiceIssue | None, user: User) -> IssuePreview:
     found = [lack for lack in draft_lacks(draft, issuer) if lack.where is not Where.UPLOAD]
     waiting = last is not None and last.state in OPEN
     refused = last.reason if last is not None and last.state == "refused" and not draft.invoice else ""
-    return Preview(draft, [ShownLack(lack.text, _url(lack, user)) for lack in found], refused, waiting)
+    return IssuePreview(draft, [ShownLack(lack.text, _url(lack, user)) for lack in found], refused, waiting)
 
 
 def _url(lack: Lack, user: User) -> str:

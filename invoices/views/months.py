@@ -15,7 +15,7 @@ from erp.accounts.permissions import may
 from erp.accounts.services import audit_append
 from erp.web.requests import user_of
 from invoices.export.period import ExportRefused, Period, export_prepare
-from invoices.export.totals import CHART_HEIGHT, CHART_WIDTH, bars, month_totals, years_with_notes
+from invoices.export.totals import CHART_HEIGHT, CHART_WIDTH, bars, month_totals, years_with_invoices
 from invoices.forms import PeriodForm
 
 
@@ -23,7 +23,7 @@ from invoices.forms import PeriodForm
 def invoice_months(request: HttpRequest) -> HttpResponse:
     """One year: chart, table, and what to export."""
     user = user_of(request)
-    years = years_with_notes(user=user)
+    years = years_with_invoices(user=user)
     typed = request.GET.get("year", "")
     year = int(typed) if typed in map(str, years) else years[0]
     environment = request.GET.get("environment", "")

@@ -9,25 +9,25 @@ from django.views.decorators.http import require_http_methods
 
 from erp.web.requests import user_of
 from invoices.models import Invoice
-from invoices.printing.paper import Paper
-from invoices.printing.services import PrintRefused, invoices_print, notes_paper
+from invoices.printing.printouts import InvoicePrintout
+from invoices.printing.services import PrintRefused, invoices_print, invoices_printout
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def invoice_paper(request: HttpRequest, pk: int, paper: str) -> HttpResponse:
+def invoice_printout(request: HttpRequest, pk: int, printout: str) -> HttpResponse:
     """DANFE or label: a POST prints and records it, a GET only shows the same PDF."""
-    if paper not in Paper.values:
+    if printout not in InvoicePrintout.values:
         raise Http404
     invoice = get_object_or_404(Invoice.objects.visible_to(user_of(request)), pk=pk)
     try:
         if request.method == "POST":
-            content = invoices_print(ids=[pk], paper=Paper(paper), user=user_of(request))
+            content = invoices_print(ids=[pk], printout=InvoicePrintout(printout), user=user_of(request))
         else:
-            content = notes_paper(ids=[pk], paper=Paper(paper))
+            content = invoices_printout(ids=[pk], printout=InvoicePrintout(printout))
     except PrintRefused as refused:
         messages.error(request, refused.results[0].text)
         return redirect(invoice)
-    return pdf_response(content, f"{paper}-{invoice.access_key}.pdf")
+    return pdf_response(content, f"{printout}-{invoice.access_key}.pdf")
 
 
 def pdf_response(content: bytes, name: str) -> HttpResponse:

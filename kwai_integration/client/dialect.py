@@ -57,8 +57,8 @@ def _word(call: str) -> str:
 
 def _situations(codes: Mapping[str, int | str]) -> dict[str, Any]:
     """A renamed code takes role and label along, and the old one goes."""
-    gone: dict[str, Any] = dict.fromkeys(codes)
-    return gone | {
+    removed: dict[str, Any] = dict.fromkeys(codes)
+    return removed | {
         str(wire): {"role": str(SITUATIONS[code].role), "label": SITUATIONS[code].label}
         for code, wire in codes.items()
     }
@@ -67,5 +67,5 @@ def _situations(codes: Mapping[str, int | str]) -> dict[str, Any]:
 def _results(results: Mapping[str, int]) -> dict[str, Any]:
     """A result that nobody named stays one under its new number."""
     known = {code: wire for code, wire in results.items() if int(code) in RESULTS}
-    gone: dict[str, Any] = dict.fromkeys(known)
-    return gone | {str(wire): str(RESULTS[int(code)].meaning) for code, wire in known.items()}
+    removed: dict[str, Any] = dict.fromkeys(known)
+    return removed | {str(wire): str(RESULTS[int(code)].meaning) for code, wire in known.items()}

@@ -6,13 +6,16 @@ portal's documents; the setting `KWAI_PATHS` corrects any path without touching 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
-from kwai_integration.client.codes import CodeTableError, Source
+from kwai_integration.client.codes import CodeTableError, Source, nearest
 
+# What is signed as it is called: nothing that would be encoded on the way.
+PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 SCOPES = ("user_info", "merchant_item", "merchant_order")
 
 
@@ -24,7 +27,7 @@ class Access(StrEnum):
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class KwaiEndpoint:
     """One call. `signed` is False for OAuth only, whose query is complete in itself."""
 
     name: str
@@ -40,24 +43,24 @@ class Endpoint:
         return self.access is Access.WRITE
 
 
-def _order(name: str, path: str, source: Source, access: Access) -> Endpoint:
-    return Endpoint(name, "POST", f"/rest/open/api/trade/{path}", "merchant_order", source, access)
+def _order(name: str, path: str, source: Source, access: Access) -> KwaiEndpoint:
+    return KwaiEndpoint(name, "POST", f"/rest/open/api/trade/{path}", "merchant_order", source, access)
 
 
 def _item(
     name: str, path: str, source: Source, access: Access, verb: Literal["GET", "POST"] = "POST"
-) -> Endpoint:
-    return Endpoint(name, verb, f"/rest/open/api/product/{path}", "merchant_item", source, access)
+) -> KwaiEndpoint:
+    return KwaiEndpoint(name, verb, f"/rest/open/api/product/{path}", "merchant_item", source, access)
 
 
-def _oauth(name: str, path: str) -> Endpoint:
+def _oauth(name: str, path: str) -> KwaiEndpoint:
     # GETs with side effects: a code is spent, a refresh token dies.
-    return Endpoint(
+    return KwaiEndpoint(
         name, "GET", f"/rest/open/api/oauth2/{path}", "", Source.PUBLISHED, Access.WRITE, signed=False
     )
 
 
-ENDPOINTS: Mapping[str, Endpoint] = {
+ENDPOINTS: Mapping[str, KwaiEndpoint] = {
     endpoint.name: endpoint
     for endpoint in (
         _oauth("oauth_token", "token"),
@@ -69,7 +72,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         # Only the path of cancelOrder is published; its fields are assumed.
         _order("cancel_order", "merchant/cancelOrder", Source.PUBLISHED, Access.WRITE),
         _order("upload_invoice", "merchant/uploadInvoice", Source.ASSUMED, Access.WRITE),
-        Endpoint(
+        KwaiEndpoint(
             "arrange_shipment",
             "POST",
             "/rest/open/api/logistics/arrangeShipment",
@@ -77,7 +80,7 @@ ENDPOINTS: Mapping[str, Endpoint] = {
             Source.ASSUMED,
             Access.WRITE,
         ),
-        Endpoint(
+        KwaiEndpoint(
             "shipping_label",
             "GET",
             "/rest/open/api/logistics/getShippingLabel",
@@ -112,16 +115,19 @@ CALL_LABELS: Mapping[str, str] = {
 }
 
 
-def endpoint_table(overrides: Mapping[str, Any]) -> dict[str, Endpoint]:
+def endpoint_table(overrides: Mapping[str, Any]) -> dict[str, KwaiEndpoint]:
     """The table with corrected paths (`KWAI_PATHS`). Raises CodeTableError for one that fits no row or is no
     path."""
     if not isinstance(overrides, Mapping):
         raise CodeTableError("KWAI_PATHS precisa ser um objeto JSON, como {}.")
     for name, path in overrides.items():
         if name not in ENDPOINTS:
-            raise CodeTableError(f"KWAI_PATHS: a chamada {name} não existe; veja manage.py kwai_contract.")
-        if not isinstance(path, str) or not path.startswith("/"):
-            raise CodeTableError(f"KWAI_PATHS: o caminho de {name} precisa começar com /.")
+            raise CodeTableError(f"KWAI_PATHS: a chamada {name} não existe; {nearest(name, ENDPOINTS)}.")
+        if not isinstance(path, str) or not PATH.fullmatch(path):
+            raise CodeTableError(
+                f"KWAI_PATHS: o caminho de {name} precisa começar com / e ter só letras, algarismos e "
+                f"/._~-, como {ENDPOINTS[name].path}."
+            )
     return {
         name: replace(endpoint, path=overrides.get(name, endpoint.path))
         for name, endpoint in ENDPOINTS.items()

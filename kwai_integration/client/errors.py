@@ -6,8 +6,11 @@ cleaned and cut; it is for the operator, never for a decision.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any
+
+from erp.refusals import Refusal
 
 TEXT_LIMIT = 500
 
@@ -50,6 +53,12 @@ class KwaiError(Exception):
         """What happened and what comes next, without the platform's own words."""
         return self.message
 
+    @property
+    def refusal(self) -> Refusal:
+        """Why a command stopped at this call: `kwai.rate_limited`, by the name of the class."""
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__.removeprefix("Kwai")).lower()
+        return Refusal(f"kwai.{name}", str(self), f"The call to Kwai failed: {name.replace('_', ' ')}.")
+
 
 class ConnectionFailed(KwaiError):
     """The connection was never established: nothing was sent, repeating is safe."""
@@ -57,7 +66,7 @@ class ConnectionFailed(KwaiError):
     message = "Não foi possível conectar ao Kwai; nada foi enviado. Será tentado de novo."
 
 
-class OutcomeUnknown(KwaiError):
+class KwaiOutcomeUnknown(KwaiError):
     """Sent, but anything other than a readable envelope came back. A write must be verified first."""
 
     message = "O Kwai não deu uma resposta legível; pode estar fora do ar. O ERP confere e tenta de novo."
@@ -92,7 +101,7 @@ class RefreshOnHold(RateLimited):
     message = "O acesso da loja ao Kwai não pôde ser renovado. O ERP tenta de novo sozinho."
 
 
-class QuotaSpent(KwaiError):
+class KwaiQuotaSpent(KwaiError):
     """The daily quota is spent (430): this call pauses until the reset."""
 
     message = "A cota diária de chamadas ao Kwai acabou. Os envios continuam quando ela for renovada."
@@ -206,7 +215,7 @@ class PermissionMissing(KwaiError):
     )
 
 
-class AccessUnclear(KwaiError):
+class KwaiAccessUnclear(KwaiError):
     """A code beside those of application, clock, token and permission that nobody named."""
 
     actor = Actor.DEVELOPER
@@ -225,7 +234,7 @@ class NotFound(KwaiError):
     message = "O Kwai não encontrou este registro na conta da loja."
 
 
-class AlreadyDone(KwaiError):
+class KwaiAlreadyDone(KwaiError):
     """409: the platform already holds exactly this content; counts as done."""
 
     message = "O Kwai já tinha recebido este mesmo conteúdo."
@@ -249,13 +258,13 @@ class UnknownResult(KwaiError):
 
 def is_answered(error: Exception) -> bool:
     """The platform gave an answer that does not refuse the application: it knows us."""
-    refusals = (AppRefused, SecretInvalid, PlatformFault, RateLimited, QuotaSpent)
+    refusals = (AppRefused, SecretInvalid, PlatformFault, RateLimited, KwaiQuotaSpent)
     return isinstance(error, KwaiError) and error.code is not None and not isinstance(error, refusals)
 
 
 def is_limited(error: Exception) -> bool:
     """The platform itself told us to come later: it has checked who asks, by key, signature and clock."""
-    return isinstance(error, RateLimited | QuotaSpent) and error.code is not None
+    return isinstance(error, RateLimited | KwaiQuotaSpent) and error.code is not None
 
 
 def duration_text(seconds: float) -> str:

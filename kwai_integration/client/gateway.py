@@ -18,16 +18,16 @@ from erp.http import redacted
 from kwai_integration.client import transport
 from kwai_integration.client.codes import Handover, LabelFormat, result_table, situation_table
 from kwai_integration.client.endpoints import SCOPES, endpoint_table
-from kwai_integration.client.errors import KwaiError, OutcomeUnknown, QuotaSpent, TokenExpired
+from kwai_integration.client.errors import KwaiError, KwaiOutcomeUnknown, KwaiQuotaSpent, TokenExpired
 from kwai_integration.client.types import (
     Arranged,
     Cancellation,
     ClientConfig,
-    Credentials,
     DeliveryNotice,
     Exchange,
     InvoiceUpload,
     ItemPage,
+    KwaiCredentials,
     OrderPage,
     PriceUpdate,
     RefundPage,
@@ -49,13 +49,13 @@ Value = TypeVar("Value")
 class Tokens(Protocol):
     """Where a store's token pair lives."""
 
-    def current(self) -> Credentials:
+    def current(self) -> KwaiCredentials:
         """The pair as stored now."""
 
-    def renew(self, stale: Credentials) -> Credentials:
+    def renew(self, stale: KwaiCredentials) -> KwaiCredentials:
         """A pair other than `stale`: refreshed here or meanwhile by another worker. Raises a `KwaiError`."""
 
-    def judge(self, used: Credentials, error: KwaiError) -> None:
+    def judge(self, used: KwaiCredentials, error: KwaiError) -> None:
         """A call with the pair `used` failed with `error`, which may have ended the connection."""
 
 
@@ -63,7 +63,7 @@ class Limiter(Protocol):
     """Who decides whether a call may be made now."""
 
     def acquire(self, call: str) -> None:
-        """Return at once when the call may go; otherwise wait or raise `RateLimited` or `QuotaSpent`."""
+        """Return at once when the call may go; otherwise wait or raise `RateLimited` or `KwaiQuotaSpent`."""
 
     def spent(self, call: str) -> None:
         """The platform says that the day's calls are spent (430)."""
@@ -166,7 +166,7 @@ class KwaiClient:
 
     def read_raw(
         self, name: str, *, params: Mapping[str, str] | None = None, payload: Mapping[str, Any] | None = None
-    ) -> transport.Reply:
+    ) -> transport.KwaiReply:
         """The answer of a reading call as it came. ValueError for a call that writes."""
         if self.config.endpoints[name].is_write:
             raise ValueError(f"{name} writes")
@@ -222,11 +222,11 @@ class KwaiClient:
         except answers.Unreadable as error:
             status = reply.http_status
             write = self.config.endpoints[name].is_write
-            raise OutcomeUnknown(call=name, write=write, text=str(error), http_status=status) from None
+            raise KwaiOutcomeUnknown(call=name, write=write, text=str(error), http_status=status) from None
 
     def _call(
         self, name: str, *, params: Mapping[str, str] | None = None, payload: Mapping[str, Any] | None = None
-    ) -> transport.Reply:
+    ) -> transport.KwaiReply:
         credentials = self._tokens.current()
         try:
             return self._attempt(name, credentials, params, payload)
@@ -238,10 +238,10 @@ class KwaiClient:
     def _attempt(
         self,
         name: str,
-        credentials: Credentials,
+        credentials: KwaiCredentials,
         params: Mapping[str, str] | None,
         payload: Mapping[str, Any] | None,
-    ) -> transport.Reply:
+    ) -> transport.KwaiReply:
         self._limiter.acquire(name)
         endpoint = self.config.endpoints[name]
         request = _storable(params, payload, self.names)
@@ -257,7 +257,7 @@ class KwaiClient:
             )
         except KwaiError as error:
             self._record(name, request, started, error, type(error).__name__)
-            if isinstance(error, QuotaSpent):
+            if isinstance(error, KwaiQuotaSpent):
                 self._limiter.spent(name)
             self._tokens.judge(credentials, error)
             raise
@@ -270,7 +270,7 @@ class KwaiClient:
         call: str,
         request: Mapping[str, Any],
         started: float,
-        end: transport.Reply | KwaiError,
+        end: transport.KwaiReply | KwaiError,
         outcome: str,
     ) -> None:
         if not self._recorder:
@@ -345,7 +345,9 @@ def _tokens(config: ClientConfig, name: str, grant: Mapping[str, str]) -> TokenP
     try:
         return answers.token_pair_read(reply.data, config.names, asked_at, is_first=name == "oauth_token")
     except answers.Unreadable as error:
-        raise OutcomeUnknown(call=name, write=True, text=str(error), http_status=reply.http_status) from None
+        raise KwaiOutcomeUnknown(
+            call=name, write=True, text=str(error), http_status=reply.http_status
+        ) from None
 
 
 def _storable(

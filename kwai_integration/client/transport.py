@@ -18,10 +18,10 @@ from typing import Any
 from erp import http
 from kwai_integration.client import errors
 from kwai_integration.client.codes import ResultMeaning
-from kwai_integration.client.endpoints import Endpoint
+from kwai_integration.client.endpoints import KwaiEndpoint
 from kwai_integration.client.signing import signature
 from kwai_integration.client.text import clean_text
-from kwai_integration.client.types import ClientConfig, Credentials
+from kwai_integration.client.types import ClientConfig, KwaiCredentials
 
 logger = logging.getLogger(__name__)
 
@@ -42,16 +42,16 @@ MEANING_ERRORS: Mapping[ResultMeaning, type[errors.KwaiError]] = {
     ResultMeaning.PERMISSION_MISSING: errors.PermissionMissing,
     ResultMeaning.CONSENT_REVOKED: errors.ConsentRevoked,
     ResultMeaning.NOT_FOUND: errors.NotFound,
-    ResultMeaning.ALREADY_DONE: errors.AlreadyDone,
+    ResultMeaning.ALREADY_DONE: errors.KwaiAlreadyDone,
     ResultMeaning.REFUSED: errors.BusinessRefused,
     ResultMeaning.RATE_LIMITED: errors.RateLimited,
-    ResultMeaning.QUOTA_SPENT: errors.QuotaSpent,
+    ResultMeaning.QUOTA_SPENT: errors.KwaiQuotaSpent,
     ResultMeaning.PLATFORM_FAULT: errors.PlatformFault,
 }
 
 
 @dataclass(frozen=True)
-class Reply:
+class KwaiReply:
     """A successful envelope. `answered_at` is the platform's clock (the `Date` header, whole seconds), None
     when it told no date."""
 
@@ -71,13 +71,13 @@ class _Envelope:
 
 def send(
     config: ClientConfig,
-    endpoint: Endpoint,
+    endpoint: KwaiEndpoint,
     *,
-    credentials: Credentials | None,
+    credentials: KwaiCredentials | None,
     clock: Callable[[], int],
     params: Mapping[str, str] | None = None,
     payload: Mapping[str, Any] | None = None,
-) -> Reply:
+) -> KwaiReply:
     """Make one call and return its data. Raises a `KwaiError`; never repeats anything.
 
     `clock` gives Unix milliseconds; `credentials` may be missing for OAuth only.
@@ -94,7 +94,7 @@ def send(
 
 
 def _log(
-    endpoint: Endpoint, merchant_id: str, started: float, end: Reply | errors.KwaiError, outcome: str
+    endpoint: KwaiEndpoint, merchant_id: str, started: float, end: KwaiReply | errors.KwaiError, outcome: str
 ) -> None:
     """One line for every call: who, what, how it ended, how long; nothing of its content."""
     logger.info(
@@ -112,20 +112,20 @@ def _log(
 
 def _exchange(
     config: ClientConfig,
-    endpoint: Endpoint,
-    credentials: Credentials | None,
+    endpoint: KwaiEndpoint,
+    credentials: KwaiCredentials | None,
     clock: Callable[[], int],
     params: Mapping[str, str] | None,
     payload: Mapping[str, Any] | None,
-) -> Reply:
+) -> KwaiReply:
     query = _query(config, endpoint, credentials, params or {}, clock)
     body = None if payload is None else json.dumps(payload, allow_nan=False).encode()
     try:
         answer = http.call(
             endpoint.verb, f"{config.api_url}{endpoint.path}", params=query, body=body, headers=JSON_HEADERS
         )
-    except http.OutcomeUnknown:
-        failure: errors.KwaiError = errors.OutcomeUnknown(call=endpoint.name, write=endpoint.is_write)
+    except http.RequestOutcomeUnknown:
+        failure: errors.KwaiError = errors.KwaiOutcomeUnknown(call=endpoint.name, write=endpoint.is_write)
     except http.HttpError:
         failure = errors.ConnectionFailed(call=endpoint.name, write=endpoint.is_write)
     else:
@@ -150,8 +150,8 @@ def decoded(body: bytes) -> Any:
 
 def _query(
     config: ClientConfig,
-    endpoint: Endpoint,
-    credentials: Credentials | None,
+    endpoint: KwaiEndpoint,
+    credentials: KwaiCredentials | None,
     params: Mapping[str, str],
     clock: Callable[[], int],
 ) -> dict[str, str]:
@@ -177,14 +177,16 @@ def _query(
     return query
 
 
-def _secrets(config: ClientConfig, credentials: Credentials | None, query: Mapping[str, str]) -> list[str]:
+def _secrets(
+    config: ClientConfig, credentials: KwaiCredentials | None, query: Mapping[str, str]
+) -> list[str]:
     hidden = [value for name, value in query.items() if name.lower() in http.SECRET_NAMES]
     return [*hidden, config.app_secret, config.sign_secret, credentials.access_token if credentials else ""]
 
 
 def _reply(
-    config: ClientConfig, endpoint: Endpoint, answer: http.Answer, secrets: Iterable[str], now_ms: int
-) -> Reply:
+    config: ClientConfig, endpoint: KwaiEndpoint, answer: http.Answer, secrets: Iterable[str], now_ms: int
+) -> KwaiReply:
     try:
         envelope = _envelope(config, answer)
     except ValueError:
@@ -192,7 +194,7 @@ def _reply(
     else:
         text = _without(secrets, envelope.message)
         if config.results.meaning(envelope.result) is ResultMeaning.OK:
-            return Reply(
+            return KwaiReply(
                 data=envelope.data,
                 code=envelope.result,
                 text=text,
@@ -216,11 +218,11 @@ def _envelope(config: ClientConfig, answer: http.Answer) -> _Envelope:
     return _Envelope(result, message if isinstance(message, str) else "", value.get("data"))
 
 
-def _unreadable(endpoint: Endpoint, answer: http.Answer) -> errors.KwaiError:
+def _unreadable(endpoint: KwaiEndpoint, answer: http.Answer) -> errors.KwaiError:
     # A gateway that limits reads may not speak the envelope. For a write nothing proves that it was refused
     # before it was applied, so its outcome stays unknown.
     limited = answer.status == 429 and not endpoint.is_write
-    kind = errors.RateLimited if limited else errors.OutcomeUnknown
+    kind = errors.RateLimited if limited else errors.KwaiOutcomeUnknown
     return kind(
         call=endpoint.name,
         write=endpoint.is_write,
@@ -231,7 +233,7 @@ def _unreadable(endpoint: Endpoint, answer: http.Answer) -> errors.KwaiError:
 
 def _refusal(
     config: ClientConfig,
-    endpoint: Endpoint,
+    endpoint: KwaiEndpoint,
     answer: http.Answer,
     envelope: _Envelope,
     text: str,
@@ -257,16 +259,16 @@ def _error_class(config: ClientConfig, result: int) -> type[errors.KwaiError]:
     meaning = config.results.meaning(result)
     if meaning:
         return MEANING_ERRORS[meaning]
-    return errors.AccessUnclear if config.results.is_unnamed_access(result) else errors.UnknownResult
+    return errors.KwaiAccessUnclear if config.results.is_unnamed_access(result) else errors.UnknownResult
 
 
 def _answered_at(answer: http.Answer) -> datetime | None:
     """When the platform answered, by its own clock; None without a readable `Date`."""
     try:
-        told = parsedate_to_datetime(answer.headers.get("date", ""))
+        reported = parsedate_to_datetime(answer.headers.get("date", ""))
     except (ValueError, TypeError, OverflowError):
         return None
-    return told.replace(tzinfo=UTC) if told.tzinfo is None else told
+    return reported.replace(tzinfo=UTC) if reported.tzinfo is None else reported
 
 
 def _seconds(value: object) -> float | None:

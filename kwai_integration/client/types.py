@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from kwai_integration.client.codes import ResultTable, SituationTable
-from kwai_integration.client.endpoints import Endpoint
+from kwai_integration.client.endpoints import KwaiEndpoint
 from kwai_integration.client.wire import WireNames
 
 
@@ -26,14 +26,14 @@ class ClientConfig:
     sign_secret: str = field(repr=False)
     sign_host: str
     sign_access_token: bool
-    endpoints: Mapping[str, Endpoint] = field(repr=False)
+    endpoints: Mapping[str, KwaiEndpoint] = field(repr=False)
     situations: SituationTable = field(repr=False)
     results: ResultTable = field(repr=False)
     names: WireNames = field(repr=False)
 
 
 @dataclass(frozen=True)
-class Credentials:
+class KwaiCredentials:
     """Whose call it is: the merchant and the access token that opens it."""
 
     merchant_id: str

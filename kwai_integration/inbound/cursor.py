@@ -20,7 +20,7 @@ LEASE = timedelta(seconds=90)
 LONGEST_REST = timedelta(hours=1)
 
 
-class LeaseLost(Exception):
+class CursorLeaseLost(Exception):
     """Somebody else polls this store by now; whatever was read here is read again there."""
 
 
@@ -40,13 +40,13 @@ class CursorLease:
         )
 
     def watermark_move(self, to: datetime) -> None:
-        """Everything up to `to` is stored. Never moves back. Raises LeaseLost."""
+        """Everything up to `to` is stored. Never moves back. Raises CursorLeaseLost."""
         if to > self.watermark:
             self._write(watermark=to)
             self.watermark = to
 
     def watermark_restore(self, to: datetime) -> None:
-        """Read again from `to`: the watermark was ahead of every clock. Raises LeaseLost."""
+        """Read again from `to`: the watermark was ahead of every clock. Raises CursorLeaseLost."""
         self._write(watermark=to)
         self.watermark = to
 
@@ -72,7 +72,7 @@ class CursorLease:
     def _write(self, **changes: object) -> None:
         held = SyncCursor.objects.filter(pk=self.store_id, lease_until=self.until)
         if not held.update(**changes):
-            raise LeaseLost
+            raise CursorLeaseLost
 
 
 def _due_at(seconds: float) -> Combinable:

@@ -16,7 +16,7 @@ from kwai_integration.mapping import fields
 
 # What a single order may cause; everything else concerns the connection, the limits or the consent.
 CONTENT_ERRORS = (
-    errors.OutcomeUnknown,
+    errors.KwaiOutcomeUnknown,
     errors.PlatformFault,
     errors.NotFound,
     errors.BusinessRefused,

@@ -29,7 +29,7 @@ from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.cursor import is_pollable
 from kwai_integration.inbound.details import Fetched, details_fetch
 from kwai_integration.inbound.receive import kwai_orders_follow
-from kwai_integration.inbound.stage import kwai_orders_stage
+from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import ConnectionHealth, EventState, InboundEvent, KwaiSettings
 from kwai_integration.models.inbound import LONGEST_EVENT_WAIT
 
@@ -207,7 +207,7 @@ def _done(claim: Claim, subjects: Sequence[str], note: str = "") -> None:
 def _give_back(claim: Claim, error: errors.KwaiError | NotConnected) -> None:
     if isinstance(error, errors.RateLimited):
         _wait(claim, error.retry_after or RATE_SECONDS)
-    elif isinstance(error, errors.QuotaSpent | errors.PermissionMissing):
+    elif isinstance(error, errors.KwaiQuotaSpent | errors.PermissionMissing):
         _wait(claim, min(error.retry_after or LONGEST_SECONDS, LONGEST_SECONDS))
     elif isinstance(error, NOT_ITS_FAULT):
         _wait(claim, RATE_SECONDS)

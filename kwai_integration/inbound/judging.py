@@ -14,10 +14,11 @@ from django.db import transaction
 
 from erp import scheduling
 from erp.sales.models import Order
-from kwai_integration.inbound.halving import batch_halved
-from kwai_integration.inbound.orders import Incoming, Rules, orders_follow, rules_read
+from kwai_integration.inbound.isolation import failing_isolate
+from kwai_integration.inbound.orders.follow import orders_follow
+from kwai_integration.inbound.orders.rules import IncomingOrder, Rules, rules_read
 from kwai_integration.inbound.payload import payload_read
-from kwai_integration.inbound.stage import STAGED_FIELDS, mapped_show, usable_problem
+from kwai_integration.inbound.staging import STAGED_FIELDS, mapped_show, usable_problem
 from kwai_integration.mapping.orders import PROBLEMS, MappedOrder, order_read
 from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings, StoreNotice
 from kwai_integration.names import names
@@ -57,7 +58,7 @@ def _slice_judge(store_id: int) -> bool:
         return False
     rules = rules_read([store_id])
     options.judged_moved += sum(
-        batch_halved(ids, lambda part: _rows_judge(part, rules), lambda pk: _left_alone(pk))
+        failing_isolate(ids, lambda part: _rows_judge(part, rules), lambda pk: _left_alone(pk))
     )
     options.judged_up_to = ids[-1]
     options.save(update_fields=["judged_up_to", "judged_moved"])
@@ -77,7 +78,7 @@ def _rows_judge(ids: Sequence[int], rules: Rules) -> int:
         mapped = _mapped(row, rules)
         if mapped is not None and not _has_problem(row, mapped):
             mapped_show(row, mapped)
-            incoming.append(Incoming(row, mapped, None, waits=row.state == KwaiOrderState.UNLINKED))
+            incoming.append(IncomingOrder(row, mapped, None, waits=row.state == KwaiOrderState.UNLINKED))
     KwaiOrder.objects.bulk_update([entry.row for entry in incoming], SHOWN_FIELDS)
     known = [entry for entry in incoming if entry.row.order_id]
     before = _situations(known)
@@ -103,7 +104,7 @@ def _has_problem(row: KwaiOrder, mapped: MappedOrder) -> bool:
     return row.problem_code not in PROBLEMS or usable_problem(row, mapped) is not None
 
 
-def _situations(known: Sequence[Incoming]) -> dict[int, str]:
+def _situations(known: Sequence[IncomingOrder]) -> dict[int, str]:
     ids = [entry.row.order_id for entry in known if entry.row.order_id]
     return dict(Order.objects.filter(pk__in=ids).values_list("pk", "status"))
 

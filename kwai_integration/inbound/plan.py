@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from erp.accounts.models import StoreLifecycle
 from kwai_integration.app_health import app_paused
 from kwai_integration.inbound.cursor import is_free_and_due
-from kwai_integration.inbound.gate import outside_gate
+from kwai_integration.inbound.import_filter import filtered_out
 from kwai_integration.inbound.receive import SLICE, kwai_orders_receive
 from kwai_integration.models import ConnectionHealth, KwaiOrder, KwaiOrderState, Listing, SyncCursor
 
@@ -40,7 +40,7 @@ def store_receive(store_id: int) -> int:
 
 def orders_to_receive() -> QuerySet[KwaiOrder]:
     """Staged ones where the store receives by itself, waiting ones whose last link was made, and received
-    ones whose codes were mapped anew. What the import gate keeps outside is not among them.
+    ones whose codes were mapped anew. What the import filter keeps outside is not among them.
 
     All leave this set when they are received, linked or not.
     """
@@ -50,4 +50,4 @@ def orders_to_receive() -> QuerySet[KwaiOrder]:
     again = Q(state=KwaiOrderState.RECEIVED, received_digest="")
     # Known by now and waiting for a link of what came later: it follows the platform all the same.
     known = Q(state=KwaiOrderState.UNLINKED, order__isnull=False, received_digest="")
-    return KwaiOrder.objects.filter(staged | linked | again | known).exclude(outside_gate())
+    return KwaiOrder.objects.filter(staged | linked | again | known).exclude(filtered_out())

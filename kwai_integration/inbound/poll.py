@@ -17,14 +17,14 @@ from kwai_integration.client import errors
 from kwai_integration.client.gateway import LONGEST_WINDOW, PAGE_SIZE, KwaiClient
 from kwai_integration.client.types import OrderPage
 from kwai_integration.connection import NotConnected, client_for
-from kwai_integration.inbound.cursor import CursorLease, LeaseLost, is_pollable, lease_take
+from kwai_integration.inbound.cursor import CursorLease, CursorLeaseLost, is_pollable, lease_take
 from kwai_integration.inbound.details import Fetched, details_fetch
 from kwai_integration.inbound.receive import kwai_orders_follow
 from kwai_integration.inbound.refund_list import refunds_poll
-from kwai_integration.inbound.stage import (
+from kwai_integration.inbound.staging import (
     DETAILS_FAILED,
     DETAILS_MISSING,
-    kwai_orders_note_missing,
+    kwai_orders_invoice_missing,
     kwai_orders_stage,
 )
 from kwai_integration.inbound.window import (
@@ -83,7 +83,7 @@ def store_poll(store_id: int) -> PollResult | None:
         rest = max(0.0, settings.KWAI_POLL_SECONDS - 2 * settings.PLAN_SECONDS)
         due_in = 0.0 if poll.result.more else rest
         lease.succeed(due_in=due_in, notice=poll.result.notice)
-    except LeaseLost:
+    except CursorLeaseLost:
         return None
     except (errors.KwaiError, NotConnected, WindowRestless) as error:
         lease.fail(due_in=_wait_seconds(error), reason=str(error))
@@ -96,7 +96,7 @@ def store_poll(store_id: int) -> PollResult | None:
 def _wait_seconds(error: Exception) -> float:
     if isinstance(error, errors.RateLimited):
         return error.retry_after or RATE_SECONDS
-    if isinstance(error, errors.QuotaSpent | errors.PermissionMissing):
+    if isinstance(error, errors.KwaiQuotaSpent | errors.PermissionMissing):
         return error.retry_after or LONG_SECONDS
     return RETRY_SECONDS
 
@@ -203,7 +203,7 @@ class _Poll:
         given_up = self.given_up(fetched.failed)
         for code, ids in ((DETAILS_MISSING, fetched.missing), (DETAILS_FAILED, fetched.failed)):
             if ids:
-                kwai_orders_note_missing(
+                kwai_orders_invoice_missing(
                     store=self.store, external_ids=ids, code=code, fetch_started_at=fetched.started_at
                 )
         if fetched.error and not fetched.is_proven and given_up != set(fetched.failed):

@@ -8,22 +8,24 @@ from typing import Any
 from django.utils import timezone
 
 from erp.accounts.models import User
-from erp.channels import Outcome, RowResult
+from erp.channels import RowResult, row_already, row_done, row_refused
+from erp.refusals import Refusal
 from erp.sales.models import Order
+from kwai_integration import refusals
 from kwai_integration.client.codes import KwaiRole
-from kwai_integration.inbound.gate import gate_refusal, outside_gate
-from kwai_integration.inbound.halving import batch_halved
+from kwai_integration.inbound.import_filter import filter_refusal, filtered_out
+from kwai_integration.inbound.isolation import failing_isolate
 from kwai_integration.inbound.listings import ListingKey, listing_key, listings_resolve
-from kwai_integration.inbound.orders import Incoming, Rules, orders_create, orders_follow, rules_read
+from kwai_integration.inbound.orders.create import orders_create
+from kwai_integration.inbound.orders.follow import orders_follow
+from kwai_integration.inbound.orders.rules import IncomingOrder, Rules, rules_read
 from kwai_integration.inbound.payload import payload_read
-from kwai_integration.inbound.stage import order_quarantine, usable_problem
+from kwai_integration.inbound.staging import order_quarantine, usable_problem
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
 from kwai_integration.names import names
 
 SLICE = 50
-NOT_FOUND = "Este pedido no e-commerce não existe mais. Atualize a página."
-ALREADY_RECEIVED = "Já recebido."
 NOT_STORABLE = (
     "O pedido não pôde ser gravado. Confira-o no Kwai e avise o suporte do ERP; "
     "depois da correção, use sincronizar situação."
@@ -40,36 +42,36 @@ def kwai_orders_receive(*, ids: Sequence[int], actor: User | None = None) -> lis
     wanted = list(dict.fromkeys(ids))
     results: dict[int, RowResult] = {}
     for start in range(0, len(wanted), SLICE):
-        parts = batch_halved(
+        parts = failing_isolate(
             wanted[start : start + SLICE],
             lambda slice_ids: _batch_receive(slice_ids, actor),
             _poison_quarantine,
         )
         results.update((result.id, result) for part in parts for result in part)
-    return [results.get(id_) or RowResult(id_, Outcome.REFUSED, NOT_FOUND) for id_ in ids]
+    return [results.get(id_) or row_refused(id_, refusals.ORDER_GONE) for id_ in ids]
 
 
 def kwai_orders_follow(*, pending: Sequence[int], auto_receive: bool) -> int:
     """Receive, of these newly staged ids, what needs no click; how many that were.
 
     Orders that came in once follow the platform by themselves: a hold or a cancellation must not wait. New
-    ones do, unless the store receives by itself and its import gate lets them in.
+    ones do, unless the store receives by itself and its import filter lets them in.
     """
     if not pending:
         return 0
-    rows = KwaiOrder.objects.filter(pk__in=pending).exclude(outside_gate())
+    rows = KwaiOrder.objects.filter(pk__in=pending).exclude(filtered_out())
     if not auto_receive:
         rows = rows.exclude(state=KwaiOrderState.STAGED)
     return len(kwai_orders_receive(ids=list(rows.order_by("pk").values_list("pk", flat=True))))
 
 
-def receive_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> str:
-    """Why `row` cannot be received, or an empty text; `roles` as `situations.roles_of` answers."""
+def receive_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> Refusal:
+    """Why `row` cannot be received; `roles` as `situations.roles_of` answers."""
     if row.state == KwaiOrderState.QUARANTINED:
-        return f"Com problema: {row.problem}"
+        return refusals.QUARANTINED.of(problem=row.problem)
     if row.state == KwaiOrderState.RECEIVED and row.received_digest == row.digest:
-        return ALREADY_RECEIVED
-    return gate_refusal(row, roles)
+        return refusals.ALREADY_RECEIVED
+    return filter_refusal(row, roles)
 
 
 def _batch_receive(ids: Sequence[int], actor: User | None) -> list[RowResult]:
@@ -85,9 +87,10 @@ def _batch_receive(ids: Sequence[int], actor: User | None) -> list[RowResult]:
     return [*refused, *_rows_receive([row for row in rows if not reasons[row.pk]], rules, actor)]
 
 
-def _refusal_result(row: KwaiOrder, reason: str) -> RowResult:
-    outcome = Outcome.ALREADY_DONE if reason == ALREADY_RECEIVED else Outcome.REFUSED
-    return RowResult(row.pk, outcome, reason)
+def _refusal_result(row: KwaiOrder, reason: Refusal) -> RowResult:
+    if reason == refusals.ALREADY_RECEIVED:
+        return row_already(row.pk, reason)
+    return row_refused(row.pk, reason)
 
 
 def _rows_receive(rows: Sequence[KwaiOrder], rules: Rules, actor: User | None) -> list[RowResult]:
@@ -121,14 +124,14 @@ def _mapped(row: KwaiOrder, roles: Mapping[str, KwaiRole]) -> MappedOrder | Prob
 
 def _incoming(
     usable: Sequence[tuple[KwaiOrder, MappedOrder]], listings: dict[ListingKey, Listing]
-) -> list[Incoming]:
+) -> list[IncomingOrder]:
     """An answer whose lines cannot be read ends no waiting for a link of those that could."""
     loose = _still_loose([row for row, order in usable if "lines" in order.unread])
     incoming = []
     for row, order in usable:
         sku_ids = _sku_ids(row, order, listings)
         waits = row.pk in loose or (sku_ids is None and "lines" not in order.unread)
-        incoming.append(Incoming(row, order, sku_ids, waits))
+        incoming.append(IncomingOrder(row, order, sku_ids, waits))
     return incoming
 
 
@@ -151,7 +154,7 @@ def _sku_ids(row: KwaiOrder, order: MappedOrder, listings: dict[ListingKey, List
     return linked if len(linked) == len(found) else None
 
 
-def _orders_write(incoming: Sequence[Incoming], rules: Rules, actor: User | None) -> dict[int, str]:
+def _orders_write(incoming: Sequence[IncomingOrder], rules: Rules, actor: User | None) -> dict[int, str]:
     """Create and update; the text of each row that was taken over. The others wait for a link."""
     new = [entry for entry in incoming if entry.row.order_id is None and entry.sku_ids is not None]
     known = [entry for entry in incoming if entry.row.order_id is not None]
@@ -171,23 +174,23 @@ def _orders_write(incoming: Sequence[Incoming], rules: Rules, actor: User | None
     return texts
 
 
-def _orders_of(known: Sequence[Incoming]) -> Iterable[Order]:
+def _orders_of(known: Sequence[IncomingOrder]) -> Iterable[Order]:
     ids = [entry.row.order_id for entry in known if entry.row.order_id]
     return Order.objects.filter(pk__in=ids).only("pk", "number") if ids else ()
 
 
-def _row_settle(entry: Incoming) -> None:
+def _row_settle(entry: IncomingOrder) -> None:
     row = entry.row
     row.state = KwaiOrderState.UNLINKED if entry.waits else KwaiOrderState.RECEIVED
     row.received_digest = row.digest
     row.received_at = timezone.now()
 
 
-def _waiting_write(incoming: Sequence[Incoming], listings: dict[ListingKey, Listing]) -> None:
+def _waiting_write(incoming: Sequence[IncomingOrder], listings: dict[ListingKey, Listing]) -> None:
     """Note which listings keep which orders waiting, so that linking one finds them at once."""
     through: Any = KwaiOrder.waiting_for.through
-    told = [entry.row.pk for entry in incoming if "lines" not in entry.mapped.unread]
-    through.objects.filter(kwaiorder_id__in=told).delete()
+    reported = [entry.row.pk for entry in incoming if "lines" not in entry.mapped.unread]
+    through.objects.filter(kwaiorder_id__in=reported).delete()
     pairs = {
         (entry.row.pk, listings[listing_key(entry.row.store_id, line)].pk)
         for entry in incoming
@@ -201,11 +204,10 @@ def _waiting_write(incoming: Sequence[Incoming], listings: dict[ListingKey, List
 
 def _result(row: KwaiOrder, texts: dict[int, str]) -> RowResult:
     if row.state == KwaiOrderState.RECEIVED:
-        return RowResult(row.pk, Outcome.DONE, texts[row.pk])
+        return row_done(row.pk, texts[row.pk])
     if row.state == KwaiOrderState.UNLINKED:
-        text = "Item sem vínculo: vincule o anúncio a um SKU e o pedido é recebido sozinho."
-        return RowResult(row.pk, Outcome.REFUSED, text)
-    return RowResult(row.pk, Outcome.REFUSED, f"Com problema: {row.problem}")
+        return row_refused(row.pk, refusals.UNLINKED)
+    return row_refused(row.pk, refusals.QUARANTINED.of(problem=row.problem))
 
 
 def _poison_quarantine(id_: int) -> list[RowResult]:
@@ -216,4 +218,4 @@ def _poison_quarantine(id_: int) -> list[RowResult]:
     KwaiOrder.objects.filter(pk=id_).update(
         state=row.state, problem_code=row.problem_code, problem=row.problem
     )
-    return [RowResult(id_, Outcome.REFUSED, f"Com problema: {row.problem}")]
+    return [row_refused(id_, refusals.QUARANTINED.of(problem=row.problem))]

@@ -88,20 +88,20 @@ def _window_follow(
 def refunds_follow(store_id: int, refunds: Iterable[RemoteRefund]) -> int:
     """Store what the list says of these refunds and let their orders take it over; how many orders changed.
     A refund whose order is not here yet waits for it."""
-    news = _newest(refunds)
-    if not news:
+    changes = _newest(refunds)
+    if not changes:
         return 0
-    external_ids = {order_id for order_id, _ in news}
+    external_ids = {order_id for order_id, _ in changes}
     rows = KwaiOrder.objects.filter(store_id=store_id, external_id__in=external_ids)
     # Locked as `stage` and `receive` lock them, so that none of them settles a refund from half of the rows.
     locked = rows.select_for_update(of=("self",)).order_by("pk").defer("payload", "payload_bytes")
     by_order = {row.order_id: row for row in locked if row.order_id}
-    _store(store_id, news)
+    _store(store_id, changes)
     listed = refunds_listed([store_id], external_ids)
     orders = list(Order.objects.filter(pk__in=by_order).lock_for_update())
     frozen = {order.pk for order in orders if order.frozen_reason}
     before = {order.pk: _columns(order) for order in orders}
-    told = [
+    reported = [
         order
         for order in orders
         if refund_take(order, by_order[order.pk], listed[store_id, order.external_id])
@@ -110,51 +110,51 @@ def refunds_follow(store_id: int, refunds: Iterable[RemoteRefund]) -> int:
     for order in moved:
         order.updated_at = timezone.now()
     Order.objects.bulk_update(moved, [*COLUMNS, "updated_at"])
-    order_events_append(drafts=refund_events(told))
+    order_events_append(drafts=refund_events(reported))
     channels.orders_released(order.pk for order in moved if order.pk in frozen and not order.frozen_reason)
     return len(moved)
 
 
 def _newest(refunds: Iterable[RemoteRefund]) -> dict[tuple[str, str], RemoteRefund]:
     """By order and refund number, the row that changed last."""
-    news: dict[tuple[str, str], RemoteRefund] = {}
+    changes: dict[tuple[str, str], RemoteRefund] = {}
     for refund in refunds:
         key = refund.order_id, refund.refund_id
-        rival = news.get(key)
+        rival = changes.get(key)
         if rival is None or not _is_older(refund, rival.updated_at):
-            news[key] = refund
-    return news
+            changes[key] = refund
+    return changes
 
 
 def _is_older(refund: RemoteRefund, than: datetime | None) -> bool:
     return refund.updated_at is not None and than is not None and refund.updated_at < than
 
 
-def _store(store_id: int, news: dict[tuple[str, str], RemoteRefund]) -> None:
+def _store(store_id: int, changes: dict[tuple[str, str], RemoteRefund]) -> None:
     known = {
         (row.external_id, row.refund_id): row
         for row in KwaiRefund.objects.filter(
-            store_id=store_id, external_id__in={order_id for order_id, _ in news}
+            store_id=store_id, external_id__in={order_id for order_id, _ in changes}
         )
         .select_for_update()
         .order_by("pk")
     }
     fresh, changed = [], []
-    for (order_id, refund_id), refund in news.items():
+    for (order_id, refund_id), refund in changes.items():
         row = known.get((order_id, refund_id))
         if row is None:
             row = KwaiRefund(store_id=store_id, external_id=order_id, refund_id=refund_id)
             _fill(row, refund)
             fresh.append(row)
-        elif not _is_older(refund, _credible(row.told_at)) and _fill(row, refund):
+        elif not _is_older(refund, _credible(row.reported_at)) and _fill(row, refund):
             changed.append(row)
     KwaiRefund.objects.bulk_create(fresh)
-    KwaiRefund.objects.bulk_update(changed, ["status", "amount", "reason", "told_at"])
+    KwaiRefund.objects.bulk_update(changed, ["status", "amount", "reason", "reported_at"])
 
 
-def _credible(told_at: datetime) -> datetime | None:
+def _credible(reported_at: datetime) -> datetime | None:
     """None for a moment that has not come yet: only a clock that was ahead wrote it."""
-    return told_at if told_at <= timezone.now() + tolerance() else None
+    return reported_at if reported_at <= timezone.now() + tolerance() else None
 
 
 def _fill(row: KwaiRefund, refund: RemoteRefund) -> bool:
@@ -163,10 +163,10 @@ def _fill(row: KwaiRefund, refund: RemoteRefund) -> bool:
     amount = row.amount if refund.amount is None else refund.amount
     reason = refund.reason[:REASON_LENGTH] or row.reason
     values = (refund.status[:20], amount, reason)
-    if values == (row.status, row.amount, row.reason) and refund.updated_at in (None, row.told_at):
+    if values == (row.status, row.amount, row.reason) and refund.updated_at in (None, row.reported_at):
         return False
     row.status, row.amount, row.reason = values
-    row.told_at = refund.updated_at or timezone.now()
+    row.reported_at = refund.updated_at or timezone.now()
     return True
 
 

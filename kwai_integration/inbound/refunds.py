@@ -76,7 +76,7 @@ def refunds_listed(store_ids: Collection[int], external_ids: Collection[str]) ->
     """What the list of refunds said about these orders; one statement."""
     found: dict[tuple[int, str], list[KwaiRefund]] = defaultdict(list)
     rows = KwaiRefund.objects.filter(store_id__in=store_ids, external_id__in=external_ids)
-    for refund in rows.order_by("told_at", "pk"):
+    for refund in rows.order_by("reported_at", "pk"):
         found[refund.store_id, refund.external_id].append(refund)
     return found
 
@@ -88,9 +88,9 @@ def refund_settle(details: RefundStatus, details_at: datetime, listed: Sequence[
     Details that are silent end nothing the list knows of, and neither does a row of the list that is older
     than what the details say. A paid refund stays paid, whatever becomes of another request.
     """
-    rows = [(refund_status(refund), refund.told_at) for refund in listed]
+    rows = [(refund_status(refund), refund.reported_at) for refund in listed]
     paid = [status for status in (details, *(status for status, _ in rows)) if status == RefundStatus.PAID]
-    is_newer = any(told_at > details_at for _, told_at in rows)
+    is_newer = any(reported_at > details_at for _, reported_at in rows)
     speaking = [status for status, _ in rows] if is_newer or details == RefundStatus.NONE else [details]
     return BY_WEIGHT[max(BY_WEIGHT.index(status) for status in (RefundStatus.NONE, *speaking, *paid))]
 
@@ -104,17 +104,17 @@ def refund_take(order: Order, row: KwaiOrder, listed: Sequence[KwaiRefund]) -> b
     """Let `order` (locked, not saved) take over what its stored answer and the list say of refunds; True when
     the status changed. `listed` is sorted by moment. A person's release holds for the status it was given
     for."""
-    details = RefundStatus(row.refund_told or order.refund_status)
-    told = refund_settle(details, row.fetch_started_at, listed)
+    details = RefundStatus(row.refund_reported or order.refund_status)
+    reported = refund_settle(details, row.fetch_started_at, listed)
     if listed:
-        meant = next((each for each in reversed(listed) if refund_status(each) == told), listed[-1])
+        meant = next((each for each in reversed(listed) if refund_status(each) == reported), listed[-1])
         order.refund_amount, order.refund_reason = meant.amount, meant.reason
-        order.refund_at = meant.told_at
-    changed = order.refund_status != told
+        order.refund_at = meant.reported_at
+    changed = order.refund_status != reported
     if changed:
-        order.refund_status = told
+        order.refund_status = reported
         order.refund_released_at = order.refund_released_by = None
-    order.refund_open = told in RUNNING and order.refund_released_at is None
+    order.refund_open = reported in RUNNING and order.refund_released_at is None
     return changed
 
 

@@ -30,7 +30,7 @@ NO_READER = "O ERP não lê este tipo de aviso."
 NO_SUBJECT = "O aviso não diz a qual pedido se refere."
 
 
-class Refused(Exception):
+class PushMessageRefused(Exception):
     """Not stored. The text is for the log only: it names the step, never what the message holds."""
 
 
@@ -45,7 +45,7 @@ def event_accept(body: bytes) -> None:
     if message.is_heartbeat:
         return
     if message.app_key and message.app_key != settings.KWAI_APP_KEY:
-        raise Refused("another application's key")
+        raise PushMessageRefused("another application's key")
     _event_store(_store_of(message.merchant_id), message, plain)
 
 
@@ -53,9 +53,9 @@ def _opened(body: bytes) -> bytes:
     try:
         return pushes.push_open(body, settings.KWAI_MESSAGE_KEY)
     except pushes.BadMessageKey:
-        raise Refused("KWAI_MESSAGE_KEY is missing or no AES key") from None
+        raise PushMessageRefused("KWAI_MESSAGE_KEY is missing or no AES key") from None
     except pushes.NotOurs:
-        raise Refused("not written with our message key") from None
+        raise PushMessageRefused("not written with our message key") from None
 
 
 def _read(plain: bytes) -> PushMessage:
@@ -64,7 +64,7 @@ def _read(plain: bytes) -> PushMessage:
     except ValueError:
         message = None
     if message is None:
-        raise Refused("no JSON object")
+        raise PushMessageRefused("no JSON object")
     return message
 
 
@@ -74,7 +74,7 @@ def _store_of(merchant_id: str) -> Store:
     ).filter(kwai_account__merchant_id=merchant_id)
     store = stores.first() if merchant_id else None
     if store is None:
-        raise Refused("no active, connected store of this merchant")
+        raise PushMessageRefused("no active, connected store of this merchant")
     return store
 
 

@@ -23,10 +23,10 @@ def tolerance() -> timedelta:
     return min(timedelta(seconds=settings.KWAI_POLL_OVERLAP_SECONDS), clock.STEP)
 
 
-def platform_present(own: datetime, told: datetime | None) -> datetime:
+def platform_present(own: datetime, reported: datetime | None) -> datetime:
     """Now by the platform's clock, where its answer told it (`told`): our own may be wrong, and what is read
     up to an instant that has not come there would be skipped once it comes."""
-    return own if told is None or abs(told - own) <= tolerance() else told
+    return own if reported is None or abs(reported - own) <= tolerance() else reported
 
 
 class WindowTooLarge(Exception):

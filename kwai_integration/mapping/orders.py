@@ -14,7 +14,7 @@ from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from erp.money import LARGEST, MoneyError, centavos_read
+from erp.brazil.money import LARGEST, MoneyError, centavos_read
 from kwai_integration.client.codes import (
     SITUATIONS,
     KwaiInvoiceStatus,
@@ -175,10 +175,10 @@ def order_read(
     external_id = fields.remote_id(entry.get(names.order.id))
     if not external_id:
         return Problem("order_id_missing", "O pedido veio sem número. Confira o pedido no Kwai.", "")
-    return _Reader(entry, external_id, fetched_at, roles, names).order()
+    return _OrderReader(entry, external_id, fetched_at, roles, names).order()
 
 
-class _Reader:
+class _OrderReader:
     """One reading of one order; collects on the way what warns, what is unread, and the first problem."""
 
     def __init__(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from erp.documents import (
+from erp.brazil.documents import (
     ADDRESS_NEEDS,
     DocumentInvalid,
     is_masked,

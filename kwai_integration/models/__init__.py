@@ -21,8 +21,8 @@ from kwai_integration.models.inbound import SETTLED, EventState, InboundEvent, K
 from kwai_integration.models.settings import (
     HISTORY_DAYS,
     KwaiSettings,
-    SetupStage,
-    StageKey,
+    SetupStep,
+    StepKey,
     StoreNotice,
 )
 
@@ -43,10 +43,10 @@ __all__ = [
     "Listing",
     "OAuthPause",
     "PaymentMapping",
-    "SetupStage",
+    "SetupStep",
     "ShippingMapping",
-    "StageKey",
     "StatusMapping",
+    "StepKey",
     "StoreNotice",
     "SyncCursor",
     "WarningKind",

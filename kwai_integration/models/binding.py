@@ -60,7 +60,7 @@ class KwaiOrder(models.Model):
     # The first answer whose role says that the parcel had left; once set it stays.
     first_shipped_at = models.DateTimeField(null=True)
     # What the details say of a refund (`RefundStatus`); empty in rows that were stored before this was kept.
-    refund_told = models.CharField(max_length=10, blank=True)
+    refund_reported = models.CharField(max_length=10, blank=True)
     # The way of payment that carries most of the total, as the platform names it.
     payment_code = models.CharField(max_length=60, blank=True)
 

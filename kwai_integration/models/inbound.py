@@ -34,8 +34,8 @@ class SyncCursor(models.Model):
 class KwaiRefund(models.Model):
     """One refund as the platform's list told it last, whether or not its order is here already.
 
-    `status` is a code of `refundStatus`, `amount` in centavos. `told_at` is when it changed at the platform;
-    for a row without such a moment, when the list first said so.
+    `status` is a code of `refundStatus`, `amount` in centavos. `reported_at` is when it changed at the
+    platform; for a row without such a moment, when the list first said so.
     """
 
     store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="kwai_refunds")
@@ -44,7 +44,7 @@ class KwaiRefund(models.Model):
     status = models.CharField(max_length=20, blank=True)
     amount = models.BigIntegerField(null=True)
     reason = models.CharField(max_length=300, blank=True)
-    told_at = models.DateTimeField()
+    reported_at = models.DateTimeField()
 
     class Meta:
         constraints = [

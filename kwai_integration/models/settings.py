@@ -23,7 +23,7 @@ HANDOVERS = [(str(value), label) for value, label in HANDOVER_LABELS.items()]
 LABEL_FORMATS = [(str(value), label) for value, label in LABEL_FORMAT_LABELS.items()]
 
 
-class StageKey(models.TextChoices):
+class StepKey(models.TextChoices):
     """Steps of the wizard in their order; after activation they are the tabs of the store."""
 
     CONNECTION = "connection", "Conexão"
@@ -42,12 +42,12 @@ class KwaiSettings(models.Model):
         Store, on_delete=models.CASCADE, primary_key=True, related_name="kwai_settings"
     )
     # Read by setup.wizard: where *continuar depois* left off, on whatever computer.
-    setup_stage = models.CharField(max_length=12, choices=StageKey.choices, default=StageKey.CONNECTION)
+    setup_step = models.CharField(max_length=12, choices=StepKey.choices, default=StepKey.CONNECTION)
     # Read by setup.stores when the first import begins: where the watermark starts.
     history_days = models.PositiveSmallIntegerField(
         "pedidos anteriores à ativação", default=30, validators=[MaxValueValidator(90)]
     )
-    # Read by inbound.gate: roles of the remote situation in which a new order is received (a list of
+    # Read by inbound.import_filter: roles of the remote situation in which a new order is received (a list of
     # `KwaiRole` values). An order received once follows the platform whatever stands here.
     import_roles = models.JSONField("situações importadas", default=every_role)
     # Read by inbound.poll and inbound.plan: receive right after staging, without a click.
@@ -107,17 +107,17 @@ class KwaiSettings(models.Model):
                 condition=Q(history_days__in=HISTORY_DAYS), name="kwai_settings_known_history"
             ),
             models.CheckConstraint(
-                condition=Q(setup_stage__in=StageKey.values), name="kwai_settings_known_stage"
+                condition=Q(setup_step__in=StepKey.values), name="kwai_settings_known_step"
             ),
         ]
 
 
-class SetupStage(models.Model):
+class SetupStep(models.Model):
     """What somebody did in one step of one store: how often it was saved, by whom, and what was left
     unfinished. `version` is what tells two people at the same step apart."""
 
-    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="setup_stages")
-    stage = models.CharField(max_length=12, choices=StageKey.choices)
+    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="setup_steps")
+    step = models.CharField(max_length=12, choices=StepKey.choices)
     version = models.PositiveIntegerField(default=0)
     saved_at = models.DateTimeField(null=True)
     saved_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True)
@@ -126,11 +126,11 @@ class SetupStage(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["store", "stage"], name="setup_stage_unique"),
-            models.CheckConstraint(condition=Q(stage__in=StageKey.values), name="setup_stage_known"),
+            models.UniqueConstraint(fields=["store", "step"], name="setup_step_unique"),
+            models.CheckConstraint(condition=Q(step__in=StepKey.values), name="setup_step_known"),
             models.CheckConstraint(
                 condition=Q(version=0) | (Q(saved_at__isnull=False) & Q(saved_by__isnull=False)),
-                name="setup_stage_saved_by_somebody",
+                name="setup_step_saved_by_somebody",
             ),
         ]
 

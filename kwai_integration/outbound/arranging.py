@@ -9,23 +9,24 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from erp.accounts.models import User
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult
 from erp.outbox.models import PushJob
+from erp.outbox.push_requests import FactRequest
 from erp.outbox.services import facts_request, jobs_retry
 from erp.outbox.statuses import JobState, Origin, WaitReason
-from erp.outbox.wishes import FactWish
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order, ShippedBy
 from expedition.models import Shipment, ShipmentStatus
-from kwai_integration.client.codes import LOGISTICS_LABEL, KwaiInvoiceStatus, KwaiRole
+from expedition.preconditions import invoice_problem
+from expedition.refusals import CANCELLED
+from kwai_integration import refusals
+from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRole
 from kwai_integration.client.writes import Permit, Write
 from kwai_integration.models import CHANNEL_KEY
-from kwai_integration.outbound import wishes
+from kwai_integration.outbound import push_requests
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.logistics import CHOOSE_SHIPPER
 from kwai_integration.outbound.permits import Roles, permit_of, roles_for, write_problem
 
-SELLERS = "Este pedido vai por transportadora própria: não há envio a programar."
-ARRANGED = f"O {LOGISTICS_LABEL} já programou este envio; o número chega na próxima leitura do pedido."
 CONTENT = "arrange"
 
 
@@ -33,12 +34,12 @@ CONTENT = "arrange"
 class Judgement:
     """Why a shipment is not asked for now, and how the command answers that."""
 
-    text: str = ""
-    outcome: Outcome = Outcome.REFUSED
+    text: Refusal = NO_REFUSAL
+    outcome: RowOutcome = RowOutcome.REFUSED
 
 
-def arrange_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
-    """Per shipment why it cannot be arranged, or an empty text; a constant number of queries."""
+def arrange_problems(shipments: Sequence[Shipment]) -> dict[int, Refusal]:
+    """Per shipment why it cannot be arranged, or what is so already; a constant number of queries."""
     return {pk: each.text for pk, each in _judged(shipments, _roles(shipments)).items()}
 
 
@@ -50,15 +51,15 @@ def arrangements_request(
     roles = _roles(shipments)
     judged = _judged(shipments, roles)
     able = [row for row in shipments if not judged[row.pk].text]
-    first = _notes_first(able, roles)
-    asked = facts_request(wishes=[*first, *map(arrange_wish, able)], requested_by=user, origin=origin)
+    first = _invoices_first(able, roles)
+    asked = facts_request(requests=[*first, *map(arrange_request, able)], requested_by=user, origin=origin)
     results = {pk: RowResult(pk, each.outcome, each.text) for pk, each in judged.items()}
-    results.update(wishes.fact_rows([row.pk for row in able], asked[len(first) :]))
+    results.update(push_requests.fact_rows([row.pk for row in able], asked[len(first) :]))
     return results
 
 
-def arrange_wish(shipment: Shipment) -> FactWish:
-    return FactWish(
+def arrange_request(shipment: Shipment) -> FactRequest:
+    return FactRequest(
         store_id=shipment.store_id,
         kind=Kind.ARRANGE_SHIPMENT,
         subject=shipment.order.external_id,
@@ -67,10 +68,10 @@ def arrange_wish(shipment: Shipment) -> FactWish:
     )
 
 
-def notes_of_concluded(shipments: Sequence[Shipment]) -> None:
+def invoices_of_concluded(shipments: Sequence[Shipment]) -> None:
     """Concluding what Kwai carries asks for its note, where Kwai holds none yet; no code is ever sent."""
     own = [row for row in shipments if row.is_channel_shipped]
-    facts_request(wishes=_notes_first(own, roles_for([row.order for row in own])), origin=Origin.RULE)
+    facts_request(requests=_invoices_first(own, roles_for([row.order for row in own])), origin=Origin.RULE)
 
 
 def orders_may_be_arranged(order_ids: Collection[int], *, store_ids: Collection[int]) -> None:
@@ -83,7 +84,7 @@ def orders_may_be_arranged(order_ids: Collection[int], *, store_ids: Collection[
     ids = list(rows.values_list("pk", flat=True))
     if not ids:
         return
-    found = wishes.own_shipments(ids)
+    found = push_requests.own_shipments(ids)
     roles = roles_for([row.order for row in found])
     due = [row for row in found if permit_of(Write.ARRANGE_SHIPMENT, row.order, roles) is Permit.YES]
     arrangements_request(due, user=None, origin=Origin.RULE)
@@ -131,55 +132,53 @@ def _judge(shipment: Shipment, roles: Roles, waits_for: str | None) -> Judgement
     if problem := _own_problem(shipment):
         return Judgement(problem)
     if shipment.channel_number:
-        return Judgement(f"Já programado: número {shipment.channel_number}.", Outcome.ALREADY_DONE)
+        return Judgement(refusals.ARRANGED_WITH.of(number=shipment.channel_number), RowOutcome.ALREADY_DONE)
     order = shipment.order
     if permit_of(Write.ARRANGE_SHIPMENT, order, roles) is Permit.DONE:
-        return Judgement(ARRANGED, Outcome.ALREADY_DONE)
+        return Judgement(refusals.ARRANGED, RowOutcome.ALREADY_DONE)
     if waits_for is not None:
         why = waits_for.rstrip(".") or "na fila de envio"
-        return Judgement(f"Já pedido: {why}.", Outcome.ALREADY_QUEUED)
-    if problem := wishes.order_problem(order, shipment.store):
+        return Judgement(refusals.ARRANGE_ASKED.of(why=why), RowOutcome.ALREADY_QUEUED)
+    if problem := push_requests.order_problem(order, shipment.store):
         return Judgement(problem)
     if problem := write_problem(Write.ARRANGE_SHIPMENT, order, roles):
         return Judgement(problem)
     if roles[order.store_id].get(order.remote_status) is not KwaiRole.TO_ARRANGE:
-        return Judgement(_note_problem(shipment))
+        return Judgement(_invoice_problem(shipment))
     return Judgement()
 
 
-def _own_problem(shipment: Shipment) -> str:
+def _own_problem(shipment: Shipment) -> Refusal:
     if shipment.status == ShipmentStatus.CANCELLED:
-        return "A expedição está cancelada."
+        return CANCELLED
     if shipment.order.shipped_by == ShippedBy.SELLER:
-        return SELLERS
-    return "" if shipment.is_channel_shipped else CHOOSE_SHIPPER
+        return refusals.SELLERS
+    return NO_REFUSAL if shipment.is_channel_shipped else refusals.CHOOSE_SHIPPER
 
 
-def _note_problem(shipment: Shipment) -> str:
+def _invoice_problem(shipment: Shipment) -> Refusal:
     """What keeps Kwai from accepting a note for this order, as far as somebody here can change it."""
     answer = getattr(shipment.order, "kwai_order", None)
     if answer is not None and answer.invoice_status == KwaiInvoiceStatus.REFUSED:
         reason = answer.invoice_refusal_reason.rstrip(". ") or "o Kwai não disse o motivo"
-        return f"O Kwai recusou a NF-e: {reason}. Corrija ou troque a nota e envie-a antes."
-    return (
-        "Falta a NF-e autorizada do pedido. Envie o XML em Notas Fiscais." if shipment.lacks_invoice else ""
-    )
+        return refusals.INVOICE_REFUSED.of(reason=reason)
+    return invoice_problem(shipment)
 
 
-def _notes_first(shipments: Sequence[Shipment], roles: Roles) -> list[FactWish]:
+def _invoices_first(shipments: Sequence[Shipment], roles: Roles) -> list[FactRequest]:
     """The notes that Kwai still waits for and would take."""
     return [
-        wishes.invoice_wish(row.invoice, row.order)
+        push_requests.invoice_request(row.invoice, row.order)
         for row in shipments
         if row.invoice
         and not row.lacks_invoice
-        and not _holds_note(row)
-        and not wishes.order_problem(row.order, row.store)
+        and not _holds_invoice(row)
+        and not push_requests.order_problem(row.order, row.store)
         and not write_problem(Write.UPLOAD_INVOICE, row.order, roles)
     ]
 
 
-def _holds_note(shipment: Shipment) -> bool:
+def _holds_invoice(shipment: Shipment) -> bool:
     answer = getattr(shipment.order, "kwai_order", None)
     held = (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
     return answer is not None and answer.invoice_status in held

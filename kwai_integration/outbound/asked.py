@@ -1,15 +1,16 @@
 """What a push was asked to bring, held against the rows as they are now: nothing else leaves.
 
-Rows change between the request and the worker. What was asked for is the push's own key (`FactWish.content`);
-a push whose outcome is unknown is read back by that key, whatever the rows say by then.
+Rows change between the request and the worker. What was asked for is the push's own key
+(`FactRequest.content`); a push whose outcome is unknown is read back by that key, whatever the rows say by
+then.
 """
 
 from __future__ import annotations
 
-from erp.outbox.errors import Refused
+from erp.outbox.errors import PushRefused
 from erp.outbox.handlers import Obsolete
 from erp.outbox.models import PushJob
-from erp.outbox.wishes import FactWish
+from erp.outbox.push_requests import FactRequest
 from expedition.models import Shipment, ShipmentStatus
 
 CANCELLED = "A expedição foi cancelada: nada é enviado."
@@ -32,10 +33,10 @@ def withdrawn(job: PushJob, shipment: Shipment) -> Obsolete | None:
     return Obsolete(CANCELLED)
 
 
-def content_check(job: PushJob, wish: FactWish, text: str) -> None:
+def content_check(job: PushJob, request: FactRequest, text: str) -> None:
     """Raises Refused with `text` when the rows would send another content than `job` was asked for."""
-    if wish.key != job.idempotency_key:
-        raise Refused(text)
+    if request.key != job.idempotency_key:
+        raise PushRefused(text)
 
 
 def asked_code(job: PushJob) -> tuple[str, str]:

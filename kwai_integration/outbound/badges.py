@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from django.urls import reverse
 
-from erp.channels import Badge, PageWarning, Panel, Step
+from erp.channels import Badge, PageWarning, Panel, PanelStep
 from erp.outbox.selectors import Mark, jobs_done
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
+from expedition import refusals
 from expedition.models import Shipment
 from kwai_integration.client.codes import (
     INVOICE_STATUS_LABELS,
@@ -24,10 +25,10 @@ from kwai_integration.mapping.warnings import Warn, warning_text
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound import arranging
 from kwai_integration.outbound.dispatched import codes_sent, dispatch_text
-from kwai_integration.outbound.invoices import CANCELLED_BADGE, orders_with_cancelled_note
+from kwai_integration.outbound.invoices import CANCELLED_BADGE, orders_with_cancelled_invoice
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.next_step import next_step, work_read
-from kwai_integration.outbound.wishes import NO_INVOICE, own_shipments
+from kwai_integration.outbound.push_requests import own_shipments
 from kwai_integration.situations import roles_of, situation_label
 
 # The kind under which the timeline says that changed lines were not taken over.
@@ -91,7 +92,7 @@ def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         if kwai_order.order and kwai_order.order.is_channel_shipped:
             logistics_badges(own, kwai_order, roles[kwai_order.store_id].get(kwai_order.remote_status))
         own.extend(_invoice_badges(kwai_order))
-    for order_id in orders_with_cancelled_note(list(topics.values())):
+    for order_id in orders_with_cancelled_invoice(list(topics.values())):
         found[order_id].append(CANCELLED_BADGE)
     return dict(found)
 
@@ -134,7 +135,7 @@ def _marks(order: Order) -> Mapping[str, Mark]:
 def _warnings(order: Order, role: KwaiRole | None) -> list[PageWarning]:
     found = []
     if role is None and order.remote_status:
-        url = reverse("kwai:store_stage", args=[order.store_id, "mapeamentos"])
+        url = reverse("kwai:store_step", args=[order.store_id, "mapeamentos"])
         text = (
             f"O Kwai mostra este pedido na situação {order.remote_status}, que ninguém mapeou. Até "
             "alguém dizer o que ela significa, nada é enviado."
@@ -160,7 +161,7 @@ def _dispatch_rows(kwai_order: KwaiOrder, role: KwaiRole | None) -> list[tuple[s
     return [("Despacho", dispatch_text(order, kwai_order.remote_tracking_code, codes_sent([order])))]
 
 
-def _steps(kwai_order: KwaiOrder) -> list[Step]:
+def _steps(kwai_order: KwaiOrder) -> list[PanelStep]:
     """*Programar envio*, for what Kwai carries and has not numbered yet."""
     order = kwai_order.order
     if order is None or not order.is_channel_shipped:
@@ -170,13 +171,13 @@ def _steps(kwai_order: KwaiOrder) -> list[Step]:
     active = Shipment.objects.active().filter(order=order).values_list("pk", flat=True)
     shipments = own_shipments(list(active))
     if not shipments:
-        return [Step("programar envio", "calendar", "", NO_INVOICE)]
+        return [PanelStep("programar envio", "calendar", "", refusals.NO_INVOICE)]
     shipment = shipments[0]
     if shipment.channel_number:
         return []
     reason = arranging.arrange_problems(shipments)[shipment.pk]
     url = reverse("expedition:shipment_arrange", args=[shipment.pk])
-    return [Step("programar envio", "calendar", url, reason)]
+    return [PanelStep("programar envio", "calendar", url, reason)]
 
 
 def logistics_badges(own: list[Badge], kwai_order: KwaiOrder, role: KwaiRole | None) -> None:

@@ -9,32 +9,34 @@ from django.db.models import Q
 
 from erp.accounts.models import User
 from erp.channels import (
-    Action,
     Badge,
+    ChannelAction,
     Facts,
     InvoiceStage,
     InvoiceState,
     LabelFile,
     Logistics,
-    Outcome,
     Panel,
     RowResult,
     ShippingCode,
+    row_refused,
 )
 from erp.outbox.statuses import Origin
+from erp.refusals import NO_REFUSAL, Refusal
+from kwai_integration import refusals
 from kwai_integration.client.codes import LOGISTICS_LABEL, ShippingType
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound import (
     arranging,
+    automation,
     badges,
     following,
     invoices,
     labels,
     logistics,
-    rules,
-    wishes,
+    push_requests,
     withdrawing,
 )
 
@@ -47,50 +49,54 @@ class KwaiChannel(Facts):
     logistics: Logistics | None = Logistics(LOGISTICS_LABEL, ShippingType.KWAI_ENVIOS)
 
     def invoice_authorised(self, ids: Sequence[int]) -> None:
-        rules.notes_authorised(ids)
+        automation.invoices_authorised(ids)
 
     def invoice_cancelled(self, ids: Sequence[int]) -> None:
         invoices.invoices_withdraw(ids)
 
     def order_shipper_changed(self, order_ids: Sequence[int]) -> None:
         following.shippers_changed(order_ids)
-        rules.arrangements_by_rule(order_ids)
+        automation.arrangements_by_rule(order_ids)
 
     def orders_released(self, order_ids: Sequence[int]) -> None:
-        rules.orders_released(order_ids)
+        automation.orders_released(order_ids)
 
     def order_handover_settled(self, order_ids: Sequence[int], reason: str) -> None:
         following.pushes_end(order_ids, reason)
 
     def shipment_concluded(self, ids: Sequence[int]) -> None:
-        rules.shipments_concluded(ids)
+        automation.shipments_concluded(ids)
 
     def shipment_cancelled(self, ids: Sequence[int]) -> None:
         withdrawing.shipments_withdraw(ids)
 
     def shipment_delivered(self, ids: Sequence[int]) -> None:
-        rules.deliveries_by_rule(ids)
+        automation.deliveries_by_rule(ids)
 
-    def check(self, action: Action, ids: Sequence[int]) -> dict[int, str]:
-        if action is Action.REFRESH_STATUS:
+    def check(self, action: ChannelAction, ids: Sequence[int]) -> dict[int, Refusal]:
+        if action is ChannelAction.REFRESH_STATUS:
             orders = _kwai_orders(ids)
             reasons = kwai_orders_check(KwaiOrderAction.REFRESH, list(orders.values()))
-            return {order_id: reasons.get(kwai_id, "") for order_id, kwai_id in orders.items()}
+            return {order_id: reasons.get(kwai_id, NO_REFUSAL) for order_id, kwai_id in orders.items()}
         rows, problems = CHECKS[action]
         return problems(rows(ids))
 
-    def run(self, action: Action, ids: Sequence[int], *, user: User | None) -> dict[int, RowResult]:
+    def run(self, action: ChannelAction, ids: Sequence[int], *, user: User | None) -> dict[int, RowResult]:
         match action:
-            case Action.SEND_INVOICE:
+            case ChannelAction.SEND_INVOICE:
                 return _send_invoices(ids, user)
-            case Action.ARRANGE_SHIPMENT:
-                rows = wishes.own_shipments(ids)
+            case ChannelAction.ARRANGE_SHIPMENT:
+                rows = push_requests.own_shipments(ids)
                 return arranging.arrangements_request(rows, user=user, origin=Origin.BUTTON)
-            case Action.SEND_TRACKING:
-                return wishes.trackings_request(wishes.own_shipments(ids), user=user, origin=Origin.BUTTON)
-            case Action.CONFIRM_DELIVERY:
-                return wishes.deliveries_request(wishes.own_shipments(ids), user=user, origin=Origin.BUTTON)
-            case Action.REFRESH_STATUS:
+            case ChannelAction.SEND_TRACKING:
+                return push_requests.trackings_request(
+                    push_requests.own_shipments(ids), user=user, origin=Origin.BUTTON
+                )
+            case ChannelAction.CONFIRM_DELIVERY:
+                return push_requests.deliveries_request(
+                    push_requests.own_shipments(ids), user=user, origin=Origin.BUTTON
+                )
+            case ChannelAction.REFRESH_STATUS:
                 return _refresh(ids, user)
 
     def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
@@ -108,26 +114,26 @@ class KwaiChannel(Facts):
     def shipping_codes(self, order_ids: Sequence[int]) -> dict[int, ShippingCode]:
         return logistics.shipping_codes(order_ids)
 
-    def shippers_told(self, order_ids: Sequence[int]) -> set[int]:
-        return logistics.shippers_told(order_ids)
+    def shippers_reported(self, order_ids: Sequence[int]) -> set[int]:
+        return logistics.shippers_reported(order_ids)
 
     def shipping_label(self, shipment_id: int) -> LabelFile | None:
         return labels.shipping_label(shipment_id)
 
 
-CHECKS: dict[Action, tuple[Rows, Callable[[Any], dict[int, str]]]] = {
-    Action.SEND_INVOICE: (wishes.own_invoices, wishes.invoice_problems),
-    Action.ARRANGE_SHIPMENT: (wishes.own_shipments, arranging.arrange_problems),
-    Action.SEND_TRACKING: (wishes.own_shipments, wishes.tracking_problems),
-    Action.CONFIRM_DELIVERY: (wishes.own_shipments, wishes.delivery_problems),
+CHECKS: dict[ChannelAction, tuple[Rows, Callable[[Any], dict[int, Refusal]]]] = {
+    ChannelAction.SEND_INVOICE: (push_requests.own_invoices, push_requests.invoice_problems),
+    ChannelAction.ARRANGE_SHIPMENT: (push_requests.own_shipments, arranging.arrange_problems),
+    ChannelAction.SEND_TRACKING: (push_requests.own_shipments, push_requests.tracking_problems),
+    ChannelAction.CONFIRM_DELIVERY: (push_requests.own_shipments, push_requests.delivery_problems),
 }
 
 
 def _send_invoices(ids: Sequence[int], user: User | None) -> dict[int, RowResult]:
     """*Enviar dados da NFe*: a person may send again what Kwai received and then refused (ADR 0005)."""
-    rows = wishes.own_invoices(ids)
+    rows = push_requests.own_invoices(ids)
     refused = invoices.refused_orders([row.order_id for row in rows if row.order_id is not None])
-    return wishes.invoices_request(rows, user=user, origin=Origin.BUTTON, refused=refused)
+    return push_requests.invoices_request(rows, user=user, origin=Origin.BUTTON, refused=refused)
 
 
 def _kwai_orders(order_ids: Sequence[int]) -> dict[int, int]:
@@ -139,7 +145,7 @@ def _kwai_orders(order_ids: Sequence[int]) -> dict[int, int]:
 def _refresh(order_ids: Sequence[int], user: User | None) -> dict[int, RowResult]:
     orders = _kwai_orders(order_ids)
     by_kwai_id = {result.id: result for result in kwai_orders_refresh(ids=list(orders.values()), actor=user)}
-    missing = RowResult(0, Outcome.REFUSED, "O pedido não está mais ao alcance. Atualize a lista.")
+    missing = row_refused(0, refusals.ORDER_OUT_OF_REACH)
     return {
         order_id: RowResult(order_id, found.outcome, found.text)
         for order_id, kwai_id in orders.items()

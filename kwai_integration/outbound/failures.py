@@ -22,21 +22,21 @@ def push_error(  # noqa: C901 - one case per row of the policy table
     }
     match error:
         case kwai.ConnectionFailed():
-            return push.NotSent(str(error), **details)
-        case kwai.OutcomeUnknown() | kwai.PlatformFault():
-            return push.OutcomeUnknown(str(error), write=error.write, **details)
+            return push.PushNotSent(str(error), **details)
+        case kwai.KwaiOutcomeUnknown() | kwai.PlatformFault():
+            return push.PushOutcomeUnknown(str(error), write=error.write, **details)
         case kwai.AppPaused():
-            return push.LaneWait(str(error), seconds=error.retry_after or 2.0, **details)
+            return push.QueueWait(str(error), seconds=error.retry_after or 2.0, **details)
         case kwai.RateLimited(call="oauth_refresh"):
             text = str(error) if isinstance(error, kwai.RefreshOnHold) else ""
-            return push.LaneWait(text, seconds=error.retry_after or 2.0, **details)
+            return push.QueueWait(text, seconds=error.retry_after or 2.0, **details)
         case kwai.RateLimited():
             return push.Throttled(str(error), retry_after=error.retry_after or 1.0, **details)
-        case kwai.QuotaSpent():
-            return push.QuotaSpent(str(error), **details)
+        case kwai.KwaiQuotaSpent():
+            return push.PushQuotaSpent(str(error), **details)
         case kwai.TokenExpired():
             # The client has renewed the pair and repeated the call before it gives up with this.
-            return push.CredentialExpired(str(error), refreshed=True, **details)
+            return push.CredentialExpired(str(error), **details)
         case kwai.ConsentEnded():
             return push.CredentialRevoked(str(error), **details)
         case kwai.PermissionMissing():
@@ -44,14 +44,14 @@ def push_error(  # noqa: C901 - one case per row of the policy table
         case kwai.AppRefused() | kwai.SecretInvalid():
             # The same words as `app_health.app_pause`: whichever comes first is what the notice says.
             return push.ChannelRefused(error.sentence(), **details)
-        case kwai.AccessUnclear():
-            return push.AccessUnclear(str(error), write=error.write, **details)
+        case kwai.KwaiAccessUnclear():
+            return push.PushAccessUnclear(str(error), write=error.write, **details)
         case kwai.NotFound():
-            return push.NotFoundOnWrite(**details) if error.write else push.Refused(str(error), **details)
-        case kwai.AlreadyDone():
-            return push.AlreadyDone(str(error), **details)
+            return push.NotFoundOnWrite(**details) if error.write else push.PushRefused(str(error), **details)
+        case kwai.KwaiAlreadyDone():
+            return push.PushAlreadyDone(str(error), **details)
         case kwai.BusinessRefused():
-            return push.Refused(error.text or str(error), **details)
+            return push.PushRefused(error.text or str(error), **details)
         case _:
             code = "" if error.code is None else str(error.code)
             return push.UnknownAnswer(code, str(error), write=error.write, http_status=error.http_status)

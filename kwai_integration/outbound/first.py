@@ -11,9 +11,9 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from erp.money import money_format
-from erp.outbox.clearance import Compared, Followed, Preview, PreviewField
-from erp.outbox.errors import PushError, Refused
+from erp.brazil.money import money_format
+from erp.outbox.clearance import Compared, Followed, PreviewField, PushPreview
+from erp.outbox.errors import PushError, PushRefused
 from erp.outbox.handlers import Obsolete
 from erp.outbox.models import PushJob
 from kwai_integration.client import errors
@@ -43,7 +43,7 @@ HELD_NOTES = (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _FirstPushPlan:
     """How one kind is shown before and judged after. `section` names the request in the table of fields."""
 
     call: str
@@ -90,15 +90,15 @@ def _situation(order: MappedOrder, wanted: tuple[KwaiRole, ...]) -> Compared:
     return Compared("Situação", words, table.label(order.remote_status), order.role in wanted)
 
 
-PLANS: Mapping[Kind, _Plan] = {
-    Kind.SEND_INVOICE: _Plan(
+PLANS: Mapping[Kind, _FirstPushPlan] = {
+    Kind.SEND_INVOICE: _FirstPushPlan(
         call="upload_invoice",
         section="invoice_upload",
         load=invoice.load,
         payload=lambda loaded, names: outbound.invoice_payload(invoice.upload_of(loaded), names),
         compare=_invoice_compare,
     ),
-    Kind.ARRANGE_SHIPMENT: _Plan(
+    Kind.ARRANGE_SHIPMENT: _FirstPushPlan(
         call="arrange_shipment",
         section="arrangement",
         load=arrange.load,
@@ -107,14 +107,14 @@ PLANS: Mapping[Kind, _Plan] = {
         ),
         compare=_arrange_compare,
     ),
-    Kind.SEND_TRACKING: _Plan(
+    Kind.SEND_TRACKING: _FirstPushPlan(
         call="ship_order",
         section="shipment",
         load=tracking.load,
         payload=lambda loaded, names: outbound.shipment_payload(tracking.notice_of(loaded), names),
         compare=_tracking_compare,
     ),
-    Kind.CONFIRM_DELIVERY: _Plan(
+    Kind.CONFIRM_DELIVERY: _FirstPushPlan(
         call="confirm_delivery",
         section="delivery",
         load=delivery.load,
@@ -126,7 +126,7 @@ PLANS: Mapping[Kind, _Plan] = {
 INNER = {("shipment", "invoice"): "shipment_invoice"}
 
 
-def preview(job: PushJob) -> Preview:
+def preview(job: PushJob) -> PushPreview:
     """The call as it will leave, with the names in force; rows of the ERP are all it reads."""
     plan, config = PLANS[Kind(job.kind)], client_config()
     endpoint = config.endpoints[plan.call]
@@ -134,8 +134,8 @@ def preview(job: PushJob) -> Preview:
     try:
         payload = plan.payload(_loaded(plan, job), config.names)
     except PushError as error:
-        return Preview(call, problem=error.text)
-    return Preview(call, list(_fields(payload, config.names, plan.section)))
+        return PushPreview(call, problem=error.text)
+    return PushPreview(call, list(_fields(payload, config.names, plan.section)))
 
 
 def compare(job: PushJob) -> list[Compared]:
@@ -148,10 +148,10 @@ def compare(job: PushJob) -> list[Compared]:
     return plan.compare(job, order)
 
 
-def _loaded(plan: _Plan, job: PushJob) -> Any:
+def _loaded(plan: _FirstPushPlan, job: PushJob) -> Any:
     loaded = plan.load(job)
     if isinstance(loaded, Obsolete):
-        raise Refused(loaded.reason)
+        raise PushRefused(loaded.reason)
     return loaded
 
 

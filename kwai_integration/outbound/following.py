@@ -15,10 +15,10 @@ from expedition.services import (
     shipments_channel_codes_set,
     shipments_mark_delivered,
 )
+from kwai_integration import refusals
 from kwai_integration.client.codes import ARRIVED_ROLES, KwaiRole
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.models import CHANNEL_KEY
-from kwai_integration.outbound.arranging import SELLERS
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import (
     NOTHING_TO_SEND,
@@ -32,12 +32,12 @@ from kwai_integration.outbound.withdrawing import jobs_withdraw
 def shipper_follow(order: Order, mapped: MappedOrder) -> bool:
     """Take who carries the order (not saved) where the answer says it; True when that was news. What a person
     chose stands until then. A *forma de envio* that does not fit any more goes."""
-    told = shipper_of(mapped.shipping_type)
-    if told is ShippedBy.UNKNOWN or order.shipped_by == told:
+    reported = shipper_of(mapped.shipping_type)
+    if reported is ShippedBy.UNKNOWN or order.shipped_by == reported:
         return False
-    order.shipped_by = told
+    order.shipped_by = reported
     method = order.shipping_method
-    if method is not None and not method_fits(method.kind, told):
+    if method is not None and not method_fits(method.kind, reported):
         order.shipping_method = order.carrier = None
     return True
 
@@ -105,7 +105,7 @@ def pushes_withdraw(order_ids: Collection[int]) -> None:
         store__in=sellers.values("store_id"),
         subject__in=sellers.values("external_id"),
     )
-    jobs_withdraw(list(jobs), reason=SELLERS)
+    jobs_withdraw(list(jobs), reason=refusals.SELLERS)
 
 
 def trackings_withdraw(order_ids: Collection[int]) -> int:

@@ -17,15 +17,14 @@ from django.utils.formats import date_format
 
 from erp.channels import Badge, InvoiceStage, InvoiceState
 from erp.outbox.models import PushJob
+from erp.outbox.push_requests import Topic
 from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState
-from erp.outbox.wishes import Topic
 from erp.sales.services import EventDraft, order_events_append
-from invoices.models import ISSUED, Invoice
-from invoices.models import InvoiceStatus as NoteStatus
+from invoices.models import ISSUED, Invoice, InvoiceStatus
 from kwai_integration.client.codes import KwaiInvoiceStatus
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.wishes import invoice_wish, own_invoices
+from kwai_integration.outbound.push_requests import invoice_request, own_invoices
 from kwai_integration.outbound.withdrawing import jobs_withdraw
 
 OPEN = (JobState.PENDING, JobState.CLAIMED)
@@ -92,10 +91,10 @@ def held_cancelled_event(note: Invoice, order_id: int) -> EventDraft:
     return EventDraft(order_id, "kwai.invoice_cancelled", f"{AT_KWAI} ({note})", note.get_absolute_url())
 
 
-def orders_with_cancelled_note(order_ids: Sequence[int]) -> set[int]:
+def orders_with_cancelled_invoice(order_ids: Sequence[int]) -> set[int]:
     """Orders for which Kwai holds a note that was cancelled since. One query where no note was cancelled."""
     rows = Invoice.objects.filter(
-        order__in=order_ids, status=NoteStatus.CANCELLED, store__channel=CHANNEL_KEY
+        order__in=order_ids, status=InvoiceStatus.CANCELLED, store__channel=CHANNEL_KEY
     )
     notes = list(rows.select_related("order", "store"))
     if not notes:
@@ -114,12 +113,12 @@ def _own_jobs(
 ) -> list[tuple[Invoice, PushJob]]:
     """Each linked note with the push of its own key."""
     found = _jobs_by_topic(notes) if topics is None else topics
-    wishes = [(note, invoice_wish(note, note.order)) for note in notes if note.order is not None]
+    requests = [(note, invoice_request(note, note.order)) for note in notes if note.order is not None]
     return [
         (note, job)
-        for note, wish in wishes
-        for job in found.get(wish.topic, ())
-        if job.idempotency_key == wish.key
+        for note, request in requests
+        for job in found.get(request.topic, ())
+        if job.idempotency_key == request.key
     ]
 
 
@@ -149,12 +148,12 @@ def _jobs_by_topic(notes: Sequence[Invoice]) -> dict[Topic, list[PushJob]]:
 def _state(note: Invoice, jobs: Mapping[Topic, Sequence[PushJob]], answer: tuple[str, str]) -> InvoiceState:
     if note.order is None:
         raise ValueError("only a linked note has a state at Kwai")
-    wish = invoice_wish(note, note.order)
-    rivals = jobs.get(wish.topic, ())
-    job = next((job for job in rivals if job.idempotency_key == wish.key), None)
+    request = invoice_request(note, note.order)
+    rivals = jobs.get(request.topic, ())
+    job = next((job for job in rivals if job.idempotency_key == request.key), None)
     if job is None or job.state not in LIVE:
         return InvoiceState(InvoiceStage.NOT_SENT, channel=LABEL)
-    if job.state == JobState.DONE and note.status == NoteStatus.CANCELLED and _last_done(rivals) == job:
+    if job.state == JobState.DONE and note.status == InvoiceStatus.CANCELLED and _last_done(rivals) == job:
         return InvoiceState(InvoiceStage.SENT, [CANCELLED_BADGE], AT_KWAI, channel=LABEL)
     if job.state == JobState.DONE:
         return _sent_state(job, [rival for rival in rivals if rival.state == JobState.DONE], answer)

@@ -12,10 +12,6 @@ from kwai_integration.models import KwaiOrder
 
 # Said wherever somebody looks for a tracking code that nobody has to send (contract section 4).
 NOTHING_TO_SEND = f"O {LOGISTICS_LABEL} cuida do rastreio: nada a enviar."
-CHOOSE_SHIPPER = (
-    f"O Kwai não informa quem envia este pedido. Escolha {LOGISTICS_LABEL} ou transportadora própria na "
-    "página do pedido."
-)
 
 _SHIPPERS: Mapping[str, ShippedBy] = {
     ShippingType.KWAI_ENVIOS: ShippedBy.CHANNEL,
@@ -47,7 +43,7 @@ def shipping_codes(order_ids: Sequence[int]) -> dict[int, ShippingCode]:
     }
 
 
-def shippers_told(order_ids: Sequence[int]) -> set[int]:
+def shippers_reported(order_ids: Sequence[int]) -> set[int]:
     """The orders whose last answer says who carries them."""
     rows = KwaiOrder.objects.filter(order_id__in=order_ids, shipping_type__in=list(_SHIPPERS))
     return {order_id for order_id in rows.values_list("order_id", flat=True) if order_id is not None}

@@ -11,7 +11,7 @@ from erp.channels import NextStep, Owner
 from erp.outbox.selectors import Mark
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, RefundStatus, ShippedBy
-from erp.stock.services import lines_away
+from erp.stock.services import lines_shipped_out
 from expedition.models import Shipment
 from invoices.models import ISSUED, Invoice
 from kwai_integration.client.codes import PAID_ROLES, SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
@@ -51,7 +51,7 @@ def work_read(order: Order, marks: Mapping[str, Mark]) -> Work:
         Invoice.objects.filter(order=order).exclude(status__in=("cancelled", "rejected")).first(),
         Shipment.objects.active().filter(order=order).first(),
         marks,
-        bool(lines_away(order.lines.values_list("pk", flat=True))),
+        bool(lines_shipped_out(order.lines.values_list("pk", flat=True))),
     )
 
 
@@ -68,7 +68,7 @@ def next_step(order: Order, role: KwaiRole | None, invoice_status: str, work: Wo
         case KwaiRole.AWAITING_PAYMENT:
             return NextStep(Owner.BUYER, "Pagar.")
         case KwaiRole.AWAITING_INVOICE:
-            return _note_step(order, invoice_status, work)
+            return _invoice_step(order, invoice_status, work)
         case KwaiRole.TO_ARRANGE | KwaiRole.AWAITING_PICKUP | KwaiRole.PACKED:
             return _parcel_step(order, role, work)
         case KwaiRole.SHIPPED:
@@ -80,7 +80,7 @@ def next_step(order: Order, role: KwaiRole | None, invoice_status: str, work: Wo
 
 def _unmapped(order: Order) -> NextStep:
     text = f"Dizer em Mapeamentos o que a situação {order.remote_status} significa. Até lá nada é enviado."
-    url = reverse("kwai:store_stage", args=[order.store_id, "mapeamentos"]) if order.store_id else ""
+    url = reverse("kwai:store_step", args=[order.store_id, "mapeamentos"]) if order.store_id else ""
     return NextStep(Owner.YOU, text, "Abrir Mapeamentos", "plug", f"{url}#situation" if url else "")
 
 
@@ -92,7 +92,7 @@ def _return_step(order: Order, work: Work) -> NextStep:
     return NextStep(Owner.YOU, "Acompanhar a devolução no Kwai.")
 
 
-def _note_step(order: Order, invoice_status: str, work: Work) -> NextStep:
+def _invoice_step(order: Order, invoice_status: str, work: Work) -> NextStep:
     note = work.note
     if invoice_status == KwaiInvoiceStatus.RECEIVED:
         return ACCEPT_NOTE
@@ -105,11 +105,11 @@ def _note_step(order: Order, invoice_status: str, work: Work) -> NextStep:
         return pushed
     if is_refused:
         text = "Corrigir ou trocar a NF-e que o Kwai recusou, e enviar de novo."
-        return NextStep(Owner.YOU, text, "Corrigir nota fiscal", "tool", _note_url(note))
+        return NextStep(Owner.YOU, text, "Corrigir nota fiscal", "tool", _invoice_url(note))
     if note.status not in ISSUED:
         text = "Conferir a NF-e, que ainda não foi autorizada."
-        return NextStep(Owner.YOU, text, "Abrir nota fiscal", "file-invoice", _note_url(note))
-    return NextStep(Owner.YOU, "Enviar a NF-e.", "Enviar nota fiscal", "send", _note_url(note))
+        return NextStep(Owner.YOU, text, "Abrir nota fiscal", "file-invoice", _invoice_url(note))
+    return NextStep(Owner.YOU, "Enviar a NF-e.", "Enviar nota fiscal", "send", _invoice_url(note))
 
 
 def _issue(order: Order) -> NextStep:
@@ -122,7 +122,7 @@ def _parcel_step(order: Order, role: KwaiRole, work: Work) -> NextStep:
     if shipper is ShippedBy.UNKNOWN:
         return WHO_CARRIES
     if order.pk and role is KwaiRole.TO_ARRANGE and work.note is None and shipment is None:
-        return _note_from_elsewhere()
+        return _invoice_from_elsewhere()
     url = reverse("expedition:shipment", args=[shipment.pk]) if shipment else ""
     if shipper is ShippedBy.CHANNEL and role is KwaiRole.TO_ARRANGE:
         pushed = _pushed(Kind.ARRANGE_SHIPMENT, work, NextStep(Owner.CHANNEL, "Dar o número do envio."))
@@ -132,16 +132,16 @@ def _parcel_step(order: Order, role: KwaiRole, work: Work) -> NextStep:
             return NextStep(Owner.CARRIER, "Coletar o pacote; o Kwai mostra enviado quando ele for lido.")
         text = "Imprimir a etiqueta e concluir a coleta. O Kwai mostra enviado quando o pacote for lido."
         return NextStep(Owner.YOU, text, "Imprimir etiqueta", "tag", url)
-    told = NextStep(Owner.CARRIER, "Levar o pacote; o Kwai mostra enviado depois disso.")
+    reported = NextStep(Owner.CARRIER, "Levar o pacote; o Kwai mostra enviado depois disso.")
     if role is not KwaiRole.TO_ARRANGE:
-        return told
+        return reported
     text = "Concluir a expedição e enviar o código de rastreio."
-    return _pushed(Kind.SEND_TRACKING, work, told) or NextStep(
+    return _pushed(Kind.SEND_TRACKING, work, reported) or NextStep(
         Owner.YOU, text, "Abrir expedição", "truck-delivery", url
     )
 
 
-def _note_from_elsewhere() -> NextStep:
+def _invoice_from_elsewhere() -> NextStep:
     """Kwai has a note that is not here: another one must not be issued."""
     text = "Trazer o XML da NF-e que o Kwai já tem; a expedição abre com ele."
     return NextStep(Owner.YOU, text, "Enviar XML da nota", "upload", reverse("invoices:upload"))
@@ -158,5 +158,5 @@ def _pushed(kind: Kind, work: Work, done: NextStep) -> NextStep | None:
     return done if mark.is_done else NextStep(Owner.ERP, WAITING[kind])
 
 
-def _note_url(note: Invoice) -> str:
+def _invoice_url(note: Invoice) -> str:
     return reverse("invoices:detail", args=[note.pk])

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from erp.outbox.errors import NotYet, Refused
+from erp.outbox.errors import NotYet, PushRefused
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import LONGEST_WAITS, JobState, WaitReason
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import UNREAD_LABELS, Order, RefundStatus
+from kwai_integration import refusals
 from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRefundStatus, KwaiRole
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.mapping.orders import MappedOrder
@@ -50,8 +52,8 @@ def permit_of(write: Write, order: Order, roles: Roles) -> Permit:
     return may(write, role, hold=bool(order.hold_reason), refund=order.refund_open)
 
 
-def write_problem(write: Write, order: Order, roles: Roles) -> str:
-    """Why `write` may not be asked for, or an empty text. What is done already, or has to wait for the note
+def write_problem(write: Write, order: Order, roles: Roles) -> Refusal:
+    """Why `write` may not be asked for. What is done already, or has to wait for the note
     first, may be asked for."""
     role = roles[order.store_id].get(order.remote_status)
     label = situation_label(order.remote_status, role)
@@ -70,51 +72,50 @@ def remote_permit(write: Write, own: Order, remote: MappedOrder, *, job: PushJob
         write, remote.role, hold=bool(remote.hold_reason), refund=remote.refund_open and not released
     )
     if permit is Permit.NOT_YET:
-        raise _waiting_for_note(remote, job)
+        raise _waiting_for_invoice(remote, job)
     if permit is Permit.UNKNOWN:
         raise _waiting_for_person(remote)
     label = situation_label(remote.remote_status, remote.role)
     if problem := _text(permit, write, remote.remote_status, label, _remote_freeze(remote)):
-        raise Refused(problem)
+        raise PushRefused(problem)
     return permit
 
 
 def _read_check(remote: MappedOrder) -> None:
     if "remote_status" in remote.unread:
-        raise Refused(
+        raise PushRefused(
             f"O Kwai devolveu o pedido, mas não deu para ler a {UNREAD_LABELS['situation']}. Nada foi "
             "enviado: confira o pedido no Kwai e envie de novo."
         )
 
 
-def _text(permit: Permit, write: Write, remote_status: str, label: str, frozen: str) -> str:
+def _text(permit: Permit, write: Write, remote_status: str, label: str, frozen: Refusal) -> Refusal:
     match permit:
         case Permit.YES | Permit.DONE | Permit.NOT_YET:
-            return ""
+            return NO_REFUSAL
         case Permit.UNKNOWN:
-            return (
-                f"A situação {remote_status or 'deste pedido'} do Kwai não é conhecida: diga em Mapeamentos "
-                "o que ela significa. Até lá nada é enviado."
-            )
+            return refusals.SITUATION_UNKNOWN.of(code=remote_status or "deste pedido")
         case Permit.HELD | Permit.REFUND:
             return frozen
         case Permit.FORBIDDEN:
-            return f"O Kwai mostra o pedido como {label}: nessa situação {NOT_ACCEPTED[write]}."
+            return refusals.NOT_PERMITTED.of(situation=label, write=NOT_ACCEPTED[write])
 
 
-def _remote_freeze(remote: MappedOrder) -> str:
+def _remote_freeze(remote: MappedOrder) -> Refusal:
     if remote.hold_reason:
-        return f"O Kwai pede para segurar o pedido: {remote.hold_reason}"
+        return refusals.REMOTE_HELD.of(reason=remote.hold_reason)
     if remote.refund_status is KwaiRefundStatus.REFUNDED:
-        return f"{RefundStatus.PAID.label} no Kwai. Não envie a mercadoria."
-    return "Há um reembolso em andamento no Kwai. Não envie a mercadoria."
+        return refusals.REMOTE_REFUNDED.of(refund=RefundStatus.PAID.label)
+    return refusals.REMOTE_REFUND_RUNS
 
 
-def _waiting_for_note(remote: MappedOrder, job: PushJob) -> NotYet | Refused:
+def _waiting_for_invoice(remote: MappedOrder, job: PushJob) -> NotYet | PushRefused:
     if remote.invoice_status == KwaiInvoiceStatus.REFUSED:
         reason = remote.invoice_refusal_reason.rstrip(". ") or "o Kwai não disse o motivo"
-        return Refused(f"O Kwai recusou a NF-e: {reason}. Corrija ou troque a nota; depois envie de novo.")
-    sent_at = _note_sent_at(job)
+        return PushRefused(
+            f"O Kwai recusou a NF-e: {reason}. Corrija ou troque a nota; depois envie de novo."
+        )
+    sent_at = _invoice_sent_at(job)
     text = "aguardando o Kwai aceitar a NF-e"
     if sent_at:
         local = timezone.localtime(sent_at)
@@ -133,7 +134,7 @@ def _waiting_for_person(remote: MappedOrder) -> NotYet:
     return NotYet(timezone.now() + RARE_LOOKS, text, asks_person=True)
 
 
-def _note_sent_at(job: PushJob) -> datetime | None:
+def _invoice_sent_at(job: PushJob) -> datetime | None:
     done = PushJob.objects.filter(
         store_id=job.store_id, subject=job.subject, kind=Kind.SEND_INVOICE, state=JobState.DONE
     )

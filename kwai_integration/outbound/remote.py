@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 
 from django.utils import timezone
 
-from erp.outbox.errors import Refused
-from erp.outbox.handlers import Turn
+from erp.outbox.attempts import AttemptContext
+from erp.outbox.errors import PushRefused
 from erp.sales.models import Order
 from expedition.models import Shipment
 from kwai_integration.client import errors
@@ -24,10 +24,10 @@ from kwai_integration.situations import store_roles
 
 @dataclass(frozen=True)
 class _TurnRecorder:
-    turn: Turn
+    context: AttemptContext
 
     def record(self, exchange: Exchange) -> None:
-        self.turn.note(
+        self.context.note(
             http_status=exchange.http_status,
             remote_code="" if exchange.code is None else str(exchange.code),
             exchange=asdict(exchange),
@@ -35,10 +35,10 @@ class _TurnRecorder:
 
 
 @contextmanager
-def calling(turn: Turn) -> Iterator[KwaiClient]:
+def calling(context: AttemptContext) -> Iterator[KwaiClient]:
     """`with calling(turn) as client:` raises only `PushError`s."""
     try:
-        yield client_for(turn.job.store_id, share="push", recorder=_TurnRecorder(turn))
+        yield client_for(context.job.store_id, share="push", recorder=_TurnRecorder(context))
     except (errors.KwaiError, NotConnected) as error:
         raise push_error(error) from None
 
@@ -50,7 +50,7 @@ def frozen_check(row: Order | Shipment) -> None:
     although the order froze meanwhile.
     """
     if reason := row.frozen_reason:
-        raise Refused(reason)
+        raise PushRefused(reason)
 
 
 def remote_order(client: KwaiClient, store_id: int, external_id: str) -> MappedOrder:
@@ -63,4 +63,4 @@ def remote_order(client: KwaiClient, store_id: int, external_id: str) -> MappedO
         mapped = order_read(raw, timezone.now(), roles, client.names)
         if isinstance(mapped, MappedOrder) and mapped.external_id == external_id:
             return mapped
-    raise Refused("O Kwai não devolveu este pedido. Confira na central do vendedor se ele ainda existe.")
+    raise PushRefused("O Kwai não devolveu este pedido. Confira na central do vendedor se ele ainda existe.")

@@ -9,7 +9,7 @@ from erp.outbox.services import jobs_cancel, jobs_retry
 from erp.outbox.statuses import WAITING_STATES
 from kwai_integration.outbound.asked import CANCELLED
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.wishes import own_shipments
+from kwai_integration.outbound.push_requests import own_shipments
 
 SHIPMENT_KINDS = (Kind.ARRANGE_SHIPMENT, Kind.SEND_TRACKING, Kind.CONFIRM_DELIVERY)
 

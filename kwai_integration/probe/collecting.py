@@ -11,7 +11,7 @@ from kwai_integration.client.gateway import PAGE_SIZE, KwaiClient, window_payloa
 from kwai_integration.client.types import ClientConfig
 from kwai_integration.mapping import fields
 from kwai_integration.mapping.fields import wire_id
-from kwai_integration.probe.judging import Seen, inside_keep
+from kwai_integration.probe.judging import SeenInAnswers, inside_keep
 
 MOST_ITEMS_WITH_SKUS = 10
 
@@ -23,7 +23,7 @@ class Reader:
     def __init__(self, client: KwaiClient) -> None:
         self._read = client.read_raw
         self.config: ClientConfig = client.config
-        self.seen = Seen()
+        self.seen = SeenInAnswers()
 
     def read(
         self, name: str, *, params: Mapping[str, str] | None = None, payload: Mapping[str, Any] | None = None
@@ -41,7 +41,7 @@ class Reader:
         return reply.data
 
 
-def collected(reader: Reader, *, now: datetime, days: int) -> Seen:
+def collected(reader: Reader, *, now: datetime, days: int) -> SeenInAnswers:
     """One page of orders changed in the last `days` (at most 31) with their details, one page of refunds,
     one of listings with the SKUs of the first ten."""
     window = (now - timedelta(days=days), now)

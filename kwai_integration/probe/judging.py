@@ -27,7 +27,7 @@ MOST_NAMED = 5
 HIDDEN_NAME = "(nome oculto)"
 
 
-class Verdict(StrEnum):
+class ContractVerdict(StrEnum):
     CONFIRMED = "confirmed"
     DIFFERENT = "different"
     UNSEEN = "unseen"
@@ -38,19 +38,19 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Row:
+class ContractRow:
     """One row of the contract. `detail` says what was seen, without personal data."""
 
     part: str
     name: str
     expected: str
     source: str
-    verdict: Verdict
+    verdict: ContractVerdict
     detail: str = ""
 
 
 @dataclass
-class Seen:
+class SeenInAnswers:
     """Raw answers of one account: the frames of each call, the objects of each section of the table of
     fields, what a call that failed said, and the result codes."""
 
@@ -68,7 +68,7 @@ class Seen:
         return self.objects.get(section, [])
 
 
-def judged(seen: Seen, config: ClientConfig) -> list[Row]:
+def judged(seen: SeenInAnswers, config: ClientConfig) -> list[ContractRow]:
     """Every row of the contract that an account can answer, and those that it cannot, in the contract's
     order."""
     return [
@@ -83,7 +83,7 @@ def judged(seen: Seen, config: ClientConfig) -> list[Row]:
     ]
 
 
-def inside_keep(seen: Seen, config: ClientConfig) -> None:
+def inside_keep(seen: SeenInAnswers, config: ClientConfig) -> None:
     """The lines, receivers and payments of the orders kept so far."""
     for (section, attribute), inner in INSIDE.items():
         name = getattr(getattr(config.names, section), attribute)
@@ -94,7 +94,7 @@ def inside_keep(seen: Seen, config: ClientConfig) -> None:
                     seen.keep(inner, entry)
 
 
-def unknown_fields(seen: Seen, config: ClientConfig) -> list[dict[str, str]]:
+def unknown_fields(seen: SeenInAnswers, config: ClientConfig) -> list[dict[str, str]]:
     """Fields the contract does not name, with the type of what stands there; never the value."""
     found = []
     for section, objects in seen.objects.items():
@@ -111,7 +111,7 @@ def unknown_fields(seen: Seen, config: ClientConfig) -> list[dict[str, str]]:
     return found
 
 
-def unknown_codes(seen: Seen, config: ClientConfig) -> list[dict[str, str]]:
+def unknown_codes(seen: SeenInAnswers, config: ClientConfig) -> list[dict[str, str]]:
     """Codes the tables do not name, with how often they came."""
     return [
         {"field": name, "code": code, "count": str(count)}
@@ -126,47 +126,53 @@ def shape_problem(shape: Shape, value: Any) -> str:
     return "" if value is None else _CHECKS[shape](value)
 
 
-def _calls(seen: Seen, config: ClientConfig) -> Iterator[Row]:
+def _calls(seen: SeenInAnswers, config: ClientConfig) -> Iterator[ContractRow]:
     for endpoint in config.endpoints.values():
         name, expected = endpoint.name, f"{endpoint.verb} {endpoint.path}"
         if name in seen.failures:
-            verdict, detail = Verdict.DIFFERENT, seen.failures[name]
+            verdict, detail = ContractVerdict.DIFFERENT, seen.failures[name]
         elif name in seen.frames:
-            verdict, detail = Verdict.CONFIRMED, f"{len(seen.frames[name])} respostas"
+            verdict, detail = ContractVerdict.CONFIRMED, f"{len(seen.frames[name])} respostas"
         else:
-            verdict = Verdict.UNSEEN
+            verdict = ContractVerdict.UNSEEN
             detail = "a sondagem só lê" if endpoint.is_write else "não perguntado"
-        yield Row("chamada", name, expected, endpoint.source, verdict, detail)
+        yield ContractRow("chamada", name, expected, endpoint.source, verdict, detail)
 
 
-def _envelope(seen: Seen, config: ClientConfig) -> Iterator[Row]:
+def _envelope(seen: SeenInAnswers, config: ClientConfig) -> Iterator[ContractRow]:
     good = [code for code in seen.results if config.results.meaning(code) is codes.ResultMeaning.OK]
-    verdict = Verdict.CONFIRMED if good else Verdict.DIFFERENT if seen.failures else Verdict.UNSEEN
-    yield Row("envelope", "result", "HTTP 200 e um result com o sentido ok", "published", verdict)
+    verdict = (
+        ContractVerdict.CONFIRMED
+        if good
+        else ContractVerdict.DIFFERENT
+        if seen.failures
+        else ContractVerdict.UNSEEN
+    )
+    yield ContractRow("envelope", "result", "HTTP 200 e um result com o sentido ok", "published", verdict)
 
 
-def _fields(seen: Seen, config: ClientConfig) -> Iterator[Row]:
+def _fields(seen: SeenInAnswers, config: ClientConfig) -> Iterator[ContractRow]:
     for row in field_rows(config.names):
         verdict, detail = _field(row, seen)
-        yield Row("campo", row.name, f"{row.wire} ({row.shape})", row.source, verdict, detail)
+        yield ContractRow("campo", row.name, f"{row.wire} ({row.shape})", row.source, verdict, detail)
 
 
-def _field(row: FieldRow, seen: Seen) -> tuple[Verdict, str]:
+def _field(row: FieldRow, seen: SeenInAnswers) -> tuple[ContractVerdict, str]:
     if row.name in ASKED:
-        return Verdict.UNSEEN, "enviado no pedido; a resposta não o repete" if seen.frames else ""
+        return ContractVerdict.UNSEEN, "enviado no pedido; a resposta não o repete" if seen.frames else ""
     if row.section not in seen.objects:
-        return Verdict.UNSEEN, ""
+        return ContractVerdict.UNSEEN, ""
     values = [raw[row.wire] for raw in seen.of(row.section) if raw.get(row.wire) is not None]
     if not values:
-        return Verdict.UNSEEN, f"em nenhum de {len(seen.of(row.section))}"
+        return ContractVerdict.UNSEEN, f"em nenhum de {len(seen.of(row.section))}"
     problems = Counter(problem for value in values if (problem := shape_problem(row.shape, value)))
     if problems:
         text = "; ".join(f"{problem} em {count} de {len(values)}" for problem, count in problems.items())
-        return Verdict.DIFFERENT, text
-    return Verdict.CONFIRMED, f"em {len(values)} de {len(seen.of(row.section))}"
+        return ContractVerdict.DIFFERENT, text
+    return ContractVerdict.CONFIRMED, f"em {len(values)} de {len(seen.of(row.section))}"
 
 
-def _values(seen: Seen, config: ClientConfig) -> Iterator[Row]:
+def _values(seen: SeenInAnswers, config: ClientConfig) -> Iterator[ContractRow]:
     """What holds for every field of a shape (contract section 1)."""
     for name, expected, shape in (
         ("ids", "até 19 algarismos, número ou texto", Shape.ID),
@@ -181,10 +187,12 @@ def _values(seen: Seen, config: ClientConfig) -> Iterator[Row]:
             if raw.get(row.wire) not in (None, "", 0)
         ]
         wrong = sum(bool(shape_problem(shape, value)) for value in values)
-        yield Row("valor", name, expected, "published", _verdict(len(values), wrong), _kinds(values, wrong))
+        yield ContractRow(
+            "valor", name, expected, "published", _verdict(len(values), wrong), _kinds(values, wrong)
+        )
 
 
-def _totals(seen: Seen, config: ClientConfig) -> Iterator[Row]:
+def _totals(seen: SeenInAnswers, config: ClientConfig) -> Iterator[ContractRow]:
     orders = seen.of("order")
     sums = [(fields.remote_id(raw.get(config.names.order.id)), _difference(raw, config)) for raw in orders]
     known = [(order_id, difference) for order_id, difference in sums if difference is not None]
@@ -194,7 +202,7 @@ def _totals(seen: Seen, config: ClientConfig) -> Iterator[Row]:
         detail += f"; diferem {', '.join(wrong[:MOST_NAMED])} centavos"
     expected = "itens + frete - desconto do vendedor - desconto da plataforma"
     verdict = _verdict(len(known), len(wrong))
-    yield Row("valor", "total", expected, "assumed", verdict, detail if known else "")
+    yield ContractRow("valor", "total", expected, "assumed", verdict, detail if known else "")
 
 
 def _difference(raw: Mapping[str, Any], config: ClientConfig) -> int | None:
@@ -211,40 +219,44 @@ def _difference(raw: Mapping[str, Any], config: ClientConfig) -> int | None:
     return total - (items + freight - sum(discounts))
 
 
-def _situations(seen: Seen, config: ClientConfig) -> Iterator[Row]:
+def _situations(seen: SeenInAnswers, config: ClientConfig) -> Iterator[ContractRow]:
     counted = _codes_of(seen, "order", config.names.order.status)
     for code, row in config.situations.rows.items():
-        verdict = Verdict.CONFIRMED if counted[code] else Verdict.UNSEEN
+        verdict = ContractVerdict.CONFIRMED if counted[code] else ContractVerdict.UNSEEN
         expected = f"{row.label} ({row.role})"
-        yield Row("situação", code, expected, row.source, verdict, _times(counted[code]))
+        yield ContractRow("situação", code, expected, row.source, verdict, _times(counted[code]))
     for code in sorted(counted.keys() - config.situations.rows.keys()):
-        yield Row("situação", code, "", "", Verdict.DIFFERENT, f"desconhecida, {_times(counted[code])}")
+        yield ContractRow(
+            "situação", code, "", "", ContractVerdict.DIFFERENT, f"desconhecida, {_times(counted[code])}"
+        )
 
 
-def _results(seen: Seen, config: ClientConfig) -> Iterator[Row]:
+def _results(seen: SeenInAnswers, config: ClientConfig) -> Iterator[ContractRow]:
     for code, row in config.results.rows.items():
         count = seen.results[code]
-        verdict = Verdict.CONFIRMED if count else Verdict.UNSEEN
-        yield Row("resultado", str(code), row.label, row.source, verdict, _times(count))
+        verdict = ContractVerdict.CONFIRMED if count else ContractVerdict.UNSEEN
+        yield ContractRow("resultado", str(code), row.label, row.source, verdict, _times(count))
     for code in sorted(seen.results.keys() - config.results.rows.keys()):
         detail = f"desconhecido, {_times(seen.results[code])}"
-        yield Row("resultado", str(code), "", "", Verdict.DIFFERENT, detail)
+        yield ContractRow("resultado", str(code), "", "", ContractVerdict.DIFFERENT, detail)
 
 
-def _other_codes(seen: Seen, config: ClientConfig) -> Iterator[Row]:
+def _other_codes(seen: SeenInAnswers, config: ClientConfig) -> Iterator[ContractRow]:
     for name, labels, known, counted in _coded(seen, config)[1:]:
         for code in known:
-            verdict = Verdict.CONFIRMED if counted[code] else Verdict.UNSEEN
-            yield Row("código", f"{name} {code}", labels[code], "assumed", verdict, _times(counted[code]))
+            verdict = ContractVerdict.CONFIRMED if counted[code] else ContractVerdict.UNSEEN
+            yield ContractRow(
+                "código", f"{name} {code}", labels[code], "assumed", verdict, _times(counted[code])
+            )
         for code in sorted(counted.keys() - set(known)):
             detail = f"desconhecido, {_times(counted[code])}"
-            yield Row("código", f"{name} {code}", "", "", Verdict.DIFFERENT, detail)
+            yield ContractRow("código", f"{name} {code}", "", "", ContractVerdict.DIFFERENT, detail)
 
 
 Coded = tuple[str, Mapping[str, str], Sequence[str], Counter[str]]
 
 
-def _coded(seen: Seen, config: ClientConfig) -> list[Coded]:
+def _coded(seen: SeenInAnswers, config: ClientConfig) -> list[Coded]:
     """Each coded field: its name, its labels, its known codes and what was counted; the situation first."""
     order, refund = config.names.order, config.names.refund
     labels = {code: row.label for code, row in config.situations.rows.items()}
@@ -262,15 +274,15 @@ def _coded(seen: Seen, config: ClientConfig) -> list[Coded]:
     return found
 
 
-def _codes_of(seen: Seen, section: str, name: str) -> Counter[str]:
+def _codes_of(seen: SeenInAnswers, section: str, name: str) -> Counter[str]:
     values = (raw.get(name) for raw in seen.of(section))
     return Counter(code for value in values if (code := fields.remote_code(value, LONGEST_CODE)))
 
 
-def _verdict(count: int, wrong: int) -> Verdict:
+def _verdict(count: int, wrong: int) -> ContractVerdict:
     if not count:
-        return Verdict.UNSEEN
-    return Verdict.DIFFERENT if wrong else Verdict.CONFIRMED
+        return ContractVerdict.UNSEEN
+    return ContractVerdict.DIFFERENT if wrong else ContractVerdict.CONFIRMED
 
 
 def _kinds(values: Iterable[Any], wrong: int) -> str:

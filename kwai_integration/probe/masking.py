@@ -15,7 +15,7 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from erp.documents import DocumentInvalid, state_code_parse, tax_id_parse
+from erp.brazil.documents import DocumentInvalid, state_code_parse, tax_id_parse
 from kwai_integration.client.wire import FieldRow, Privacy, Shape, WireNames, section_rows
 
 # The objects that stand inside others, by the section and the field that holds them.

@@ -10,13 +10,13 @@ from typing import Any
 
 from kwai_integration.client.types import ClientConfig
 from kwai_integration.mapping import fields
-from kwai_integration.probe.judging import Seen
+from kwai_integration.probe.judging import SeenInAnswers
 from kwai_integration.probe.masking import Masker
 
 KIND, EDITION = "kwai-recording", 2
 
 
-def recording(seen: Seen, config: ClientConfig, merchant_id: str) -> dict[str, Any]:
+def recording(seen: SeenInAnswers, config: ClientConfig, merchant_id: str) -> dict[str, Any]:
     """What was read, with personal data replaced and ids kept, in the words of the platform. Neither tokens
     nor requests are in it."""
     masker = Masker(config.names, secrets.token_bytes(32))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from erp.accounts.models import Store, User
-from kwai_integration.setup.stage import Check
-from kwai_integration.setup.stage_review import live_checks
+from kwai_integration.setup.step import SetupCheck
+from kwai_integration.setup.step_review import live_checks
 from kwai_integration.setup.stores import store_activate
 from kwai_integration.setup.wizard import blocking, checks_of
 
 
-def activation_try(*, store: Store, user: User) -> list[Check]:
+def activation_try(*, store: Store, user: User) -> list[SetupCheck]:
     """Activate the store when nothing forbids it; the checks that do, and then nothing has changed.
 
     Calls Kwai, so it runs outside any transaction. Raises StoreRefused when the connection ended between

@@ -13,7 +13,7 @@ from kwai_integration.models import KwaiOrder
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenCode:
     """Code -> orders that carry it."""
 
     situations: Counter[str] = field(default_factory=Counter)
@@ -21,16 +21,16 @@ class Seen:
     payments: Counter[str] = field(default_factory=Counter)
 
 
-def codes_seen(store: Store) -> Seen:
+def codes_seen(store: Store) -> SeenCode:
     """One statement, answered from an index alone: a store may have a million orders.
 
     Ways of shipping are the carrier codes of the platform's own logistics, and shipping types. What a seller
     ships itself carries our own carrier code back: there is nothing to map in it.
     """
-    seen = Seen()
+    seen = SeenCode()
     rows = KwaiOrder.objects.filter(store=store).order_by()
-    told = rows.values_list("remote_status", "shipping_type", "remote_carrier_code", "payment_code")
-    for situation, shipping, carrier, payment, count in told.annotate(count=Count("store_id")):
+    reported = rows.values_list("remote_status", "shipping_type", "remote_carrier_code", "payment_code")
+    for situation, shipping, carrier, payment, count in reported.annotate(count=Count("store_id")):
         shippings = {shipping, carrier if shipping != ShippingType.SELLER else ""} if shipping else set()
         for codes, found in (
             (seen.situations, {situation}),

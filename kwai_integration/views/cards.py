@@ -13,11 +13,11 @@ from django.urls import reverse
 from erp.accounts.models import Store, StoreLifecycle
 from erp.channels import Badge
 from erp.outbox.models import PushJob
-from erp.outbox.selectors import calls_denied, lane_rests
+from erp.outbox.selectors import calls_denied, queue_rests
 from erp.outbox.statuses import JobState
 from kwai_integration.consent_warnings import denied_sentence, ended, renewal_sentence
 from kwai_integration.models import ConnectionHealth, InboundEvent, KwaiOrder, KwaiOrderState, SyncCursor
-from kwai_integration.setup.wizard import STAGES, stage_number
+from kwai_integration.setup.wizard import STEPS, step_number
 
 # Without these no call can be made; what each one is stands in `.env.example`.
 APP_NAMES = ("KWAI_APP_KEY", "KWAI_APP_SECRET", "KWAI_SIGN_SECRET")
@@ -27,9 +27,9 @@ OPEN_STATES = (KwaiOrderState.QUARANTINED, KwaiOrderState.UNLINKED)
 def store_cards(stores: Sequence[Store]) -> list[dict[str, Any]]:
     """One context per store, in a constant number of statements."""
     cursors = SyncCursor.objects.in_bulk([store.pk for store in stores])
-    jobs, orders, hints = _job_counts(stores), _order_counts(stores), _last_hints(stores)
+    jobs, orders, push_messages = _job_counts(stores), _order_counts(stores), _last_push_messages(stores)
     denied = calls_denied(store_ids=[store.pk for store in stores])
-    rests = lane_rests(store_ids=[store.pk for store in stores])
+    rests = queue_rests(store_ids=[store.pk for store in stores])
     return [
         {
             "store": store,
@@ -41,7 +41,7 @@ def store_cards(stores: Sequence[Store]) -> list[dict[str, Any]]:
             or store.kwai_account.asks_consent
             or not store.kwai_account.is_connected,
             "open_orders": orders.get(store.pk, 0),
-            "last_hint_at": hints.get(store.pk),
+            "last_push_message_at": push_messages.get(store.pk),
             "webhook_url": settings.PUBLIC_URL + reverse("kwai:webhook"),
             "is_draft": store.lifecycle == StoreLifecycle.DRAFT,
             **connection_facts(store),
@@ -70,8 +70,8 @@ def lifecycle_badge(store: Store, step: int | None = None) -> Badge:
     """
     lifecycle = StoreLifecycle(store.lifecycle)
     if lifecycle is StoreLifecycle.DRAFT:
-        number = step or stage_number(store.kwai_settings.setup_stage)
-        return Badge(f"{lifecycle.label} (etapa {number} de {len(STAGES)})", lifecycle.colour)
+        number = step or step_number(store.kwai_settings.setup_step)
+        return Badge(f"{lifecycle.label} (etapa {number} de {len(STEPS)})", lifecycle.colour)
     if store.kwai_account.health == ConnectionHealth.DISCONNECTED:
         return Badge("Não conectada", "secondary")
     return Badge(lifecycle.label, lifecycle.colour)
@@ -116,10 +116,12 @@ def _order_counts(stores: Sequence[Store]) -> dict[int, int]:
     return dict(rows.annotate(count=Count("pk")).order_by())
 
 
-def _last_hints(stores: Sequence[Store]) -> dict[int, datetime | None]:
+def _last_push_messages(stores: Sequence[Store]) -> dict[int, datetime | None]:
     """When each store's latest push message came; one look into the index for each."""
     latest = InboundEvent.objects.filter(store=OuterRef("pk")).order_by("-received_at")
     rows = Store.objects.filter(pk__in=[store.pk for store in stores])
     return dict(
-        rows.annotate(hint_at=Subquery(latest.values("received_at")[:1])).values_list("pk", "hint_at")
+        rows.annotate(push_message_at=Subquery(latest.values("received_at")[:1])).values_list(
+            "pk", "push_message_at"
+        )
     )

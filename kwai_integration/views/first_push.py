@@ -16,8 +16,8 @@ from erp.accounts.models import User
 from erp.accounts.permissions import may
 from erp.outbox import clearance
 from erp.outbox.models import FirstPush, PushJob
+from erp.outbox.push_requests import JobResult
 from erp.outbox.statuses import FirstStage, JobState
-from erp.outbox.wishes import JobResult
 from erp.web import registry
 from erp.web.requests import user_of
 from kwai_integration.outbound.kinds import Kind
@@ -31,7 +31,7 @@ class Shown:
 
     row: FirstPush
     stage: FirstStage
-    preview: clearance.Preview | None
+    preview: clearance.PushPreview | None
     may_act: bool
     may_go: bool
     is_own: bool
@@ -124,9 +124,9 @@ def _held_text(job: PushJob, row: FirstPush) -> str:
     return f"Espera o primeiro envio deste tipo nesta loja ({stage.label.lower()})."
 
 
-def _masked(seen: clearance.Preview) -> clearance.Preview:
+def _masked(seen: clearance.PushPreview) -> clearance.PushPreview:
     fields = [
         clearance.PreviewField(field.name, HIDDEN, is_personal=True) if field.is_personal else field
         for field in seen.fields
     ]
-    return clearance.Preview(seen.call, fields, seen.problem)
+    return clearance.PushPreview(seen.call, fields, seen.problem)

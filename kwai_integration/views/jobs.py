@@ -11,15 +11,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from erp.accounts.models import User
-from erp.channels import Outcome, RowResult
+from erp.channels import RowOutcome, RowResult, row_refused
 from erp.outbox.models import PushJob
-from erp.outbox.selectors import jobs_done, lane_notices, lanes_paused
+from erp.outbox.selectors import jobs_done, queue_notices, queues_paused
 from erp.outbox.services import jobs_cancel, jobs_retry
 from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, WaitReason
 from erp.sales.models import Order
-from erp.web.lists import Action, ChoiceFilter, Column, Empty, ListPage, Tab
+from erp.web.lists import ChoiceFilter, Column, Empty, ListAction, ListPage, Tab
 from erp.web.requests import user_of
 from invoices.models import ISSUED, Invoice
+from kwai_integration import refusals
 from kwai_integration.outbound.badges import HELD_BACK
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.views.first_push import first_push_shown, held_texts
@@ -29,15 +30,15 @@ AGAIN = "envie de novo"
 OPEN = (JobState.PENDING, JobState.CLAIMED)
 REASONS = {
     "retry": {
-        JobState.DONE: "O Kwai já confirmou este envio.",
-        JobState.CLAIMED: "O envio está em andamento.",
-        JobState.SUPERSEDED: "Um envio mais novo tomou o lugar deste.",
+        JobState.DONE: refusals.PUSH_DONE,
+        JobState.CLAIMED: refusals.PUSH_UNDER_WAY,
+        JobState.SUPERSEDED: refusals.PUSH_SUPERSEDED,
     },
     "cancel": {
-        JobState.DONE: "O Kwai já confirmou este envio.",
-        JobState.CLAIMED: "O envio está em andamento.",
-        JobState.SUPERSEDED: "Este envio já terminou.",
-        JobState.CANCELLED: "Este envio já foi cancelado.",
+        JobState.DONE: refusals.PUSH_DONE,
+        JobState.CLAIMED: refusals.PUSH_UNDER_WAY,
+        JobState.SUPERSEDED: refusals.PUSH_ENDED,
+        JobState.CANCELLED: refusals.PUSH_CANCELLED,
     },
 }
 
@@ -78,8 +79,8 @@ class JobList(ListPage[PushJob]):
         ChoiceFilter("kind", "Envio", "kind", choices=_kind_choices, all_label="todos"),
     )
     actions = (
-        Action("retry", "enviar de novo", "refresh", in_bar=True),
-        Action("cancel", "cancelar envio", "x", tone="danger", confirm="Cancelar os envios marcados?"),
+        ListAction("retry", "enviar de novo", "refresh", in_bar=True),
+        ListAction("cancel", "cancelar envio", "x", tone="danger", confirm="Cancelar os envios marcados?"),
     )
     template_name = "kwai/jobs.html"
     poll_seconds = 5
@@ -98,14 +99,11 @@ class JobList(ListPage[PushJob]):
 
     def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
         do = jobs_retry if action == "retry" else jobs_cancel
+        outcome = RowOutcome.QUEUED if action == "retry" else RowOutcome.DONE
         return [
-            RowResult(
-                result.job_id,
-                (Outcome.QUEUED if action == "retry" else Outcome.DONE)
-                if result.accepted
-                else Outcome.REFUSED,
-                result.text,
-            )
+            RowResult(result.job_id, outcome, result.text)
+            if result.accepted
+            else row_refused(result.job_id, result.refusal)
             for result in do(job_ids=ids, requested_by=user_of(self.request))
         ]
 
@@ -113,7 +111,7 @@ class JobList(ListPage[PushJob]):
         _describe(objects, user_of(self.request))
 
     def extra_context(self) -> dict[str, object]:
-        return {"notices": lane_notices(user=user_of(self.request))}
+        return {"notices": queue_notices(user=user_of(self.request))}
 
     def row_label(self, obj: PushJob) -> str:
         return f"{obj.subject} · {Kind(obj.kind).label}"
@@ -148,7 +146,7 @@ def _note(job: PushJob, order: Order | None) -> Invoice | None:
 def _describe(jobs: Sequence[PushJob], user: User) -> None:
     """What the templates show of jobs: their labels, and why each waits. Three queries."""
     held = held_texts(jobs, user)
-    paused = lanes_paused(store_ids={job.store_id for job in jobs})
+    paused = queues_paused(store_ids={job.store_id for job in jobs})
     marks = jobs_done(subjects={(job.store_id, job.subject) for job in jobs}, kinds=list(Kind))
     for job in jobs:
         mark = marks[(job.store_id, job.subject)].get(job.kind)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import ngettext
 
 from erp.accounts.models import Company, Store
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from erp.web.lists import ChoiceFilter, Column, Empty, ListPage, Tab
 from erp.web.requests import user_of
 from kwai_integration.forms import LinkForm
@@ -90,4 +90,4 @@ def _link(listing: Listing, form: LinkForm, request: HttpRequest) -> int:
     results = listing_link(
         listing_id=listing.pk, actor=user_of(request), sku_id=sku.pk if sku else None, new_sku=new_sku
     )
-    return sum(result.outcome is Outcome.DONE for result in results)
+    return sum(result.outcome is RowOutcome.DONE for result in results)

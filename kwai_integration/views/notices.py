@@ -25,5 +25,5 @@ def store_notice(request: HttpRequest, pk: int) -> HttpResponse:
 def _leads_to(notice: StoreNotice) -> tuple[str, str]:
     """The page where what the notice tells of is looked at."""
     if "mappings" in notice.key:
-        return "Abrir Mapeamentos", reverse("kwai:store_stage", args=[notice.store_id, "mapeamentos"])
+        return "Abrir Mapeamentos", reverse("kwai:store_step", args=[notice.store_id, "mapeamentos"])
     return "Ver pedidos de venda", reverse("sales:orders")

@@ -13,11 +13,21 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from erp.channels import RowResult
-from erp.web.lists import LIVE_SECONDS, Action, ChoiceFilter, Column, DateFilter, Empty, Link, ListPage, Tab
+from erp.web.lists import (
+    LIVE_SECONDS,
+    ChoiceFilter,
+    Column,
+    DateFilter,
+    Empty,
+    Link,
+    ListAction,
+    ListPage,
+    Tab,
+)
 from erp.web.requests import user_of
 from kwai_integration.client.codes import PAID_ROLES, KwaiRole
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
-from kwai_integration.inbound.gate import gate_refusal
+from kwai_integration.inbound.import_filter import filter_refusal
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
@@ -63,8 +73,8 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         DateFilter("until", "Até", "placed_at__date__lte"),
     )
     actions = (
-        Action("receive", "receber pedidos", "download", in_bar=True),
-        Action("refresh", "sincronizar situação", "refresh", in_bar=True),
+        ListAction("receive", "receber pedidos", "download", in_bar=True),
+        ListAction("refresh", "sincronizar situação", "refresh", in_bar=True),
     )
     poll_seconds = LIVE_SECONDS
 
@@ -130,5 +140,5 @@ def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _notices(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> list[str]:
-    outside = gate_refusal(row, roles)
+    outside = filter_refusal(row, roles)
     return [*([outside] if outside else []), *(warning_text(code) for code in row.warnings)]

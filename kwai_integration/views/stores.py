@@ -29,7 +29,7 @@ from kwai_integration.setup.stores import (
     store_disconnect,
     store_install,
 )
-from kwai_integration.setup.wizard import STAGES, stage_current
+from kwai_integration.setup.wizard import STEPS, step_current
 from kwai_integration.views.cards import app_missing, connection_facts, store_cards
 from kwai_integration.views.scope import kwai_stores
 
@@ -68,7 +68,7 @@ def store_add(request: HttpRequest) -> HttpResponse:
         "found": text.lower() in CHANNEL_NAMES,
         "resources": RESOURCES,
         "installed": list(kwai_stores(request)),
-        "stage_count": len(STAGES),
+        "step_count": len(STEPS),
     }
     return render(request, "kwai/store_add.html", context)
 
@@ -77,8 +77,8 @@ def store_add(request: HttpRequest) -> HttpResponse:
 def store_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Where the wizard was left, or the first tab."""
     store = get_object_or_404(kwai_stores(request), pk=pk)
-    stage = STAGES[0] if store.activated_at else stage_current(store)
-    return redirect("kwai:store_stage", pk=pk, stage=stage.slug)
+    step = STEPS[0] if store.activated_at else step_current(store)
+    return redirect("kwai:store_step", pk=pk, step=step.slug)
 
 
 @require_safe
@@ -159,7 +159,7 @@ def store_disconnected(request: HttpRequest, pk: int) -> HttpResponse:
     messages.success(
         request, "Loja desconectada. Configurações e envios em espera ficam guardados até conectar de novo."
     )
-    return redirect("kwai:store_stage", pk=pk, stage=STAGES[0].slug)
+    return redirect("kwai:store_step", pk=pk, step=STEPS[0].slug)
 
 
 @require_POST
@@ -192,6 +192,6 @@ def store_switch(request: HttpRequest, pk: int) -> HttpResponse:
     if refused:
         reasons = " ".join(f"{check.title}: {check.text}" for check in refused)
         messages.error(request, f"A integração não foi ativada. {reasons}")
-        return redirect(reverse("kwai:store_stage", args=[pk, "revisao"]) + "?verificar=1")
+        return redirect(reverse("kwai:store_step", args=[pk, "revisao"]) + "?verificar=1")
     messages.success(request, "Integração ativa. Os pedidos chegam em instantes a Pedidos no e-commerce.")
     return redirect("kwai:store_guide", pk=pk)

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from kwai_integration.tour import FOLDED, tour_of
+from kwai_integration.demo.tour import FOLDED, tour_of
 
 NOT_HERE = "O passeio só existe na demonstração."
 

@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from kwai_integration.client.pushes import LARGEST_BODY
-from kwai_integration.inbound.webhook import Refused, event_accept
+from kwai_integration.inbound.webhook import PushMessageRefused, event_accept
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
     """`{"result":1}` once the event is stored; anything refused gets one and the same answer."""
     try:
         event_accept(_body(request))
-    except Refused as refusal:
+    except PushMessageRefused as refusal:
         logger.warning("Push refused: %s", refusal)
         return JsonResponse({"result": 0}, status=400)
     return JsonResponse({"result": 1})
@@ -36,11 +36,11 @@ def _body(request: HttpRequest) -> bytes:
     """At most the agreed size; more is refused by its announced length, before a byte is read."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit()) or int(length) > LARGEST_BODY:
-        raise Refused(TOO_LARGE)
+        raise PushMessageRefused(TOO_LARGE)
     try:
         return request.read(LARGEST_BODY) if int(length) else _pieces(request)
     except UnreadablePostError:
-        raise Refused(BROKEN_OFF) from None
+        raise PushMessageRefused(BROKEN_OFF) from None
 
 
 def _pieces(request: HttpRequest) -> bytes:
@@ -51,7 +51,7 @@ def _pieces(request: HttpRequest) -> bytes:
         body: bytes = request.META["wsgi.input"].read(LARGEST_BODY + 1)
     except Exception:
         # Each server has an error of its own for a piece that is none.
-        raise Refused(BROKEN_OFF) from None
+        raise PushMessageRefused(BROKEN_OFF) from None
     if len(body) > LARGEST_BODY:
-        raise Refused(TOO_LARGE)
+        raise PushMessageRefused(TOO_LARGE)
     return body

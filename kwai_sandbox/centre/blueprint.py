@@ -119,6 +119,6 @@ def on_bad_value(error: ValueError) -> tuple[str, int]:
 
 @blueprint.errorhandler(404)
 @blueprint.errorhandler(409)
-def on_gone(error: Any) -> tuple[str, int]:
+def on_removed(error: Any) -> tuple[str, int]:
     """What is asked for is not there, or does not fit any more."""
     return render_template("centre_error.html", reason=error.description), error.code

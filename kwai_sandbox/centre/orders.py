@@ -17,7 +17,7 @@ from kwai_sandbox.gateway import emulator
 from kwai_sandbox.ledger import ledger_read
 from kwai_sandbox.logistics import label_content
 from kwai_sandbox.oddities import oddities
-from kwai_sandbox.orders import Order
+from kwai_sandbox.orders import SandboxOrder
 from kwai_sandbox.statuses import Status
 
 SHOWN_ORDERS = 100
@@ -26,7 +26,7 @@ LABEL_TYPES = {"PDF": "application/pdf", "ZPL": "text/plain; charset=utf-8"}
 HANDOVER_NAMES = {"PICKUP": "com coleta", "DROP_OFF": "com postagem"}
 
 
-def order_or_404(order_id: str) -> Order:
+def order_or_404(order_id: str) -> SandboxOrder:
     order = orders.order_get(emulator().state, order_id)
     if order is None:
         abort(404, f"O pedido {order_id} não existe aqui.")
@@ -107,7 +107,7 @@ def order_page(order_id: str) -> str:
     )
 
 
-def _document(order: Order) -> Any:
+def _document(order: SandboxOrder) -> Any:
     encoded = (order.received.get("invoice") or {}).get("xml")
     return document_read(_xml(encoded)) if encoded else None
 

@@ -10,7 +10,7 @@ from kwai_sandbox.centre.blueprint import blueprint
 from kwai_sandbox.clock import MINUTE, now_ms
 from kwai_sandbox.gateway import emulator
 from kwai_sandbox.ledger import ledger_doubled, ledger_latest
-from kwai_sandbox.stats import Seen
+from kwai_sandbox.stats import SeenCall
 
 SHOWN_CALLS = 150
 SHOWN_WRITES = 300
@@ -22,7 +22,7 @@ READS = ("query", "get", "listItem")
 class Group:
     """Equal reads in a row, told as one line."""
 
-    seen: Seen
+    seen: SeenCall
     times: int = 1
 
     @property
@@ -37,14 +37,14 @@ class Group:
     def went_well(self) -> bool:
         return self.seen.result == "200" and self.seen.fault is None
 
-    def takes(self, seen: Seen) -> bool:
+    def takes(self, seen: SeenCall) -> bool:
         same = (seen.text, seen.merchant_id, seen.result, seen.fault)
         return self.is_read and same == (
             self.seen.text, self.seen.merchant_id, self.seen.result, self.seen.fault,
         )  # fmt: skip
 
 
-def grouped(calls: list[Seen], show: str) -> list[Group]:
+def grouped(calls: list[SeenCall], show: str) -> list[Group]:
     """Newest first; `show` is `writes`, `problems` or anything else for all."""
     groups: list[Group] = []
     for seen in reversed(calls):

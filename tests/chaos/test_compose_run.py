@@ -33,11 +33,11 @@ from erp.outbox.statuses import AttemptOutcome, JobState, Origin
 from erp.sales.models import Order
 from expedition.models import Shipment, ShipmentStatus
 from kwai_integration.models import EventState, InboundEvent
-from kwai_integration.outbound.wishes import deliveries_request
+from kwai_integration.outbound.push_requests import deliveries_request
 from kwai_sandbox.server import RunningSandbox, running
 from scripts.first_order import first_order
 from scripts.services import own_redis
-from tests.compose import ROOT, image_environment, image_parts, services
+from tests.compose import ROOT, image_build, image_environment, image_parts, services
 from tests.kwai_integration.codes import SHIPPED
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos, pytest.mark.services]
@@ -177,6 +177,7 @@ def _environment(folder: Path, port: int, redis_url: str, sandbox: RunningSandbo
         "MAINT_PROCESSES": "1",
         **sandbox.credentials.as_environment(),
         **image_environment(),
+        "LABELS_DIR": str(folder / "labels"),
     }
     written = services(given)["web"]["environment"]
     return given | written | {"DATABASE_URL": _database_url(), "REDIS_URL": redis_url}
@@ -193,9 +194,9 @@ def _database_url() -> str:
 def test_the_compose_file_runs(stack: Stack, sandbox: RunningSandbox) -> None:
     migrated = stack.start("migrate")
     collected = subprocess.run(
-        [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"],
+        ["sh", "-c", image_build()[1]],
         cwd=stack.folder,
-        env=stack.environment | {"SECRET_KEY": "build", "FIELD_KEYS": "build"},
+        env=stack.environment,
         check=False,
     )
     assert collected.returncode == 0

@@ -27,7 +27,7 @@ from expedition.models import Shipment, ShipmentStatus
 from kwai_integration.client import gateway
 from kwai_integration.connection import account_store_pair
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings
-from kwai_integration.outbound.wishes import deliveries_request
+from kwai_integration.outbound.push_requests import deliveries_request
 from kwai_sandbox.server import RunningSandbox, running
 from tests.kwai_integration.codes import RECEIVED, SHIPPED
 

@@ -25,8 +25,8 @@ from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.wishes import invoice_wish
-from kwai_integration.setup.stage import SLUGS
+from kwai_integration.outbound.push_requests import invoice_request
+from kwai_integration.setup.step import SLUGS
 from kwai_integration.setup.stores import store_activate, store_install
 from kwai_sandbox.server import RunningSandbox
 from tests.conftest import PASSWORD
@@ -94,7 +94,7 @@ def notes_bring(order: Order) -> Invoice:
         store_id=order.store_id,
         kind=Kind.SEND_INVOICE,
         subject=order.external_id,
-        idempotency_key=invoice_wish(linked.invoice, order).key,
+        idempotency_key=invoice_request(linked.invoice, order).key,
         step=Kind.SEND_INVOICE.step,
         state=JobState.DONE,
         finished_at=timezone.now(),
@@ -139,9 +139,9 @@ def test_main_pages(
     KwaiAccount.objects.filter(pk=kwai_order.store_id).update(refresh_expires_at=soon)
     addresses = [
         *(reverse(name) for name in PAGES),
-        *(reverse("kwai:store_stage", args=[kwai_order.store_id, slug]) for slug in SLUGS.values()),
-        reverse("kwai:store_stage", args=[draft.pk, "conexao"]),
-        reverse("kwai:store_stage", args=[draft.pk, "mapeamentos"]),
+        *(reverse("kwai:store_step", args=[kwai_order.store_id, slug]) for slug in SLUGS.values()),
+        reverse("kwai:store_step", args=[draft.pk, "conexao"]),
+        reverse("kwai:store_step", args=[draft.pk, "mapeamentos"]),
         reverse("kwai:store_guide", args=[kwai_order.store_id]),
         reverse("kwai:order", args=[kwai_order.pk]),
         reverse("sales:order", args=[kwai_order.order_id]),

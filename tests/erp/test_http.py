@@ -123,31 +123,34 @@ def test_environment_proxies_and_netrc_are_ignored(httpserver: HTTPServer, monke
 def test_connection_refused_means_nothing_was_sent():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with pytest.raises(http.NotSent):
+    with pytest.raises(http.RequestNotSent):
         http.call("GET", f"http://127.0.0.1:{port}/")
 
 
 def test_unknown_host_means_nothing_was_sent():
-    with pytest.raises(http.NotSent):
+    with pytest.raises(http.RequestNotSent):
         http.call("GET", "http://no-such-host.invalid/", limits=SHORT)
 
 
 def test_slow_resolver_is_given_up_within_the_connect_time(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(3) or [])
     error, seconds = timed(lambda: http.call("GET", "http://slow-resolver.test/", limits=SHORT))
-    assert isinstance(error, http.NotSent)
+    assert isinstance(error, http.RequestNotSent)
     assert seconds < 1.5
 
 
 def test_failed_tls_handshake_means_nothing_was_sent():
-    with raw_server(lambda peer: peer.sendall(b"this is no TLS\r\n\r\n")) as url, pytest.raises(http.NotSent):
+    with (
+        raw_server(lambda peer: peer.sendall(b"this is no TLS\r\n\r\n")) as url,
+        pytest.raises(http.RequestNotSent),
+    ):
         http.call("GET", url.replace("http://", "https://"), limits=SHORT)
 
 
 def test_server_that_hangs_up_after_the_request_leaves_the_outcome_unknown():
     seen: list[bytes] = []
     with raw_server(lambda peer: seen.append(read_request(peer)), connections=3) as url:
-        with pytest.raises(http.OutcomeUnknown) as caught:
+        with pytest.raises(http.RequestOutcomeUnknown) as caught:
             http.call("POST", url, body=b"x")
         time.sleep(0.2)
     assert not isinstance(caught.value, http.DeadlineExceeded)
@@ -157,7 +160,7 @@ def test_server_that_hangs_up_after_the_request_leaves_the_outcome_unknown():
 def test_get_is_not_repeated_either():
     seen: list[bytes] = []
     with raw_server(lambda peer: seen.append(read_request(peer)), connections=3) as url:
-        with pytest.raises(http.OutcomeUnknown):
+        with pytest.raises(http.RequestOutcomeUnknown):
             http.call("GET", url)
         time.sleep(0.2)
     assert len(seen) == 1
@@ -196,19 +199,19 @@ def test_a_dripping_answer_ends_at_the_total_deadline(parts):
 def test_a_receiver_that_does_not_read_cannot_hold_the_call():
     with raw_server(lambda peer: time.sleep(2)) as url:
         error, seconds = timed(lambda: http.call("POST", url, body=b"x" * 50_000_000, limits=SHORT))
-    assert isinstance(error, http.OutcomeUnknown)
+    assert isinstance(error, http.RequestOutcomeUnknown)
     assert seconds < 1.8
 
 
 def test_truncated_body_leaves_the_outcome_unknown():
     half = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-    with raw_server(half) as url, pytest.raises(http.OutcomeUnknown):
+    with raw_server(half) as url, pytest.raises(http.RequestOutcomeUnknown):
         http.call("GET", url)
 
 
 @pytest.mark.parametrize("head", [b"this is not http\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b""])
 def test_garbage_leaves_the_outcome_unknown(head):
-    with raw_server(answering(head)) as url, pytest.raises(http.OutcomeUnknown):
+    with raw_server(answering(head)) as url, pytest.raises(http.RequestOutcomeUnknown):
         http.call("GET", url)
 
 
@@ -242,7 +245,7 @@ def test_endless_chunk_line_is_counted_on_the_wire():
         for _ in range(200):
             peer.sendall(b"0" * 65536)
 
-    with raw_server(serve) as url, pytest.raises(http.OutcomeUnknown):
+    with raw_server(serve) as url, pytest.raises(http.RequestOutcomeUnknown):
         http.call("GET", url, limits=Limits(max_bytes=1000))
 
 
@@ -289,7 +292,7 @@ def tls_address(url: str) -> str:
 def test_unknown_certificate_means_nothing_was_sent(certificate):
     seen: list[bytes] = []
     serve = over_tls(certificate, lambda peer: seen.append(read_request(peer)))
-    with raw_server(serve) as url, pytest.raises(http.NotSent):
+    with raw_server(serve) as url, pytest.raises(http.RequestNotSent):
         http.call("GET", tls_address(url), limits=SHORT)
     assert seen == []
 
@@ -316,7 +319,7 @@ def test_receiver_that_does_not_read_over_tls_cannot_hold_the_call(certificate):
         error, seconds = timed(
             lambda: http.call("POST", tls_address(url), body=b"x" * 50_000_000, limits=SHORT)
         )
-    assert isinstance(error, http.OutcomeUnknown)
+    assert isinstance(error, http.RequestOutcomeUnknown)
     assert seconds < 1.8
 
 
@@ -487,10 +490,10 @@ def test_the_transaction_around_a_test_does_not_count(httpserver: HTTPServer):
 @pytest.mark.parametrize(
     ("serve", "kind"),
     [
-        (answering(b""), http.OutcomeUnknown),
+        (answering(b""), http.RequestOutcomeUnknown),
         (answering(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n"), http.RedirectRefused),
         (answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", pause=0.6), http.DeadlineExceeded),
-        (None, http.NotSent),
+        (None, http.RequestNotSent),
     ],
     ids=["hang up", "redirect", "timeout", "not sent"],
 )

@@ -13,16 +13,18 @@ import pytest
 from erp import channels
 from erp.accounts.models import Company, Store, StoreLifecycle, User
 from erp.channels import (
-    Action,
     Badge,
+    ChannelAction,
     LabelFile,
     LabelKind,
     Logistics,
-    Outcome,
     Panel,
+    RowOutcome,
     RowResult,
     ShippingCode,
+    row_refused,
 )
+from erp.refusals import Refusal
 from erp.sales.models import Buyer, Carrier, Order, OrderStatus, ShippingKind, ShippingMethod
 from expedition.models import Shipment, ShipmentGroup
 from expedition.services import group_create, shipments_open, tracking_set
@@ -114,7 +116,7 @@ def open_shipment(make_order: Callable[..., Order]) -> Callable[..., Shipment]:
         shipments_open(order_ids=[order.pk])
         shipment = Shipment.objects.get(order=order)
         if code:
-            assert tracking_set(codes={shipment.pk: code})[0].outcome == Outcome.DONE
+            assert tracking_set(codes={shipment.pk: code})[0].outcome == RowOutcome.DONE
         return reload(shipment)
 
     return make
@@ -163,7 +165,7 @@ class RecordingChannel(channels.Facts):
 
     def __init__(self) -> None:
         self.facts: list[tuple[str, list[int]]] = []
-        self.commands: list[tuple[Action, list[int]]] = []
+        self.commands: list[tuple[ChannelAction, list[int]]] = []
         self.reasons: dict[int, str] = {}
         self.codes: dict[int, ShippingCode] = {}
         self.told: set[int] = set()
@@ -176,20 +178,20 @@ class RecordingChannel(channels.Facts):
     def shipment_delivered(self, ids: Sequence[int]) -> None:
         self.facts.append(("delivered", list(ids)))
 
-    def own(self, action: Action, ids: Sequence[int]) -> list[int]:
-        model = Invoice if action is Action.SEND_INVOICE else Shipment
+    def own(self, action: ChannelAction, ids: Sequence[int]) -> list[int]:
+        model = Invoice if action is ChannelAction.SEND_INVOICE else Shipment
         return list(model.objects.filter(pk__in=ids, store__channel=self.key).values_list("pk", flat=True))
 
-    def check(self, action: Action, ids: Sequence[int]) -> dict[int, str]:
-        return {pk: self.reasons.get(pk, "") for pk in self.own(action, ids)}
+    def check(self, action: ChannelAction, ids: Sequence[int]) -> dict[int, Refusal]:
+        return {pk: Refusal("test.reason", self.reasons.get(pk, ""), "") for pk in self.own(action, ids)}
 
-    def run(self, action: Action, ids: Sequence[int], *, user: User | None) -> dict[int, RowResult]:
+    def run(self, action: ChannelAction, ids: Sequence[int], *, user: User | None) -> dict[int, RowResult]:
         own = self.own(action, ids)
         self.commands.append((action, own))
         return {
-            pk: RowResult(pk, Outcome.REFUSED, self.reasons[pk])
+            pk: row_refused(pk, Refusal("test.reason", self.reasons[pk], ""))
             if pk in self.reasons
-            else RowResult(pk, Outcome.QUEUED, "Na fila.")
+            else RowResult(pk, RowOutcome.QUEUED, "Na fila.")
             for pk in own
         }
 
@@ -203,7 +205,7 @@ class RecordingChannel(channels.Facts):
     def shipping_codes(self, order_ids: Sequence[int]) -> dict[int, ShippingCode]:
         return {pk: self.codes[pk] for pk in order_ids if pk in self.codes}
 
-    def shippers_told(self, order_ids: Sequence[int]) -> set[int]:
+    def shippers_reported(self, order_ids: Sequence[int]) -> set[int]:
         return self.told & set(order_ids)
 
     def shipping_label(self, shipment_id: int) -> LabelFile | None:

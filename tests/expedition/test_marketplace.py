@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from erp.accounts.models import Store, User
-from erp.channels import NO_CHANNEL, Action, Badge, Outcome
+from erp.channels import NO_CHANNEL, Badge, ChannelAction, RowOutcome
 from erp.sales.models import ShippingMethod
-from expedition import marketplace
+from expedition import marketplace, refusals
 from expedition.models import Shipment, ShipmentGroup
 from expedition.services import group_conclude
 from invoices.models import Invoice
@@ -24,18 +24,19 @@ def test_greyed_and_refused_for_the_same_reason(
 ) -> None:
     pending, own = open_shipment(jadlog, "JD1"), open_shipment(jadlog, of=counter_store)
     for name, expected in (
-        (marketplace.SEND_TRACKING, [marketplace.NOT_CONCLUDED, NO_CHANNEL]),
-        (marketplace.SEND_INVOICE, [marketplace.NO_INVOICE, NO_CHANNEL]),
-        (marketplace.DELIVER, ["", "Conclua a expedição antes."]),
+        (marketplace.SEND_TRACKING, ["", NO_CHANNEL]),
+        (marketplace.SEND_INVOICE, [refusals.NO_INVOICE, NO_CHANNEL]),
+        (marketplace.DELIVER, ["", refusals.NOT_CONCLUDED]),
     ):
         reasons = marketplace.reasons(name, [pending, own])
         assert [reasons[pending.pk], reasons[own.pk]] == expected
         rows = marketplace.run(name, [pending, own], operator)
-        assert [row.text for row in rows if row.outcome == Outcome.REFUSED] == [
+        assert [row.text for row in rows if row.outcome == RowOutcome.REFUSED] == [
             text for text in expected if text
         ]
     assert [(action, ids) for action, ids in channel.commands if ids] == [
-        (Action.CONFIRM_DELIVERY, [pending.pk])
+        (ChannelAction.SEND_TRACKING, [pending.pk]),
+        (ChannelAction.CONFIRM_DELIVERY, [pending.pk]),
     ]
 
 
@@ -52,8 +53,8 @@ def test_the_invoice_command_takes_invoices_and_answers_for_shipments(
     Shipment.objects.filter(pk=shipment.pk).update(invoice=note)
     assert note.pk != shipment.pk
     (row,) = marketplace.run(marketplace.SEND_INVOICE, [reload(shipment)], operator)
-    assert channel.commands == [(Action.SEND_INVOICE, [note.pk])]
-    assert (row.id, row.outcome) == (shipment.pk, Outcome.QUEUED)
+    assert channel.commands == [(ChannelAction.SEND_INVOICE, [note.pk])]
+    assert (row.id, row.outcome) == (shipment.pk, RowOutcome.QUEUED)
     assert row.label == f"{shipment} · pedido {shipment.order.number}"
     assert row.url == shipment.get_absolute_url()
     channel.reasons[note.pk] = "A plataforma recusou."
@@ -75,12 +76,12 @@ def test_a_group_may_when_one_member_may(
     channel.reasons[first.pk] = "Já despachado."
     assert marketplace.group_reasons(marketplace.SEND_TRACKING, members, [7, 8]) == {
         7: "",
-        8: marketplace.NO_MEMBERS,
+        8: refusals.GROUP_EMPTY,
     }
     rows = marketplace.run(marketplace.SEND_TRACKING, members[7], operator)
     assert [(row.id, row.outcome) for row in rows] == [
-        (first.pk, Outcome.REFUSED),
-        (second.pk, Outcome.QUEUED),
+        (first.pk, RowOutcome.REFUSED),
+        (second.pk, RowOutcome.QUEUED),
     ]
     channel.reasons[second.pk] = "Sem NF-e."
     assert marketplace.group_reasons(marketplace.SEND_TRACKING, members, [7]) == {7: "Já despachado."}

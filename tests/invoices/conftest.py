@@ -12,13 +12,13 @@ from django.db.models import Q
 from erp import channels
 from erp.accounts.models import Company, Counter, Store
 from erp.channels import (
-    Action,
     Badge,
+    ChannelAction,
     Facts,
     InvoiceStage,
     InvoiceState,
-    Outcome,
     Panel,
+    RowOutcome,
     RowResult,
     ShippingCode,
 )
@@ -44,14 +44,14 @@ class FakeShop:
     def __init__(self) -> None:
         self.refused: dict[int, str] = {}
         self.states: dict[int, InvoiceState] = {}
-        self.asked: list[tuple[Action, list[int]]] = []
+        self.asked: list[tuple[ChannelAction, list[int]]] = []
 
-    def check(self, action: Action, ids: Sequence[int]) -> dict[int, str]:
+    def check(self, action: ChannelAction, ids: Sequence[int]) -> dict[int, str]:
         return {pk: self.refused.get(pk, "") for pk in ids}
 
-    def run(self, action: Action, ids: Sequence[int], *, user: Any) -> dict[int, RowResult]:
+    def run(self, action: ChannelAction, ids: Sequence[int], *, user: Any) -> dict[int, RowResult]:
         self.asked.append((action, list(ids)))
-        return {pk: RowResult(pk, Outcome.QUEUED, "na fila") for pk in ids}
+        return {pk: RowResult(pk, RowOutcome.QUEUED, "na fila") for pk in ids}
 
     def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         return {pk: [Badge("marcador da loja", "green")] for pk in order_ids}
@@ -68,7 +68,7 @@ class FakeShop:
     def shipping_codes(self, order_ids: Sequence[int]) -> dict[int, ShippingCode]:
         return {}
 
-    def shippers_told(self, order_ids: Sequence[int]) -> set[int]:
+    def shippers_reported(self, order_ids: Sequence[int]) -> set[int]:
         return set()
 
 

@@ -19,14 +19,14 @@ if __name__ == "__main__":
     from invoices.models import Invoice
 
     calls = count(1)
-    link = services.note_place
+    link = services.invoice_place_locked
 
     def die_at_the_third(invoice: Invoice, order: Order, user: User | None) -> None:
         link(invoice, order, user)
         if next(calls) == 3:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    services.note_place = die_at_the_third
+    services.invoice_place_locked = die_at_the_third
     with Path(sys.argv[2]).open("rb") as archive:
         services.invoices_import(
             company=Company.objects.get(pk=sys.argv[1]), files=[("lote.zip", archive)], user=None

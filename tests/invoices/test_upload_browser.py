@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from erp.accounts.models import User
-from erp.channels import Action
+from erp.channels import ChannelAction
 from erp.sales.models import Order
 from invoices.models import Invoice
 from tests.conftest import PASSWORD
@@ -67,5 +67,5 @@ def test_drop_files_read_the_answers_and_send(
     page.get_by_role("button", name="mais ações").click()
     page.locator("#bulk-menu").get_by_role("button", name="enviar dados da NFe para e-commerce").click()
     expect(page.locator("#results")).to_contain_text("NF-e 123 série 1")
-    assert shop.asked == [(Action.SEND_INVOICE, [Invoice.objects.get().pk])]
+    assert shop.asked == [(ChannelAction.SEND_INVOICE, [Invoice.objects.get().pk])]
     assert problems == []

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from erp.accounts.models import Company, Role, User
-from erp.channels import Action, Badge, InvoiceStage, InvoiceState
+from erp.channels import Badge, ChannelAction, InvoiceStage, InvoiceState
 from erp.sales.models import Order, OrderStatus, ShippingKind, ShippingMethod
 from invoices.models import Invoice, InvoiceStatus, RefusedFile
 from invoices.services import invoices_import
@@ -160,7 +160,7 @@ def test_sending_answers_per_row(client: Client, invoice: Invoice, waiting: Invo
     page = client.post(
         reverse("invoices:list"), {"action": "send_invoice", "ids": [invoice.pk, waiting.pk, 999]}
     ).content.decode()
-    assert shop.asked == [(Action.SEND_INVOICE, [invoice.pk])]
+    assert shop.asked == [(ChannelAction.SEND_INVOICE, [invoice.pk])]
     assert "na fila" in page
     assert "Vincule-a ao pedido" in page
 
@@ -316,7 +316,7 @@ def test_correcting_replaces_the_note_and_sends_the_new_one(
     page = client.post(url, {"file": corrected}, follow=True).content.decode()
     newer = Invoice.objects.get(number=124)
     assert f"{newer} tomou o lugar da {invoice}" in page
-    assert shop.asked == [(Action.SEND_INVOICE, [newer.pk])]
+    assert shop.asked == [(ChannelAction.SEND_INVOICE, [newer.pk])]
     assert newer.order == order
     old = client.get(invoice.get_absolute_url()).content.decode()
     assert "tomou o lugar desta nota" in old
@@ -327,7 +327,7 @@ def test_correcting_replaces_the_note_and_sends_the_new_one(
 def test_correcting_by_sending_the_same_note_again(client: Client, invoice: Invoice, shop: FakeShop) -> None:
     url = reverse("invoices:correct", args=[invoice.pk])
     page = client.post(url, {"again": "1"}, follow=True).content.decode()
-    assert shop.asked == [(Action.SEND_INVOICE, [invoice.pk])]
+    assert shop.asked == [(ChannelAction.SEND_INVOICE, [invoice.pk])]
     assert "na fila" in page
     shop.refused = {invoice.pk: "A loja está desconectada."}
     assert "A loja está desconectada." in client.get(url).content.decode()

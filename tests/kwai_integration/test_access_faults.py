@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from erp.outbox import clock
-from erp.outbox.models import ChannelPause, Lane
+from erp.outbox.models import ChannelPause, StoreQueue
 from erp.sales.models import Order
 from kwai_integration.app_probe import app_probe
 from kwai_integration.client import errors
@@ -123,11 +123,11 @@ def test_an_unknown_merchant_asks_for_a_new_consent(kwai: Kwai) -> None:
     with pytest.raises(errors.MerchantInvalid):
         client_for(kwai.store.pk).list_items(page=1)
     assert account().health == ConnectionHealth.UNRECOGNISED
-    assert Lane.objects.get().paused_mode == "credential"
+    assert StoreQueue.objects.get().paused_mode == "credential"
     KwaiAccount.objects.update(merchant_id=right)
     reconnect(kwai)
     assert client_for(kwai.store.pk).list_items(page=1).total == 0
-    assert Lane.objects.get().paused_mode == ""
+    assert StoreQueue.objects.get().paused_mode == ""
 
 
 def test_a_token_that_ended_is_renewed_once_and_the_call_repeated_once(kwai: Kwai) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from erp.accounts.models import Store, User
 from erp.outbox import clock, limits
-from erp.outbox.models import Lane
-from erp.outbox.selectors import lane_notices
+from erp.outbox.models import StoreQueue
+from erp.outbox.selectors import queue_notices
 from erp.outbox.statuses import WaitReason
 from kwai_integration.client.endpoints import CALL_LABELS
 from kwai_integration.consent_warnings import denied_sentence
@@ -21,9 +21,9 @@ from kwai_integration.consent_warnings import denied_sentence
 def test_a_closed_call_is_shown_by_its_portuguese_name(
     store: Store, admin: User, call: str, reason: WaitReason
 ) -> None:
-    Lane.objects.get_or_create(store=store)
+    StoreQueue.objects.get_or_create(store=store)
     limits.hold(store_id=store.pk, call=call, until=clock.after(timedelta(minutes=1)), reason=reason)
-    (notice,) = lane_notices(user=admin)
+    (notice,) = queue_notices(user=admin)
     for text in (notice.text, denied_sentence([call])):
         assert f"({CALL_LABELS[call]})" in text
         assert call not in text

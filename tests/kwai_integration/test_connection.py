@@ -12,8 +12,8 @@ from django.db import connection
 from django.utils import timezone
 
 from erp.accounts.models import AuditEntry
-from erp.channels import Action
-from erp.outbox.models import Lane, PushJob
+from erp.channels import ChannelAction
+from erp.outbox.models import PushJob, StoreQueue
 from erp.outbox.selectors import calls_denied
 from erp.outbox.statuses import JobState, PauseMode, WaitReason
 from erp.sales.statuses import OrderStatus
@@ -248,19 +248,19 @@ def reconnect(kwai: Kwai) -> None:
     _account_bind(store_id=kwai.store.pk, pair=pair, user=None)  # type: ignore[arg-type]
 
 
-def test_a_revoked_consent_pauses_the_lane_and_reconnecting_resumes_it(desk: Desk) -> None:
+def test_a_revoked_consent_pauses_the_queue_and_reconnecting_resumes_it(desk: Desk) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
     desk.kwai.sandbox.control("DELETE", f"grants/{MERCHANT}")
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     assert account().health == ConnectionHealth.REVOKED
-    lane = Lane.objects.get()
-    assert lane.paused_mode == PauseMode.CREDENTIAL
-    assert "conectar com Kwai" in lane.paused_reason
+    queue = StoreQueue.objects.get()
+    assert queue.paused_mode == PauseMode.CREDENTIAL
+    assert "conectar com Kwai" in queue.paused_reason
     waiting = PushJob.objects.filter(state=JobState.PENDING)
     assert waiting.count() == 2
-    assert waiting.filter(waiting_for=WaitReason.LANE).exists()
+    assert waiting.filter(waiting_for=WaitReason.QUEUE).exists()
     assert desk.push_later() == 0
     reconnect(desk.kwai)
     assert desk.push() == 2
@@ -276,10 +276,10 @@ def test_a_missing_scope_pauses_that_call_alone_until_a_new_consent(desk: Desk) 
     narrow = account()
     account_store_pair(narrow, gateway.exchange_code(gateway.client_config(), code=code))
     narrow.save()
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     assert account().health == ConnectionHealth.OK
-    assert Lane.objects.get().paused_mode == ""
+    assert StoreQueue.objects.get().paused_mode == ""
     assert calls_denied(store_ids=[desk.kwai.store.pk])
     # The invoice, and the tracking code behind it.
     assert PushJob.objects.filter(state=JobState.PENDING).count() == 2

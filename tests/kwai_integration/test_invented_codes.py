@@ -16,7 +16,7 @@ from django.utils import timezone
 from erp import channels
 from erp.accounts.models import Company, User
 from erp.catalog.models import Sku
-from erp.channels import Action
+from erp.channels import ChannelAction
 from erp.sales.defaults import company_defaults_create
 from erp.sales.models import Carrier, Order, ShippingKind, ShippingMethod
 from erp.sales.statuses import OrderStatus
@@ -85,8 +85,8 @@ def test_every_page_shows_the_invented_and_none_of_the_old(desk: Desk, admin: Us
     store = desk.kwai.store
     pages = {
         "orders": reverse("kwai:orders"),
-        "mapping": reverse("kwai:store_stage", args=[store.pk, "mapeamentos"]),
-        "import": reverse("kwai:store_stage", args=[store.pk, "pedidos"]),
+        "mapping": reverse("kwai:store_step", args=[store.pk, "mapeamentos"]),
+        "import": reverse("kwai:store_step", args=[store.pk, "pedidos"]),
     }
     for name, address in pages.items():
         page = client.get(address).content.decode()
@@ -113,14 +113,14 @@ def test_a_filter_by_an_invented_code_finds_its_orders(desk: Desk, admin: User, 
 def test_a_push_follows_the_roles_behind_the_invented_codes(desk: Desk) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     assert status_of(order) == OrderStatus.SHIPPED
     desk.kwai.poll()
     order.refresh_from_db()
     assert INVENTED[order.remote_status]["role"] == KwaiRole.SHIPPED
-    refused = channels.check(Action.SEND_INVOICE, [shipment.invoice_id or 0])[shipment.invoice_id or 0]
+    refused = channels.check(ChannelAction.SEND_INVOICE, [shipment.invoice_id or 0])[shipment.invoice_id or 0]
     assert shown(refused) == ({INVENTED[order.remote_status]["label"]}, set())
-    desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)
+    desk.ask(ChannelAction.CONFIRM_DELIVERY, shipment.pk)
     desk.push()
     assert status_of(order) == OrderStatus.DELIVERED

@@ -11,9 +11,9 @@ from django.apps import apps
 from django.utils import timezone
 
 from erp.accounts.models import Company, Store
-from erp.channels import Action
-from erp.outbox.models import Lane, PushJob, RateGate
-from erp.outbox.services import lane_pause
+from erp.channels import ChannelAction
+from erp.outbox.models import PushJob, RateLimit, StoreQueue
+from erp.outbox.services import queue_pause
 from erp.outbox.statuses import JobState, PauseMode, WaitReason
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
@@ -27,7 +27,7 @@ from kwai_integration.connection import (
     account_store_pair,
     accounts_to_refresh,
     client_for,
-    lanes_heal,
+    queues_heal,
 )
 from kwai_integration.inbound.poll import store_poll
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings, SyncCursor
@@ -236,7 +236,7 @@ def test_a_poll_notices_a_revoked_consent_although_nothing_is_pushed(kwai: Kwai)
     revoke(kwai)
     kwai.poll()
     assert account().health == ConnectionHealth.REVOKED
-    assert Lane.objects.get().paused_mode == PauseMode.CREDENTIAL
+    assert StoreQueue.objects.get().paused_mode == PauseMode.CREDENTIAL
     assert "revogado" in kwai.cursor.last_error
     kwai.due()
     assert store_poll(kwai.store.pk) is None
@@ -255,7 +255,7 @@ def test_reconnecting_catches_the_gap_up(desk: Desk) -> None:
     result = store_poll(kwai.store.pk)
     assert result is not None
     assert set(Order.objects.values_list("external_id", flat=True)) == set(missed)
-    assert not Lane.objects.exclude(paused_mode="").exists()
+    assert not StoreQueue.objects.exclude(paused_mode="").exists()
 
 
 def test_waiting_pushes_go_out_after_reconnecting(desk: Desk) -> None:
@@ -263,7 +263,7 @@ def test_waiting_pushes_go_out_after_reconnecting(desk: Desk) -> None:
     (shipment,) = desk.shipped([order])
     revoke(desk.kwai)
     desk.kwai.poll()
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     assert desk.push_later() == 0
     assert PushJob.objects.filter(state=JobState.PENDING).count() == 2
     reconnect(desk.kwai)
@@ -279,7 +279,7 @@ def test_the_error_of_an_old_pair_does_not_end_a_new_connection(kwai: Kwai) -> N
     late = errors.ConsentRevoked(call="ship_order", write=True)
     tokens.judge(old, late)
     assert account().health == ConnectionHealth.OK
-    assert not Lane.objects.exclude(paused_mode="").exists()
+    assert not StoreQueue.objects.exclude(paused_mode="").exists()
     tokens.judge(tokens.current(), late)
     assert account().health == ConnectionHealth.REVOKED
 
@@ -289,7 +289,7 @@ def test_a_push_that_meets_the_old_end_during_a_reconnect_ends_nothing(
 ) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     revoke(desk.kwai)
     judge = StoreTokens.judge
 
@@ -302,20 +302,20 @@ def test_a_push_that_meets_the_old_end_during_a_reconnect_ends_nothing(
     monkeypatch.setattr(StoreTokens, "judge", reconnected_first)
     desk.push()
     assert account().health == ConnectionHealth.OK
-    # The push that met the old end still paused the lane: the tick resumes it by itself.
-    assert Lane.objects.exclude(paused_mode="").exists()
+    # The push that met the old end still paused the queue: the tick resumes it by itself.
+    assert StoreQueue.objects.exclude(paused_mode="").exists()
     tasks.plan()
     desk.push()
     assert status_of(order) == OrderStatus.SHIPPED
 
 
-def test_a_paused_lane_of_a_connected_store_is_resumed(kwai: Kwai) -> None:
-    lane_pause(store_id=kwai.store.pk, mode=PauseMode.CREDENTIAL, reason="x")
-    assert lanes_heal() == 1
-    assert lanes_heal() == 0
-    lane_pause(store_id=kwai.store.pk, mode=PauseMode.CREDENTIAL, reason="x")
+def test_a_paused_queue_of_a_connected_store_is_resumed(kwai: Kwai) -> None:
+    queue_pause(store_id=kwai.store.pk, mode=PauseMode.CREDENTIAL, reason="x")
+    assert queues_heal() == 1
+    assert queues_heal() == 0
+    queue_pause(store_id=kwai.store.pk, mode=PauseMode.CREDENTIAL, reason="x")
     KwaiAccount.objects.update(health=ConnectionHealth.REVOKED)
-    assert lanes_heal() == 0
+    assert queues_heal() == 0
 
 
 def test_a_connection_that_a_refused_application_ended_goes_on_after_the_upgrade(
@@ -325,21 +325,21 @@ def test_a_connection_that_a_refused_application_ended_goes_on_after_the_upgrade
     second = Store.objects.create(company=company, name="Kwai Dois", channel="kwai")
     KwaiAccount.objects.create(store=second, health="misconfigured")
     KwaiAccount.objects.filter(pk=kwai.store.pk).update(health="misconfigured")
-    lane_pause(store_id=kwai.store.pk, mode=PauseMode.CREDENTIAL, reason="x")
+    queue_pause(store_id=kwai.store.pk, mode=PauseMode.CREDENTIAL, reason="x")
     migration = import_module("kwai_integration.migrations.0013_access_pauses")
     migration.applications_refused_end_no_consent(apps, None)
     found = dict(KwaiAccount.objects.values_list("pk", "health"))
     assert found == {kwai.store.pk: ConnectionHealth.OK, second.pk: ConnectionHealth.EXPIRED}
-    assert lanes_heal() == 1
+    assert queues_heal() == 1
 
 
 def test_a_spent_daily_quota_closes_the_call_for_every_store_of_the_app(
     kwai: Kwai, company: Company, settings: Any
 ) -> None:
     kwai.sandbox.control("PUT", "faults", {"path": "listItem", "kind": "quota", "rate": 1})
-    with pytest.raises(errors.QuotaSpent):
+    with pytest.raises(errors.KwaiQuotaSpent):
         client_for(kwai.store.pk).list_items(page=1)
-    gate = RateGate.objects.get(scope=f"app:{settings.KWAI_APP_KEY}", call="list_items")
+    gate = RateLimit.objects.get(scope=f"app:{settings.KWAI_APP_KEY}", call="list_items")
     assert gate.resume_reason == WaitReason.QUOTA
     assert gate.resume_at is not None
     assert gate.resume_at > timezone.now()
@@ -349,7 +349,7 @@ def test_a_spent_daily_quota_closes_the_call_for_every_store_of_the_app(
     account_store_pair(row, _pair())
     row.save()
     asked = kwai.calls("listItem")
-    with pytest.raises(errors.QuotaSpent) as refusal:
+    with pytest.raises(errors.KwaiQuotaSpent) as refusal:
         client_for(second.pk, share="push").list_items(page=1)
     assert refusal.value.retry_after is not None
     assert kwai.calls("listItem") == asked

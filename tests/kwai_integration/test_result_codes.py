@@ -21,12 +21,13 @@ from django.utils import timezone
 from erp import scheduling
 from erp.accounts.models import Company, Store, StoreLifecycle, User
 from erp.outbox import claim, clock, drain, handlers
-from erp.outbox.handlers import Handler, Nature, Sent, Turn
-from erp.outbox.models import ChannelPause, Lane, PushJob
+from erp.outbox.attempts import AttemptContext
+from erp.outbox.handlers import Handler, Nature, Sent
+from erp.outbox.models import ChannelPause, PushJob, StoreQueue
+from erp.outbox.push_requests import FactRequest
 from erp.outbox.selectors import calls_denied
 from erp.outbox.services import facts_request
 from erp.outbox.statuses import BreakerState, FailureMode, JobState, WaitReason
-from erp.outbox.wishes import FactWish
 from kwai_integration import app_probe as probe
 from kwai_integration import tasks
 from kwai_integration.client import errors
@@ -192,12 +193,16 @@ def account(store: Store) -> KwaiAccount:
     return KwaiAccount.objects.get(pk=store.pk)
 
 
-def lane_mode(store: Store) -> str:
-    return Lane.objects.filter(store=store).values_list("paused_mode", flat=True).first() or ""
+def queue_mode(store: Store) -> str:
+    return StoreQueue.objects.filter(store=store).values_list("paused_mode", flat=True).first() or ""
 
 
 def rests(store: Store) -> bool:
-    return Lane.objects.filter(store=store, breaker_state=BreakerState.OPEN).exclude(rest_reason="").exists()
+    return (
+        StoreQueue.objects.filter(store=store, breaker_state=BreakerState.OPEN)
+        .exclude(rest_reason="")
+        .exists()
+    )
 
 
 @over
@@ -211,17 +216,17 @@ def test_a_read_pauses_what_the_code_says_and_nothing_else(
     everything = meaning in (*APP, ResultMeaning.SECRET_INVALID)
     assert ChannelPause.objects.filter(channel="kwai").exists() is everything
     assert account(shop).health == ENDS.get(meaning, ConnectionHealth.OK)
-    assert lane_mode(shop) == ("credential" if meaning in ENDS else "")
+    assert queue_mode(shop) == ("credential" if meaning in ENDS else "")
     denied = {shop.pk: ["list_items"]} if meaning == ResultMeaning.PERMISSION_MISSING else {}
     assert calls_denied(store_ids=[shop.pk]) == denied
-    # A code that nobody named rests the lane of pushes that meet it: an assumed read must not stop them.
+    # A code that nobody named rests the queue of pushes that meet it: an assumed read must not stop them.
     assert not rests(shop)
     renewed = meaning == ResultMeaning.TOKEN_INVALID
     assert platform.calls == Counter({"listItem": 2, "refreshToken": 1} if renewed else {"listItem": 1})
 
 
 WAITS = {
-    **dict.fromkeys((*APP, ResultMeaning.SECRET_INVALID, *ENDS, UNNAMED_ACCESS), WaitReason.LANE),
+    **dict.fromkeys((*APP, ResultMeaning.SECRET_INVALID, *ENDS, UNNAMED_ACCESS), WaitReason.QUEUE),
     ResultMeaning.TOKEN_INVALID: WaitReason.RETRY,
     ResultMeaning.PLATFORM_FAULT: WaitReason.RETRY,
     ResultMeaning.PERMISSION_MISSING: WaitReason.GRANT,
@@ -237,8 +242,8 @@ BLOCKS = {
 
 @pytest.fixture
 def job(shop: Store, monkeypatch: pytest.MonkeyPatch) -> PushJob:
-    def send(loaded: Any, turn: Turn) -> Sent:
-        with calling(turn) as client:
+    def send(loaded: Any, context: AttemptContext) -> Sent:
+        with calling(context) as client:
             client.update_stock(StockUpdate(item_id="1", sku_id="2", stock=3))
         return Sent()
 
@@ -253,7 +258,9 @@ def job(shop: Store, monkeypatch: pytest.MonkeyPatch) -> PushJob:
 
 
 def ask(store: Store, subject: str = "1") -> PushJob:
-    (result,) = facts_request(wishes=[FactWish(store_id=store.pk, kind="k", subject=subject, content="c")])
+    (result,) = facts_request(
+        requests=[FactRequest(store_id=store.pk, kind="k", subject=subject, content="c")]
+    )
     return PushJob.objects.get(pk=result.job_id)
 
 
@@ -283,7 +290,7 @@ def test_a_push_waits_or_stops_as_the_code_says(
         assert job.attempts == counted
     assert account(shop).health == ENDS.get(meaning, ConnectionHealth.OK)
     if meaning == UNNAMED_ACCESS:
-        assert f"({code})" in Lane.objects.get(store=shop).rest_reason
+        assert f"({code})" in StoreQueue.objects.get(store=shop).rest_reason
 
 
 HELD = (ResultMeaning.RATE_LIMITED, ResultMeaning.QUOTA_SPENT)
@@ -304,7 +311,7 @@ def test_a_renewal_ends_no_consent_but_for_what_the_contract_calls_the_end(
     if meaning in ends:
         assert after.health == ends[meaning]
         return
-    assert (after.health, lane_mode(shop)) == (ConnectionHealth.OK, "")
+    assert (after.health, queue_mode(shop)) == (ConnectionHealth.OK, "")
     assert after.refresh_lease_until is None
     assert ChannelPause.objects.exists() is (meaning in APP)
     assert OAuthPause.objects.exists() is (meaning == ResultMeaning.SECRET_INVALID)
@@ -494,7 +501,7 @@ def test_the_probe_asks_whatever_we_remember_of_its_call(
     assert platform.calls == Counter({"queryOrderList": 1})
     # Everybody else still keeps to what the platform said of this call.
     now = timezone.now()
-    with pytest.raises((errors.QuotaSpent, errors.PermissionMissing)):
+    with pytest.raises((errors.KwaiQuotaSpent, errors.PermissionMissing)):
         client_for(shop.pk).list_orders(time_from=now - timedelta(minutes=1), time_to=now, page=1)
 
 
@@ -624,14 +631,14 @@ def test_a_push_that_was_not_granted_is_tried_again_by_itself_each_hour(
     assert timedelta(minutes=59) < job.not_before - timezone.now() <= timedelta(hours=1)
 
 
-def test_the_lane_of_an_unnamed_code_goes_on_after_one_push(
+def test_the_queue_of_an_unnamed_code_goes_on_after_one_push(
     job: PushJob, shop: Store, platform: Platform
 ) -> None:
     platform.results["updateStock"] = 448
     others = [ask(shop, subject=str(number)) for number in range(2, 5)]
     assert push(shop)
     assert push(shop) is False
-    Lane.objects.update(reopen_at=clock.after(timedelta(seconds=-1)))
+    StoreQueue.objects.update(reopen_at=clock.after(timedelta(seconds=-1)))
     platform.results.clear()
     while push(shop):
         pass
@@ -655,7 +662,7 @@ def test_two_lost_renewals_ask_for_a_consent_and_stop_nothing_while_the_access_l
         lease_over()
     row = account(shop)
     assert platform.calls["refreshToken"] == 2
-    assert (row.health, row.asks_consent, lane_mode(shop)) == (ConnectionHealth.OK, True, "")
+    assert (row.health, row.asks_consent, queue_mode(shop)) == (ConnectionHealth.OK, True, "")
     assert StoreTokens(shop.pk).current().access_token == "AT"
     assert push(shop)
     job.refresh_from_db()

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from erp.accounts.models import Company, FiscalEnvironment, Store, User
 from erp.outbox import claim, clearance, clock, drain, limits
-from erp.outbox.models import ChannelPause, FirstPush, Lane, PushJob, RateGate, is_due
+from erp.outbox.models import ChannelPause, FirstPush, PushJob, RateLimit, StoreQueue, is_due
 from erp.outbox.reap import reap
 from erp.outbox.services import channel_pause, channel_probe_take
 from erp.outbox.statuses import BreakerState, JobState, WaitReason
@@ -35,7 +35,7 @@ from kwai_integration import consent_warnings
 from kwai_integration.connection import StoreTokens, account_refresh, accounts_to_refresh
 from kwai_integration.inbound import events, plan
 from kwai_integration.inbound.poll import store_poll
-from kwai_integration.inbound.stage import kwai_orders_stage
+from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import (
     ConnectionWarning,
     ConsentRequest,
@@ -118,7 +118,7 @@ USUAL = {
     WaitReason.LIMIT: 40 * SECOND,
     WaitReason.QUOTA: timedelta(hours=10),
     WaitReason.CHECK: timedelta(minutes=10),
-    WaitReason.LANE: timedelta(),
+    WaitReason.QUEUE: timedelta(),
     WaitReason.GRANT: timedelta(hours=1),
 }
 
@@ -126,7 +126,7 @@ USUAL = {
 @heals("outbox.PushJob.not_before", cases=list(WaitReason))
 def _(world: World, reason: WaitReason) -> None:
     PushJob.objects.update(not_before=world.then(USUAL[reason]), waiting_for=reason)
-    assert Lane.objects.with_due_work().filter(store=world.shop).exists()
+    assert StoreQueue.objects.with_due_work().filter(store=world.shop).exists()
     assert push(world.shop)
     assert PushJob.objects.get(pk=world.job.pk).state == JobState.DONE
 
@@ -162,23 +162,23 @@ def _(world: World) -> None:
     assert row.not_before < timezone.now() + timedelta(hours=1)
 
 
-@heals("outbox.Lane.reopen_at", "outbox.Lane.opened_at", cases=list(BreakerState)[1:])
+@heals("outbox.StoreQueue.reopen_at", "outbox.StoreQueue.opened_at", cases=list(BreakerState)[1:])
 def _(world: World, state: BreakerState) -> None:
-    Lane.objects.filter(store=world.shop).update(
+    StoreQueue.objects.filter(store=world.shop).update(
         breaker_state=state,
         breaker_failures=9,
         opened_at=world.then(),
         reopen_at=world.then(timedelta(minutes=10)),
     )
     assert push(world.shop)
-    assert Lane.objects.get(store=world.shop).breaker_state == BreakerState.CLOSED
+    assert StoreQueue.objects.get(store=world.shop).breaker_state == BreakerState.CLOSED
 
 
-@heals("outbox.Lane.last_claimed_at")
+@heals("outbox.StoreQueue.last_claimed_at")
 def _(world: World) -> None:
     ask(world.second)
-    Lane.objects.filter(store=world.shop).update(last_claimed_at=world.then())
-    Lane.objects.filter(store=world.second).update(last_claimed_at=Now() - SECOND)
+    StoreQueue.objects.filter(store=world.shop).update(last_claimed_at=world.then())
+    StoreQueue.objects.filter(store=world.second).update(last_claimed_at=Now() - SECOND)
     served = claim.claim_next()
     assert served is not None
     assert served.store_id == world.shop.pk
@@ -199,8 +199,8 @@ def gate(world: World, **columns: Any) -> limits.Share:
     """Both gates of a call, as a first push and a first import leave them, with `columns` from the future."""
     for share in limits.Share:
         asked(world, share)
-    RateGate.objects.update(arrival_us=0, push_arrival_us=0, import_arrival_us=0)
-    RateGate.objects.update(**columns)
+    RateLimit.objects.update(arrival_us=0, push_arrival_us=0, import_arrival_us=0)
+    RateLimit.objects.update(**columns)
     return limits.Share.PUSH
 
 
@@ -209,8 +209,8 @@ def asked(world: World, share: limits.Share = limits.Share.PUSH) -> limits.Go | 
 
 
 @heals(
-    *(f"outbox.RateGate.{name}" for name in ("arrival_us", "push_arrival_us", "import_arrival_us")),
-    *(f"outbox.RateGate.{name}" for name in ("push_asked_us", "import_asked_us")),
+    *(f"outbox.RateLimit.{name}" for name in ("arrival_us", "push_arrival_us", "import_arrival_us")),
+    *(f"outbox.RateLimit.{name}" for name in ("push_asked_us", "import_asked_us")),
     cases=["arrival_us", "push_arrival_us", "import_arrival_us", "push_asked_us", "import_asked_us", "all"],
 )
 def _(world: World, column: str) -> None:
@@ -222,33 +222,33 @@ def _(world: World, column: str) -> None:
     gate(world, **dict.fromkeys(columns, world.then_us()))
     for share in limits.Share:
         assert asked(world, share) == limits.Go()
-    now = RateGate.objects.annotate(now_us=clock.NowMicros()).values("now_us", "arrival_us", *columns)
+    now = RateLimit.objects.annotate(now_us=clock.NowMicros()).values("now_us", "arrival_us", *columns)
     for row in now:
         assert row["arrival_us"] <= row["now_us"] + MICROS
 
 
-@heals("outbox.RateGate.push_asked_us", "outbox.RateGate.import_asked_us")
+@heals("outbox.RateLimit.push_asked_us", "outbox.RateLimit.import_asked_us")
 def _(world: World) -> None:
     """A share that seems to have asked in the future does not keep its reserve from the other."""
     world_us = world.then_us()
     gate(world, push_asked_us=world_us, import_asked_us=world_us)
     beyond = clock.NowMicros() + models.Value(1 * MICROS)
-    RateGate.objects.update(push_arrival_us=beyond)
+    RateLimit.objects.update(push_arrival_us=beyond)
     assert asked(world) == limits.Go()
 
 
-@heals("outbox.RateGate.day")
+@heals("outbox.RateLimit.day")
 def _(world: World) -> None:
     share = gate(world)
     days = max(1, world.ahead.days)
-    RateGate.objects.update(day=F("day") + days, used=10_000_000, push_used=5_000_000, import_used=5_000_000)
+    RateLimit.objects.update(day=F("day") + days, used=10_000_000, push_used=5_000_000, import_used=5_000_000)
     assert asked(world, share) == limits.Go()
-    counted = RateGate.objects.get(scope__startswith="app:", call="x")
+    counted = RateLimit.objects.get(scope__startswith="app:", call="x")
     assert (counted.used, counted.push_used) == (1, 1)
 
 
 @heals(
-    "outbox.RateGate.resume_at",
+    "outbox.RateLimit.resume_at",
     cases=[
         (WaitReason.LIMIT, 40 * SECOND),
         (WaitReason.QUOTA, timedelta(hours=10)),
@@ -258,7 +258,7 @@ def _(world: World) -> None:
 def _(world: World, told: tuple[WaitReason, timedelta]) -> None:
     reason, wait = told
     gate(world, resume_at=world.then(wait), resume_reason=reason)
-    RateGate.objects.filter(scope__startswith="store:", call="x").update(call="update_stock")
+    RateLimit.objects.filter(scope__startswith="store:", call="x").update(call="update_stock")
     assert limits.calls_held(store_id=world.shop.pk) == set()
     assert asked(world) == limits.Go()
     assert push(world.shop)
@@ -507,7 +507,7 @@ NOT_WAITED_FOR = {
     "outbox.PushJob.finished_at",
     "outbox.PushAttempt.started_at",
     "outbox.ChannelPause.since",
-    "outbox.Lane.paused_at",
+    "outbox.StoreQueue.paused_at",
     "outbox.FirstPush.released_at",
     "outbox.FirstPush.cleared_at",
     "catalog.Product.created_at",
@@ -566,7 +566,7 @@ NOT_WAITED_FOR = {
     # By the platform's clock.
     "kwai_integration.KwaiOrder.remote_updated_at",
     # By the platform's clock too; one that lies ahead gives way to any other (`refund_list`).
-    "kwai_integration.KwaiRefund.told_at",
+    "kwai_integration.KwaiRefund.reported_at",
     "kwai_integration.KwaiOrder.received_at",
     "kwai_integration.Listing.first_seen_at",
     "kwai_integration.SyncCursor.last_success_at",
@@ -574,7 +574,7 @@ NOT_WAITED_FOR = {
     "kwai_integration.InboundEvent.sent_at",
     "kwai_integration.InboundEvent.received_at",
     "kwai_integration.InboundEvent.settled_at",
-    "kwai_integration.SetupStage.saved_at",
+    "kwai_integration.SetupStep.saved_at",
     "kwai_integration.StoreNotice.created_at",
     "kwai_integration.StoreNotice.read_at",
 }

@@ -23,7 +23,7 @@ from erp import scheduling
 from erp.accounts.models import Store
 from erp.outbox import clock, handlers
 from erp.outbox import tasks as outbox_tasks
-from erp.outbox.models import ChannelPause, Lane, PushJob, RateGate
+from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
 from erp.outbox.statuses import JobState
 from kwai_integration import tasks
 from kwai_integration.models import InboundEvent, KwaiAccount, KwaiOrder, SyncCursor
@@ -130,7 +130,7 @@ def test_everything_goes_on_when_the_time_is_right_again(
     assert stored >= {str(FIRST_ID), str(FIRST_ID + 1)}
     now = timezone.now()
     assert not ChannelPause.objects.exists()
-    assert not Lane.objects.filter(reopen_at__gt=now).exists()
+    assert not StoreQueue.objects.filter(reopen_at__gt=now).exists()
     assert not InboundEvent.objects.filter(lease_until__gt=now + timedelta(minutes=5)).exists()
     assert SyncCursor.objects.get(pk=shop.pk).watermark <= now + timedelta(minutes=1)
     account = KwaiAccount.objects.get(pk=shop.pk)
@@ -141,8 +141,8 @@ def test_everything_goes_on_when_the_time_is_right_again(
 WAITS: list[tuple[type[Model], str]] = [
     (PushJob, "lease_until"),
     (PushJob, "not_before"),
-    (Lane, "reopen_at"),
-    (RateGate, "resume_at"),
+    (StoreQueue, "reopen_at"),
+    (RateLimit, "resume_at"),
     (ChannelPause, "probe_at"),
     (SyncCursor, "lease_until"),
     (SyncCursor, "due_at"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kwai_sandbox.server import RunningSandbox
-from kwai_sandbox.signing import ENVIRONMENT, Credentials
+from kwai_sandbox.signing import ENVIRONMENT, AppCredentials
 from tests.kwai_sandbox.conftest import MERCHANT, Caller, invoice, send
 
 Start = Callable[..., tuple[subprocess.Popen[str], RunningSandbox]]
@@ -54,11 +54,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.stdout.close()
 
 
-def announced(process: subprocess.Popen[str]) -> Credentials:
+def announced(process: subprocess.Popen[str]) -> AppCredentials:
     assert process.stdout is not None
     lines = [process.stdout.readline().strip() for _ in range(6)]
     told = dict(line.split("=", 1) for line in lines if line.startswith("KWAI_"))
-    return Credentials(**{name: told[variable] for name, variable in ENVIRONMENT.items()})
+    return AppCredentials(**{name: told[variable] for name, variable in ENVIRONMENT.items()})
 
 
 def test_kill_9_loses_nothing_that_was_answered(start: Start) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kwai_sandbox.signing import Credentials, credentials_load, signature, signature_matches
+from kwai_sandbox.signing import AppCredentials, credentials_load, signature, signature_matches
 
 PATH = "/rest/open/api/trade/queryOrderList"
 QUERY = {
@@ -16,8 +16,8 @@ QUERY = {
 }
 
 
-def credentials(*, sign_access_token: bool = False) -> Credentials:
-    return Credentials(
+def credentials(*, sign_access_token: bool = False) -> AppCredentials:
+    return AppCredentials(
         "ks700000000000000001",
         "APPSECRET",
         "SIGNSECRET_demo_0001",

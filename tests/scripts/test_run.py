@@ -18,7 +18,7 @@ from threading import Thread
 import pytest
 import requests
 
-from erp.supervisor import port_is_taken
+from erp.runtime.supervisor import port_is_taken
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LEFT_OUT = shutil.ignore_patterns(
@@ -179,6 +179,18 @@ def test_real_shop_has_no_sandbox_and_a_one_time_link(folder: Path, start: Calla
     assert not (folder / "var" / "demo.sqlite3").exists()
     run.stop()
     assert not port_is_taken(int(port.rpartition(":")[2]))
+
+
+def test_settings_that_cannot_be_used_end_the_start_with_their_sentences(
+    folder: Path, start: Callable[..., Run]
+) -> None:
+    (folder / ".env").write_text("KWAI_POLL_SECONDS=15s\nOUTBOX_RETRY_HOURS=3 dias\n")
+    run = start(LOG_LEVEL="tudo")
+    assert run.process.wait(timeout=START_SECONDS) == 3
+    run.until("LOG_LEVEL não é DEBUG ou INFO ou")
+    assert sorted(line.split()[0] for line in run.lines) == [
+        "KWAI_POLL_SECONDS", "LOG_LEVEL", "OUTBOX_RETRY_HOURS",
+    ]  # fmt: skip
 
 
 def test_demonstration_refuses_a_company_that_issues_real_notes(

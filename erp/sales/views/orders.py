@@ -26,12 +26,12 @@ from erp.sales.statuses import OrderStatus
 from erp.sales.stock import lines_stock_read, order_stock_return, orders_lacking_stock
 from erp.web.lists import (
     LIVE_SECONDS,
-    Action,
     ChoiceFilter,
     Column,
     DateFilter,
     Empty,
     Link,
+    ListAction,
     ListPage,
     Tab,
     action_asked,
@@ -82,8 +82,8 @@ class OrderList(ListPage[Order]):
         DateFilter("until", "Até", "placed_at__date__lte"),
     )
     actions = (
-        Action("issue", "gerar nota fiscal", "file-invoice", leads_to="invoices:issue"),
-        Action("shipping", "definir forma de envio", "truck-delivery", leads_to="sales:orders_shipping"),
+        ListAction("issue", "gerar nota fiscal", "file-invoice", leads_to="invoices:issue"),
+        ListAction("shipping", "definir forma de envio", "truck-delivery", leads_to="sales:orders_shipping"),
     )
     poll_seconds = LIVE_SECONDS
 
@@ -242,7 +242,7 @@ def orders_shipping(request: HttpRequest) -> HttpResponse:
     del form.fields["payment_method"]
     if chosen is not None and form.is_valid():
         saved = _shipping_save([order.pk for order in orders], form, user_of(request))
-        _shipping_told(request, saved, {order.pk: order.number for order in orders})
+        _shipping_reported(request, saved, {order.pk: order.number for order in orders})
         return redirect("sales:orders")
     return render(
         request,
@@ -294,7 +294,7 @@ def _order(request: HttpRequest, pk: int) -> Order:
     return get_object_or_404(rows, pk=pk)
 
 
-def _shipping_told(request: HttpRequest, saved: ShippingSet, numbers: Mapping[int, int]) -> None:
+def _shipping_reported(request: HttpRequest, saved: ShippingSet, numbers: Mapping[int, int]) -> None:
     """One message for what changed, and one per reason with the orders it kept from changing."""
     text = ngettext("em %d pedido", "em %d pedidos", saved.changed) % saved.changed
     if saved.changed or not saved.problems:
@@ -302,8 +302,8 @@ def _shipping_told(request: HttpRequest, saved: ShippingSet, numbers: Mapping[in
     kept: dict[str, list[str]] = {}
     for pk, problem in saved.problems.items():
         kept.setdefault(problem, []).append(str(numbers[pk]))
-    for problem, own in kept.items():
-        messages.error(request, f"{problem} Sem mudança: {', '.join(own)}.")
+    for reason, own in kept.items():
+        messages.error(request, f"{reason} Sem mudança: {', '.join(own)}.")
 
 
 def _shipping_save(ids: list[int], form: OrderShippingForm, user: User) -> ShippingSet:

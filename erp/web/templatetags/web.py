@@ -13,9 +13,9 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from erp.brazil.documents import postal_code_format, tax_id_format
+from erp.brazil.money import money_format
 from erp.channels import Badge
-from erp.documents import postal_code_format, tax_id_format
-from erp.money import money_format
 from erp.web import forms
 
 register = template.Library()

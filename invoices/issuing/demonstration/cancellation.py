@@ -36,7 +36,7 @@ def cancellation(access_key: str, reason: str, *, at: datetime, signer: Signer) 
     }
     fields(add(asked, "detEvento", versao=VERSION), detail)
     sign(event, asked, signer)
-    told = {
+    reported = {
         "tpAmb": "2",
         "verAplic": APPLICATION,
         "cOrgao": state,
@@ -49,5 +49,5 @@ def cancellation(access_key: str, reason: str, *, at: datetime, signer: Signer) 
         "dhRegEvento": moment(at),
         "nProt": f"999998{access_key[25:34]}",
     }
-    fields(add(add(root, "retEvento", versao=VERSION), "infEvento"), told)
+    fields(add(add(root, "retEvento", versao=VERSION), "infEvento"), reported)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)

@@ -15,7 +15,8 @@ from django.conf import settings
 from django.utils import timezone
 from lxml import etree
 
-from erp.documents import access_key_complete
+from erp.brazil.documents import access_key_complete
+from invoices import refusals
 from invoices.intake import schema
 from invoices.intake.parser import parse
 from invoices.intake.signature import DSIG
@@ -29,13 +30,13 @@ from invoices.issuing.demonstration.layout import (
     VERSION,
     add,
     fields,
+    invoice_build,
     moment,
-    note_build,
     state_number,
 )
 from invoices.issuing.demonstration.signing import sign
 from invoices.issuing.draft import Draft
-from invoices.issuing.issuers import Answer, Authorised, BuildRefused, Numbering, SignedNote
+from invoices.issuing.issuers import Answer, Authorised, BuildRefused, Numbering, SignedInvoice
 from invoices.issuing.requirements import Lack, Where
 
 SAID: Final = "Autorizado na demonstracao, sem valor fiscal: nenhuma SEFAZ foi consultada"
@@ -58,20 +59,20 @@ class DemonstrationIssuer:
                 found.append(Lack(Where.PRODUCT, item.product_id, "icms_code", text))
         return tuple(found)
 
-    def build(self, draft: Draft, numbering: Numbering) -> SignedNote:
+    def build(self, draft: Draft, numbering: Numbering) -> SignedInvoice:
         key = _access_key(draft, numbering)
-        note = note_build(draft, access_key=key, issued_at=numbering.issued_at)
+        note = invoice_build(draft, access_key=key, issued_at=numbering.issued_at)
         sign(note, note[0], _signer(draft.emitter.name, draft.emitter.tax_id))
-        signed = SignedNote(key, etree.tostring(note, encoding="UTF-8", xml_declaration=False))
+        signed = SignedInvoice(key, etree.tostring(note, encoding="UTF-8", xml_declaration=False))
         wrong = schema.problems(parse(_with_protocol(signed)))
         if wrong:
-            raise BuildRefused(f"A nota foge do leiaute nacional: {'; '.join(wrong)}. Corrija o cadastro.")
+            raise BuildRefused(refusals.LAYOUT.of(wrong="; ".join(wrong)))
         return signed
 
-    def send(self, note: SignedNote) -> Answer:
+    def send(self, note: SignedInvoice) -> Answer:
         return Authorised(_with_protocol(note))
 
-    def find(self, note: SignedNote, receipt: str) -> Answer | None:
+    def find(self, note: SignedInvoice, receipt: str) -> Answer | None:
         return None  # nobody was asked; sending again gives the same bytes
 
     def cancel(self, document: bytes, reason: str) -> Answer:
@@ -102,12 +103,12 @@ def _random_code(number: int) -> str:
             return code
 
 
-def _with_protocol(note: SignedNote) -> bytes:
+def _with_protocol(note: SignedInvoice) -> bytes:
     """`nfeProc` around the signed bytes as they are: writing them anew could change what was signed."""
     root = parse(note.content)
     issued_at = datetime.fromisoformat(root.findtext(f".//{{{NFE}}}dhEmi", ""))
     answer = etree.Element(f"{{{NFE}}}protNFe", versao=VERSION, nsmap=NSMAP)
-    told = {
+    reported = {
         "tpAmb": "2",
         "verAplic": APPLICATION,
         "chNFe": note.access_key,
@@ -117,6 +118,6 @@ def _with_protocol(note: SignedNote) -> bytes:
         "cStat": "100",
         "xMotivo": SAID,
     }
-    fields(add(answer, "infProt"), told)
+    fields(add(answer, "infProt"), reported)
     opening = f'<?xml version="1.0" encoding="UTF-8"?><nfeProc xmlns="{NFE}" versao="{VERSION}">'.encode()
     return opening + note.content + etree.tostring(answer, encoding="UTF-8") + b"</nfeProc>"

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from lxml import etree
 
-from erp.documents import STATES
-from erp.fiscal import gtin_is_valid
-from invoices.issuing.draft import Draft, Emitter, Item, Place, Recipient, shares
+from erp.brazil.documents import STATES
+from erp.brazil.fiscal import gtin_is_valid
+from invoices.issuing.draft import Draft, DraftItem, DraftPlace, Emitter, Recipient, shares
 
 NFE: Final = "http://www.portalfiscal.inf.br/nfe"
 NSMAP: Final[Any] = {None: NFE}  # lxml takes None, its stubs do not
@@ -35,7 +35,7 @@ ICMS_GROUPS: Final[Mapping[str, tuple[str, str]]] = {
 _ZERO_TOTALS: Final = ("vBC", "vICMS", "vICMSDeson", "vFCP", "vBCST", "vST", "vFCPST", "vFCPSTRet")
 
 
-def note_build(draft: Draft, *, access_key: str, issued_at: datetime) -> etree._Element:
+def invoice_build(draft: Draft, *, access_key: str, issued_at: datetime) -> etree._Element:
     """The `NFe` element with its `infNFe`; every other part of the key is read back from `access_key`."""
     root = etree.Element(f"{{{NFE}}}NFe", nsmap=NSMAP)
     note = add(root, "infNFe", Id=f"NFe{access_key}", versao=VERSION)
@@ -120,7 +120,7 @@ def _dest(note: etree._Element, recipient: Recipient) -> None:
     add(element, "indIEDest", "9")
 
 
-def _place(element: etree._Element, place: Place) -> None:
+def _place(element: etree._Element, place: DraftPlace) -> None:
     fields(element, {"xLgr": text(place.street, 60), "nro": text(place.number, 60)})
     _optional(element, "xCpl", text(place.complement, 60))
     values = {
@@ -135,7 +135,7 @@ def _place(element: etree._Element, place: Place) -> None:
     fields(element, values)
 
 
-def _det(note: etree._Element, place: int, item: Item, freight: int, discount: int) -> None:
+def _det(note: etree._Element, place: int, item: DraftItem, freight: int, discount: int) -> None:
     element = add(note, "det", nItem=str(place))
     product = add(element, "prod")
     gtin = item.gtin if gtin_is_valid(item.gtin) else NO_GTIN
@@ -153,7 +153,7 @@ def _det(note: etree._Element, place: int, item: Item, freight: int, discount: i
     _taxes(add(element, "imposto"), item)
 
 
-def _taxes(element: etree._Element, item: Item) -> None:
+def _taxes(element: etree._Element, item: DraftItem) -> None:
     group, tag = ICMS_GROUPS[item.icms_code]
     fields(add(add(element, "ICMS"), group), {"orig": item.origin, tag: item.icms_code})
     for name in ("PIS", "COFINS"):

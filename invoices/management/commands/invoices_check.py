@@ -15,13 +15,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from erp.documents import DocumentInvalid, cnpj_parse
-from erp.money import centavos_from_decimal
+from erp.brazil.documents import DocumentInvalid, cnpj_parse
+from erp.brazil.money import centavos_from_decimal
 from invoices.intake.archives import Entry, entries
 from invoices.intake.files import CompanyFacts
-from invoices.intake.gate import judge
 from invoices.intake.order_rules import ORDER_RULES, OrderCase, OrderFacts
-from invoices.intake.rules import Check, evaluate, refuse
+from invoices.intake.rules import InvoiceCheck, evaluate, refuse
+from invoices.intake.validation import judge
 
 REFUSED, USAGE = 1, 2
 TOTAL_RULES: Final = [rule for rule in ORDER_RULES if rule.code == "total"]
@@ -86,9 +86,11 @@ def _entries(paths: Sequence[Path]) -> Iterator[Entry]:
             raise CommandError(f"{path}: {error.strerror or 'não pode ser lido'}", returncode=USAGE) from None
 
 
-def _judged(entry: Entry, company: CompanyFacts, order_total: int | None) -> tuple[str, Sequence[Check]]:
+def _judged(
+    entry: Entry, company: CompanyFacts, order_total: int | None
+) -> tuple[str, Sequence[InvoiceCheck]]:
     if entry.problem:
-        return "refused", [Check("archive", "ZIP que se abre", refuse(entry.problem))]
+        return "refused", [InvoiceCheck("archive", "ZIP que se abre", refuse(entry.problem))]
     verdict = judge(entry.content, company=company)
     checks = verdict.checks
     if order_total is not None and verdict.reading is not None:
@@ -101,7 +103,7 @@ def _judged(entry: Entry, company: CompanyFacts, order_total: int | None) -> tup
     return ("warned" if any(check.warns for check in checks) else "accepted"), checks
 
 
-def _shown(check: Check) -> dict[str, str]:
+def _shown(check: InvoiceCheck) -> dict[str, str]:
     result = "refused" if check.refuses else "warned" if check.warns else "passed"
     text = check.finding.message if check.finding else ""
     return {"code": check.code, "label": check.label, "result": result, "message": text}

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from kwai_integration.client import codes
-from kwai_integration.client.endpoints import ENDPOINTS, Endpoint
+from kwai_integration.client.endpoints import ENDPOINTS, KwaiEndpoint
 from kwai_integration.client.gateway import client_config
 from kwai_integration.client.types import ClientConfig
 from kwai_integration.client.wire import Shape, WireNames, field_rows
@@ -86,7 +86,7 @@ def _write_row(write: Write) -> dict[str, Any]:
     }
 
 
-def _endpoint_row(endpoint: Endpoint) -> dict[str, Any]:
+def _endpoint_row(endpoint: KwaiEndpoint) -> dict[str, Any]:
     return {
         "name": endpoint.name,
         "verb": endpoint.verb,

@@ -12,10 +12,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from erp import demo
 from erp.accounts.models import Company, FiscalEnvironment, Role, TaxRegime, User
 from erp.accounts.services import company_create
 from erp.catalog.models import Product, Sku
+from erp.runtime import demo
 from erp.stock.models import MovementKind, StockMovement
 from erp.stock.services import stock_move
 

@@ -17,7 +17,14 @@ from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.management.commands.kwai_contract import SOURCES
 from kwai_integration.models import CHANNEL_KEY
 from kwai_integration.probe.collecting import Reader, collected
-from kwai_integration.probe.judging import Row, Seen, Verdict, judged, unknown_codes, unknown_fields
+from kwai_integration.probe.judging import (
+    ContractRow,
+    ContractVerdict,
+    SeenInAnswers,
+    judged,
+    unknown_codes,
+    unknown_fields,
+)
 from kwai_integration.probe.recording import recording, recording_write
 
 LONGEST_WINDOW_DAYS = 31
@@ -66,7 +73,7 @@ class Command(BaseCommand):
         else:
             self._print(report, rows)
 
-    def _record(self, path: Path, seen: Seen, reader: Reader, store: Store) -> None:
+    def _record(self, path: Path, seen: SeenInAnswers, reader: Reader, store: Store) -> None:
         content = recording(seen, reader.config, store.kwai_account.merchant_id)
         try:
             recording_write(path, content)
@@ -78,7 +85,7 @@ class Command(BaseCommand):
         )
         self.stderr.write(f"Gravado em {path}, sem dados pessoais: {counts}.")
 
-    def _print(self, report: dict[str, Any], rows: list[Row]) -> None:
+    def _print(self, report: dict[str, Any], rows: list[ContractRow]) -> None:
         part = ""
         for row in rows:
             if row.part != part:
@@ -94,11 +101,11 @@ class Command(BaseCommand):
             self.stdout.write(f"\n{title}: {len(found)}")
             for one in found:
                 self.stdout.write(f"  {'  '.join(one.values())}")
-        summary = [f"{report['summary'].get(verdict, 0)} {verdict.label}" for verdict in Verdict]
+        summary = [f"{report['summary'].get(verdict, 0)} {verdict.label}" for verdict in ContractVerdict]
         self.stdout.write(f"\n{report['store']}: {', '.join(summary)}. Nada foi escrito no Kwai.")
 
 
-def _as_json(row: Row) -> dict[str, str]:
+def _as_json(row: ContractRow) -> dict[str, str]:
     return {
         "part": row.part,
         "name": row.name,

@@ -9,26 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from erp.channels import ShippingCode
-from erp.outbox.errors import Refused
-from erp.outbox.handlers import Handler, Nature, Obsolete, Sent, Turn
+from erp.outbox.attempts import AttemptContext
+from erp.outbox.errors import PushRefused
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.sales.models import Order, ShippedBy
 from erp.sales.services import EventDraft, order_events_append
 from expedition.services import shipments_channel_codes_set
+from kwai_integration import refusals
 from kwai_integration.client.codes import LOGISTICS_LABEL, Handover
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.models import KwaiSettings
-from kwai_integration.outbound.arranging import SELLERS
 from kwai_integration.outbound.asked import asked_shipment, withdrawn
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.logistics import CHOOSE_SHIPPER, shipper_of, shipping_code
+from kwai_integration.outbound.logistics import shipper_of, shipping_code
 from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
 
 
 @dataclass
-class Loaded:
+class LoadedArrangement:
     """`code` is filled by whoever hears it first: the call itself, or the order as it was read back."""
 
     order: Order
@@ -36,50 +37,50 @@ class Loaded:
     code: ShippingCode | None = None
 
 
-def load(job: PushJob) -> Loaded | Obsolete:
+def load(job: PushJob) -> LoadedArrangement | Obsolete:
     shipment = asked_shipment(job)
-    if gone := withdrawn(job, shipment):
-        return gone
+    if removed := withdrawn(job, shipment):
+        return removed
     if shipment.order.shipped_by == ShippedBy.SELLER and not job.needs_verification:
-        return Obsolete(SELLERS)
+        return Obsolete(refusals.SELLERS)
     handover = KwaiSettings.objects.values_list("arrange_handover", flat=True).get(pk=job.store_id)
-    return Loaded(shipment.order, Handover(handover))
+    return LoadedArrangement(shipment.order, Handover(handover))
 
 
-def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
-    with calling(turn) as client:
-        remote = remote_order(client, turn.job.store_id, loaded.order.external_id)
+def is_satisfied(loaded: LoadedArrangement, context: AttemptContext) -> bool:
+    with calling(context) as client:
+        remote = remote_order(client, context.job.store_id, loaded.order.external_id)
     return _is_arranged(loaded, remote)
 
 
-def send(loaded: Loaded, turn: Turn) -> Sent:
+def send(loaded: LoadedArrangement, context: AttemptContext) -> Sent:
     """Reads the order right before the write: only what waits to be arranged, without hold or refund, is."""
     frozen_check(loaded.order)
-    with calling(turn) as client:
-        remote = remote_order(client, turn.job.store_id, loaded.order.external_id)
+    with calling(context) as client:
+        remote = remote_order(client, context.job.store_id, loaded.order.external_id)
         _shipper_check(loaded.order, remote)
         if _is_arranged(loaded, remote):
             return Sent(already=True)
-        remote_permit(Write.ARRANGE_SHIPMENT, loaded.order, remote, job=turn.job)
-        turn.confirm()
+        remote_permit(Write.ARRANGE_SHIPMENT, loaded.order, remote, job=context.job)
+        context.confirm()
         arranged = client.arrange_shipment(loaded.order.external_id, loaded.handover)
     loaded.code = ShippingCode(arranged.carrier_code, arranged.carrier_name, arranged.tracking_number)
     return Sent()
 
 
-def record(job: PushJob, loaded: Loaded, sent: Sent) -> None:
+def record(job: PushJob, loaded: LoadedArrangement, sent: Sent) -> None:
     order_events_append(drafts=[EventDraft(loaded.order.pk, "kwai.arranged", _told(loaded))])
     if loaded.code is not None:
         shipments_channel_codes_set(codes={loaded.order.pk: loaded.code})
 
 
-def _told(loaded: Loaded) -> str:
+def _told(loaded: LoadedArrangement) -> str:
     if loaded.code is None:
         return f"Envio programado no {LOGISTICS_LABEL}; o número chega na próxima leitura do pedido"
     return f"Envio programado no {LOGISTICS_LABEL}: número {loaded.code.number}"
 
 
-def _is_arranged(loaded: Loaded, remote: MappedOrder) -> bool:
+def _is_arranged(loaded: LoadedArrangement, remote: MappedOrder) -> bool:
     """By the role, which the platform moves on with the arrangement; the number is kept where it has one."""
     permit = may(
         Write.ARRANGE_SHIPMENT, remote.role, hold=bool(remote.hold_reason), refund=remote.refund_open
@@ -92,12 +93,12 @@ def _is_arranged(loaded: Loaded, remote: MappedOrder) -> bool:
 
 def _shipper_check(own: Order, remote: MappedOrder) -> None:
     """Kwai's own word wins over what a person chose here."""
-    told = shipper_of(remote.shipping_type)
-    shipped_by = own.shipped_by if told is ShippedBy.UNKNOWN else told
+    reported = shipper_of(remote.shipping_type)
+    shipped_by = own.shipped_by if reported is ShippedBy.UNKNOWN else reported
     if shipped_by == ShippedBy.SELLER:
-        raise Refused(SELLERS)
+        raise PushRefused(refusals.SELLERS)
     if shipped_by == ShippedBy.UNKNOWN:
-        raise Refused(CHOOSE_SHIPPER)
+        raise PushRefused(refusals.CHOOSE_SHIPPER)
 
 
 HANDLER = Handler(

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from erp.outbox.errors import Refused
-from erp.outbox.handlers import Handler, Nature, Obsolete, Sent, Turn
+from erp.outbox.attempts import AttemptContext
+from erp.outbox.errors import PushRefused
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
@@ -22,42 +23,42 @@ from kwai_integration.outbound.remote import calling, frozen_check, remote_order
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedDelivery:
     shipment_id: int
     order_id: int
     notice: DeliveryNotice
 
 
-def load(job: PushJob) -> Loaded | Obsolete:
+def load(job: PushJob) -> LoadedDelivery | Obsolete:
     shipment = asked_shipment(job)
-    if gone := withdrawn(job, shipment):
-        return gone
+    if removed := withdrawn(job, shipment):
+        return removed
     if shipment.is_pending and not job.needs_verification:
-        raise Refused(NOT_CONCLUDED)
+        raise PushRefused(NOT_CONCLUDED)
     # The moment somebody said so, also when it is sent later or again.
     delivered_at = shipment.delivered_at or min(job.requested_at, timezone.now())
-    return Loaded(shipment.pk, shipment.order_id, DeliveryNotice(job.subject, delivered_at))
+    return LoadedDelivery(shipment.pk, shipment.order_id, DeliveryNotice(job.subject, delivered_at))
 
 
-def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
-    with calling(turn) as client:
-        order = remote_order(client, turn.job.store_id, loaded.notice.order_id)
+def is_satisfied(loaded: LoadedDelivery, context: AttemptContext) -> bool:
+    with calling(context) as client:
+        order = remote_order(client, context.job.store_id, loaded.notice.order_id)
     return order.role in ARRIVED_ROLES
 
 
-def send(loaded: Loaded, turn: Turn) -> Sent:
+def send(loaded: LoadedDelivery, context: AttemptContext) -> Sent:
     own = Order.objects.get(pk=loaded.order_id)
     frozen_check(own)
-    with calling(turn) as client:
-        remote = remote_order(client, turn.job.store_id, loaded.notice.order_id)
-        if remote_permit(Write.CONFIRM_DELIVERY, own, remote, job=turn.job) is Permit.DONE:
+    with calling(context) as client:
+        remote = remote_order(client, context.job.store_id, loaded.notice.order_id)
+        if remote_permit(Write.CONFIRM_DELIVERY, own, remote, job=context.job) is Permit.DONE:
             return Sent(already=True)
-        turn.confirm()
+        context.confirm()
         client.confirm_delivery(loaded.notice)
     return Sent()
 
 
-def record(job: PushJob, loaded: Loaded, sent: Sent) -> None:
+def record(job: PushJob, loaded: LoadedDelivery, sent: Sent) -> None:
     shipments_mark_delivered(shipment_ids=[loaded.shipment_id], at=loaded.notice.delivered_at)
     order_events_append(drafts=[EventDraft(loaded.order_id, "kwai.delivery", "Kwai confirmou a entrega")])
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from django.db.models import F
 
-from erp.outbox.errors import Refused
-from erp.outbox.handlers import Handler, Nature, Obsolete, Sent, Turn
+from erp.outbox.attempts import AttemptContext
+from erp.outbox.errors import PushRefused
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
-from invoices.models import ISSUED, Invoice
-from invoices.models import InvoiceStatus as NoteStatus
+from invoices.models import ISSUED, Invoice, InvoiceStatus
 from kwai_integration.client.codes import KwaiInvoiceStatus
 from kwai_integration.client.types import InvoiceUpload
 from kwai_integration.client.writes import Write
@@ -22,47 +22,47 @@ from kwai_integration.outbound.asked import OTHER_NOTE, content_check
 from kwai_integration.outbound.invoices import WITHDRAWN, held_cancelled_event
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.permits import remote_permit
+from kwai_integration.outbound.push_requests import invoice_request
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
-from kwai_integration.outbound.wishes import invoice_wish
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedInvoice:
     invoice: Invoice
     order_id: int
     external_id: str
     replaces: bool
 
 
-def load(job: PushJob) -> Loaded | Obsolete:
+def load(job: PushJob) -> LoadedInvoice | Obsolete:
     invoice = Invoice.objects.select_related("order", "document").get(pk=job.payload["invoice_id"])
-    if invoice.status == NoteStatus.CANCELLED:
+    if invoice.status == InvoiceStatus.CANCELLED:
         if not job.needs_verification:
             return Obsolete(WITHDRAWN)
         # Whether Kwai holds it is read back first: then its order says so.
     elif invoice.status not in ISSUED:
-        raise Refused(f"A NF-e {invoice.number} não está mais autorizada. Vincule a nota que vale.")
+        raise PushRefused(f"A NF-e {invoice.number} não está mais autorizada. Vincule a nota que vale.")
     if invoice.order is None or invoice.order.external_id != job.subject:
-        raise Refused(f"A NF-e {invoice.number} não está mais vinculada a este pedido.")
+        raise PushRefused(f"A NF-e {invoice.number} não está mais vinculada a este pedido.")
     if not job.needs_verification:
-        content_check(job, invoice_wish(invoice, invoice.order), OTHER_NOTE)
+        content_check(job, invoice_request(invoice, invoice.order), OTHER_NOTE)
     earlier = PushJob.objects.filter(
         store_id=job.store_id, kind=job.kind, subject=job.subject, state=JobState.DONE
     ).exclude(pk=job.pk)
-    return Loaded(invoice, invoice.order.pk, job.subject, replaces=earlier.exists())
+    return LoadedInvoice(invoice, invoice.order.pk, job.subject, replaces=earlier.exists())
 
 
-def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
+def is_satisfied(loaded: LoadedInvoice, context: AttemptContext) -> bool:
     """Kwai says whether it holds a note, not which one. When this would replace another, only sending
     it again tells: the same access key answers "already done"."""
     if loaded.replaces:
         return False
-    with calling(turn) as client:
-        order = remote_order(client, turn.job.store_id, loaded.external_id)
+    with calling(context) as client:
+        order = remote_order(client, context.job.store_id, loaded.external_id)
     return order.invoice_status in (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
 
 
-def upload_of(loaded: Loaded) -> InvoiceUpload:
+def upload_of(loaded: LoadedInvoice) -> InvoiceUpload:
     """What is sent of the note."""
     invoice = loaded.invoice
     return InvoiceUpload(
@@ -76,23 +76,23 @@ def upload_of(loaded: Loaded) -> InvoiceUpload:
     )
 
 
-def send(loaded: Loaded, turn: Turn) -> Sent:
+def send(loaded: LoadedInvoice, context: AttemptContext) -> Sent:
     own = Order.objects.get(pk=loaded.order_id)
     frozen_check(own)
-    with calling(turn) as client:
-        remote = remote_order(client, turn.job.store_id, loaded.external_id)
-        remote_permit(Write.UPLOAD_INVOICE, own, remote, job=turn.job)
-        turn.confirm()
+    with calling(context) as client:
+        remote = remote_order(client, context.job.store_id, loaded.external_id)
+        remote_permit(Write.UPLOAD_INVOICE, own, remote, job=context.job)
+        context.confirm()
         client.upload_invoice(upload_of(loaded))
     return Sent()
 
 
-def record(job: PushJob, loaded: Loaded, sent: Sent) -> None:
+def record(job: PushJob, loaded: LoadedInvoice, sent: Sent) -> None:
     if not sent.verified and not sent.already:
         _received(job)
     text = f"Kwai recebeu os dados e o XML da NF-e {loaded.invoice.number}"
     drafts = [EventDraft(loaded.order_id, "kwai.invoice", text)]
-    if Invoice.objects.filter(pk=loaded.invoice.pk, status=NoteStatus.CANCELLED).exists():
+    if Invoice.objects.filter(pk=loaded.invoice.pk, status=InvoiceStatus.CANCELLED).exists():
         drafts.append(held_cancelled_event(loaded.invoice, loaded.order_id))
     order_events_append(drafts=drafts)
 

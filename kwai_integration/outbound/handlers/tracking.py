@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erp.outbox.errors import Refused
-from erp.outbox.handlers import Handler, Nature, Obsolete, Sent, Turn
+from erp.outbox.attempts import AttemptContext
+from erp.outbox.errors import PushRefused
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.sales.models import Order, ShippedBy
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment
+from kwai_integration import refusals
 from kwai_integration.client.codes import SHIPPED_ROLES
 from kwai_integration.client.types import InvoiceReference, ShipmentNotice
 from kwai_integration.client.writes import Write, is_arrived_by_content
@@ -27,14 +29,14 @@ from kwai_integration.outbound.asked import (
 )
 from kwai_integration.outbound.dispatched import NO_OTHER, codes_sent, dispatch_text, is_sent_by_us
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.logistics import CHOOSE_SHIPPER, NOTHING_TO_SEND, shipper_of
+from kwai_integration.outbound.logistics import NOTHING_TO_SEND, shipper_of
 from kwai_integration.outbound.permits import remote_permit
+from kwai_integration.outbound.push_requests import tracking_request
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
-from kwai_integration.outbound.wishes import tracking_wish
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedTracking:
     """`number` is the code that was asked for, which a correction may have replaced here since."""
 
     shipment: Shipment
@@ -42,24 +44,24 @@ class Loaded:
     number: str
 
 
-def load(job: PushJob) -> Loaded | Obsolete:
+def load(job: PushJob) -> LoadedTracking | Obsolete:
     shipment = asked_shipment(job)
     if shipment.is_channel_shipped:
         return Obsolete(NOTHING_TO_SEND)
-    if gone := withdrawn(job, shipment):
-        return gone
+    if removed := withdrawn(job, shipment):
+        return removed
     if not job.needs_verification:
         _content_check(job, shipment)
     _, number = asked_code(job)
-    return Loaded(shipment, job.subject, number)
+    return LoadedTracking(shipment, job.subject, number)
 
 
-def notice_of(loaded: Loaded) -> ShipmentNotice:
+def notice_of(loaded: LoadedTracking) -> ShipmentNotice:
     """What is sent of the shipment. Raises Refused while something is missing."""
     shipment = loaded.shipment
     invoice, carrier, code = shipment.invoice, shipment.chosen_carrier, shipment.tracking_code
     if invoice is None or carrier is None or not code or shipment.concluded_at is None:
-        raise Refused(
+        raise PushRefused(
             "A expedição mudou depois do pedido de envio: confira NF-e, transportadora e código, "
             "e envie de novo."
         )
@@ -80,32 +82,32 @@ def notice_of(loaded: Loaded) -> ShipmentNotice:
     )
 
 
-def is_satisfied(loaded: Loaded, turn: Turn) -> bool:
-    with calling(turn) as client:
-        order = remote_order(client, turn.job.store_id, loaded.external_id)
-    return _holds(order, turn.job)
+def is_satisfied(loaded: LoadedTracking, context: AttemptContext) -> bool:
+    with calling(context) as client:
+        order = remote_order(client, context.job.store_id, loaded.external_id)
+    return _holds(order, context.job)
 
 
-def send(loaded: Loaded, turn: Turn) -> Sent:
+def send(loaded: LoadedTracking, context: AttemptContext) -> Sent:
     """Reads the order right before the write: shipping while a hold, a refund or a cancellation is open
     is what bites integrators (contract section 5)."""
     shipment = loaded.shipment
     notice = notice_of(loaded)
     frozen_check(shipment)
-    with calling(turn) as client:
-        order = remote_order(client, turn.job.store_id, loaded.external_id)
+    with calling(context) as client:
+        order = remote_order(client, context.job.store_id, loaded.external_id)
         _shipper_check(shipment.order, order)
-        if _holds(order, turn.job):
+        if _holds(order, context.job):
             return Sent(already=True)
         if order.role in SHIPPED_ROLES:
-            raise Refused(_shipped_text(shipment.order, order.tracking_code))
-        remote_permit(Write.SHIP_ORDER, shipment.order, order, job=turn.job)
-        turn.confirm()
+            raise PushRefused(_shipped_text(shipment.order, order.tracking_code))
+        remote_permit(Write.SHIP_ORDER, shipment.order, order, job=context.job)
+        context.confirm()
         client.ship_order(notice)
     return Sent()
 
 
-def record(job: PushJob, loaded: Loaded, sent: Sent) -> None:
+def record(job: PushJob, loaded: LoadedTracking, sent: Sent) -> None:
     order_id = loaded.shipment.order_id
     orders_status_set(wanted={order_id: OrderStatus.SHIPPED}, reason="confirmado pelo Kwai")
     text = f"Kwai recebeu o código de rastreio {loaded.number}: pedido despachado"
@@ -114,18 +116,18 @@ def record(job: PushJob, loaded: Loaded, sent: Sent) -> None:
 
 def _content_check(job: PushJob, shipment: Shipment) -> None:
     if shipment.is_pending:
-        raise Refused(NOT_CONCLUDED)
-    content_check(job, tracking_wish(shipment), OTHER_CODE)
+        raise PushRefused(NOT_CONCLUDED)
+    content_check(job, tracking_request(shipment), OTHER_CODE)
 
 
 def _shipper_check(own: Order, remote: MappedOrder) -> None:
     """Kwai's own word wins over what a person chose here; without either nothing is sent."""
-    told = shipper_of(remote.shipping_type)
-    shipped_by = own.shipped_by if told is ShippedBy.UNKNOWN else told
+    reported = shipper_of(remote.shipping_type)
+    shipped_by = own.shipped_by if reported is ShippedBy.UNKNOWN else reported
     if shipped_by == ShippedBy.CHANNEL:
-        raise Refused(NOTHING_TO_SEND)
+        raise PushRefused(NOTHING_TO_SEND)
     if shipped_by == ShippedBy.UNKNOWN:
-        raise Refused(CHOOSE_SHIPPER)
+        raise PushRefused(refusals.CHOOSE_SHIPPER)
 
 
 def _holds(order: MappedOrder, job: PushJob) -> bool:

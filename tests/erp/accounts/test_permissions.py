@@ -22,8 +22,8 @@ ARGUMENTS = {
     "pk": 987654321,
     "token": "none",
     "part": "comprador",
-    "paper": "danfe",
-    "stage": "conexao",
+    "printout": "danfe",
+    "step": "conexao",
 }
 
 
@@ -142,8 +142,8 @@ def test_a_store_one_does_not_belong_to_does_not_exist(
     pages = ("kwai:store", "kwai:store_guide", "kwai:store_connection")
     found = {name: client.get(reverse(name, args=[other.pk])).status_code for name in pages}
     assert found == dict.fromkeys(pages, 404)
-    assert client.get(reverse("kwai:store_stage", args=[other.pk, "pedidos"])).status_code == 404
-    assert client.get(reverse("kwai:store_stage", args=[mine.pk, "pedidos"])).status_code == 200
+    assert client.get(reverse("kwai:store_step", args=[other.pk, "pedidos"])).status_code == 404
+    assert client.get(reverse("kwai:store_step", args=[mine.pk, "pedidos"])).status_code == 200
     for name in ("web:home", "kwai:stores", "kwai:orders", "kwai:links", "kwai:jobs", "sales:orders"):
         assert "Loja alheia" not in client.get(reverse(name)).content.decode(), name
 
@@ -162,8 +162,8 @@ def test_no_post_reaches_a_store_of_another_company(
         reverse("kwai:store_switch", args=[store.pk]): {"to": "active"},
         reverse("kwai:store_disconnect", args=[store.pk]): {},
         reverse("kwai:store_discard", args=[store.pk]): {},
-        reverse("kwai:store_stage", args=[store.pk, "conexao"]): {"name": "Minha", "do": "save"},
-        reverse("kwai:store_stage", args=[store.pk, "pedidos"]): {"do": "later"},
+        reverse("kwai:store_step", args=[store.pk, "conexao"]): {"name": "Minha", "do": "save"},
+        reverse("kwai:store_step", args=[store.pk, "pedidos"]): {"do": "later"},
     }
     assert {address: client.post(address, body).status_code for address, body in posts.items()} == (
         dict.fromkeys(posts, 404)

@@ -12,10 +12,11 @@ import pytest
 from erp import scheduling
 from erp.accounts.models import Store, StoreLifecycle
 from erp.outbox import handlers
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.errors import PushError
-from erp.outbox.handlers import Handler, Nature, Obsolete, Sent, Turn
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
-from erp.outbox.wishes import FactWish, StateWish
+from erp.outbox.push_requests import FactRequest, StateRequest
 
 
 class Platform:
@@ -25,27 +26,26 @@ class Platform:
         self.sent: list[tuple[str, str]] = []
         self.reads: list[str] = []
         self.recorded: list[tuple[int, Sent]] = []
-        self.answers: deque[Exception | Callable[[Turn], None]] = deque()
+        self.answers: deque[Exception | Callable[[AttemptContext], None]] = deque()
         self.holds: set[str] = set()
         self.obsolete = ""
-        self.refreshed: list[int] = []
         self.lock = threading.Lock()
 
     def load(self, job: PushJob) -> Any:
         return Obsolete(self.obsolete) if self.obsolete else job
 
-    def send(self, job: PushJob, turn: Turn) -> Sent:
+    def send(self, job: PushJob, context: AttemptContext) -> Sent:
         if self.answers:
             answer = self.answers.popleft()
             if isinstance(answer, Exception):
                 raise answer
-            answer(turn)
+            answer(context)
         with self.lock:
             self.sent.append((job.kind, job.payload.get("content", job.subject)))
-        turn.note(http_status=200, remote_code="200", exchange={"call": job.kind})
+        context.note(http_status=200, remote_code="200", exchange={"call": job.kind})
         return Sent(data="ok")
 
-    def is_satisfied(self, job: PushJob, turn: Turn) -> bool:
+    def is_satisfied(self, job: PushJob, context: AttemptContext) -> bool:
         self.reads.append(job.subject)
         if (
             self.answers
@@ -57,9 +57,6 @@ class Platform:
 
     def record(self, job: PushJob, loaded: Any, sent: Sent) -> None:
         self.recorded.append((job.pk, sent))
-
-    def refresh(self, store_id: int) -> None:
-        self.refreshed.append(store_id)
 
 
 STEPS = {"invoice": 1, "tracking": 2, "delivery": 3, "cancel": 0}
@@ -73,7 +70,7 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> Platform:
         handlers.register(
             Handler(
                 kind=kind, label=f"Enviar {kind}", nature=Nature.FACT, call=kind, step=step, load=found.load,
-                send=found.send, record=found.record, is_satisfied=found.is_satisfied, refresh=found.refresh,
+                send=found.send, record=found.record, is_satisfied=found.is_satisfied,
             )
         )  # fmt: skip
     for kind in ("stock", "price"):
@@ -103,11 +100,11 @@ def make_store(company: Any) -> Iterator[Callable[..., Store]]:
 
 
 @pytest.fixture
-def fact(store: Store) -> Callable[..., FactWish]:
+def fact(store: Store) -> Callable[..., FactRequest]:
     def make(
         kind: str = "tracking", subject: str = "900", content: str = "A", store_id: int = 0, **more: Any
-    ) -> FactWish:
-        return FactWish(
+    ) -> FactRequest:
+        return FactRequest(
             store_id=store_id or store.pk, kind=kind, subject=subject, content=content,
             payload={"content": content}, **more,
         )  # fmt: skip
@@ -116,8 +113,8 @@ def fact(store: Store) -> Callable[..., FactWish]:
 
 
 @pytest.fixture
-def state(store: Store) -> Callable[..., StateWish]:
-    def make(kind: str = "stock", subject: str = "L1", store_id: int = 0, **payload: Any) -> StateWish:
-        return StateWish(store_id=store_id or store.pk, kind=kind, subject=subject, payload=payload)
+def state(store: Store) -> Callable[..., StateRequest]:
+    def make(kind: str = "stock", subject: str = "L1", store_id: int = 0, **payload: Any) -> StateRequest:
+        return StateRequest(store_id=store_id or store.pk, kind=kind, subject=subject, payload=payload)
 
     return make

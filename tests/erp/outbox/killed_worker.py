@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from erp.outbox.handlers import Turn
+    from erp.outbox.attempts import AttemptContext
     from erp.outbox.models import PushJob
 
 
@@ -16,22 +16,22 @@ def handler_register(url: str) -> None:
     """A fact kind whose write and read-back go over real HTTP."""
     from erp import http
     from erp.outbox import handlers
-    from erp.outbox.errors import NotSent, OutcomeUnknown
+    from erp.outbox.errors import PushNotSent, PushOutcomeUnknown
     from erp.outbox.handlers import Handler, Nature, Sent
 
     def load(job: PushJob) -> dict[str, Any]:
         return {"subject": job.subject, "content": job.payload["content"]}
 
-    def send(loaded: dict[str, Any], turn: Turn) -> Sent:
+    def send(loaded: dict[str, Any], context: AttemptContext) -> Sent:
         try:
             http.call("POST", url, body=json.dumps(loaded).encode())
-        except http.NotSent as error:
-            raise NotSent(str(error)) from None
-        except http.OutcomeUnknown as error:
-            raise OutcomeUnknown(str(error), write=True) from None
+        except http.RequestNotSent as error:
+            raise PushNotSent(str(error)) from None
+        except http.RequestOutcomeUnknown as error:
+            raise PushOutcomeUnknown(str(error), write=True) from None
         return Sent()
 
-    def is_satisfied(loaded: dict[str, Any], turn: Turn) -> bool:
+    def is_satisfied(loaded: dict[str, Any], context: AttemptContext) -> bool:
         answer = http.call("GET", url, params={"subject": loaded["subject"]})
         return bool(json.loads(answer.body)["content"] == loaded["content"])
 

@@ -12,8 +12,8 @@ from django.utils import timezone
 from erp.accounts.models import StoreLifecycle
 from erp.outbox import claim, drain, errors, handlers, limits, selectors
 from erp.outbox.clock import after
-from erp.outbox.models import Lane, PushJob
-from erp.outbox.services import facts_request, jobs_cancel, lane_pause, states_request
+from erp.outbox.models import PushJob, StoreQueue
+from erp.outbox.services import facts_request, jobs_cancel, queue_pause, states_request
 from erp.outbox.statuses import BreakerState, JobState, PauseMode, WaitReason
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ def take_all(store: Any) -> list[str]:
 def test_a_claim_holds_a_lease_of_60_seconds_by_the_databases_clock(
     platform: Any, fact: Any, store: Any
 ) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     job = claim.claim_in_store(store_id=store.pk)
     assert job is not None
     row = PushJob.objects.get()
@@ -43,7 +43,7 @@ def test_a_claim_holds_a_lease_of_60_seconds_by_the_databases_clock(
 
 
 def test_a_push_before_its_time_is_left_alone(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     PushJob.objects.update(not_before=after(timedelta(seconds=30)))
     assert take(store) is None
     PushJob.objects.update(not_before=after(timedelta(seconds=-1)))
@@ -53,8 +53,8 @@ def test_a_push_before_its_time_is_left_alone(platform: Any, fact: Any, store: A
 def test_a_higher_step_waits_for_any_open_lower_one_whatever_its_age(
     platform: Any, fact: Any, store: Any
 ) -> None:
-    facts_request(wishes=[fact("tracking"), fact("delivery")])
-    facts_request(wishes=[fact("invoice")])
+    facts_request(requests=[fact("tracking"), fact("delivery")])
+    facts_request(requests=[fact("invoice")])
     invoice = claim.claim_in_store(store_id=store.pk)
     assert invoice
     assert invoice.kind == "invoice"
@@ -64,12 +64,12 @@ def test_a_higher_step_waits_for_any_open_lower_one_whatever_its_age(
 
 
 def test_a_blocked_invoice_holds_back_its_own_order_only(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact("invoice"), fact("tracking"), fact("delivery")])
-    platform.answers.append(errors.Refused("NF-e recusada"))
+    facts_request(requests=[fact("invoice"), fact("tracking"), fact("delivery")])
+    platform.answers.append(errors.PushRefused("NF-e recusada"))
     blocked = claim.claim_in_store(store_id=store.pk)
     assert blocked
     drain.push(blocked)
-    facts_request(wishes=[fact("tracking", subject="901"), fact("cancel")])
+    facts_request(requests=[fact("tracking", subject="901"), fact("cancel")])
     assert sorted(take_all(store)) == ["cancel:900", "tracking:901"]
     jobs_cancel(job_ids=[blocked.pk])
     PushJob.objects.filter(state=JobState.CLAIMED).update(
@@ -81,13 +81,13 @@ def test_a_blocked_invoice_holds_back_its_own_order_only(platform: Any, fact: An
 def test_cancel_order_waits_only_for_a_claimed_push_and_holds_nothing_back(
     platform: Any, fact: Any, store: Any
 ) -> None:
-    facts_request(wishes=[fact("tracking")])
-    facts_request(wishes=[fact("cancel")])
+    facts_request(requests=[fact("tracking")])
+    facts_request(requests=[fact("cancel")])
     tracking = claim.claim_in_store(store_id=store.pk)
     assert tracking
     assert tracking.kind == "tracking"
     assert take(store) is None
-    platform.answers.append(errors.NotSent())
+    platform.answers.append(errors.PushNotSent())
     drain.push(tracking)
     assert take(store) == "cancel:900"
     cancel = PushJob.objects.get(kind="cancel")
@@ -99,18 +99,18 @@ def test_cancel_order_waits_only_for_a_claimed_push_and_holds_nothing_back(
 
 
 def test_a_state_waits_only_for_a_claimed_push_of_its_subject(platform: Any, state: Any, store: Any) -> None:
-    states_request(wishes=[state("stock"), state("price"), state("stock", subject="L2")])
+    states_request(requests=[state("stock"), state("price"), state("stock", subject="L2")])
     PushJob.objects.update(not_before=after(timedelta(seconds=-1)))
     first = claim.claim_in_store(store_id=store.pk)
     assert first
     assert take_all(store) == ["stock:L2"]
-    platform.answers.append(errors.Refused("não"))
+    platform.answers.append(errors.PushRefused("não"))
     drain.push(first)
     assert take(store) == ("price:L1" if first.kind == "stock" else "stock:L1")
 
 
 def test_at_most_four_under_way_per_store(platform: Any, fact: Any, store: Any, settings: Any) -> None:
-    facts_request(wishes=[fact(subject=str(n)) for n in range(6)])
+    facts_request(requests=[fact(subject=str(n)) for n in range(6)])
     assert claim.more_waits(store_id=store.pk)
     assert len(take_all(store)) == 4
     assert not claim.more_waits(store_id=store.pk)
@@ -121,7 +121,7 @@ def test_at_most_four_under_way_per_store(platform: Any, fact: Any, store: Any, 
 
 @pytest.mark.parametrize("lifecycle", [StoreLifecycle.DRAFT, StoreLifecycle.INACTIVE])
 def test_only_active_stores_push(platform: Any, fact: Any, store: Any, lifecycle: str) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     store.lifecycle = lifecycle
     store.save()
     assert take(store) is None
@@ -131,15 +131,15 @@ def test_only_active_stores_push(platform: Any, fact: Any, store: Any, lifecycle
     assert take(store)
 
 
-def test_a_paused_lane_keeps_its_pushes(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
-    lane_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason="desconectada")
+def test_a_paused_queue_keeps_its_pushes(platform: Any, fact: Any, store: Any) -> None:
+    facts_request(requests=[fact()])
+    queue_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason="desconectada")
     assert claim.claim_next(first_store_id=store.pk) is None
     assert PushJob.objects.get().state == JobState.PENDING
 
 
 def test_a_held_call_stops_its_kinds_only(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact(), fact("invoice", subject="901")])
+    facts_request(requests=[fact(), fact("invoice", subject="901")])
     until = timezone.now() + timedelta(minutes=1)
     limits.hold(store_id=store.pk, call="tracking", until=until, reason=WaitReason.LIMIT)
     assert take_all(store) == ["invoice:901"]
@@ -148,8 +148,10 @@ def test_a_held_call_stops_its_kinds_only(platform: Any, fact: Any, store: Any) 
 def test_stores_take_turns(platform: Any, fact: Any, store: Any, make_store: Any, settings: Any) -> None:
     settings.OUTBOX_STORE_CONCURRENCY = 100
     small, other = make_store("B"), make_store("C")
-    facts_request(wishes=[fact(subject=str(n)) for n in range(20)])
-    facts_request(wishes=[fact(subject=str(n), store_id=one.pk) for n in range(2) for one in (small, other)])
+    facts_request(requests=[fact(subject=str(n)) for n in range(20)])
+    facts_request(
+        requests=[fact(subject=str(n), store_id=one.pk) for n in range(2) for one in (small, other)]
+    )
     turns = []
     for _ in range(6):
         job = claim.claim_next()
@@ -161,19 +163,19 @@ def test_stores_take_turns(platform: Any, fact: Any, store: Any, make_store: Any
     assert first.store_id == store.pk
 
 
-def test_a_resting_lane_is_tested_by_a_single_push(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact(subject=str(n)) for n in range(3)])
-    Lane.objects.update(
+def test_a_resting_queue_is_tested_by_a_single_push(platform: Any, fact: Any, store: Any) -> None:
+    facts_request(requests=[fact(subject=str(n)) for n in range(3)])
+    StoreQueue.objects.update(
         breaker_state=BreakerState.OPEN, opened_at=timezone.now(), reopen_at=after(timedelta(seconds=30))
     )
     assert take(store) is None
-    Lane.objects.update(reopen_at=after(timedelta(seconds=-1)))
+    StoreQueue.objects.update(reopen_at=after(timedelta(seconds=-1)))
     assert len(take_all(store)) == 1
-    assert Lane.objects.get().breaker_state == BreakerState.HALF_OPEN
+    assert StoreQueue.objects.get().breaker_state == BreakerState.HALF_OPEN
 
 
 def test_a_lease_is_renewed_only_while_it_is_ours(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     job = claim.claim_in_store(store_id=store.pk)
     assert job
     PushJob.objects.update(lease_until=after(timedelta(seconds=3)))
@@ -192,12 +194,12 @@ def test_a_blocked_correction_holds_nothing_back_once_the_first_content_counts(
 ) -> None:
     handlers.register(replace(handlers.get("tracking", handlers.Nature.FACT), first_counts=first_counts))
     if was_confirmed:
-        facts_request(wishes=[fact("tracking", content="A")])
+        facts_request(requests=[fact("tracking", content="A")])
         drain.push(claim.claim_in_store(store_id=store.pk))  # type: ignore[arg-type]
-    facts_request(wishes=[fact("tracking", content="B")])
-    platform.answers.append(errors.Refused("Outro código não é aceito"))
+    facts_request(requests=[fact("tracking", content="B")])
+    platform.answers.append(errors.PushRefused("Outro código não é aceito"))
     drain.push(claim.claim_in_store(store_id=store.pk))  # type: ignore[arg-type]
-    facts_request(wishes=[fact("delivery")])
+    facts_request(requests=[fact("delivery")])
     key = (store.pk, "900")
     mark = selectors.jobs_done(subjects=[key], kinds=["tracking", "delivery"])[key]["delivery"]
     goes = first_counts and was_confirmed

@@ -15,10 +15,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from erp.accounts.models import Store, User
-from erp.outbox import claim, clearance, drain, errors, tasks
-from erp.outbox.clearance import Compared, Followed, Preview, PreviewField
+from erp.outbox import claim, clearance, drain, errors, refusals, tasks
+from erp.outbox.clearance import Compared, Followed, PreviewField, PushPreview
 from erp.outbox.clock import after
-from erp.outbox.models import FirstPush, Lane, PushJob
+from erp.outbox.models import FirstPush, PushJob, StoreQueue
 from erp.outbox.selectors import oldest_due_seconds
 from erp.outbox.services import facts_request, jobs_cancel, jobs_retry, states_request
 from erp.outbox.statuses import FirstStage, FirstVerdict, JobState
@@ -44,8 +44,8 @@ class Watch:
             raise answer
         return answer
 
-    def preview(self, job: PushJob) -> Preview:
-        return Preview("POST /ship", [PreviewField("orderId", job.subject)])
+    def preview(self, job: PushJob) -> PushPreview:
+        return PushPreview("POST /ship", [PreviewField("orderId", job.subject)])
 
 
 @pytest.fixture
@@ -83,10 +83,10 @@ def test_what_no_longer_waits_for_a_person_cannot_be_withheld(
 ) -> None:
     """A page that was open since before the kind was cleared, or one that was never followed."""
     kind = "tracking" if is_followed else "delivery"
-    facts_request(wishes=[fact(kind=kind, subject="900")])
+    facts_request(requests=[fact(kind=kind, subject="900")])
     FirstPush.objects.update(cleared_at=timezone.now())
     result = clearance.first_push_withhold(job_id=job_of("900").pk, user=operator)
-    assert (result.accepted, result.text) == (False, clearance.NOT_HELD)
+    assert (result.accepted, result.text) == (False, refusals.NOT_HELD)
     assert job_of("900").state == JobState.PENDING
 
 
@@ -97,12 +97,12 @@ def due_again() -> None:
 def test_the_first_of_a_kind_waits_and_everything_else_flows(
     watch: Watch, platform: Any, fact: Any, store: Store
 ) -> None:
-    facts_request(wishes=[fact(subject="900"), fact(subject="901"), fact(kind="delivery", subject="902")])
+    facts_request(requests=[fact(subject="900"), fact(subject="901"), fact(kind="delivery", subject="902")])
     assert drained(store) == 1
     assert platform.sent == [("delivery", "A")]
     assert FirstPush.objects.get().stage is FirstStage.WAITING
     assert not claim.more_waits(store_id=store.pk)
-    assert list(Lane.objects.with_due_work()) == []
+    assert list(StoreQueue.objects.with_due_work()) == []
     PushJob.objects.update(not_before=after(timedelta(hours=-1)))
     assert oldest_due_seconds() == 0.0
 
@@ -110,7 +110,7 @@ def test_the_first_of_a_kind_waits_and_everything_else_flows(
 def test_let_go_read_back_confirmed_and_the_others_flow(
     watch: Watch, platform: Any, fact: Any, store: Store, operator: User
 ) -> None:
-    facts_request(wishes=[fact(subject="900"), fact(subject="901")])
+    facts_request(requests=[fact(subject="900"), fact(subject="901")])
     job = released("900", operator)
     assert drained(store) == 1
     row = FirstPush.objects.get()
@@ -119,12 +119,12 @@ def test_let_go_read_back_confirmed_and_the_others_flow(
     assert watch.read == [job.pk]
     assert drained(store) == 1
     assert len(platform.sent) == 2
-    facts_request(wishes=[fact(subject="903")])
+    facts_request(requests=[fact(subject="903")])
     assert drained(store) == 1
 
 
 def test_a_state_kind_is_followed_too(watch: Watch, platform: Any, state: Any, store: Store) -> None:
-    states_request(wishes=[state(subject="L1"), state(subject="L2")])
+    states_request(requests=[state(subject="L1"), state(subject="L2")])
     PushJob.objects.update(not_before=after(timedelta(seconds=-1)))
     assert drained(store) == 0
     released("L1")
@@ -136,10 +136,10 @@ def test_another_store_is_another_first(
     watch: Watch, fact: Any, store: Store, make_store: Callable[..., Store]
 ) -> None:
     other = make_store()
-    facts_request(wishes=[fact(subject="900")])
+    facts_request(requests=[fact(subject="900")])
     released("900")
     drained(store)
-    facts_request(wishes=[fact(subject="904", store_id=other.pk)])
+    facts_request(requests=[fact(subject="904", store_id=other.pk)])
     assert drained(other) == 0
     assert {row.stage for row in FirstPush.objects.all()} == {FirstStage.CLEARED, FirstStage.WAITING}
 
@@ -148,7 +148,7 @@ def test_another_store_is_another_first(
 def test_what_the_platform_shows_late_is_waited_for(
     watch: Watch, fact: Any, store: Store, looks: int
 ) -> None:
-    facts_request(wishes=[fact(subject="900"), fact(subject="901")])
+    facts_request(requests=[fact(subject="900"), fact(subject="901")])
     released()
     watch.found.extend([[OTHER]] * looks)
     drained(store)
@@ -161,7 +161,7 @@ def test_what_the_platform_shows_late_is_waited_for(
 
 
 def different(watch: Watch, fact: Any, store: Store) -> PushJob:
-    facts_request(wishes=[fact(subject="900"), fact(subject="901")])
+    facts_request(requests=[fact(subject="900"), fact(subject="901")])
     job = released()
     watch.found.extend([[SAME, OTHER]] * (len(clearance.LOOKS) + 1))
     drained(store)
@@ -203,9 +203,9 @@ def test_what_differs_may_be_tried_with_another_push(watch: Watch, fact: Any, st
 
 
 def test_a_platform_that_cannot_be_read_decides_nothing(watch: Watch, fact: Any, store: Store) -> None:
-    facts_request(wishes=[fact(subject="900")])
+    facts_request(requests=[fact(subject="900")])
     released()
-    watch.found.extend([errors.NotSent("Sem conexão.")] * 10)
+    watch.found.extend([errors.PushNotSent("Sem conexão.")] * 10)
     drained(store)
     for _ in range(8):
         due_again()
@@ -215,7 +215,7 @@ def test_a_platform_that_cannot_be_read_decides_nothing(watch: Watch, fact: Any,
 
 
 def test_a_bug_while_reading_back_is_said_and_tried_again(watch: Watch, fact: Any, store: Store) -> None:
-    facts_request(wishes=[fact(subject="900")])
+    facts_request(requests=[fact(subject="900")])
     released()
     watch.found.append(ValueError("buyer Maria"))
     drained(store)
@@ -228,9 +228,9 @@ def test_a_bug_while_reading_back_is_said_and_tried_again(watch: Watch, fact: An
 def test_a_refused_first_push_holds_the_others_and_may_be_sent_again(
     watch: Watch, platform: Any, fact: Any, store: Store
 ) -> None:
-    facts_request(wishes=[fact(subject="900"), fact(subject="901")])
+    facts_request(requests=[fact(subject="900"), fact(subject="901")])
     job = released()
-    platform.answers.append(errors.Refused("Nota inválida"))
+    platform.answers.append(errors.PushRefused("Nota inválida"))
     drained(store)
     assert FirstPush.objects.get().stage is FirstStage.BLOCKED
     assert drained(store) == 0
@@ -240,9 +240,9 @@ def test_a_refused_first_push_holds_the_others_and_may_be_sent_again(
 
 
 def test_after_a_refusal_another_may_go_first(watch: Watch, platform: Any, fact: Any, store: Store) -> None:
-    facts_request(wishes=[fact(subject="900"), fact(subject="901")])
+    facts_request(requests=[fact(subject="900"), fact(subject="901")])
     released()
-    platform.answers.append(errors.Refused("Nota inválida"))
+    platform.answers.append(errors.PushRefused("Nota inválida"))
     drained(store)
     released("901")
     assert drained(store) == 1
@@ -252,7 +252,7 @@ def test_after_a_refusal_another_may_go_first(watch: Watch, platform: Any, fact:
 def test_not_sending_gives_up_the_push_and_asks_for_the_next(
     watch: Watch, platform: Any, fact: Any, store: Store, operator: User
 ) -> None:
-    facts_request(wishes=[fact(subject="900"), fact(subject="901")])
+    facts_request(requests=[fact(subject="900"), fact(subject="901")])
     assert clearance.first_push_withhold(job_id=job_of("900").pk, user=operator).accepted
     job = job_of("900")
     assert (job.state, job.requested_by, job.last_error) == (JobState.CANCELLED, operator, clearance.WITHHELD)
@@ -265,12 +265,12 @@ def test_not_sending_gives_up_the_push_and_asks_for_the_next(
 def test_a_released_push_that_is_withdrawn_asks_again(
     watch: Watch, fact: Any, store: Store, operator: User, end: str
 ) -> None:
-    facts_request(wishes=[fact(subject="900"), fact(subject="901")])
+    facts_request(requests=[fact(subject="900"), fact(subject="901")])
     job = released()
     if end == JobState.CANCELLED:
         jobs_cancel(job_ids=[job.pk])
     else:
-        facts_request(wishes=[fact(subject="900", content="B")])
+        facts_request(requests=[fact(subject="900", content="B")])
     assert drained(store) == 0
     (row,) = clearance.first_pushes(user=operator)
     assert row.stage is FirstStage.WAITING
@@ -278,7 +278,7 @@ def test_a_released_push_that_is_withdrawn_asks_again(
 
 
 def test_only_one_goes_first(watch: Watch, fact: Any, store: Store) -> None:
-    facts_request(wishes=[fact(subject="900"), fact(subject="901")])
+    facts_request(requests=[fact(subject="900"), fact(subject="901")])
     released("900")
     second = clearance.first_push_release(job_id=job_of("901").pk, user=None)
     assert (second.accepted, second.text) == (
@@ -289,7 +289,7 @@ def test_only_one_goes_first(watch: Watch, fact: Any, store: Store) -> None:
 
 @pytest.mark.parametrize("act", [clearance.first_push_clear, clearance.first_push_release])
 def test_what_no_longer_waits_is_not_decided(watch: Watch, fact: Any, store: Store, act: Any) -> None:
-    facts_request(wishes=[fact(subject="900")])
+    facts_request(requests=[fact(subject="900")])
     job = released()
     drained(store)
     assert not act(job_id=job.pk, user=None).accepted
@@ -299,15 +299,15 @@ def test_what_no_longer_waits_is_not_decided(watch: Watch, fact: Any, store: Sto
 def test_the_candidate_is_one_whose_earlier_steps_are_done(
     watch: Watch, fact: Any, store: Store, operator: User
 ) -> None:
-    facts_request(wishes=[fact(kind="invoice", subject="900"), fact(subject="900"), fact(subject="901")])
+    facts_request(requests=[fact(kind="invoice", subject="900"), fact(subject="900"), fact(subject="901")])
     (row,) = clearance.first_pushes(user=operator)
     assert (row.candidate_id, row.waiting) == (job_of("901").pk, 2)
 
 
 def test_what_was_there_already_proves_no_write(watch: Watch, platform: Any, fact: Any, store: Store) -> None:
-    facts_request(wishes=[fact(subject="900"), fact(subject="901")])
+    facts_request(requests=[fact(subject="900"), fact(subject="901")])
     released()
-    platform.answers.append(errors.AlreadyDone())
+    platform.answers.append(errors.PushAlreadyDone())
     drained(store)
     row = FirstPush.objects.get()
     assert (row.stage, row.job) == (FirstStage.WAITING, None)
@@ -317,9 +317,9 @@ def test_what_was_there_already_proves_no_write(watch: Watch, platform: Any, fac
 def test_already_done_after_a_lost_answer_was_our_write(
     watch: Watch, platform: Any, fact: Any, store: Store
 ) -> None:
-    facts_request(wishes=[fact(subject="900")])
+    facts_request(requests=[fact(subject="900")])
     released()
-    platform.answers.extend([errors.OutcomeUnknown(write=True), errors.AlreadyDone()])
+    platform.answers.extend([errors.PushOutcomeUnknown(write=True), errors.PushAlreadyDone()])
     drained(store)
     PushJob.objects.update(not_before=after(timedelta(seconds=-1)))
     drained(store)
@@ -327,7 +327,7 @@ def test_already_done_after_a_lost_answer_was_our_write(
 
 
 def test_a_worker_killed_while_reading_back_is_replaced(watch: Watch, fact: Any, store: Store) -> None:
-    facts_request(wishes=[fact(subject="900")])
+    facts_request(requests=[fact(subject="900")])
     released()
     drain.drain(store_id=store.pk, ring=lambda _: None)
     FirstPush.objects.update(check_lease_until=after(timedelta(seconds=30)))
@@ -341,7 +341,7 @@ def test_a_worker_killed_while_reading_back_is_replaced(watch: Watch, fact: Any,
 def test_a_clock_that_ran_ahead_keeps_nothing_waiting(
     watch: Watch, fact: Any, store: Store, column: str
 ) -> None:
-    facts_request(wishes=[fact(subject="900")])
+    facts_request(requests=[fact(subject="900")])
     released()
     drain.drain(store_id=store.pk, ring=lambda _: None)
     FirstPush.objects.update(**{column: after(timedelta(days=1))})
@@ -351,7 +351,7 @@ def test_a_clock_that_ran_ahead_keeps_nothing_waiting(
 def test_a_reader_that_lost_its_lease_writes_nothing(
     watch: Watch, fact: Any, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts_request(wishes=[fact(subject="900")])
+    facts_request(requests=[fact(subject="900")])
     released()
     drain.drain(store_id=store.pk, ring=lambda _: None)
 
@@ -376,7 +376,7 @@ def test_the_sweep_rings_for_what_is_to_be_read_back(
     rings: list[dict[str, Any]],
     django_capture_on_commit_callbacks: Any,
 ) -> None:
-    facts_request(wishes=[fact(subject="900")])
+    facts_request(requests=[fact(subject="900")])
     released()
     drain.drain(store_id=store.pk, ring=lambda _: None)
     with django_capture_on_commit_callbacks(execute=True):
@@ -385,19 +385,19 @@ def test_the_sweep_rings_for_what_is_to_be_read_back(
 
 
 def test_turned_off_holds_nothing(watch: Watch, fact: Any, store: Store) -> None:
-    facts_request(wishes=[fact(subject="900")])
+    facts_request(requests=[fact(subject="900")])
     assert drained(store) == 0
     watch.on = False
     tasks.sweep.run()
     assert drained(store) == 1
-    facts_request(wishes=[fact(subject="901")])
+    facts_request(requests=[fact(subject="901")])
     assert drained(store) == 1
 
 
 def test_the_statements_do_not_grow(
     watch: Watch, fact: Any, store: Store, operator: User, django_assert_num_queries: Any
 ) -> None:
-    facts_request(wishes=[fact(subject=str(subject)) for subject in range(900, 930)])
+    facts_request(requests=[fact(subject=str(subject)) for subject in range(900, 930)])
     with django_assert_num_queries(1):
         list(clearance.first_pushes(user=operator))
 
@@ -415,7 +415,7 @@ def test_constraints(store: Store, changes: dict[str, str], name: str) -> None:
 
 
 def test_a_release_has_its_time(watch: Watch, fact: Any, store: Store) -> None:
-    facts_request(wishes=[fact(subject="900")])
+    facts_request(requests=[fact(subject="900")])
     with pytest.raises(IntegrityError, match="firstpush_release_has_time"), transaction.atomic():
         FirstPush.objects.update(job=job_of("900"))
 
@@ -427,7 +427,7 @@ def test_once_per_store_and_kind(store: Store) -> None:
 
 
 def test_known_kinds_are_cleared_by_the_upgrade(platform: Any, fact: Any, store: Store) -> None:
-    facts_request(wishes=[fact(subject="900"), fact(kind="delivery", subject="901")])
+    facts_request(requests=[fact(subject="900"), fact(kind="delivery", subject="901")])
     PushJob.objects.filter(kind="tracking").update(state=JobState.DONE, finished_at=timezone.now())
     import_module("erp.outbox.migrations.0003_clear_known_kinds").kinds_judge(apps, None)
     stages = {row.kind: row.stage for row in FirstPush.objects.all()}

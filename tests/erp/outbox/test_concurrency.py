@@ -14,8 +14,9 @@ import pytest
 from django.db import connection
 
 from erp.outbox import claim, drain, handlers
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.clock import after
-from erp.outbox.handlers import Sent, Turn
+from erp.outbox.handlers import Sent
 from erp.outbox.models import PushJob
 from erp.outbox.reap import reap
 from erp.outbox.services import facts_request, states_request
@@ -40,7 +41,7 @@ class Watch:
         self.sent: Counter[tuple[int, str, str]] = Counter()
         self.order: dict[tuple[int, str], list[str]] = defaultdict(list)
 
-    def send(self, job: PushJob, turn: Turn) -> Sent:
+    def send(self, job: PushJob, context: AttemptContext) -> Sent:
         places = [(job.store_id, job.subject), job.store_id]
         with self.lock:
             for place in places:
@@ -94,8 +95,8 @@ def test_eight_workers_send_200_pushes_of_40_subjects_once_each(
     stores = [store.pk, *(make_store(f"L{n}").pk for n in range(3))]
     subjects = [(store_id, str(number)) for store_id in stores for number in range(10)]
     for kind in FACTS:
-        facts_request(wishes=[fact(kind, subject=subject, store_id=one) for one, subject in subjects])
-    states_request(wishes=[state(subject=subject, store_id=one) for one, subject in subjects])
+        facts_request(requests=[fact(kind, subject=subject, store_id=one) for one, subject in subjects])
+    states_request(requests=[state(subject=subject, store_id=one) for one, subject in subjects])
     PushJob.objects.update(not_before=after(timedelta(seconds=-1)))
     assert PushJob.objects.count() == 200
     watch.met.clear()  # eight workers over four stores: two must be at one store before the first ends
@@ -117,13 +118,13 @@ def test_eight_workers_send_200_pushes_of_40_subjects_once_each(
     assert steps == [["invoice", "tracking", "delivery"]] * 40
 
 
-def test_equal_wishes_at_the_same_moment_are_one_push(watch: Watch, fact: Any, state: Any) -> None:
+def test_equal_requests_at_the_same_moment_are_one_push(watch: Watch, fact: Any, state: Any) -> None:
     start = threading.Barrier(WORKERS)
 
     def work(number: int) -> None:
         start.wait()
-        facts_request(wishes=[fact(subject=str(n)) for n in range(10)])
-        states_request(wishes=[state(subject=str(n)) for n in range(10)])
+        facts_request(requests=[fact(subject=str(n)) for n in range(10)])
+        states_request(requests=[state(subject=str(n)) for n in range(10)])
 
     together(WORKERS, work)
     assert PushJob.objects.facts().count() == 10
@@ -135,7 +136,7 @@ def test_different_contents_at_the_same_moment_leave_one_waiting(watch: Watch, f
 
     def work(number: int) -> None:
         start.wait()
-        facts_request(wishes=[fact(subject=str(n), content=f"C{number}") for n in range(5)])
+        facts_request(requests=[fact(subject=str(n), content=f"C{number}") for n in range(5)])
 
     together(4, work)
     assert PushJob.objects.count() == 20
@@ -152,7 +153,7 @@ def test_corrections_while_workers_push_end_with_the_last_content(
     def work(number: int) -> None:
         if number == 0:
             for content in "ABCDEF":
-                facts_request(wishes=[fact(subject=subject, content=content) for subject in subjects])
+                facts_request(requests=[fact(subject=subject, content=content) for subject in subjects])
                 time.sleep(0.03)
             finished.set()
         while not finished.is_set() or PushJob.objects.filter(state__in=["pending", "claimed"]).exists():
@@ -167,7 +168,7 @@ def test_corrections_while_workers_push_end_with_the_last_content(
 
 
 def test_claims_at_the_same_moment_stop_at_the_cap(watch: Watch, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact(subject=str(n)) for n in range(20)])
+    facts_request(requests=[fact(subject=str(n)) for n in range(20)])
     start = threading.Barrier(WORKERS)
     claimed: list[int] = []
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from erp import scheduling
 from erp.outbox import claim, drain, errors, handlers, limits
 from erp.outbox.clock import after
-from erp.outbox.models import Lane, PushAttempt, PushJob
+from erp.outbox.models import PushAttempt, PushJob, StoreQueue
 from erp.outbox.services import facts_request, states_request
 from erp.outbox.statuses import AttemptAction, AttemptOutcome, BreakerState, FailureMode, JobState, WaitReason
 
@@ -41,7 +41,7 @@ VERIFY_DONE = (AttemptAction.VERIFY, AttemptOutcome.DONE)
 
 
 def test_a_push_is_sent_recorded_and_done(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     job = run(store)
     assert (job.state, job.attempts, job.last_code, job.last_error) == (JobState.DONE, 1, "200", "")
     assert job.finished_at
@@ -57,21 +57,21 @@ def test_the_attempt_is_saved_and_no_transaction_is_open_when_the_call_is_made(
 ) -> None:
     seen: list[Any] = []
 
-    def look(turn: Any) -> None:
+    def look(context: Any) -> None:
         seen.append(PushAttempt.objects.get().outcome)
         seen.extend(
             block for block in connection.atomic_blocks if not getattr(block, "_from_testcase", False)
         )
 
     platform.answers.append(look)
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     run(store)
     assert seen == [AttemptOutcome.RUNNING]
 
 
 def test_no_connection_is_tried_again_without_reading_back(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
-    platform.answers.append(errors.NotSent())
+    facts_request(requests=[fact()])
+    platform.answers.append(errors.PushNotSent())
     job = run(store)
     assert (job.state, job.attempts, job.waiting_for) == (JobState.PENDING, 1, WaitReason.RETRY)
     assert not job.needs_verification
@@ -84,10 +84,10 @@ def test_no_connection_is_tried_again_without_reading_back(platform: Any, fact: 
 def test_an_unknown_outcome_is_read_back_before_the_next_write(
     platform: Any, fact: Any, store: Any, applied: bool
 ) -> None:
-    facts_request(wishes=[fact()])
-    platform.answers.append(errors.OutcomeUnknown(write=True, http_status=502))
+    facts_request(requests=[fact()])
+    platform.answers.append(errors.PushOutcomeUnknown(write=True, http_status=502))
     job = run(store)
-    assert (job.needs_verification, job.last_error) == (True, errors.OutcomeUnknown.default_text)
+    assert (job.needs_verification, job.last_error) == (True, errors.PushOutcomeUnknown.default_text)
     platform.holds = {"A"} if applied else set()
     again()
     job = run(store)
@@ -99,10 +99,10 @@ def test_an_unknown_outcome_is_read_back_before_the_next_write(
 
 
 def test_a_failed_read_back_never_writes(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
-    failed = errors.OutcomeUnknown(write=False)
+    facts_request(requests=[fact()])
+    failed = errors.PushOutcomeUnknown(write=False)
     failed.on_read = True  # type: ignore[attr-defined]
-    platform.answers.extend([errors.OutcomeUnknown(write=True), failed])
+    platform.answers.extend([errors.PushOutcomeUnknown(write=True), failed])
     run(store)
     again()
     job = run(store)
@@ -111,18 +111,18 @@ def test_a_failed_read_back_never_writes(platform: Any, fact: Any, store: Any) -
 
 
 def test_a_read_back_that_finds_nothing_settles_the_doubt(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
-    platform.answers.append(errors.OutcomeUnknown(write=True))
+    facts_request(requests=[fact()])
+    platform.answers.append(errors.PushOutcomeUnknown(write=True))
     run(store)
     again()
-    platform.answers.append(errors.NotSent())
+    platform.answers.append(errors.PushNotSent())
     assert not run(store).needs_verification
 
 
 def test_a_state_is_sent_again_without_reading_back(platform: Any, state: Any, store: Any) -> None:
-    states_request(wishes=[state()])
+    states_request(requests=[state()])
     again()
-    platform.answers.append(errors.OutcomeUnknown(write=True))
+    platform.answers.append(errors.PushOutcomeUnknown(write=True))
     run(store)
     again()
     assert run(store).state == JobState.DONE
@@ -130,10 +130,12 @@ def test_a_state_is_sent_again_without_reading_back(platform: Any, state: Any, s
 
 
 def test_a_refusal_shows_the_platforms_text_cut_and_clean(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     text = "Código \x00inválido \ud800 " + "x" * 600
     platform.answers.append(
-        errors.Refused(text, remote_code="422", http_status=200, exchange={"message": text, "n": [1, None]})
+        errors.PushRefused(
+            text, remote_code="422", http_status=200, exchange={"message": text, "n": [1, None]}
+        )
     )
     job = run(store)
     assert (job.state, job.failure_mode, job.last_code) == (JobState.BLOCKED, FailureMode.REJECTED, "422")
@@ -144,44 +146,34 @@ def test_a_refusal_shows_the_platforms_text_cut_and_clean(platform: Any, fact: A
 
 
 def test_already_done_counts_as_done(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
-    platform.answers.append(errors.AlreadyDone(remote_code="409"))
+    facts_request(requests=[fact()])
+    platform.answers.append(errors.PushAlreadyDone(remote_code="409"))
     job = run(store)
     assert (job.state, job.last_code) == (JobState.DONE, "409")
     assert platform.recorded[0][1].already
 
 
-def test_an_expired_token_is_refreshed_once_and_repeated_at_once(
-    platform: Any, fact: Any, store: Any
-) -> None:
-    facts_request(wishes=[fact()])
-    platform.answers.append(errors.CredentialExpired())
-    job = run(store)
-    assert (job.state, job.attempts, platform.refreshed) == (JobState.DONE, 1, [store.pk])
-    assert tries() == [(AttemptAction.SEND, AttemptOutcome.CREDENTIAL), SEND_DONE]
-
-
 def test_a_token_refused_after_the_refresh_waits_like_a_failure(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     platform.answers.extend([errors.CredentialExpired(), errors.CredentialExpired()])
     job = run(store)
-    assert (job.state, job.attempts, platform.refreshed) == (JobState.PENDING, 1, [store.pk])
+    assert (job.state, job.attempts) == (JobState.PENDING, 1)
     assert job.waiting_for == WaitReason.RETRY
 
 
-def test_a_revoked_consent_pauses_the_lane_and_loses_nothing(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact(), fact(subject="901")])
+def test_a_revoked_consent_pauses_the_queue_and_loses_nothing(platform: Any, fact: Any, store: Any) -> None:
+    facts_request(requests=[fact(), fact(subject="901")])
     platform.answers.append(errors.CredentialRevoked())
     job = run(store)
     assert (job.state, job.attempts, job.first_attempt_at) == (JobState.PENDING, 0, None)
-    lane = Lane.objects.get()
-    assert (lane.paused_mode, lane.paused_reason) == ("credential", errors.CredentialRevoked.default_text)
+    queue = StoreQueue.objects.get()
+    assert (queue.paused_mode, queue.paused_reason) == ("credential", errors.CredentialRevoked.default_text)
     assert claim.claim_next() is None
 
 
-def test_429_makes_the_lane_wait_for_that_call_only(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact(), fact(subject="901")])
-    facts_request(wishes=[fact("invoice", subject="902")])
+def test_429_makes_the_queue_wait_for_that_call_only(platform: Any, fact: Any, store: Any) -> None:
+    facts_request(requests=[fact(), fact(subject="901")])
+    facts_request(requests=[fact("invoice", subject="902")])
     platform.answers.append(errors.Throttled(retry_after=60))
     job = run(store)
     assert (job.attempts, job.waiting_for) == (0, WaitReason.LIMIT)
@@ -191,14 +183,14 @@ def test_429_makes_the_lane_wait_for_that_call_only(platform: Any, fact: Any, st
 
 
 def test_a_limit_of_another_call_holds_that_call(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
-    platform.answers.append(errors.QuotaSpent(call="read_order"))
+    facts_request(requests=[fact()])
+    platform.answers.append(errors.PushQuotaSpent(call="read_order"))
     run(store)
     assert limits.calls_held(store_id=store.pk) == {"read_order"}
 
 
 def test_not_yet_waits_without_counting(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact(deadline=timezone.now() + timedelta(days=3))])
+    facts_request(requests=[fact(deadline=timezone.now() + timedelta(days=3))])
     check = timezone.now() + timedelta(minutes=10)
     platform.answers.append(errors.NotYet(check))
     job = run(store)
@@ -211,7 +203,7 @@ def test_not_yet_waits_without_counting(platform: Any, fact: Any, store: Any) ->
 
 
 def test_an_obsolete_push_is_closed_without_a_call(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     platform.obsolete = "A NF-e foi cancelada."
     job = run(store)
     assert (job.state, job.last_error, tries()) == (JobState.CANCELLED, "A NF-e foi cancelada.", [])
@@ -220,7 +212,7 @@ def test_an_obsolete_push_is_closed_without_a_call(platform: Any, fact: Any, sto
 def test_an_unknown_kind_is_blocked_for_support(
     platform: Any, fact: Any, store: Any, monkeypatch: Any
 ) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     monkeypatch.setattr(handlers, "_handlers", {})
     job = run(store)
     assert (job.state, job.failure_mode) == (JobState.BLOCKED, FailureMode.INTERNAL)
@@ -230,7 +222,7 @@ def test_an_unknown_kind_is_blocked_for_support(
 def test_our_own_mistake_is_blocked_and_its_text_reaches_no_log(
     platform: Any, fact: Any, store: Any, caplog: Any
 ) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     platform.answers.append(ValueError("CPF 12345678909"))
     with caplog.at_level(logging.DEBUG):
         job = run(store)
@@ -242,10 +234,10 @@ def test_our_own_mistake_is_blocked_and_its_text_reaches_no_log(
 def test_record_and_done_happen_together_or_not_at_all(
     platform: Any, fact: Any, store: Any, monkeypatch: Any
 ) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
 
     def record(job: PushJob, loaded: Any, sent: Any) -> None:
-        Lane.objects.update(paused_reason="half")
+        StoreQueue.objects.update(paused_reason="half")
         raise KeyError("bug")
 
     from dataclasses import replace
@@ -253,11 +245,11 @@ def test_record_and_done_happen_together_or_not_at_all(
     handlers.register(replace(handlers.get("tracking", handlers.Nature.FACT), record=record))
     job = run(store)
     assert (job.state, job.needs_verification) == (JobState.BLOCKED, True)
-    assert Lane.objects.get().paused_reason == ""
+    assert StoreQueue.objects.get().paused_reason == ""
 
 
 def test_a_lost_database_leaves_the_job_to_the_reaper(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     platform.answers.append(OperationalError("gone"))
     with pytest.raises(OperationalError):
         run(store)
@@ -267,7 +259,7 @@ def test_a_lost_database_leaves_the_job_to_the_reaper(platform: Any, fact: Any, 
 def test_the_soft_limit_during_a_write_leaves_a_doubt_and_ends_the_task(
     platform: Any, fact: Any, store: Any
 ) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     platform.answers.append(SoftTimeLimitExceeded())
     with pytest.raises(SoftTimeLimitExceeded):
         run(store)
@@ -276,7 +268,7 @@ def test_the_soft_limit_during_a_write_leaves_a_doubt_and_ends_the_task(
 
 
 def test_a_lost_lease_stops_the_write(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     job = claim.claim_in_store(store_id=store.pk)
     assert job
     PushJob.objects.update(lease_until=after(timedelta(seconds=-1)))
@@ -285,14 +277,14 @@ def test_a_lost_lease_stops_the_write(platform: Any, fact: Any, store: Any) -> N
     assert tries() == [(AttemptAction.SEND, AttemptOutcome.LOST)]
 
 
-@pytest.mark.parametrize("error", [None, errors.Refused("não")])
+@pytest.mark.parametrize("error", [None, errors.PushRefused("não")])
 def test_a_late_worker_changes_nothing(platform: Any, fact: Any, store: Any, error: Any) -> None:
     import uuid
 
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     other = uuid.uuid4()
 
-    def stolen(turn: Any) -> None:
+    def stolen(context: Any) -> None:
         PushJob.objects.update(lease_token=other)
         if error:
             raise error
@@ -306,11 +298,11 @@ def test_a_late_worker_changes_nothing(platform: Any, fact: Any, store: Any, err
 def test_a_handler_that_reads_first_renews_the_lease_before_its_write(
     platform: Any, fact: Any, store: Any
 ) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
 
-    def slow_read(turn: Any) -> None:
+    def slow_read(context: Any) -> None:
         PushJob.objects.update(lease_until=after(timedelta(seconds=-1)))
-        turn.confirm()
+        context.confirm()
 
     platform.answers.append(slow_read)
     run(store)
@@ -318,8 +310,8 @@ def test_a_handler_that_reads_first_renews_the_lease_before_its_write(
 
 
 def test_large_exchanges_are_cut(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
-    platform.answers.append(errors.Refused("não", exchange={"body": "x" * 50_000}))
+    facts_request(requests=[fact()])
+    platform.answers.append(errors.PushRefused("não", exchange={"body": "x" * 50_000}))
     run(store)
     exchange = PushAttempt.objects.get().exchange
     assert exchange["truncated"] is True
@@ -330,7 +322,7 @@ def test_draining_empties_a_store_and_asks_for_help_once(
     platform: Any, fact: Any, store: Any, make_store: Any
 ) -> None:
     other = make_store()
-    facts_request(wishes=[fact(subject=str(n)) for n in range(5)] + [fact(store_id=other.pk)])
+    facts_request(requests=[fact(subject=str(n)) for n in range(5)] + [fact(store_id=other.pk)])
     rung: list[int] = []
     assert drain.drain(store_id=store.pk, ring=rung.append) == 6
     assert rung == [store.pk]
@@ -339,14 +331,14 @@ def test_draining_empties_a_store_and_asks_for_help_once(
 
 
 def test_a_drain_whose_time_is_over_rings_for_the_rest(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact(), fact(subject="901")])
+    facts_request(requests=[fact(), fact(subject="901")])
     rung: list[int] = []
     assert drain.drain(store_id=store.pk, ring=rung.append, seconds=0) == 1
     assert rung == [store.pk, store.pk]
 
 
 def test_steps_of_an_order_follow_each_other_in_one_drain(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact("delivery"), fact("tracking"), fact("invoice")])
+    facts_request(requests=[fact("delivery"), fact("tracking"), fact("invoice")])
     drain.drain(store_id=store.pk, ring=lambda _: None)
     assert [kind for kind, _ in platform.sent] == ["invoice", "tracking", "delivery"]
 
@@ -354,7 +346,7 @@ def test_steps_of_an_order_follow_each_other_in_one_drain(platform: Any, fact: A
 def test_a_worker_that_stops_ends_its_push_and_begins_no_other(
     platform: Any, fact: Any, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts_request(wishes=[fact(subject="1"), fact(subject="2")])
+    facts_request(requests=[fact(subject="1"), fact(subject="2")])
     rung: list[int] = []
     monkeypatch.setattr(scheduling, "is_stopping", lambda: True)
     assert drain.drain(store_id=store.pk, ring=rung.append) == 1
@@ -365,17 +357,17 @@ def test_a_worker_that_stops_ends_its_push_and_begins_no_other(
 def test_silence_opens_the_breaker_and_an_answer_brings_the_retries_back(
     platform: Any, fact: Any, store: Any
 ) -> None:
-    facts_request(wishes=[fact(subject=str(n)) for n in range(7)])
-    platform.answers.extend(errors.NotSent() for _ in range(5))
+    facts_request(requests=[fact(subject=str(n)) for n in range(7)])
+    platform.answers.extend(errors.PushNotSent() for _ in range(5))
     drain.drain(store_id=store.pk, ring=lambda _: None)
-    lane = Lane.objects.get()
-    assert (lane.breaker_state, lane.breaker_failures, platform.sent) == (BreakerState.OPEN, 5, [])
+    queue = StoreQueue.objects.get()
+    assert (queue.breaker_state, queue.breaker_failures, platform.sent) == (BreakerState.OPEN, 5, [])
     assert PushJob.objects.filter(attempts=0).count() == 2
     PushJob.objects.filter(attempts=1).update(not_before=after(timedelta(hours=4)))
-    Lane.objects.update(reopen_at=after(timedelta(seconds=-1)))
+    StoreQueue.objects.update(reopen_at=after(timedelta(seconds=-1)))
     run(store)
-    lane.refresh_from_db()
-    assert (lane.breaker_state, lane.breaker_failures, lane.reopen_at) == (BreakerState.CLOSED, 0, None)
+    queue.refresh_from_db()
+    assert (queue.breaker_state, queue.breaker_failures, queue.reopen_at) == (BreakerState.CLOSED, 0, None)
     waits = [
         (at - timezone.now()).total_seconds()
         for at in PushJob.objects.filter(attempts=1, state="pending").values_list("not_before", flat=True)

@@ -105,7 +105,7 @@ def test_a_worker_killed_during_the_write_loses_and_doubles_nothing(
 ) -> None:
     ledger.applies_first = applied
     handler_register(ledger.url)
-    facts_request(wishes=[fact(subject=str(number)) for number in range(3)])
+    facts_request(requests=[fact(subject=str(number)) for number in range(3)])
     worker = subprocess.Popen(
         [sys.executable, "-m", "tests.erp.outbox.killed_worker", str(store.pk), ledger.url],
         cwd=ROOT,

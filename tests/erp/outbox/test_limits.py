@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from erp.outbox import limits
 from erp.outbox.limits import CallLimits, Go, Share, When, acquire, wait_turn
-from erp.outbox.models import RateGate
+from erp.outbox.models import RateLimit
 from erp.outbox.statuses import WaitReason
 
 pytestmark = pytest.mark.django_db
@@ -33,9 +33,9 @@ def ask(call: str = "ship", store_id: int = 1, share: Share = Share.PUSH) -> Go 
 
 
 def pass_time(seconds: float) -> None:
-    """Move every gate into the past."""
+    """Move every limit into the past."""
     micros = int(seconds * limits.SECOND)
-    RateGate.objects.update(
+    RateLimit.objects.update(
         **{
             name: F(name) - micros
             for name in (
@@ -66,7 +66,7 @@ def test_second_call_is_told_when(rates: Any) -> None:
     assert isinstance(ask(), Go)
 
 
-def test_a_store_is_limited_in_all_and_stores_share_the_apps_gate(rates: Any) -> None:
+def test_a_store_is_limited_in_all_and_stores_share_the_apps_limit(rates: Any) -> None:
     rates["ship"] = rates["read"] = slow()
     assert all(isinstance(ask("ship", store_id), Go) for store_id in (1, 2))
     assert isinstance(ask("read", 1), When)
@@ -76,14 +76,14 @@ def test_a_store_is_limited_in_all_and_stores_share_the_apps_gate(rates: Any) ->
     assert isinstance(ask("late", 2), When)
 
 
-def test_a_refused_app_gate_gives_the_stores_turn_back(rates: Any) -> None:
+def test_a_refused_app_limit_gives_the_stores_turn_back(rates: Any) -> None:
     rates["ship"] = slow(rate=1000.0, app=0.01)
     ask()
-    before = dict(RateGate.objects.filter(scope="store:1").values_list("call", "arrival_us"))
+    before = dict(RateLimit.objects.filter(scope="store:1").values_list("call", "arrival_us"))
     assert set(before) == {"ship", limits.ANY_CALL}
     assert isinstance(ask(), When)
-    assert dict(RateGate.objects.filter(scope="store:1").values_list("call", "arrival_us")) == before
-    assert set(RateGate.objects.filter(scope="store:1").values_list("used", flat=True)) == {1}
+    assert dict(RateLimit.objects.filter(scope="store:1").values_list("call", "arrival_us")) == before
+    assert set(RateLimit.objects.filter(scope="store:1").values_list("used", flat=True)) == {1}
 
 
 def test_unused_time_is_not_saved_up(rates: Any) -> None:
@@ -104,10 +104,10 @@ def test_daily_counter_closes_the_app_until_the_reset(rates: Any) -> None:
     assert abs(spent.at - limits.quota_reset(timezone.now())) < timedelta(seconds=2)
     assert isinstance(ask(share=Share.IMPORT), Go)
     assert isinstance(ask(share=Share.IMPORT), When)
-    RateGate.objects.update(day=F("day") - 1)
+    RateLimit.objects.update(day=F("day") - 1)
     assert isinstance(ask(), Go)
-    gate = RateGate.objects.get(scope="app:app")
-    assert (gate.used, gate.push_used, gate.import_used) == (1, 1, 0)
+    bucket = RateLimit.objects.get(scope="app:app")
+    assert (bucket.used, bucket.push_used, bucket.import_used) == (1, 1, 0)
 
 
 @pytest.mark.parametrize(("hour", "reset"), [(2, 3), (3, 27), (4, 27)])
@@ -146,7 +146,7 @@ def test_a_held_call_refuses_until_then(rates: Any) -> None:
     assert isinstance(answer, When)
     assert (answer.reason, round(answer.seconds)) == (WaitReason.QUOTA, 90)
     assert isinstance(ask(store_id=2), Go)
-    RateGate.objects.filter(scope="store:1").update(resume_at=timezone.now() - timedelta(seconds=1))
+    RateLimit.objects.filter(scope="store:1").update(resume_at=timezone.now() - timedelta(seconds=1))
     assert isinstance(ask(), Go)
     assert limits.calls_held(store_id=1) == set()
 
@@ -155,7 +155,7 @@ def test_a_later_hold_extends_and_an_earlier_one_does_not(rates: Any) -> None:
     now = timezone.now()
     for seconds, expected in ((60, 60), (30, 60), (90, 90)):
         limits.hold(store_id=1, call="x", until=now + timedelta(seconds=seconds), reason=WaitReason.LIMIT)
-        assert RateGate.objects.get().resume_at == now + timedelta(seconds=expected)
+        assert RateLimit.objects.get().resume_at == now + timedelta(seconds=expected)
 
 
 def test_wait_turn_sleeps_through_short_waits_only(rates: Any) -> None:

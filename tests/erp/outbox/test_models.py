@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from erp.outbox.models import Lane, PushAttempt, PushJob, RateGate
+from erp.outbox.models import PushAttempt, PushJob, RateLimit, StoreQueue
 from erp.outbox.statuses import (
     AttemptOutcome,
     BreakerState,
@@ -114,28 +114,28 @@ def test_attempts_have_known_words(job: Any, name: str, values: dict[str, Any]) 
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("lane_pause_has_time", {"paused_mode": PauseMode.CREDENTIAL}),
-        ("lane_pause_has_time", {"paused_at": NOW}),
-        ("lane_pause_has_time", {"paused_mode": "odd", "paused_at": NOW}),
-        ("lane_breaker_has_time", {"breaker_state": BreakerState.OPEN}),
-        ("lane_breaker_has_time", {"reopen_at": NOW}),
-        ("lane_breaker_has_time", {"breaker_state": "odd", "reopen_at": NOW, "opened_at": NOW}),
+        ("storequeue_pause_has_time", {"paused_mode": PauseMode.CREDENTIAL}),
+        ("storequeue_pause_has_time", {"paused_at": NOW}),
+        ("storequeue_pause_has_time", {"paused_mode": "odd", "paused_at": NOW}),
+        ("storequeue_breaker_has_time", {"breaker_state": BreakerState.OPEN}),
+        ("storequeue_breaker_has_time", {"reopen_at": NOW}),
+        ("storequeue_breaker_has_time", {"breaker_state": "odd", "reopen_at": NOW, "opened_at": NOW}),
     ],
 )
-def test_lanes_are_consistent(store: Any, name: str, values: dict[str, Any]) -> None:
-    refused(name, lambda: Lane.objects.create(store=store, **values))
+def test_queues_are_consistent(store: Any, name: str, values: dict[str, Any]) -> None:
+    refused(name, lambda: StoreQueue.objects.create(store=store, **values))
 
 
-def test_one_lane_per_store(store: Any) -> None:
-    Lane.objects.create(store=store)
-    refused("store_id", lambda: Lane.objects.create(store=store))
+def test_one_queue_per_store(store: Any) -> None:
+    StoreQueue.objects.create(store=store)
+    refused("store_id", lambda: StoreQueue.objects.create(store=store))
 
 
-def test_gates_are_unique_and_count_consistently() -> None:
-    RateGate.objects.create(scope="store:1", call="x")
-    refused("rategate_unique", lambda: RateGate.objects.create(scope="store:1", call="x"))
-    refused("rategate_counts_add_up", lambda: RateGate.objects.create(scope="s", call="x", push_used=1))
-    refused("rategate_hold_has_reason", lambda: RateGate.objects.create(scope="s", call="y", resume_at=NOW))
+def test_limits_are_unique_and_count_consistently() -> None:
+    RateLimit.objects.create(scope="store:1", call="x")
+    refused("ratelimit_unique", lambda: RateLimit.objects.create(scope="store:1", call="x"))
+    refused("ratelimit_counts_add_up", lambda: RateLimit.objects.create(scope="s", call="x", push_used=1))
+    refused("ratelimit_hold_has_reason", lambda: RateLimit.objects.create(scope="s", call="y", resume_at=NOW))
 
 
 @pytest.mark.parametrize(

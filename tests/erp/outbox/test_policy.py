@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from erp.outbox import errors
-from erp.outbox.policy import DELAYS, Case, Outcome, attempt_outcome, decide
+from erp.outbox.policy import DELAYS, PushCase, PushOutcome, attempt_outcome, decide
 from erp.outbox.statuses import (
     LONGEST_WAITS,
     AttemptOutcome,
@@ -20,7 +20,7 @@ from erp.outbox.statuses import (
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 RESET = NOW + timedelta(hours=9)
-CASE = Case(
+CASE = PushCase(
     attempts=0,
     requested_at=NOW - timedelta(minutes=1),
     first_attempt_at=NOW,
@@ -37,48 +37,44 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def retry(**more: object) -> Outcome:
+def retry(**more: object) -> PushOutcome:
     values = {"not_before": after(5), "waiting_for": WaitReason.RETRY, "counts": True} | more
-    return Outcome(state=JobState.PENDING, **values)  # type: ignore[arg-type]
+    return PushOutcome(state=JobState.PENDING, **values)  # type: ignore[arg-type]
 
 
-def wait(until: datetime, reason: WaitReason, **more: object) -> Outcome:
-    return Outcome(  # type: ignore[arg-type]
+def wait(until: datetime, reason: WaitReason, **more: object) -> PushOutcome:
+    return PushOutcome(  # type: ignore[arg-type]
         state=JobState.PENDING, counts=False, not_before=until, waiting_for=reason, **more
     )
 
 
-def block(mode: FailureMode, **more: object) -> Outcome:
-    return Outcome(state=JobState.BLOCKED, failure_mode=mode, **{"counts": True} | more)  # type: ignore[arg-type]
+def block(mode: FailureMode, **more: object) -> PushOutcome:
+    return PushOutcome(state=JobState.BLOCKED, failure_mode=mode, **{"counts": True} | more)  # type: ignore[arg-type]
 
 
 TABLE = [
-    (errors.NotSent(), retry(healthy=False)),
-    (errors.OutcomeUnknown(write=True), retry(healthy=False, verify=True)),
-    (errors.OutcomeUnknown(write=False), retry(healthy=False)),
-    (errors.LeaseLost(), retry(verify=True, not_before=NOW)),
+    (errors.PushNotSent(), retry(healthy=False)),
+    (errors.PushOutcomeUnknown(write=True), retry(healthy=False, verify=True)),
+    (errors.PushOutcomeUnknown(write=False), retry(healthy=False)),
+    (errors.PushLeaseLost(), retry(verify=True, not_before=NOW)),
     (errors.Throttled(retry_after=7), wait(after(7), WaitReason.LIMIT, hold_until=after(7))),
     (
         errors.Throttled(retry_after=7, resume_at=after(60)),
         wait(after(60), WaitReason.LIMIT, hold_until=after(60)),
     ),
-    (errors.QuotaSpent(), wait(RESET, WaitReason.QUOTA, hold_until=RESET)),
-    (errors.QuotaSpent(resume_at=after(99)), wait(after(99), WaitReason.QUOTA, hold_until=after(99))),
-    (errors.LaneWait(), wait(after(2), WaitReason.LIMIT)),
-    (
-        errors.CredentialExpired(),
-        Outcome(state=JobState.PENDING, counts=False, not_before=NOW, repeat=True),
-    ),
-    (errors.CredentialExpired(refreshed=True), retry()),
-    (errors.CredentialRevoked(), wait(NOW, WaitReason.LANE, pause=PauseMode.CREDENTIAL)),
-    (errors.ChannelRefused(), wait(NOW, WaitReason.LANE, pause_channel=True)),
+    (errors.PushQuotaSpent(), wait(RESET, WaitReason.QUOTA, hold_until=RESET)),
+    (errors.PushQuotaSpent(resume_at=after(99)), wait(after(99), WaitReason.QUOTA, hold_until=after(99))),
+    (errors.QueueWait(), wait(after(2), WaitReason.LIMIT)),
+    (errors.CredentialExpired(), retry()),
+    (errors.CredentialRevoked(), wait(NOW, WaitReason.QUEUE, pause=PauseMode.CREDENTIAL)),
+    (errors.ChannelRefused(), wait(NOW, WaitReason.QUEUE, pause_channel=True)),
     (errors.CallDenied(), wait(after(3600), WaitReason.GRANT, hold_until=after(3600))),
     (errors.CallDenied(retry_after=90), wait(after(90), WaitReason.GRANT, hold_until=after(90))),
-    (errors.AccessUnclear(write=True), wait(NOW, WaitReason.LANE, rest=True, verify=True)),
-    (errors.AccessUnclear(write=False), wait(NOW, WaitReason.LANE, rest=True)),
-    (errors.Refused("Pedido já cancelado"), block(FailureMode.REJECTED, healthy=True)),
+    (errors.PushAccessUnclear(write=True), wait(NOW, WaitReason.QUEUE, rest=True, verify=True)),
+    (errors.PushAccessUnclear(write=False), wait(NOW, WaitReason.QUEUE, rest=True)),
+    (errors.PushRefused("Pedido já cancelado"), block(FailureMode.REJECTED, healthy=True)),
     (errors.NotFoundOnWrite(), block(FailureMode.REJECTED, healthy=True)),
-    (errors.AlreadyDone(), Outcome(state=JobState.DONE, counts=True, healthy=True)),
+    (errors.PushAlreadyDone(), PushOutcome(state=JobState.DONE, counts=True, healthy=True)),
     (errors.UnknownAnswer("777", write=False), retry(healthy=True)),
     (errors.UnknownAnswer("777", write=True), block(FailureMode.INTERNAL, verify=True, healthy=True)),
     (errors.Broken(write=True), block(FailureMode.INTERNAL, verify=True)),
@@ -94,8 +90,8 @@ FAR = NOW + timedelta(days=30)
     "error",
     [
         errors.Throttled(resume_at=FAR),
-        errors.QuotaSpent(resume_at=FAR),
-        errors.LaneWait(seconds=30 * 86_400),
+        errors.PushQuotaSpent(resume_at=FAR),
+        errors.QueueWait(seconds=30 * 86_400),
         errors.CallDenied(retry_after=30 * 86_400),
         errors.NotYet(FAR),
     ],
@@ -109,7 +105,7 @@ def test_no_wait_is_longer_than_its_reason_allows(error: errors.PushError) -> No
 
 
 @pytest.mark.parametrize(("error", "outcome"), TABLE, ids=lambda part: type(part).__name__)
-def test_row(error: errors.PushError, outcome: Outcome) -> None:
+def test_row(error: errors.PushError, outcome: PushOutcome) -> None:
     assert decide(error, CASE) == outcome
 
 
@@ -129,29 +125,29 @@ def test_an_error_without_a_row_is_a_programming_error() -> None:
     ("attempts", "seconds"), [(0, 5), (1, 30), (2, 60), (3, 300), (4, 1200), (5, 3600), (6, 14400)]
 )
 def test_delays_grow(attempts: int, seconds: int) -> None:
-    assert decide(errors.NotSent(), replace(CASE, attempts=attempts)).not_before == after(seconds)
+    assert decide(errors.PushNotSent(), replace(CASE, attempts=attempts)).not_before == after(seconds)
 
 
 @pytest.mark.parametrize(("drawn", "hours"), [(0.0, 0.0), (0.25, 3.0), (0.999, 11.988)])
 def test_late_delays_are_half_a_day_with_full_jitter(drawn: float, hours: float) -> None:
     case = replace(CASE, attempts=len(DELAYS), random=lambda: drawn)
-    assert decide(errors.NotSent(), case).not_before == NOW + timedelta(hours=12) * drawn
+    assert decide(errors.PushNotSent(), case).not_before == NOW + timedelta(hours=12) * drawn
     assert timedelta(hours=12) * drawn == timedelta(hours=hours)
 
 
 def test_the_last_try_is_at_the_horizon() -> None:
     case = replace(CASE, attempts=9, first_attempt_at=NOW - timedelta(hours=71), random=lambda: 0.9)
-    assert decide(errors.NotSent(), case).not_before == NOW + timedelta(hours=1)
+    assert decide(errors.PushNotSent(), case).not_before == NOW + timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
     ("error", "uncertain", "mode"),
     [
-        (errors.NotSent(), False, FailureMode.EXHAUSTED),
-        (errors.NotSent(), True, FailureMode.UNCERTAIN),
-        (errors.OutcomeUnknown(write=True), False, FailureMode.UNCERTAIN),
-        (errors.OutcomeUnknown(write=False), False, FailureMode.EXHAUSTED),
-        (errors.LeaseLost(), False, FailureMode.UNCERTAIN),
+        (errors.PushNotSent(), False, FailureMode.EXHAUSTED),
+        (errors.PushNotSent(), True, FailureMode.UNCERTAIN),
+        (errors.PushOutcomeUnknown(write=True), False, FailureMode.UNCERTAIN),
+        (errors.PushOutcomeUnknown(write=False), False, FailureMode.EXHAUSTED),
+        (errors.PushLeaseLost(), False, FailureMode.UNCERTAIN),
     ],
 )
 def test_after_the_horizon_somebody_must_look(
@@ -169,7 +165,7 @@ def test_reads_with_an_unknown_code_are_retried_twice(attempts: int, state: JobS
 
 
 def test_recoveries_of_a_killer_push_slow_down() -> None:
-    third = decide(errors.LeaseLost(), replace(CASE, attempts=3))
+    third = decide(errors.PushLeaseLost(), replace(CASE, attempts=3))
     assert third.not_before == after(300)
 
 
@@ -211,7 +207,7 @@ def test_what_a_person_has_to_say_is_waited_for_without_an_end() -> None:
 
 
 def test_a_time_in_the_past_never_moves_a_push_back() -> None:
-    for error in (errors.Throttled(resume_at=after(-9), retry_after=0), errors.QuotaSpent(resume_at=after(-9)),
+    for error in (errors.Throttled(resume_at=after(-9), retry_after=0), errors.PushQuotaSpent(resume_at=after(-9)),
                   errors.NotYet(after(-9))):  # fmt: skip
         assert decide(error, CASE).not_before == NOW
 

@@ -26,7 +26,7 @@ def die(store: Any) -> PushJob:
 
 
 def test_a_running_lease_is_left_alone(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     claim.claim_in_store(store_id=store.pk)
     assert reap() == 0
 
@@ -35,7 +35,7 @@ def test_a_running_lease_is_left_alone(platform: Any, fact: Any, store: Any) -> 
 def test_an_expired_lease_goes_back_at_once_and_is_verified_first(
     platform: Any, fact: Any, store: Any, applied: bool
 ) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     die(store)
     assert reap() == 1
     job = PushJob.objects.get()
@@ -49,10 +49,10 @@ def test_an_expired_lease_goes_back_at_once_and_is_verified_first(
 
 
 def test_a_state_takes_its_key_again_or_gives_way(platform: Any, state: Any, store: Any) -> None:
-    states_request(wishes=[state(), state(subject="L2")])
+    states_request(requests=[state(), state(subject="L2")])
     PushJob.objects.update(not_before=after(timedelta(seconds=-1)))
     jobs = [die(store), die(store)]
-    states_request(wishes=[state(subject=jobs[0].subject)])
+    states_request(requests=[state(subject=jobs[0].subject)])
     assert reap() == 2
     first, second = (PushJob.objects.get(pk=job.pk) for job in jobs)
     assert (first.state, second.state) == (JobState.SUPERSEDED, JobState.PENDING)
@@ -60,15 +60,15 @@ def test_a_state_takes_its_key_again_or_gives_way(platform: Any, state: Any, sto
 
 
 def test_a_fact_gives_way_to_its_correction(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     dead = die(store)
-    facts_request(wishes=[fact(content="B")])
+    facts_request(requests=[fact(content="B")])
     reap()
     assert PushJob.objects.get(pk=dead.pk).state == JobState.SUPERSEDED
 
 
 def test_a_push_that_kills_workers_for_three_days_stops(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     die(store)
     PushJob.objects.update(first_attempt_at=timezone.now() - timedelta(hours=73))
     reap()
@@ -77,7 +77,7 @@ def test_a_push_that_kills_workers_for_three_days_stops(platform: Any, fact: Any
 
 
 def test_a_dead_workers_late_answer_is_fenced_off(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     zombie = die(store)
     reap()
     drain.push(zombie)

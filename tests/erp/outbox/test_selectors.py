@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from erp.outbox import claim, drain, errors, limits, selectors
 from erp.outbox.clock import after
-from erp.outbox.models import Lane
-from erp.outbox.services import facts_request, jobs_cancel, lane_pause
+from erp.outbox.models import StoreQueue
+from erp.outbox.services import facts_request, jobs_cancel, queue_pause
 from erp.outbox.statuses import BreakerState, JobState, PauseMode, WaitReason
 
 pytestmark = pytest.mark.django_db
@@ -28,13 +28,13 @@ def marks(store: Any, subject: str = "900") -> dict[str, selectors.Mark]:
     return selectors.jobs_done(subjects=[key], kinds=["invoice", "tracking", "delivery"])[key]
 
 
-def test_markers_follow_a_push_from_wish_to_confirmation(platform: Any, fact: Any, store: Any) -> None:
+def test_markers_follow_a_push_from_request_to_confirmation(platform: Any, fact: Any, store: Any) -> None:
     assert marks(store) == {}
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     assert (marks(store)["tracking"].state, marks(store)["tracking"].was_done) == (JobState.PENDING, False)
     run(store)
     assert marks(store)["tracking"].is_done
-    facts_request(wishes=[fact(content="B")])
+    facts_request(requests=[fact(content="B")])
     corrected = marks(store)["tracking"]
     assert (corrected.is_done, corrected.was_done, corrected.state) == (False, True, JobState.PENDING)
     jobs_cancel(job_ids=[corrected.job_id])
@@ -42,8 +42,8 @@ def test_markers_follow_a_push_from_wish_to_confirmation(platform: Any, fact: An
 
 
 def test_a_marker_names_the_refused_step_that_holds_it_back(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact("invoice"), fact("tracking"), fact("tracking", subject="901")])
-    platform.answers.append(errors.Refused("NF-e inválida"))
+    facts_request(requests=[fact("invoice"), fact("tracking"), fact("tracking", subject="901")])
+    platform.answers.append(errors.PushRefused("NF-e inválida"))
     run(store)
     found = marks(store)
     assert (found["invoice"].text, found["invoice"].failure_mode) == ("NF-e inválida", "rejected")
@@ -55,7 +55,7 @@ def test_markers_keep_stores_apart_and_cost_one_query(
     platform: Any, fact: Any, store: Any, make_store: Any
 ) -> None:
     other = make_store()
-    facts_request(wishes=[fact(subject=str(n)) for n in range(30)])
+    facts_request(requests=[fact(subject=str(n)) for n in range(30)])
     subjects = [(one.pk, str(n)) for n in range(30) for one in (store, other)]
     with CaptureQueriesContext(connection) as queries:
         found = selectors.jobs_done(subjects=subjects, kinds=["tracking"])
@@ -63,18 +63,18 @@ def test_markers_keep_stores_apart_and_cost_one_query(
     assert [bool(found[subject]) for subject in subjects] == [True, False] * 30
 
 
-def test_each_trouble_of_a_lane_is_one_notice(
+def test_each_trouble_of_a_queue_is_one_notice(
     platform: Any, fact: Any, store: Any, make_store: Any, operator: Any
 ) -> None:
-    assert selectors.lane_notices(user=operator) == []
-    facts_request(wishes=[fact(), fact(store_id=make_store().pk)])
+    assert selectors.queue_notices(user=operator) == []
+    facts_request(requests=[fact(), fact(store_id=make_store().pk)])
     for _ in range(2):
-        lane_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason="A loja foi desconectada.")
+        queue_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason="A loja foi desconectada.")
         until = timezone.now() + timedelta(hours=3)
         limits.hold(store_id=store.pk, call="ship", until=until, reason=WaitReason.QUOTA)
-    Lane.objects.update(
+    StoreQueue.objects.update(
         breaker_state=BreakerState.OPEN, opened_at=timezone.now(), reopen_at=after(timedelta(seconds=30))
     )
-    texts = [notice.text for notice in selectors.lane_notices(user=operator)]
+    texts = [notice.text for notice in selectors.queue_notices(user=operator)]
     assert texts[0] == "Envios pausados: A loja foi desconectada."
     assert ("não está respondendo" in texts[1], "cota diária" in texts[2], len(texts)) == (True, True, 3)

@@ -1,4 +1,4 @@
-"""Design 3.2, table of classes: every answer to a repeated wish, and how many statements it costs."""
+"""Design 3.2, table of classes: every answer to a repeated request, and how many statements it costs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from erp.accounts.models import Store
 from erp.outbox import claim, clock, drain, errors, handlers, selectors
-from erp.outbox.models import ChannelPause, Lane, PushJob
+from erp.outbox.models import ChannelPause, PushJob, StoreQueue
+from erp.outbox.push_requests import FactRequest, RequestOutcome
 from erp.outbox.services import (
     calls_restore,
     channel_pause,
@@ -21,18 +22,17 @@ from erp.outbox.services import (
     facts_request,
     jobs_cancel,
     jobs_retry,
-    lane_pause,
-    lane_resume,
+    queue_pause,
+    queue_resume,
     states_request,
 )
 from erp.outbox.statuses import BreakerState, FailureMode, JobState, PauseMode, WaitReason
-from erp.outbox.wishes import FactWish, RequestOutcome
 
 pytestmark = pytest.mark.django_db
 
 
-def ask(*wishes: FactWish) -> list[RequestOutcome]:
-    return [result.outcome for result in facts_request(wishes=wishes)]
+def ask(*requests: FactRequest) -> list[RequestOutcome]:
+    return [result.outcome for result in facts_request(requests=requests)]
 
 
 def state_of(content: str) -> str:
@@ -53,7 +53,7 @@ def test_new_fact_is_queued_with_its_step_and_rings_once(
     platform: Any, fact: Any, store: Any, rings: Any
 ) -> None:
     with transaction.atomic():
-        results = facts_request(wishes=[fact(), fact(subject="901", kind="invoice")], request_id="r1")
+        results = facts_request(requests=[fact(), fact(subject="901", kind="invoice")], request_id="r1")
     assert [result.text for result in results] == ["na fila de envio"] * 2
     job = PushJob.objects.get(pk=results[0].job_id)
     assert (job.idempotency_key, job.step, job.state) == (f"{store.pk}:tracking:900:A", 2, JobState.PENDING)
@@ -63,7 +63,7 @@ def test_new_fact_is_queued_with_its_step_and_rings_once(
 @pytest.mark.django_db(transaction=True)
 def test_doorbell_rings_after_commit_once_per_store(platform: Any, fact: Any, store: Any, rings: Any) -> None:
     with transaction.atomic():
-        facts_request(wishes=[fact(), fact(subject="901")])
+        facts_request(requests=[fact(), fact(subject="901")])
         assert rings == []
     assert rings == [{"store_id": store.pk}]
 
@@ -79,7 +79,7 @@ def test_equal_content_waiting_or_under_way_is_already_queued(platform: Any, fac
 def test_equal_content_done_is_already_done(platform: Any, fact: Any, store: Any) -> None:
     ask(fact())
     run(store)
-    results = facts_request(wishes=[fact()])
+    results = facts_request(requests=[fact()])
     assert (results[0].outcome, results[0].text) == (RequestOutcome.ALREADY_DONE, "já enviado")
     assert platform.sent == [("tracking", "A")]
 
@@ -100,16 +100,16 @@ def test_what_the_platform_took_back_is_asked_again_on_the_same_row(
 
 @pytest.mark.parametrize("how", ["blocked", "cancelled", "superseded"])
 def test_stopped_fact_is_reopened_on_the_same_row(platform: Any, fact: Any, store: Any, how: str) -> None:
-    first = facts_request(wishes=[fact()])[0].job_id
+    first = facts_request(requests=[fact()])[0].job_id
     if how == "blocked":
-        platform.answers.append(errors.Refused("Código inválido"))
+        platform.answers.append(errors.PushRefused("Código inválido"))
         run(store)
     elif how == "cancelled":
         jobs_cancel(job_ids=[first])
     else:
         ask(fact(content="B"))
     assert state_of("A") == how
-    result = facts_request(wishes=[fact()])[0]
+    result = facts_request(requests=[fact()])[0]
     assert (result.outcome, result.text, result.job_id) == (
         RequestOutcome.REOPENED,
         "na fila de envio",
@@ -127,7 +127,7 @@ def test_corrected_content_supersedes_waiting_and_blocked(
 ) -> None:
     ask(fact())
     if blocked:
-        platform.answers.append(errors.Refused("não"))
+        platform.answers.append(errors.PushRefused("não"))
         run(store)
     assert ask(fact(content="B")) == [RequestOutcome.QUEUED]
     assert (state_of("A"), state_of("B")) == (JobState.SUPERSEDED, JobState.PENDING)
@@ -149,7 +149,7 @@ def test_claimed_one_that_fails_gives_way_to_the_correction(platform: Any, fact:
     ask(fact())
     first = claimed(store)
     ask(fact(content="B"))
-    platform.answers.append(errors.OutcomeUnknown(write=True))
+    platform.answers.append(errors.PushOutcomeUnknown(write=True))
     drain.push(first)
     assert (state_of("A"), state_of("B")) == (JobState.SUPERSEDED, JobState.PENDING)
 
@@ -186,13 +186,13 @@ def test_done_content_is_reopened_when_other_content_may_have_arrived_since(
     ask(fact(content="B"))
     rival = claimed(store)
     if unknown:
-        platform.answers.append(errors.OutcomeUnknown(write=True))
+        platform.answers.append(errors.PushOutcomeUnknown(write=True))
         drain.push(rival)
     assert ask(fact()) == [RequestOutcome.REOPENED]
     assert PushJob.objects.get(idempotency_key__endswith=":A").needs_verification
 
 
-def test_several_wishes_of_one_subject_in_one_call_end_with_the_last(platform: Any, fact: Any) -> None:
+def test_several_requests_of_one_subject_in_one_call_end_with_the_last(platform: Any, fact: Any) -> None:
     assert ask(fact(), fact(content="B"), fact(), fact(subject="901"), fact(subject="901")) == [
         RequestOutcome.QUEUED,
         RequestOutcome.QUEUED,
@@ -221,9 +221,9 @@ def test_long_content_keeps_a_unique_key(platform: Any, fact: Any) -> None:
 
 def test_unknown_kind_is_a_programming_error(platform: Any, fact: Any, state: Any) -> None:
     with pytest.raises(handlers.UnknownKind):
-        facts_request(wishes=[fact(kind="stock")])
+        facts_request(requests=[fact(kind="stock")])
     with pytest.raises(handlers.UnknownKind):
-        states_request(wishes=[state(kind="tracking")])
+        states_request(requests=[state(kind="tracking")])
 
 
 def statements(action: Any) -> int:
@@ -235,7 +235,7 @@ def statements(action: Any) -> int:
 def test_facts_cost_the_same_statements_for_1_and_50(platform: Any, fact: Any, store: Any) -> None:
     def batch(count: int, start: int, content: str) -> Any:
         return lambda: facts_request(
-            wishes=[fact(subject=str(start + n), content=content) for n in range(count)]
+            requests=[fact(subject=str(start + n), content=content) for n in range(count)]
         )
 
     # SQLite takes 999 values a statement, which is 35 new rows: a second INSERT, never one a row.
@@ -249,9 +249,9 @@ def test_facts_cost_the_same_statements_for_1_and_50(platform: Any, fact: Any, s
 
 
 def test_states_coalesce_while_queued_and_keep_the_first_window(platform: Any, state: Any) -> None:
-    states_request(wishes=[state(n=1), state(kind="price")])
+    states_request(requests=[state(n=1), state(kind="price")])
     before = PushJob.objects.get(kind="stock")
-    assert states_request(wishes=[state(n=2), state(n=3)]) == 1
+    assert states_request(requests=[state(n=2), state(n=3)]) == 1
     job = PushJob.objects.get(kind="stock")
     assert (job.pk, job.not_before, job.payload) == (before.pk, before.not_before, {"n": 3})
     wait = (job.not_before - job.created_at).total_seconds()
@@ -268,11 +268,11 @@ def due(**filters: Any) -> None:
     PushJob.objects.filter(**filters).update(not_before=after(timedelta(seconds=-1)))
 
 
-def test_a_wish_during_the_send_is_a_new_row(platform: Any, state: Any, store: Any) -> None:
-    states_request(wishes=[state()])
+def test_a_request_during_the_send_is_a_new_row(platform: Any, state: Any, store: Any) -> None:
+    states_request(requests=[state()])
     due()
     job = claimed(store)
-    states_request(wishes=[state()])
+    states_request(requests=[state()])
     assert PushJob.objects.filter(state=JobState.PENDING).count() == 1
     drain.push(job)
     assert PushJob.objects.get(pk=job.pk).state == JobState.DONE
@@ -282,37 +282,37 @@ def test_a_wish_during_the_send_is_a_new_row(platform: Any, state: Any, store: A
 
 
 def test_state_going_back_takes_its_key_again(platform: Any, state: Any, store: Any) -> None:
-    states_request(wishes=[state()])
+    states_request(requests=[state()])
     due()
-    platform.answers.append(errors.NotSent())
+    platform.answers.append(errors.PushNotSent())
     run(store)
     job = PushJob.objects.get()
     assert (job.state, job.coalesce_key, job.attempts) == (JobState.PENDING, f"{store.pk}:stock:L1", 1)
 
 
-@pytest.mark.parametrize("error", [errors.NotSent(), errors.Refused("não")])
-def test_state_going_back_is_superseded_by_a_newer_wish(
+@pytest.mark.parametrize("error", [errors.PushNotSent(), errors.PushRefused("não")])
+def test_state_going_back_is_superseded_by_a_newer_request(
     platform: Any, state: Any, store: Any, error: Any
 ) -> None:
-    states_request(wishes=[state()])
+    states_request(requests=[state()])
     due()
     old = claimed(store)
-    states_request(wishes=[state()])
+    states_request(requests=[state()])
     platform.answers.append(error)
     drain.push(old)
     assert PushJob.objects.get(pk=old.pk).state == JobState.SUPERSEDED
     assert PushJob.objects.get(state=JobState.PENDING).coalesce_key
 
 
-def test_newer_state_wish_supersedes_the_blocked_one_of_its_kind_only(
+def test_newer_state_request_supersedes_the_blocked_one_of_its_kind_only(
     platform: Any, state: Any, store: Any
 ) -> None:
-    states_request(wishes=[state(), state(subject="L2")])
+    states_request(requests=[state(), state(subject="L2")])
     due()
-    platform.answers.extend([errors.Refused("não"), errors.Refused("não")])
+    platform.answers.extend([errors.PushRefused("não"), errors.PushRefused("não")])
     run(store)
     run(store)
-    states_request(wishes=[state(), state(kind="price", subject="L2")])
+    states_request(requests=[state(), state(kind="price", subject="L2")])
     assert {job.subject: job.state for job in PushJob.objects.exclude(state=JobState.PENDING)} == {
         "L1": JobState.SUPERSEDED,
         "L2": JobState.BLOCKED,
@@ -321,7 +321,7 @@ def test_newer_state_wish_supersedes_the_blocked_one_of_its_kind_only(
 
 def test_states_cost_the_same_statements_for_1_and_50(platform: Any, state: Any) -> None:
     def batch(count: int) -> Any:
-        return lambda: states_request(wishes=[state(subject=f"L{n}") for n in range(count)])
+        return lambda: states_request(requests=[state(subject=f"L{n}") for n in range(count)])
 
     extra = 1 if connection.vendor == "sqlite" else 0
     batch(1)()
@@ -333,17 +333,17 @@ def test_states_cost_the_same_statements_for_1_and_50(platform: Any, state: Any)
 def test_retry_sends_blocked_and_cancelled_again_and_refuses_the_rest(
     platform: Any, fact: Any, store: Any, admin: Any
 ) -> None:
-    platform.answers.append(errors.Refused("não"))
-    blocked = facts_request(wishes=[fact(subject="1")])[0].job_id
+    platform.answers.append(errors.PushRefused("não"))
+    blocked = facts_request(requests=[fact(subject="1")])[0].job_id
     run(store)
-    done = facts_request(wishes=[fact(subject="2")])[0].job_id
+    done = facts_request(requests=[fact(subject="2")])[0].job_id
     run(store)
-    running = facts_request(wishes=[fact(subject="3")])[0].job_id
+    running = facts_request(requests=[fact(subject="3")])[0].job_id
     claimed(store)
-    cancelled = facts_request(wishes=[fact(subject="4")])[0].job_id
+    cancelled = facts_request(requests=[fact(subject="4")])[0].job_id
     jobs_cancel(job_ids=[cancelled])
-    old = facts_request(wishes=[fact(subject="5")])[0].job_id
-    facts_request(wishes=[fact(subject="5", content="B")])
+    old = facts_request(requests=[fact(subject="5")])[0].job_id
+    facts_request(requests=[fact(subject="5", content="B")])
     results = jobs_retry(job_ids=[blocked, done, running, cancelled, old, 10**9], requested_by=admin)
     assert [result.accepted for result in results] == [True, False, False, True, False, False]
     job = PushJob.objects.get(pk=blocked)
@@ -352,15 +352,15 @@ def test_retry_sends_blocked_and_cancelled_again_and_refuses_the_rest(
 
 
 def test_retry_of_a_cancelled_fact_gives_way_to_the_newer_one(platform: Any, fact: Any) -> None:
-    old = facts_request(wishes=[fact()])[0].job_id
+    old = facts_request(requests=[fact()])[0].job_id
     jobs_cancel(job_ids=[old])
     ask(fact(content="B"))
     assert not jobs_retry(job_ids=[old])[0].accepted
 
 
 def test_retry_brings_a_waiting_one_forward(platform: Any, fact: Any, store: Any) -> None:
-    platform.answers.append(errors.NotSent())
-    job_id = facts_request(wishes=[fact()])[0].job_id
+    platform.answers.append(errors.PushNotSent())
+    job_id = facts_request(requests=[fact()])[0].job_id
     run(store)
     assert claim.claim_in_store(store_id=store.pk) is None
     jobs_retry(job_ids=[job_id])
@@ -369,9 +369,9 @@ def test_retry_brings_a_waiting_one_forward(platform: Any, fact: Any, store: Any
 
 
 def test_retry_of_a_blocked_state_takes_its_key_again(platform: Any, state: Any, store: Any) -> None:
-    states_request(wishes=[state()])
+    states_request(requests=[state()])
     due()
-    platform.answers.append(errors.Refused("não"))
+    platform.answers.append(errors.PushRefused("não"))
     run(store)
     job = PushJob.objects.get()
     assert jobs_retry(job_ids=[job.pk])[0].accepted
@@ -380,9 +380,9 @@ def test_retry_of_a_blocked_state_takes_its_key_again(platform: Any, state: Any,
 
 
 def test_cancel_stops_waiting_and_blocked_only(platform: Any, fact: Any, state: Any, store: Any) -> None:
-    states_request(wishes=[state()])
+    states_request(requests=[state()])
     waiting = PushJob.objects.get().pk
-    running = facts_request(wishes=[fact()])[0].job_id
+    running = facts_request(requests=[fact()])[0].job_id
     claimed(store)
     results = jobs_cancel(job_ids=[waiting, running])
     assert [result.accepted for result in results] == [True, False]
@@ -395,12 +395,12 @@ def test_pause_says_once_that_it_paused_and_resume_requeues(platform: Any, fact:
     platform.answers.append(errors.CredentialRevoked())
     run(store)
     ask(fact(subject="901"))
-    assert Lane.objects.get(store=store).paused_mode == PauseMode.CREDENTIAL
+    assert StoreQueue.objects.get(store=store).paused_mode == PauseMode.CREDENTIAL
     # Blocked by an earlier version, for a reason that is gone with the pause.
     PushJob.objects.filter(subject="901").update(state=JobState.BLOCKED, failure_mode=FailureMode.CONFIG)
-    assert not lane_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason="x")
+    assert not queue_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason="x")
     assert claim.claim_in_store(store_id=store.pk) is None
-    assert lane_resume(store_id=store.pk) == 1
+    assert queue_resume(store_id=store.pk) == 1
     run(store)
     run(store)
     assert len(platform.sent) == 2
@@ -411,13 +411,13 @@ def test_a_refused_application_pauses_every_store_of_its_channel_and_blocks_noth
 ) -> None:
     other, counter = make_store("B"), make_store("Balcão")
     Store.objects.filter(pk=counter.pk).update(channel="")
-    facts_request(wishes=[fact(), fact(store_id=other.pk), fact(store_id=counter.pk)])
+    facts_request(requests=[fact(), fact(store_id=other.pk), fact(store_id=counter.pk)])
     platform.answers.append(errors.ChannelRefused("Relógio errado."))
     run(store)
     assert PushJob.objects.filter(state=JobState.BLOCKED).count() == 0
     assert ChannelPause.objects.get().reason == "Relógio errado."
     assert [claim.claim_in_store(store_id=one.pk) for one in (store, other)] == [None, None]
-    assert not Lane.objects.exclude(paused_mode="").exists()
+    assert not StoreQueue.objects.exclude(paused_mode="").exists()
     run(counter)
     assert channel_resume(channel=store.channel)
     assert not channel_resume(channel=store.channel)
@@ -457,21 +457,21 @@ def test_a_call_that_was_not_granted_waits_alone_until_a_new_consent(
     assert len(platform.sent) == 4
 
 
-def test_a_code_nobody_named_lets_the_lane_rest_and_one_push_test_it(
+def test_a_code_nobody_named_lets_the_queue_rest_and_one_push_test_it(
     platform: Any, fact: Any, store: Any
 ) -> None:
-    facts_request(wishes=[fact(subject="900"), fact(subject="901")])
+    facts_request(requests=[fact(subject="900"), fact(subject="901")])
     for rest in (30, 60):
-        platform.answers.append(errors.AccessUnclear("Código 448.", write=True))
+        platform.answers.append(errors.PushAccessUnclear("Código 448.", write=True))
         run(store)
-        lane = Lane.objects.get(store=store)
-        assert (lane.breaker_state, lane.rest_reason) == (BreakerState.OPEN, "Código 448.")
-        assert (lane.reopen_at - lane.opened_at).total_seconds() == pytest.approx(rest, abs=1)
-        assert selectors.lane_rests(store_ids=[store.pk]) == {store.pk: "Código 448."}
+        queue = StoreQueue.objects.get(store=store)
+        assert (queue.breaker_state, queue.rest_reason) == (BreakerState.OPEN, "Código 448.")
+        assert (queue.reopen_at - queue.opened_at).total_seconds() == pytest.approx(rest, abs=1)
+        assert selectors.queue_rests(store_ids=[store.pk]) == {store.pk: "Código 448."}
         assert claim.claim_in_store(store_id=store.pk) is None
-        Lane.objects.update(reopen_at=clock.after(timedelta(seconds=-1)))
+        StoreQueue.objects.update(reopen_at=clock.after(timedelta(seconds=-1)))
     assert PushJob.objects.filter(state=JobState.PENDING, attempts=0).count() == 2
     run(store)
-    assert Lane.objects.get(store=store).rest_reason == ""
+    assert StoreQueue.objects.get(store=store).rest_reason == ""
     run(store)
     assert len(platform.sent) == 2

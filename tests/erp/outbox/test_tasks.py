@@ -12,7 +12,7 @@ from erp.outbox import tasks
 from erp.outbox.claim import window_ends_in
 from erp.outbox.clock import after
 from erp.outbox.models import PushAttempt, PushJob
-from erp.outbox.services import facts_request, lane_pause, states_request
+from erp.outbox.services import facts_request, queue_pause, states_request
 from erp.outbox.statuses import JobState, PauseMode, WaitReason
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +22,8 @@ def test_the_sweep_gives_back_and_rings_for_due_stores_only(
     platform: Any, fact: Any, store: Any, make_store: Any, rings: Any
 ) -> None:
     paused, idle = make_store("B"), make_store("C")
-    facts_request(wishes=[fact(), fact(store_id=paused.pk), fact(store_id=idle.pk)])
-    lane_pause(store_id=paused.pk, mode=PauseMode.CREDENTIAL, reason="x")
+    facts_request(requests=[fact(), fact(store_id=paused.pk), fact(store_id=idle.pk)])
+    queue_pause(store_id=paused.pk, mode=PauseMode.CREDENTIAL, reason="x")
     PushJob.objects.filter(store=idle).update(
         not_before=after(timedelta(hours=1)), waiting_for=WaitReason.RETRY
     )
@@ -40,7 +40,7 @@ def test_the_sweep_gives_back_and_rings_for_due_stores_only(
 
 
 def test_the_drain_task_pushes(platform: Any, fact: Any, store: Any) -> None:
-    facts_request(wishes=[fact()])
+    facts_request(requests=[fact()])
     tasks.drain(store_id=store.pk)
     assert platform.sent == [("tracking", "A")]
 
@@ -48,11 +48,11 @@ def test_the_drain_task_pushes(platform: Any, fact: Any, store: Any) -> None:
 def test_a_month_later_only_facts_and_attempts_remain(
     platform: Any, fact: Any, state: Any, store: Any
 ) -> None:
-    facts_request(wishes=[fact()])
-    states_request(wishes=[state(), state(subject="L2")])
+    facts_request(requests=[fact()])
+    states_request(requests=[state(), state(subject="L2")])
     PushJob.objects.update(not_before=after(timedelta(seconds=-1)))
     tasks.drain(store_id=store.pk)
-    states_request(wishes=[state(subject="L3")])
+    states_request(requests=[state(subject="L3")])
     month = after(timedelta(days=-31))
     PushJob.objects.exclude(state=JobState.PENDING).exclude(subject="L2").update(finished_at=month)
     PushAttempt.objects.filter(job__subject="900").update(started_at=month)
@@ -77,8 +77,8 @@ def test_a_state_rings_when_its_window_ends_and_the_drain_for_what_ends_later(
     platform: Any, state: Any, store: Any, rings: Any, settings: Any
 ) -> None:
     settings.OUTBOX_COALESCE_SECONDS = 0.3
-    states_request(wishes=[state()])
-    states_request(wishes=[state(subject="L2")])
+    states_request(requests=[state()])
+    states_request(requests=[state(subject="L2")])
     assert rings == []
     heard(rings, 1)
     PushJob.objects.filter(subject="L1").update(not_before=after(timedelta(seconds=-1)))

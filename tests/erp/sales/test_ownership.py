@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from erp.documents import ADDRESS_NEEDS
+from erp.brazil.documents import ADDRESS_NEEDS
 from erp.sales.ownership import address_problem
 
 WHOLE = dict.fromkeys(ADDRESS_NEEDS, "x")

@@ -29,7 +29,7 @@ class Shop(channels.Facts):
         self.told: set[int] = set()
         self.heard: list[int] = []
 
-    def shippers_told(self, order_ids: Sequence[int]) -> set[int]:
+    def shippers_reported(self, order_ids: Sequence[int]) -> set[int]:
         return self.told & set(order_ids)
 
     def order_shipper_changed(self, order_ids: Sequence[int]) -> None:

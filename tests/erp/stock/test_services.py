@@ -19,11 +19,11 @@ from erp.stock.models import MovementKind, StockItem, StockMovement, StockReserv
 from erp.stock.services import (
     AlreadyMoved,
     Moved,
+    ReservationRequest,
     StockRefused,
-    Wish,
-    lines_away,
     lines_leave,
     lines_return,
+    lines_shipped_out,
     reservations_release,
     reservations_set,
     stock_move,
@@ -40,8 +40,8 @@ def move(kind: MovementKind, sku: Sku, quantity: int, **fields: Any) -> Moved:
     return stock_move(kind=kind, sku=sku, warehouse=warehouse, quantity=quantity, text="teste", **fields)
 
 
-def wish(sku: Sku, line_id: int, wanted: int = 1, warehouse_id: int | None = None) -> Wish:
-    return Wish(sku.company_id, line_id, sku.pk, wanted, warehouse_id)
+def request(sku: Sku, line_id: int, wanted: int = 1, warehouse_id: int | None = None) -> ReservationRequest:
+    return ReservationRequest(sku.company_id, line_id, sku.pk, wanted, warehouse_id)
 
 
 def held() -> dict[int, int]:
@@ -83,8 +83,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[int]]:
 
 def test_two_orders_for_the_last_unit(sku: Sku, warehouse: Warehouse) -> None:
     move(MovementKind.ENTRY, sku, 1)
-    assert reservations_set(wishes=[wish(sku, 1)]) == []
-    short = reservations_set(wishes=[wish(sku, 2)])
+    assert reservations_set(requests=[request(sku, 1)]) == []
+    short = reservations_set(requests=[request(sku, 2)])
     assert [(row.order_line_id, row.missing, row.sku, row.warehouse) for row in short] == [
         (2, 1, sku, warehouse)
     ]
@@ -92,17 +92,17 @@ def test_two_orders_for_the_last_unit(sku: Sku, warehouse: Warehouse) -> None:
 
 
 def test_a_sku_nobody_counted_makes_orders_wait(sku: Sku, warehouse: Warehouse) -> None:
-    assert len(reservations_set(wishes=[wish(sku, 1, 2)])) == 1
+    assert len(reservations_set(requests=[request(sku, 1, 2)])) == 1
     assert balance(sku) == (0, 0, 0)
 
 
 def test_a_company_from_before_gets_its_warehouse_on_the_way(sku: Sku) -> None:
-    reservations_set(wishes=[wish(sku, 1)])
+    reservations_set(requests=[request(sku, 1)])
     assert StockReservation.objects.get().warehouse.is_default
 
 
 def test_what_comes_in_goes_to_who_waits_longest(sku: Sku, warehouse: Warehouse) -> None:
-    reservations_set(wishes=[wish(sku, 7, 2), wish(sku, 3, 2), wish(sku, 5, 2)])
+    reservations_set(requests=[request(sku, 7, 2), request(sku, 3, 2), request(sku, 5, 2)])
     move(MovementKind.ENTRY, sku, 3)
     assert held() == {7: 2, 3: 1, 5: 0}
     move(MovementKind.COUNT, sku, 5)
@@ -114,7 +114,7 @@ def test_what_comes_in_goes_to_who_waits_longest(sku: Sku, warehouse: Warehouse)
 
 def test_a_count_releases_the_newest_holds_and_lists_them(sku: Sku, warehouse: Warehouse) -> None:
     move(MovementKind.ENTRY, sku, 6)
-    reservations_set(wishes=[wish(sku, line_id, 2) for line_id in (1, 2, 3)])
+    reservations_set(requests=[request(sku, line_id, 2) for line_id in (1, 2, 3)])
     moved = move(MovementKind.COUNT, sku, 3)
     assert [(each.order_line_id, each.quantity) for each in moved.released] == [(3, 2), (2, 1)]
     assert held() == {1: 2, 2: 1, 3: 0}
@@ -125,7 +125,7 @@ def test_a_manual_exit_may_take_what_is_kept_but_not_what_is_not_there(
     sku: Sku, warehouse: Warehouse
 ) -> None:
     move(MovementKind.ENTRY, sku, 2)
-    reservations_set(wishes=[wish(sku, 1, 2)])
+    reservations_set(requests=[request(sku, 1, 2)])
     moved = move(MovementKind.EXIT, sku, 1)
     assert [(each.order_line_id, each.quantity) for each in moved.released] == [(1, 1)]
     with pytest.raises(StockRefused, match="Há só 1 no depósito Geral"):
@@ -155,7 +155,7 @@ def test_a_form_sent_twice_moves_once(sku: Sku, warehouse: Warehouse) -> None:
 def test_warehouses_keep_their_own(sku: Sku, company: Company, warehouse: Warehouse) -> None:
     shop = warehouse_save(company=company, name="Loja", is_default=False, is_active=True)
     move(MovementKind.ENTRY, sku, 5)
-    reservations_set(wishes=[wish(sku, 1, 1, shop.pk), wish(sku, 2, 1)])
+    reservations_set(requests=[request(sku, 1, 1, shop.pk), request(sku, 2, 1)])
     assert held() == {1: 0, 2: 1}
     move(MovementKind.ENTRY, sku, 1, warehouse=shop)
     assert held() == {1: 1, 2: 1}
@@ -169,7 +169,7 @@ def test_a_warehouse_of_another_company_or_out_of_use_is_not_taken(
     warehouse_default_create(other_company)
     foreign = Warehouse.objects.get(company=other_company)
     closed = warehouse_save(company=company, name="Velho", is_default=False, is_active=False)
-    reservations_set(wishes=[wish(sku, 1, 1, foreign.pk), wish(sku, 2, 1, closed.pk)])
+    reservations_set(requests=[request(sku, 1, 1, foreign.pk), request(sku, 2, 1, closed.pk)])
     assert {row.warehouse for row in StockReservation.objects.all()} == {warehouse}
     for wrong in (foreign, closed):
         with pytest.raises(StockRefused, match="não está ativo"):
@@ -178,11 +178,11 @@ def test_a_warehouse_of_another_company_or_out_of_use_is_not_taken(
 
 def test_a_line_that_wants_less_or_more(sku: Sku, warehouse: Warehouse) -> None:
     move(MovementKind.ENTRY, sku, 4)
-    reservations_set(wishes=[wish(sku, 1, 3), wish(sku, 2, 3)])
-    reservations_set(wishes=[wish(sku, 1, 1)])
+    reservations_set(requests=[request(sku, 1, 3), request(sku, 2, 3)])
+    reservations_set(requests=[request(sku, 1, 1)])
     assert held() == {1: 1, 2: 3}
-    assert [row.missing for row in reservations_set(wishes=[wish(sku, 1, 2)])] == [1]
-    reservations_set(wishes=[wish(sku, 1, 2), wish(sku, 3, 1)], gone_line_ids=[2])
+    assert [row.missing for row in reservations_set(requests=[request(sku, 1, 2)])] == [1]
+    reservations_set(requests=[request(sku, 1, 2), request(sku, 3, 1)], removed_line_ids=[2])
     assert held() == {1: 2, 3: 1}
     books_agree()
 
@@ -191,11 +191,11 @@ def test_leaving_turns_the_reservation_into_a_movement_once(
     sku: Sku, warehouse: Warehouse, admin: User
 ) -> None:
     move(MovementKind.ENTRY, sku, 5)
-    reservations_set(wishes=[wish(sku, 1, 2)])
-    gone = lines_leave(texts={1: "Pedido 9"}, actor=admin)
-    assert [(each.movement.quantity, each.movement.balance, each.missing) for each in gone] == [(-2, 3, 0)]
+    reservations_set(requests=[request(sku, 1, 2)])
+    removed = lines_leave(texts={1: "Pedido 9"}, actor=admin)
+    assert [(each.movement.quantity, each.movement.balance, each.missing) for each in removed] == [(-2, 3, 0)]
     assert lines_leave(texts={1: "Pedido 9"}) == []
-    assert (balance(sku), held(), lines_away([1, 2])) == ((3, 0, 3), {}, {1})
+    assert (balance(sku), held(), lines_shipped_out([1, 2])) == ((3, 0, 3), {}, {1})
     row = StockMovement.objects.get(kind=MovementKind.SALE)
     assert (row.order_line_id, row.text, row.actor) == (1, "Pedido 9", admin)
 
@@ -204,30 +204,30 @@ def test_what_was_sent_without_being_there_is_noted_and_never_negative(
     sku: Sku, warehouse: Warehouse
 ) -> None:
     move(MovementKind.ENTRY, sku, 3)
-    reservations_set(wishes=[wish(sku, 1, 2), wish(sku, 2, 5)])
-    gone = lines_leave(texts={2: "Pedido 2"})
+    reservations_set(requests=[request(sku, 1, 2), request(sku, 2, 5)])
+    removed = lines_leave(texts={2: "Pedido 2"})
     # The parcel is gone: it took the one it had and the two kept for the other.
-    assert [(each.movement.quantity, each.missing) for each in gone] == [(-3, 2)]
-    assert "sem saldo para 2 de 5" in gone[0].movement.text
+    assert [(each.movement.quantity, each.missing) for each in removed] == [(-3, 2)]
+    assert "sem saldo para 2 de 5" in removed[0].movement.text
     assert (balance(sku), held()) == ((0, 0, 0), {1: 0})
-    gone = lines_leave(texts={1: "Pedido 1"})
-    assert [(each.movement.quantity, each.missing) for each in gone] == [(0, 2)]
+    removed = lines_leave(texts={1: "Pedido 1"})
+    assert [(each.movement.quantity, each.missing) for each in removed] == [(0, 2)]
     books_agree()
 
 
 def test_those_who_have_their_goods_take_them_first(sku: Sku, warehouse: Warehouse) -> None:
-    reservations_set(wishes=[wish(sku, 1, 2), wish(sku, 2, 1)])
+    reservations_set(requests=[request(sku, 1, 2), request(sku, 2, 1)])
     move(MovementKind.ENTRY, sku, 1)
-    reservations_set(wishes=[wish(sku, 1, 2)])
+    reservations_set(requests=[request(sku, 1, 2)])
     move(MovementKind.ENTRY, sku, 2)
     move(MovementKind.COUNT, sku, 2)
-    gone = lines_leave(texts={1: "Pedido 1", 2: "Pedido 2"})
-    assert [(each.movement.order_line_id, each.missing) for each in gone] == [(1, 0), (2, 1)]
+    removed = lines_leave(texts={1: "Pedido 1", 2: "Pedido 2"})
+    assert [(each.movement.order_line_id, each.missing) for each in removed] == [(1, 0), (2, 1)]
 
 
 def test_a_cancelled_parcel_comes_back_once(sku: Sku, warehouse: Warehouse) -> None:
     move(MovementKind.ENTRY, sku, 5)
-    reservations_set(wishes=[wish(sku, 1, 2), wish(sku, 2, 4)])
+    reservations_set(requests=[request(sku, 1, 2), request(sku, 2, 4)])
     lines_leave(texts={1: "Pedido 1"})
     assert held() == {2: 3}
     assert [row.quantity for row in lines_return(texts={1: "Cancelamento", 2: "Cancelamento"})] == [2]
@@ -239,23 +239,23 @@ def test_a_cancelled_parcel_comes_back_once(sku: Sku, warehouse: Warehouse) -> N
 def test_a_line_that_came_back_may_leave_again(sku: Sku, warehouse: Warehouse) -> None:
     move(MovementKind.ENTRY, sku, 5)
     for wanted in (2, 3):
-        reservations_set(wishes=[wish(sku, 1, wanted)])
+        reservations_set(requests=[request(sku, 1, wanted)])
         assert [each.movement.quantity for each in lines_leave(texts={1: "Pedido 1"})] == [-wanted]
-        assert lines_away([1]) == {1}
+        assert lines_shipped_out([1]) == {1}
         assert [row.quantity for row in lines_return(texts={1: "Cancelamento"})] == [wanted]
         assert lines_return(texts={1: "Cancelamento"}) == []
-        assert (balance(sku), lines_away([1])) == ((5, 0, 5), set())
+        assert (balance(sku), lines_shipped_out([1])) == ((5, 0, 5), set())
     books_agree()
 
 
 def test_every_change_is_told(sku: Sku, warehouse: Warehouse, told: list[Any]) -> None:
     move(MovementKind.ENTRY, sku, 2)
-    reservations_set(wishes=[wish(sku, 1)])
-    reservations_set(wishes=[wish(sku, 1)])
+    reservations_set(requests=[request(sku, 1)])
+    reservations_set(requests=[request(sku, 1)])
     lines_leave(texts={1: "Pedido 1"})
     lines_return(texts={1: "Cancelamento"})
-    reservations_set(wishes=[wish(sku, 2, 9)])
-    reservations_set(wishes=[wish(sku, 3)])  # waits: nothing changed
+    reservations_set(requests=[request(sku, 2, 9)])
+    reservations_set(requests=[request(sku, 3)])  # waits: nothing changed
     reservations_release(order_line_ids=[2])
     assert told == [[sku.pk]] * 6
 
@@ -272,11 +272,11 @@ def test_one_order_costs_what_fifty_cost(company: Company, warehouse: Warehouse)
         move(MovementKind.ENTRY, each, 2)
     costs = []
     for first, own in ((1_000, skus[:1]), (2_000, skus)):
-        wishes = [wish(each, first + index, 3) for index, each in enumerate(own)]
-        texts = {each.order_line_id: "Pedido" for each in wishes}
+        requests = [request(each, first + index, 3) for index, each in enumerate(own)]
+        texts = {each.order_line_id: "Pedido" for each in requests}
         costs.append(
             [
-                statements(lambda wishes=wishes: reservations_set(wishes=wishes)),
+                statements(lambda requests=requests: reservations_set(requests=requests)),
                 statements(lambda texts=texts: lines_leave(texts=texts)),
                 statements(lambda texts=texts: lines_return(texts=texts)),
             ]
@@ -299,8 +299,8 @@ def test_the_books_agree_whatever_happens(company: Company, warehouse: Warehouse
             case 1:
                 move(MovementKind.COUNT, sku, amount)
             case 2 | 3:
-                if line_id not in lines_away([line_id]):
-                    reservations_set(wishes=[wish(sku, line_id, amount)])
+                if line_id not in lines_shipped_out([line_id]):
+                    reservations_set(requests=[request(sku, line_id, amount)])
             case 4:
                 reservations_release(order_line_ids=[line_id])
             case 5:
@@ -336,7 +336,8 @@ def test_warehouse_rules(company: Company, warehouse: Warehouse, sku: Sku, admin
 def test_two_sales_of_the_last_unit_at_once(sku: Sku, warehouse: Warehouse) -> None:
     move(MovementKind.ENTRY, sku, 1)
     answers = at_once(
-        lambda: reservations_set(wishes=[wish(sku, 1)]), lambda: reservations_set(wishes=[wish(sku, 2)])
+        lambda: reservations_set(requests=[request(sku, 1)]),
+        lambda: reservations_set(requests=[request(sku, 2)]),
     )
     assert sorted(len(answer) for answer in answers) == [0, 1]
     assert balance(sku) == (1, 1, 0)
@@ -354,8 +355,8 @@ def test_many_hands_on_one_shelf(company: Company, warehouse: Warehouse) -> None
 
     def sell(first: int, order: Sequence[Sku]) -> None:
         for index in range(5):
-            own = [wish(each, first + 10 * skus.index(each) + index) for each in order]
-            reservations_set(wishes=own)
+            own = [request(each, first + 10 * skus.index(each) + index) for each in order]
+            reservations_set(requests=own)
             lines_leave(texts={each.order_line_id: "Pedido" for each in own})
 
     def leave_again(first: int) -> None:
@@ -379,7 +380,7 @@ def test_many_hands_on_one_shelf(company: Company, warehouse: Warehouse) -> None
 @pytest.mark.django_db(transaction=True)
 def test_eight_sales_of_the_last_unit_at_once(sku: Sku, warehouse: Warehouse) -> None:
     move(MovementKind.ENTRY, sku, 1)
-    works = [lambda pk=pk: reservations_set(wishes=[wish(sku, pk)]) for pk in range(1, 9)]
+    works = [lambda pk=pk: reservations_set(requests=[request(sku, pk)]) for pk in range(1, 9)]
     answers = at_once(*works)
     assert sorted(len(answer) for answer in answers) == [0, *[1] * 7]
     assert balance(sku) == (1, 1, 0)

@@ -15,7 +15,7 @@ from django.urls import reverse
 from erp.accounts.models import Company, User
 from erp.catalog.models import Product, Sku
 from erp.stock.models import MovementKind, StockMovement, Warehouse
-from erp.stock.services import Wish, reservations_set, stock_move, warehouse_save
+from erp.stock.services import ReservationRequest, reservations_set, stock_move, warehouse_save
 from tests.erp.stock.conftest import sku_make
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def count(sku: Sku, quantity: int, warehouse: Warehouse | None = None) -> None:
 
 
 def wants(sku: Sku, line_id: int, quantity: int) -> None:
-    reservations_set(wishes=[Wish(sku.company_id, line_id, sku.pk, quantity)])
+    reservations_set(requests=[ReservationRequest(sku.company_id, line_id, sku.pk, quantity)])
 
 
 def codes(client: Client, **query: Any) -> list[str]:

@@ -10,8 +10,9 @@ from django.http import HttpResponse
 from django.urls import include, path
 
 from erp.accounts.models import Branch, User
-from erp.channels import Outcome, RowResult
-from erp.web.lists import Action, ChoiceFilter, Column, DateFilter, Empty, Link, ListPage, Tab
+from erp.channels import RowOutcome, RowResult, row_refused
+from erp.refusals import Refusal
+from erp.web.lists import ChoiceFilter, Column, DateFilter, Empty, Link, ListAction, ListPage, Tab
 
 
 class BranchList(ListPage[Branch]):
@@ -28,10 +29,10 @@ class BranchList(ListPage[Branch]):
     search_fields = ("name", "city")
     empty = Empty("Nenhuma filial", "Cadastre a primeira.", Link("Nova filial", "/nova/"))
     actions = (
-        Action("check", "conferir cadastro", icon="check", in_bar=True),
-        Action("close", "encerrar filial", tone="danger", confirm="Encerrar as filiais marcadas?"),
-        Action("export", "baixar planilha", download=True, in_row=False),
-        Action("forbidden", "apagar tudo", permission="catalog:product_create"),
+        ListAction("check", "conferir cadastro", icon="check", in_bar=True),
+        ListAction("close", "encerrar filial", tone="danger", confirm="Encerrar as filiais marcadas?"),
+        ListAction("export", "baixar planilha", download=True, in_row=False),
+        ListAction("forbidden", "apagar tudo", permission="catalog:product_create"),
     )
 
     def queryset(self) -> QuerySet[Branch]:
@@ -48,7 +49,9 @@ class BranchList(ListPage[Branch]):
             return HttpResponse("nome;uf", content_type="text/csv")
         reasons = self.check(action, ids)
         return [
-            RowResult(pk, Outcome.REFUSED, reasons[pk]) if pk in reasons else RowResult(pk, Outcome.DONE)
+            row_refused(pk, Refusal("test.reason", reasons[pk], ""))
+            if pk in reasons
+            else RowResult(pk, RowOutcome.DONE)
             for pk in ids
         ]
 

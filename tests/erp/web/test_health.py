@@ -14,7 +14,7 @@ from django.test import Client
 from erp import __version__, scheduling
 from erp.accounts.models import Store
 from erp.outbox import clock
-from erp.outbox.models import Lane, PushJob
+from erp.outbox.models import PushJob, StoreQueue
 from erp.outbox.statuses import JobState, PauseMode
 from erp.web import health
 
@@ -33,7 +33,7 @@ def ready() -> tuple[int, dict[str, Any]]:
 
 
 def job(store: Store, minutes: int, **values: Any) -> PushJob:
-    Lane.objects.get_or_create(store=store)
+    StoreQueue.objects.get_or_create(store=store)
     return PushJob.objects.create(
         store=store,
         kind="test.kind",
@@ -69,7 +69,7 @@ def test_a_push_nobody_takes_is_told(store: Store) -> None:
 def test_what_is_held_back_on_purpose_is_not_late(store: Store, why: str) -> None:
     late = job(store, minutes=20, step=2)
     if why == "paused":
-        Lane.objects.update(paused_mode=PauseMode.values[0], paused_at=clock.after(timedelta(0)))
+        StoreQueue.objects.update(paused_mode=PauseMode.values[0], paused_at=clock.after(timedelta(0)))
     elif why == "inactive":
         Store.objects.update(lifecycle="inactive")
     elif why == "earlier step":

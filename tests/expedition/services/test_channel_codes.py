@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
-from erp.channels import Outcome, ShippingCode
+from erp.channels import RowOutcome, ShippingCode
 from erp.sales.models import Order, OrderEvent, ShippedBy, ShippingMethod
 from expedition.models import FormerCode, Package, Shipment, ShipmentStatus
 from expedition.services import (
@@ -147,7 +147,7 @@ def test_a_typed_code_that_no_column_holds_is_refused(
     open_shipment: Open, jadlog: ShippingMethod, typed: str
 ) -> None:
     (row,) = tracking_set(codes={open_shipment(jadlog).pk: typed})
-    assert row.outcome == Outcome.REFUSED
+    assert row.outcome == RowOutcome.REFUSED
 
 
 def test_an_order_opened_late_takes_the_number_it_has(

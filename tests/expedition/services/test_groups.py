@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Company, Store, User
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from erp.sales.models import Order, OrderEvent, OrderStatus, ShippedBy, ShippingKind, ShippingMethod
 from expedition.models import GroupKind, GroupStatus, Shipment, ShipmentGroup, ShipmentStatus
 from expedition.services import (
@@ -66,7 +66,7 @@ def test_create_takes_who_may_enter_and_names_the_rest(
         company_id=company.pk, shipping_method_id=correios.pk, shipment_ids=ids, actor=operator
     )
     assert [row.id for row in outcome.results] == ids
-    assert [row.outcome for row in outcome.results] == [Outcome.DONE] + [Outcome.REFUSED] * 5
+    assert [row.outcome for row in outcome.results] == [RowOutcome.DONE] + [RowOutcome.REFUSED] * 5
     assert "Sem forma de envio" in outcome.results[1].text
     assert "Jadlog Package" in outcome.results[2].text
     assert "fraude" in outcome.results[3].text
@@ -87,14 +87,14 @@ def test_no_group_without_a_member(company: Company, open_shipment: Open, correi
 def test_add_and_remove(open_shipment: Open, make_group: MakeGroup, correios: ShippingMethod) -> None:
     first, second = open_shipment(correios, S10), open_shipment(correios, OTHER_S10)
     group = make_group(correios, first)
-    assert group_add(group_id=group.pk, shipment_ids=[second.pk]).results[0].outcome == Outcome.DONE
+    assert group_add(group_id=group.pk, shipment_ids=[second.pk]).results[0].outcome == RowOutcome.DONE
     rows = group_remove(group_id=group.pk, shipment_ids=[first.pk])
-    assert rows[0].outcome == Outcome.DONE
-    assert group_remove(group_id=group.pk, shipment_ids=[first.pk])[0].outcome == Outcome.REFUSED
+    assert rows[0].outcome == RowOutcome.DONE
+    assert group_remove(group_id=group.pk, shipment_ids=[first.pk])[0].outcome == RowOutcome.REFUSED
     assert list(group.shipments.all()) == [second]
     assert reload(first).shipping_method == correios
     group_conclude(group_id=group.pk)
-    assert group_remove(group_id=group.pk, shipment_ids=[second.pk])[0].outcome == Outcome.REFUSED
+    assert group_remove(group_id=group.pk, shipment_ids=[second.pk])[0].outcome == RowOutcome.REFUSED
     assert "já foi concluída" in group_add(group_id=group.pk, shipment_ids=[first.pk]).problem
 
 
@@ -124,11 +124,11 @@ class TestPrepare:
         assert outcome.group is not None
         assert [row.id for row in outcome.results] == [fresh.pk, pending.pk, lacking.pk, wrong.pk, frozen.pk]
         assert [row.outcome for row in outcome.results] == [
-            Outcome.DONE,
-            Outcome.DONE,
-            Outcome.DONE,
-            Outcome.REFUSED,
-            Outcome.REFUSED,
+            RowOutcome.DONE,
+            RowOutcome.DONE,
+            RowOutcome.DONE,
+            RowOutcome.REFUSED,
+            RowOutcome.REFUSED,
         ]
         members = outcome.group.shipments.for_screens().order_by("order__number")
         assert {each.order_id: each.tracking_code for each in members} == {
@@ -213,7 +213,7 @@ class TestConclude:
         assert reason in outcome.results[0].text
         assert reload(good).status == ShipmentStatus.PENDING
         assert not channel.facts
-        assert group_remove(group_id=group.pk, shipment_ids=[bad.pk])[0].outcome == Outcome.DONE
+        assert group_remove(group_id=group.pk, shipment_ids=[bad.pk])[0].outcome == RowOutcome.DONE
         assert not group_conclude(group_id=group.pk).is_refused
         assert reload(good).status == ShipmentStatus.CONCLUDED
 
@@ -264,7 +264,7 @@ class TestConclude:
         group_conclude(group_id=group.pk)
         events = OrderEvent.objects.count()
         again = group_conclude(group_id=group.pk)
-        assert [row.outcome for row in again.results] == [Outcome.ALREADY_DONE]
+        assert [row.outcome for row in again.results] == [RowOutcome.ALREADY_DONE]
         assert OrderEvent.objects.count() == events
 
 
@@ -303,7 +303,7 @@ class TestAtOnce:
         group = make_group(correios, shipment)
         outcomes = in_threads(*[lambda: group_conclude(group_id=group.pk)] * 2)
         found = sorted(row.outcome for each in outcomes for row in each.results)  # type: ignore[attr-defined]
-        assert found == [Outcome.ALREADY_DONE, Outcome.DONE]
+        assert found == [RowOutcome.ALREADY_DONE, RowOutcome.DONE]
         assert channel.facts == [("concluded", [shipment.pk])]
         assert OrderEvent.objects.filter(order=shipment.order, kind="shipment_concluded").count() == 1
 
@@ -324,7 +324,7 @@ class TestAtOnce:
     def test_two_open_the_same_order(self, make_order: Make) -> None:
         order = make_order()
         outcomes = in_threads(*[lambda: shipments_open(order_ids=[order.pk])] * 2)
-        assert sorted(rows[0].outcome for rows in outcomes) == [Outcome.DONE, Outcome.REFUSED]  # type: ignore[index]
+        assert sorted(rows[0].outcome for rows in outcomes) == [RowOutcome.DONE, RowOutcome.REFUSED]  # type: ignore[index]
         assert Shipment.objects.count() == 1
 
     def test_a_hold_that_arrives_during_the_conclusion_is_seen(

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from erp.accounts.models import Store, User
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from erp.sales.models import Order, ShippingMethod
 from expedition.models import Shipment
 from expedition.services import tracking_import
@@ -18,7 +18,7 @@ from tests.expedition.conftest import OTHER_S10, S10, THIRD_S10, reload
 Open = Callable[..., Shipment]
 
 
-def outcomes(text: str, shipments: object = None) -> list[Outcome]:
+def outcomes(text: str, shipments: object = None) -> list[RowOutcome]:
     lines = tracking_import(text=text, shipments=Shipment.objects.all() if shipments is None else shipments)
     return [line.result.outcome for line in lines]
 
@@ -37,7 +37,7 @@ def test_every_name_of_an_order_finds_its_shipment(
     ]
     codes = [S10, OTHER_S10, THIRD_S10, "QB000000014BR"]
     text = "\n".join(f"{key};{code}" for key, code in zip(keys, codes, strict=True))
-    assert outcomes(text) == [Outcome.DONE] * 4
+    assert outcomes(text) == [RowOutcome.DONE] * 4
     assert [reload(each).tracking_code for each in shipments] == codes
 
 
@@ -56,12 +56,12 @@ def test_one_answer_per_line(open_shipment: Open, correios: ShippingMethod) -> N
     )
     lines = tracking_import(text=text, shipments=Shipment.objects.all())
     assert [(line.line.number, line.result.outcome) for line in lines] == [
-        (2, Outcome.DONE),
-        (3, Outcome.REFUSED),
-        (4, Outcome.REFUSED),
-        (5, Outcome.ALREADY_DONE),
-        (6, Outcome.REFUSED),
-        (7, Outcome.REFUSED),
+        (2, RowOutcome.DONE),
+        (3, RowOutcome.REFUSED),
+        (4, RowOutcome.REFUSED),
+        (5, RowOutcome.ALREADY_DONE),
+        (6, RowOutcome.REFUSED),
+        (7, RowOutcome.REFUSED),
     ]
     assert "linha 2" in lines[4].result.text
     assert reload(first).tracking_code == S10
@@ -76,7 +76,7 @@ def test_a_number_of_two_things_is_refused_until_it_says_which(
     n = by_number.number
     (line,) = tracking_import(text=f"{n};{S10}", shipments=Shipment.objects.all())
     assert f"P{n}" in line.result.text
-    assert outcomes(f"P{n};{S10}\nE{n};{OTHER_S10}") == [Outcome.DONE, Outcome.DONE]
+    assert outcomes(f"P{n};{S10}\nE{n};{OTHER_S10}") == [RowOutcome.DONE, RowOutcome.DONE]
     assert (reload(by_order).tracking_code, reload(by_number).tracking_code) == (S10, OTHER_S10)
 
 
@@ -85,7 +85,7 @@ def test_only_what_the_user_reaches_is_found(
 ) -> None:
     foreign = open_shipment(jadlog, of=counter_store)
     reach = Shipment.objects.visible_to(operator)
-    assert outcomes(f"{foreign.order.number};JD1", reach) == [Outcome.REFUSED]
+    assert outcomes(f"{foreign.order.number};JD1", reach) == [RowOutcome.REFUSED]
     assert reload(foreign).tracking_code == ""
 
 
@@ -98,7 +98,7 @@ def test_statements_do_not_depend_on_the_lines(open_shipment: Open, jadlog: Ship
     def statements(shipments: list[Shipment]) -> int:
         text = "\n".join(f"{each.order.number};JD{each.pk}" for each in shipments)
         with CaptureQueriesContext(connection) as queries:
-            assert set(outcomes(text)) == {Outcome.DONE}
+            assert set(outcomes(text)) == {RowOutcome.DONE}
         return len(queries)
 
     assert statements([open_shipment(jadlog)]) == statements([open_shipment(jadlog) for _ in range(20)])

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from erp.channels import LabelFile, LabelKind, LabelNotReady, LabelRefused, Outcome, ShippingCode
+from erp.channels import LabelFile, LabelKind, LabelNotReady, LabelRefused, RowOutcome, ShippingCode
 from erp.sales.models import OrderEvent, OrderStatus, ShippedBy, ShippingMethod
 from expedition import tasks
 from expedition.models import LabelState, Shipment, ShippingLabel
@@ -101,7 +101,7 @@ def test_one_that_never_comes_is_given_up_and_asked_for_again(
     assert (label().state, label().error) == (LabelState.FAILED, "Ainda não.")
     channel.file = LabelFile(b"^XA^XZ", LabelKind.ZPL)
     (row,) = labels_fetch_again(shipment_ids=[label().shipment_id])
-    assert row.outcome is Outcome.DONE
+    assert row.outcome is RowOutcome.DONE
     assert label_fetch(label().pk)
     assert label().kind == "zpl"
 
@@ -185,7 +185,7 @@ def test_a_damaged_file_is_noticed_and_fetched_again(
     with pytest.raises(LabelDamaged):
         label_read(label())
     (row,) = labels_fetch_again(shipment_ids=[label().shipment_id])
-    assert row.outcome is Outcome.DONE
+    assert row.outcome is RowOutcome.DONE
     assert label_fetch(label().pk)
     assert label_read(label()) == b"%PDF-1.4"
 
@@ -193,7 +193,7 @@ def test_a_damaged_file_is_noticed_and_fetched_again(
 def test_a_whole_one_is_not_fetched_again(label: Label, channel: RecordingChannel) -> None:
     label_fetch(label().pk)
     (row,) = labels_fetch_again(shipment_ids=[label().shipment_id])
-    assert (row.outcome, label().state) == (Outcome.ALREADY_DONE, LabelState.READY)
+    assert (row.outcome, label().state) == (RowOutcome.ALREADY_DONE, LabelState.READY)
 
 
 @pytest.mark.parametrize(

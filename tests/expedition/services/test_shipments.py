@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Company, Store, User
-from erp.channels import Action, Outcome
+from erp.channels import ChannelAction, RowOutcome
 from erp.sales.models import Order, OrderEvent, OrderStatus, ShippingMethod
 from expedition.models import Package, Shipment, ShipmentGroup, ShipmentStatus
 from expedition.services import (
@@ -44,8 +44,8 @@ class TestOpen:
         note = make_invoice(with_note)
         results = shipments_open(order_ids=[without.pk, with_note.pk], actor=operator)
         assert [(row.id, row.outcome) for row in results] == [
-            (without.pk, Outcome.DONE),
-            (with_note.pk, Outcome.DONE),
+            (without.pk, RowOutcome.DONE),
+            (with_note.pk, RowOutcome.DONE),
         ]
         first, second = Shipment.objects.order_by("number")
         assert (first.order, first.number, first.invoice) == (without, 1, None)
@@ -58,7 +58,7 @@ class TestOpen:
         order = make_order()
         shipments_open(order_ids=[order.pk])
         (row,) = shipments_open(order_ids=[order.pk])
-        assert (row.outcome, row.text) == (Outcome.REFUSED, "O pedido já tem a expedição 1.")
+        assert (row.outcome, row.text) == (RowOutcome.REFUSED, "O pedido já tem a expedição 1.")
         assert Shipment.objects.count() == 1
 
     @pytest.mark.parametrize(
@@ -76,19 +76,19 @@ class TestOpen:
     ) -> None:
         bad, good = make_order(**fields), make_order()
         refused, opened = shipments_open(order_ids=[bad.pk, good.pk])
-        assert refused.outcome == Outcome.REFUSED
+        assert refused.outcome == RowOutcome.REFUSED
         assert reason in refused.text
-        assert opened.outcome == Outcome.DONE
+        assert opened.outcome == RowOutcome.DONE
 
     def test_a_note_that_fell_freezes(self, make_order: Make, make_invoice: MakeInvoice) -> None:
         order = make_order()
         make_invoice(order, status=InvoiceStatus.CANCELLED, cancelled_at=timezone.now())
         assert "cancelada ou rejeitada" in shipments_open(order_ids=[order.pk])[0].text
         make_invoice(order)
-        assert shipments_open(order_ids=[order.pk])[0].outcome == Outcome.DONE
+        assert shipments_open(order_ids=[order.pk])[0].outcome == RowOutcome.DONE
 
     def test_an_unknown_order_is_refused(self, company: Company) -> None:
-        assert shipments_open(order_ids=[999])[0].outcome == Outcome.REFUSED
+        assert shipments_open(order_ids=[999])[0].outcome == RowOutcome.REFUSED
 
     def test_statements_do_not_depend_on_the_orders(self, make_order: Make) -> None:
         def statements(ids: list[int]) -> int:
@@ -179,7 +179,7 @@ class TestCarrier:
         (row,) = shipments_carrier_set(shipment_ids=[grouped.pk], shipping_method_id=jadlog.pk)
         assert row.text == "Retire a expedição de PLP 1 antes de mudar a forma de envio."
         (row,) = shipments_carrier_set(shipment_ids=[free.pk], shipping_method_id=foreign.pk)
-        assert row.outcome == Outcome.REFUSED
+        assert row.outcome == RowOutcome.REFUSED
         assert reload(free).shipping_method is None
 
 
@@ -189,12 +189,14 @@ class TestExpectedDelivery:
     ) -> None:
         chosen = open_shipment(correios, S10)
         day = date(2099, 1, 5)
-        assert expected_delivery_set(shipment_ids=[chosen.pk], expected_on=day)[0].outcome == Outcome.DONE
+        assert expected_delivery_set(shipment_ids=[chosen.pk], expected_on=day)[0].outcome == RowOutcome.DONE
         group = make_group(correios, chosen)
         assert not group_conclude(group_id=group.pk).is_refused
         assert reload(chosen).expected_delivery_on == day
         later = date(2099, 2, 5)
-        assert expected_delivery_set(shipment_ids=[chosen.pk], expected_on=later)[0].outcome == Outcome.DONE
+        assert (
+            expected_delivery_set(shipment_ids=[chosen.pk], expected_on=later)[0].outcome == RowOutcome.DONE
+        )
         assert reload(chosen).expected_delivery_on == later
 
     def test_never_before_the_hand_over(self, open_shipment: Open) -> None:
@@ -210,19 +212,19 @@ class TestCancel:
     ) -> None:
         shipment, other = open_shipment(correios, S10), open_shipment(correios)
         make_group(correios, shipment)
-        assert shipment_cancel(shipment_id=shipment.pk).outcome == Outcome.DONE
-        assert shipment_cancel(shipment_id=shipment.pk).outcome == Outcome.ALREADY_DONE
+        assert shipment_cancel(shipment_id=shipment.pk).outcome == RowOutcome.DONE
+        assert shipment_cancel(shipment_id=shipment.pk).outcome == RowOutcome.ALREADY_DONE
         cancelled = reload(shipment)
         assert (cancelled.status, cancelled.group) == (ShipmentStatus.CANCELLED, None)
-        assert tracking_set(codes={other.pk: S10})[0].outcome == Outcome.DONE
-        assert shipments_open(order_ids=[shipment.order_id])[0].outcome == Outcome.DONE
+        assert tracking_set(codes={other.pk: S10})[0].outcome == RowOutcome.DONE
+        assert shipments_open(order_ids=[shipment.order_id])[0].outcome == RowOutcome.DONE
 
     def test_after_the_conclusion_the_order_steps_back(
         self, open_shipment: Open, make_group: MakeGroup, correios: ShippingMethod
     ) -> None:
         shipment = open_shipment(correios, S10)
         group_conclude(group_id=make_group(correios, shipment).pk)
-        assert shipment_cancel(shipment_id=shipment.pk).outcome == Outcome.DONE
+        assert shipment_cancel(shipment_id=shipment.pk).outcome == RowOutcome.DONE
         shipment = reload(shipment)
         assert shipment.order.status == OrderStatus.PREPARING
         assert shipment.group is not None
@@ -254,17 +256,17 @@ class TestDeliver:
         results = shipments_deliver(shipment_ids=ids, actor=operator)
         assert [row.id for row in results] == ids
         assert [row.outcome for row in results] == [
-            Outcome.REFUSED,
-            Outcome.DONE,
-            Outcome.QUEUED,
-            Outcome.REFUSED,
+            RowOutcome.REFUSED,
+            RowOutcome.DONE,
+            RowOutcome.QUEUED,
+            RowOutcome.REFUSED,
         ]
-        assert channel.commands == [(Action.CONFIRM_DELIVERY, [remote.pk])]
+        assert channel.commands == [(ChannelAction.CONFIRM_DELIVERY, [remote.pk])]
         assert ("delivered", [own.pk]) in channel.facts
         assert reload(own).order.status == OrderStatus.DELIVERED
         assert reload(remote).status == ShipmentStatus.CONCLUDED
         (again,) = shipments_deliver(shipment_ids=[own.pk])
-        assert again.outcome == Outcome.ALREADY_DONE
+        assert again.outcome == RowOutcome.ALREADY_DONE
 
     def test_the_confirmation_is_taken_once(
         self,
@@ -287,7 +289,7 @@ class TestDeliver:
         ]
         assert channel.facts.count(("delivered", [shipment.pk])) == 1
         assert not Package.objects.get(shipment=shipment).holds_code
-        assert tracking_set(codes={other.pk: S10})[0].outcome == Outcome.DONE
+        assert tracking_set(codes={other.pk: S10})[0].outcome == RowOutcome.DONE
 
     def test_a_confirmation_concludes_what_nobody_concluded(
         self, open_shipment: Open, make_group: MakeGroup, correios: ShippingMethod

@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError
 
 from erp.accounts.models import Company, Store
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from erp.sales.models import Order, OrderEvent, OrderStatus, ShippingMethod
 from expedition.models import Package, Shipment, ShipmentGroup
 from expedition.services import group_conclude, packages_set, shipments_open, tracking_set
@@ -17,7 +17,7 @@ Open = Callable[..., Shipment]
 MakeGroup = Callable[..., ShipmentGroup]
 
 
-def one(shipment: Shipment, code: str) -> tuple[Outcome, str]:
+def one(shipment: Shipment, code: str) -> tuple[RowOutcome, str]:
     (row,) = tracking_set(codes={shipment.pk: code})
     return row.outcome, row.text
 
@@ -27,7 +27,7 @@ def test_correios_codes_are_stored_canonical(
     open_shipment: Open, correios: ShippingMethod, typed: str
 ) -> None:
     shipment = open_shipment(correios)
-    assert one(shipment, typed)[0] == Outcome.DONE
+    assert one(shipment, typed)[0] == RowOutcome.DONE
     assert reload(shipment).tracking_code == S10
     assert OrderEvent.objects.filter(order=shipment.order, text__contains=S10).count() == 1
 
@@ -40,7 +40,7 @@ def test_what_is_no_s10_is_refused_for_correios(
 ) -> None:
     shipment = open_shipment(correios)
     outcome, text = one(shipment, typed)
-    assert outcome == Outcome.REFUSED
+    assert outcome == RowOutcome.REFUSED
     assert "não é um código válido dos Correios" in text
     assert reload(shipment).tracking_code == ""
 
@@ -48,7 +48,7 @@ def test_what_is_no_s10_is_refused_for_correios(
 @pytest.mark.parametrize("typed", ["JD12345", "888123456789012", "AWB 577-1", "aBc-9/x"])
 def test_carriers_have_codes_of_every_kind(open_shipment: Open, jadlog: ShippingMethod, typed: str) -> None:
     shipment = open_shipment(jadlog)
-    assert one(shipment, typed)[0] == Outcome.DONE
+    assert one(shipment, typed)[0] == RowOutcome.DONE
     assert reload(shipment).tracking_code == typed
 
 
@@ -62,7 +62,7 @@ def test_a_code_in_use_is_refused_with_the_number(
 ) -> None:
     first, second = open_shipment(correios, S10), open_shipment(correios)
     assert one(second, S10.lower()) == (
-        Outcome.REFUSED,
+        RowOutcome.REFUSED,
         f"O código {S10} já está na expedição {first.number}. Confira a etiqueta.",
     )
     store = Store.objects.create(company=other_company, name="X", channel="kwai")
@@ -71,26 +71,26 @@ def test_a_code_in_use_is_refused_with_the_number(
         status=OrderStatus.INVOICED, placed_at=first.created_at,
     )  # fmt: skip
     shipments_open(order_ids=[order.pk])
-    assert one(Shipment.objects.get(order=order), S10)[0] == Outcome.DONE
+    assert one(Shipment.objects.get(order=order), S10)[0] == RowOutcome.DONE
 
 
 def test_the_same_coderaced_in_one_batch(open_shipment: Open, correios: ShippingMethod) -> None:
     first, second = open_shipment(correios), open_shipment(correios)
     rows = tracking_set(codes={first.pk: S10, second.pk: S10})
-    assert [row.outcome for row in rows] == [Outcome.DONE, Outcome.REFUSED]
+    assert [row.outcome for row in rows] == [RowOutcome.DONE, RowOutcome.REFUSED]
     assert f"expedição {first.number}" in rows[1].text
 
 
 def test_the_same_code_again_changes_nothing(open_shipment: Open, correios: ShippingMethod) -> None:
     shipment = open_shipment(correios, S10)
     before = OrderEvent.objects.count()
-    assert one(shipment, S10)[0] == Outcome.ALREADY_DONE
+    assert one(shipment, S10)[0] == RowOutcome.ALREADY_DONE
     assert OrderEvent.objects.count() == before
 
 
 def test_a_code_can_be_taken_away_while_pending(open_shipment: Open, correios: ShippingMethod) -> None:
     shipment = open_shipment(correios, S10)
-    assert one(shipment, "")[0] == Outcome.DONE
+    assert one(shipment, "")[0] == RowOutcome.DONE
     assert reload(shipment).tracking_code == ""
 
 
@@ -103,7 +103,7 @@ def test_a_frozen_order_takes_no_code(
     shipment = open_shipment(correios)
     Order.objects.filter(pk=shipment.order_id).update(**change)
     outcome, text = one(shipment, S10)
-    assert outcome == Outcome.REFUSED
+    assert outcome == RowOutcome.REFUSED
     assert text == reload(shipment).frozen_reason
 
 
@@ -118,7 +118,7 @@ def test_a_concluded_code_is_corrected_but_not_taken_away(
 
 
 def test_unknown_shipments_are_refused(company: Company) -> None:
-    assert tracking_set(codes={999: S10})[0].outcome == Outcome.REFUSED
+    assert tracking_set(codes={999: S10})[0].outcome == RowOutcome.REFUSED
 
 
 def test_a_code_taken_between_look_and_write_is_named(
@@ -136,7 +136,7 @@ def test_a_code_taken_between_look_and_write_is_named(
     monkeypatch.setattr(module, "holders_of", blind_once)
     outcome, text = one(late, S10)
     assert len(looks) == 2
-    assert outcome == Outcome.REFUSED
+    assert outcome == RowOutcome.REFUSED
     assert f"expedição {holder.number}" in text
 
 
@@ -152,7 +152,7 @@ class TestPackages:
     def test_the_first_code_is_the_one_told(self, open_shipment: Open, correios: ShippingMethod) -> None:
         shipment = open_shipment(correios, S10)
         row = packages_set(shipment_id=shipment.pk, tracking_codes=[OTHER_S10, S10])
-        assert row.outcome == Outcome.DONE
+        assert row.outcome == RowOutcome.DONE
         assert [p.tracking_code for p in reload(shipment).packages.all()] == [OTHER_S10, S10]
         assert reload(shipment).tracking_code == OTHER_S10
 

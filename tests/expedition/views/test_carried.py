@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from erp.accounts.models import User
-from erp.channels import Action, LabelFile, LabelKind, ShippingCode
+from erp.channels import ChannelAction, LabelFile, LabelKind, ShippingCode
 from erp.sales.models import Order, ShippedBy, ShippingMethod
 from expedition.models import LabelState, Shipment, ShipmentGroup, ShipmentStatus, ShippingLabel
 from expedition.services import shipments_channel_codes_set
@@ -71,7 +71,7 @@ def test_a_group_asks_for_no_code_and_names_the_rows_without_a_number(
     text = text_of(client.post(url("group_conclude", group.pk)))
     assert "Falta o número do Kwai Envios. Use programar envio." in text
     text = text_of(client.post(url("group_arrange", group.pk)))
-    assert channel.commands == [(Action.ARRANGE_SHIPMENT, [waiting.pk])]
+    assert channel.commands == [(ChannelAction.ARRANGE_SHIPMENT, [waiting.pk])]
     assert "Na fila." in text
 
 
@@ -144,7 +144,7 @@ def test_both_lists_arrange_and_print(
     assert client.post(address, {"row_action": f"labels:{pk}"}).content == b"%PDF-1.4"
     assert "Falta a NF-e" in text_of(client.post(address, {"row_action": f"labels_danfe:{pk}"}))
     text_of(client.post(address, {"row_action": f"arrange:{pk}"}))
-    assert channel.commands == [(Action.ARRANGE_SHIPMENT, [labelled.pk])]
+    assert channel.commands == [(ChannelAction.ARRANGE_SHIPMENT, [labelled.pk])]
 
 
 def test_a_scanned_parcel_needs_no_code(client: Client, labelled: Shipment) -> None:

@@ -1,6 +1,6 @@
-"""Bounded fuzzing: whatever bytes arrive, the gate answers; and what it accepts is what was signed.
+"""Bounded fuzzing: whatever bytes arrive, the validation answers; and what it accepts is what was signed.
 
-The oracle is independent of the gate: the part is cut out, parsed again as a document of its own and written in
+The oracle is independent of the validation: the part is cut out, parsed again as a document of its own and written in
 *inclusive* canonical form, as the standard says. An accepted note has that form unchanged.
 """
 
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from invoices.intake.gate import Verdict, judge
+from invoices.intake.validation import InvoiceVerdict, judge
 from tests.invoices.factory import DSIG, NFE, event_xml, nfe_xml
 from tests.invoices.intake.test_rules import COMPANY
 
@@ -40,7 +40,7 @@ SNIPPETS = (
 bounded = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def verdict(content: bytes) -> Verdict:
+def verdict(content: bytes) -> InvoiceVerdict:
     return judge(content, company=COMPANY)
 
 
@@ -122,6 +122,6 @@ def test_any_bytes_get_a_verdict(content: bytes, cut: int) -> None:
 
 @bounded
 @given(st.integers(0, len(NOTE) - 1), st.binary(min_size=1, max_size=4))
-def test_no_byte_anywhere_crashes_the_gate(position: int, piece: bytes) -> None:
+def test_no_byte_anywhere_crashes_the_validation(position: int, piece: bytes) -> None:
     verdict(NOTE[:position] + piece + NOTE[position + len(piece) :])
     verdict(EVENT[:position] + piece + EVENT[position + len(piece) :])

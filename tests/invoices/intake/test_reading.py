@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from invoices.intake.parser import parse
-from invoices.intake.reading import NfeReading, UnreadableNote, read
+from invoices.intake.reading import NfeReading, UnreadableInvoice, read
 from tests.invoices.factory import BUYER_TAX_ID, COMPANY_TAX_ID, access_key, nfe_xml
 
 
@@ -80,6 +80,6 @@ def test_long_names_are_cut() -> None:
 
 @pytest.mark.parametrize("tag", ["nNF", "serie", "dhEmi", "vNF", "tpAmb", "cUF", "finNFe", "qCom"])
 def test_a_required_field_that_is_empty_is_named(tag: str) -> None:
-    with pytest.raises(UnreadableNote) as error:
+    with pytest.raises(UnreadableInvoice) as error:
         reading(content=lambda text: text.replace(f"<{tag}>", f"<{tag}><x></x>"))
     assert tag in error.value.field

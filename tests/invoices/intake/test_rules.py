@@ -1,4 +1,4 @@
-"""One case per rule of the gate that fails that rule and no other, and nothing of the gate without a case."""
+"""One case per rule of the validation that fails that rule and no other, and nothing of the validation without a case."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 from invoices.intake.document_rules import DOCUMENT_RULES
 from invoices.intake.event_rules import EVENT_RULES
 from invoices.intake.files import CompanyFacts
-from invoices.intake.gate import Verdict, judge, match
 from invoices.intake.order_rules import ORDER_RULES, OrderFacts
 from invoices.intake.parser import MAX_BYTES
-from invoices.intake.rules import Check, Severity
+from invoices.intake.rules import InvoiceCheck, Severity
+from invoices.intake.validation import InvoiceVerdict, judge, match
 from tests.invoices.factory import (
     BUYER_TAX_ID,
     COMPANY_TAX_ID,
@@ -116,15 +116,15 @@ ORDERS: dict[str, tuple[Severity, OrderFacts]] = {
 }
 
 
-def verdict(content: bytes, company: CompanyFacts = COMPANY) -> Verdict:
+def verdict(content: bytes, company: CompanyFacts = COMPANY) -> InvoiceVerdict:
     return judge(content, company=company)
 
 
-def found(checks: tuple[Check, ...]) -> dict[str, Severity]:
+def found(checks: tuple[InvoiceCheck, ...]) -> dict[str, Severity]:
     return {check.code: check.finding.severity for check in checks if check.finding}
 
 
-def beside(order: OrderFacts) -> tuple[Check, ...]:
+def beside(order: OrderFacts) -> tuple[InvoiceCheck, ...]:
     reading = verdict(nfe_xml()).reading
     assert reading is not None
     return match(reading, order=order)
@@ -161,7 +161,7 @@ def test_one_order_per_rule_fails_that_rule_alone(code: str) -> None:
 
 
 def test_no_rule_without_its_case_and_no_case_without_its_rule() -> None:
-    """A rule that is removed turns its case red; one that is added needs a case. The order is the gate's too."""
+    """A rule that is removed turns its case red; one that is added needs a case. The order is the validation's too."""
     assert [rule.code for rule in DOCUMENT_RULES] == list(DOCUMENTS)
     assert [rule.code for rule in EVENT_RULES] == list(EVENTS)
     assert [rule.code for rule in ORDER_RULES] == list(ORDERS)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from lxml import etree
 
-from invoices.intake.gate import judge
+from invoices.intake.validation import judge
 from tests.invoices.factory import DSIG, NFE, nfe_xml
 from tests.invoices.intake.test_rules import COMPANY, change
 

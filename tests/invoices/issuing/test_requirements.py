@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from invoices.issuing.draft import Draft, Emitter, Item, Place, Recipient, shares
+from invoices.issuing.draft import Draft, DraftItem, DraftPlace, Emitter, Recipient, shares
 from invoices.issuing.requirements import Where, lacks
 
-PLACE = Place("Avenida Paulista", "1000", "", "Bela Vista", "São Paulo", "3550308", "SP", "01310100")
+PLACE = DraftPlace("Avenida Paulista", "1000", "", "Bela Vista", "São Paulo", "3550308", "SP", "01310100")
 EMITTER = Emitter(
     "Loja Ltda", "Loja", "11222333000181", "110042490114", "1", "homologation", PLACE, "12345678000195"
 )
 RECIPIENT = Recipient("Maria da Silva", "52998224725", PLACE, "")
-ITEM = Item(3, 5, "CAM-P", "Camiseta", "UN", "", "61091000", "", "0", "102", "5102", 2, 4990)
+ITEM = DraftItem(3, 5, "CAM-P", "Camiseta", "UN", "", "61091000", "", "0", "102", "5102", 2, 4990)
 DRAFT = Draft(
     order_id=9,
     number=12,
@@ -53,7 +53,7 @@ def test_a_complete_order_lacks_nothing() -> None:
         ({"approved": False}, "não está pago"),
         ({"shipped": True}, "já foi enviado"),
         (
-            {"approved": False, "recipient": Recipient("***", "", Place(), "Endereço oculto.")},
+            {"approved": False, "recipient": Recipient("***", "", DraftPlace(), "Endereço oculto.")},
             "não está pago",
         ),
         ({"items": (), "total": 0}, "não tem itens"),
@@ -98,7 +98,9 @@ def test_a_city_code_of_another_state_is_told_apart() -> None:
 
 
 def test_a_hidden_address_is_one_sentence() -> None:
-    hidden = Recipient("Maria da Silva", "52998224725", Place(street="***"), "Endereço oculto pelo Kwai.")
+    hidden = Recipient(
+        "Maria da Silva", "52998224725", DraftPlace(street="***"), "Endereço oculto pelo Kwai."
+    )
     (lack,) = lacks(replace(DRAFT, recipient=hidden, items=(replace(ITEM, cfop="6108"),)))
     assert (lack.where, lack.text) == (Where.ADDRESS, "Endereço oculto pelo Kwai.")
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from erp.accounts.issuers import issuer_choices
 from erp.accounts.models import Company, Counter, User
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from erp.sales.models import Order, OrderStatus
 from invoices.issuing import issuers, services
 from invoices.issuing.demonstration.issuer import DemonstrationIssuer
@@ -23,11 +23,11 @@ from invoices.issuing.issuers import (
     Answer,
     Authorised,
     BuildRefused,
+    IssueRefused,
     IssuerUnavailable,
     Numbering,
     Queued,
-    Refused,
-    SignedNote,
+    SignedInvoice,
 )
 from invoices.issuing.models import InvoiceIssue, InvoiceNumberGap, IssueState
 from invoices.linking import InvoiceRefused
@@ -55,15 +55,15 @@ class Authority(DemonstrationIssuer):
         self.asked: list[tuple[str, bytes]] = []
         self.known: Answer | None = None
 
-    def send(self, note: SignedNote) -> Answer:
+    def send(self, note: SignedInvoice) -> Answer:
         self.asked.append(("send", note.content))
         return self._next(note)
 
-    def find(self, note: SignedNote, receipt: str) -> Answer | None:
+    def find(self, note: SignedInvoice, receipt: str) -> Answer | None:
         self.asked.append((f"find {receipt}".strip(), note.content))
         return self.known
 
-    def _next(self, note: SignedNote) -> Answer:
+    def _next(self, note: SignedInvoice) -> Answer:
         answer = self.answers.pop(0) if self.answers else super().send(note)
         if isinstance(answer, BaseException):
             raise answer
@@ -110,7 +110,7 @@ def test_a_click_makes_the_note_links_it_and_tells_the_rooms(
     order = ready_order()
     (result,) = issue(company, order, user=operator)
     invoice = Invoice.objects.get()
-    assert (result.outcome, result.url) == (Outcome.DONE, invoice.get_absolute_url())
+    assert (result.outcome, result.url) == (RowOutcome.DONE, invoice.get_absolute_url())
     assert (invoice.order, invoice.total, invoice.number) == (order, order.total, 1)
     assert invoice.created_by == operator
     order.refresh_from_db()
@@ -127,7 +127,7 @@ def test_asking_again_makes_no_second(
     order = ready_order()
     issue(company, order)
     (again,) = issue(company, order)
-    assert (again.outcome, Invoice.objects.count()) == (Outcome.REFUSED, 1)
+    assert (again.outcome, Invoice.objects.count()) == (RowOutcome.REFUSED, 1)
     assert "já tem a NF-e 1" in again.text
 
 
@@ -145,7 +145,7 @@ def test_what_is_lacking_is_said_and_nothing_is_begun(
 ) -> None:
     Company.objects.filter(pk=company.pk).update(state_registration="")
     (result,) = issue(company, ready_order(address={"district": ""}))
-    assert result.outcome == Outcome.REFUSED
+    assert result.outcome == RowOutcome.REFUSED
     assert "inscrição estadual" in result.text
     assert "falta o bairro" in result.text
     assert not InvoiceIssue.objects.exists()
@@ -153,7 +153,7 @@ def test_what_is_lacking_is_said_and_nothing_is_begun(
 
 def test_a_company_that_imports_is_told_so(ready_order: ReadyOrder, company: Company) -> None:
     (result,) = issue(company, ready_order())
-    assert result.outcome == Outcome.REFUSED
+    assert result.outcome == RowOutcome.REFUSED
     assert not InvoiceIssue.objects.exists()
 
 
@@ -224,12 +224,12 @@ def test_a_late_answer_is_fetched_by_its_receipt(
 ) -> None:
     sefaz = authority(Queued("R1", 30))
     (result,) = issue(company, ready_order())
-    assert result.outcome == Outcome.QUEUED
+    assert result.outcome == RowOutcome.QUEUED
     sweep()
     assert InvoiceIssue.objects.get().state == IssueState.SENT
     sweep()
     assert len(sefaz.asked) == 1  # not before its time
-    note = SignedNote(InvoiceIssue.objects.get().access_key, sefaz.asked[0][1])
+    note = SignedInvoice(InvoiceIssue.objects.get().access_key, sefaz.asked[0][1])
     sefaz.known = DemonstrationIssuer().send(note)
     later()
     sweep()
@@ -255,7 +255,7 @@ def test_an_unknown_outcome_is_looked_up_before_sending_the_same_bytes_again(
 def test_a_refusal_gives_its_number_to_the_next_note(
     authority: Callable[..., Authority], ready_order: ReadyOrder, company: Company
 ) -> None:
-    authority(Refused("778", "NCM inexistente"))
+    authority(IssueRefused("778", "NCM inexistente"))
     first = ready_order(external_id="1")
     issue(company, first)
     sweep()
@@ -273,7 +273,7 @@ def test_a_refusal_gives_its_number_to_the_next_note(
 def test_a_refusal_that_spent_the_number_leaves_it_spent(
     authority: Callable[..., Authority], ready_order: ReadyOrder, company: Company
 ) -> None:
-    authority(Refused("302", "Uso denegado", number_is_free=False))
+    authority(IssueRefused("302", "Uso denegado", number_is_free=False))
     order = ready_order()
     issue(company, order)
     sweep()
@@ -303,12 +303,12 @@ def test_what_cannot_be_built_gives_the_number_back(
     company: Company,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuses(draft: Draft, numbering: Numbering) -> SignedNote:
+    def refuses(draft: Draft, numbering: Numbering) -> SignedInvoice:
         raise BuildRefused("Não dá.")
 
     monkeypatch.setattr(demonstration, "build", refuses, raising=False)
     (result,) = issue(company, ready_order())
-    assert (result.outcome, result.text) == (Outcome.REFUSED, "Não dá.")
+    assert (result.outcome, result.text) == (RowOutcome.REFUSED, "Não dá.")
     assert not Counter.objects.filter(name__startswith="nfe:", value__gt=0).exists()
 
 
@@ -321,7 +321,7 @@ def test_a_spent_series_is_said(
     assert Counter.objects.get(name="nfe:homologation:1").value == 999_999_999
 
 
-def test_a_note_the_gate_refuses_ends_the_attempt_with_its_reasons(
+def test_a_note_the_validation_refuses_ends_the_attempt_with_its_reasons(
     demonstration: DemonstrationIssuer,
     ready_order: ReadyOrder,
     company: Company,
@@ -329,14 +329,14 @@ def test_a_note_the_gate_refuses_ends_the_attempt_with_its_reasons(
 ) -> None:
     real = demonstration.send
 
-    def spoilt(note: SignedNote) -> Answer:
+    def spoilt(note: SignedInvoice) -> Answer:
         answer = real(note)
         assert isinstance(answer, Authorised)
         return Authorised(answer.document.replace(b"<cStat>100<", b"<cStat>110<"))
 
     monkeypatch.setattr(demonstration, "send", spoilt, raising=False)
     (result,) = issue(company, ready_order())
-    assert result.outcome == Outcome.REFUSED
+    assert result.outcome == RowOutcome.REFUSED
     assert "denegado" in result.text
     assert not Invoice.objects.exists()
 
@@ -350,7 +350,7 @@ def test_a_note_that_waits_for_consent_is_in_the_way_of_another(
     (held,) = invoices_import(company=company, files=[("n.xml", content)], user=admin, order=order)
     assert held.outcome == ImportOutcome.HELD
     (result,) = issue(company, order)
-    assert (result.outcome, Invoice.objects.count()) == (Outcome.REFUSED, 1)
+    assert (result.outcome, Invoice.objects.count()) == (RowOutcome.REFUSED, 1)
     assert "já tem a NF-e 900 série 1, que espera confirmação" in result.text
     assert services.issue_request(order_id=order.pk, issuer=demonstration, user=None) == (None, False)
 
@@ -362,7 +362,7 @@ def test_a_cancelled_note_makes_room_for_the_next(
     issue(company, order)
     Invoice.objects.update(status=InvoiceStatus.CANCELLED, cancelled_at=timezone.now())
     (result,) = issue(company, order)
-    assert result.outcome == Outcome.DONE
+    assert result.outcome == RowOutcome.DONE
     assert sorted(Invoice.objects.values_list("number", flat=True)) == [1, 2]
 
 
@@ -379,7 +379,7 @@ def test_cancelling_here_keeps_the_event_and_frees_the_order(
     with pytest.raises(InvoiceRefused, match="não foi feita aqui"):
         services.invoice_cancel(invoice=invoice, reason="Comprador desistiu", user=operator)
     (result,) = issue(company, order)
-    assert result.outcome == Outcome.DONE
+    assert result.outcome == RowOutcome.DONE
 
 
 def test_an_imported_note_is_cancelled_where_it_was_made(
@@ -461,11 +461,11 @@ def _shown(constraint: str) -> str:
 def test_two_clicks_at_once_make_one_note(
     demonstration: DemonstrationIssuer, ready_order: ReadyOrder, company: Company
 ) -> None:
-    order, gate = ready_order(), threading.Barrier(4)
-    outcomes: list[Outcome] = []
+    order, validation = ready_order(), threading.Barrier(4)
+    outcomes: list[RowOutcome] = []
 
     def click() -> None:
-        gate.wait()
+        validation.wait()
         outcomes.extend(result.outcome for result in issue(company, order))
         connection.close()
 

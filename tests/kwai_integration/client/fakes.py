@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from kwai_integration.client.codes import result_table, situation_table
 from kwai_integration.client.endpoints import endpoint_table
 from kwai_integration.client.errors import KwaiError
-from kwai_integration.client.types import ClientConfig, Credentials, Exchange
+from kwai_integration.client.types import ClientConfig, Exchange, KwaiCredentials
 from kwai_integration.client.wire import DEFAULT_NAMES
 
 APP_SECRET, SIGN_SECRET = "APPSECRET_demo_0001", "SIGNSECRET_demo_0001"
@@ -38,22 +38,22 @@ def config(api_url: str = "http://127.0.0.1:9", **changes) -> ClientConfig:
 class MemoryTokens:
     """`refresh` makes the next pair; each renewal is counted."""
 
-    credentials: Credentials = field(default_factory=lambda: Credentials("123", TOKEN))
-    refresh: Callable[[Credentials], Credentials] = lambda stale: Credentials(
+    credentials: KwaiCredentials = field(default_factory=lambda: KwaiCredentials("123", TOKEN))
+    refresh: Callable[[KwaiCredentials], KwaiCredentials] = lambda stale: KwaiCredentials(
         stale.merchant_id, "AT_demo_0002"
     )
     renewals: int = 0
-    judged: list[tuple[Credentials, KwaiError]] = field(default_factory=list)
+    judged: list[tuple[KwaiCredentials, KwaiError]] = field(default_factory=list)
 
-    def current(self) -> Credentials:
+    def current(self) -> KwaiCredentials:
         return self.credentials
 
-    def renew(self, stale: Credentials) -> Credentials:
+    def renew(self, stale: KwaiCredentials) -> KwaiCredentials:
         self.renewals += 1
         self.credentials = self.refresh(stale)
         return self.credentials
 
-    def judge(self, used: Credentials, error: KwaiError) -> None:
+    def judge(self, used: KwaiCredentials, error: KwaiError) -> None:
         self.judged.append((used, error))
 
 

@@ -33,11 +33,11 @@ def test_platform_text_is_cut():
         (errors.SignatureInvalid, errors.Actor.ADMINISTRATOR),
         (errors.ClockWrong, errors.Actor.ADMINISTRATOR),
         (errors.SecretInvalid, errors.Actor.ADMINISTRATOR),
-        (errors.AccessUnclear, errors.Actor.DEVELOPER),
+        (errors.KwaiAccessUnclear, errors.Actor.DEVELOPER),
         (errors.BusinessRefused, errors.Actor.OPERATOR),
         (errors.NotFound, errors.Actor.OPERATOR),
         (errors.UnknownResult, errors.Actor.DEVELOPER),
-        (errors.OutcomeUnknown, errors.Actor.NOBODY),
+        (errors.KwaiOutcomeUnknown, errors.Actor.NOBODY),
     ],
 )
 def test_who_must_act(kind, actor):
@@ -55,7 +55,7 @@ def test_unknown_result_names_its_code():
         (errors.SignatureInvalid, "KWAI_SIGN_SECRET"),
         (errors.SecretInvalid, "KWAI_APP_SECRET"),
         (errors.ClockWrong, "relógio do servidor"),
-        (errors.AccessUnclear, "(448)"),
+        (errors.KwaiAccessUnclear, "(448)"),
     ],
 )
 def test_what_the_administrator_must_look_at_is_named(kind, words):

@@ -11,9 +11,9 @@ from kwai_integration.client import errors, gateway
 from kwai_integration.client.codes import KwaiRole
 from kwai_integration.client.types import (
     Cancellation,
-    Credentials,
     DeliveryNotice,
     InvoiceUpload,
+    KwaiCredentials,
     PriceUpdate,
     StockUpdate,
 )
@@ -116,7 +116,7 @@ def test_list_refunds(shop: Shop):
 @pytest.mark.parametrize("data", [None, [], {"total": 1}, {"refundList": []}])
 def test_refunds_of_another_shape_are_an_unreadable_read(shop: Shop, data):
     shop.answer(REFUNDS, ok(data))
-    with pytest.raises(errors.OutcomeUnknown) as caught:
+    with pytest.raises(errors.KwaiOutcomeUnknown) as caught:
         shop.client.list_refunds(time_from=NOW, time_to=NOW, page=1)
     assert caught.value.write is False
 
@@ -137,7 +137,7 @@ def test_details_are_asked_by_the_page(shop: Shop, ids):
 @pytest.mark.parametrize("data", [None, "x", {}, {"orderInfoDetailList": 3}])
 def test_details_of_another_shape_are_an_unreadable_read(shop: Shop, data):
     shop.answer(DETAILS, ok(data))
-    with pytest.raises(errors.OutcomeUnknown) as caught:
+    with pytest.raises(errors.KwaiOutcomeUnknown) as caught:
         shop.client.order_details(["1"])
     assert caught.value.write is False
 
@@ -219,7 +219,7 @@ def test_nothing_else_is_ever_repeated(shop: Shop, result):
 
 
 def test_a_failed_renewal_ends_the_call(shop: Shop):
-    def fail(stale: Credentials) -> Credentials:
+    def fail(stale: KwaiCredentials) -> KwaiCredentials:
         raise errors.ConsentRevoked(call="oauth_refresh", write=True)
 
     shop.tokens.refresh = fail
@@ -315,7 +315,7 @@ def test_refresh(httpserver: HTTPServer):
 )
 def test_an_unusable_pair_is_an_unknown_outcome(httpserver: HTTPServer, changes):
     httpserver.expect_request("/rest/open/api/oauth2/token").respond_with_json(ok(PAIR | changes))
-    with pytest.raises(errors.OutcomeUnknown) as caught:
+    with pytest.raises(errors.KwaiOutcomeUnknown) as caught:
         gateway.exchange_code(config(httpserver.url_for("").rstrip("/")), code="C1")
     assert caught.value.write is True
 
@@ -335,7 +335,7 @@ def test_a_renewal_without_an_access_token_is_an_unknown_outcome(httpserver: HTT
     httpserver.expect_request("/rest/open/api/oauth2/refreshToken").respond_with_json(
         ok(PAIR | {"accessToken": token})
     )
-    with pytest.raises(errors.OutcomeUnknown):
+    with pytest.raises(errors.KwaiOutcomeUnknown):
         gateway.refresh_tokens(config(httpserver.url_for("").rstrip("/")), refresh_token="RT_1")
 
 

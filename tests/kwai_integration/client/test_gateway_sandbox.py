@@ -15,10 +15,10 @@ from kwai_integration.client.codes import SITUATIONS, KwaiRole
 from kwai_integration.client.types import (
     Cancellation,
     ClientConfig,
-    Credentials,
     DeliveryNotice,
     InvoiceReference,
     InvoiceUpload,
+    KwaiCredentials,
     PriceUpdate,
     ShipmentNotice,
     StockUpdate,
@@ -62,14 +62,14 @@ def tokens(sandbox: RunningSandbox, configuration: ClientConfig) -> MemoryTokens
     assert set(pair.scopes) == {"user_info", "merchant_item", "merchant_order"}
     refresh_token = pair.refresh_token
 
-    def refresh(stale: Credentials) -> Credentials:
+    def refresh(stale: KwaiCredentials) -> KwaiCredentials:
         nonlocal refresh_token
         renewed = gateway.refresh_tokens(configuration, refresh_token=refresh_token)
         assert renewed.refresh_token != refresh_token
         refresh_token = renewed.refresh_token
-        return Credentials(renewed.merchant_id, renewed.access_token)
+        return KwaiCredentials(renewed.merchant_id, renewed.access_token)
 
-    return MemoryTokens(Credentials(pair.merchant_id, pair.access_token), refresh)
+    return MemoryTokens(KwaiCredentials(pair.merchant_id, pair.access_token), refresh)
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_details_in_both_shapes(sandbox, client, shape):
 def test_the_whole_way_of_an_order(sandbox, client):
     order_id = order(sandbox)
     upload(client, order_id)
-    with pytest.raises(errors.AlreadyDone):
+    with pytest.raises(errors.KwaiAlreadyDone):
         upload(client, order_id)
     mapped = read(client, order_id)
     assert isinstance(mapped, MappedOrder)
@@ -206,11 +206,11 @@ def test_an_expired_token_is_renewed_on_the_way(sandbox, client, tokens, recorde
     ("fault", "kind"),
     [
         ({"kind": "rate_limit", "retryAfter": 3}, errors.RateLimited),
-        ({"kind": "quota"}, errors.QuotaSpent),
+        ({"kind": "quota"}, errors.KwaiQuotaSpent),
         ({"kind": "revoked"}, errors.ConsentRevoked),
         ({"kind": "server_error"}, errors.KwaiError),
-        ({"kind": "bad_gateway"}, errors.OutcomeUnknown),
-        ({"kind": "truncated"}, errors.OutcomeUnknown),
+        ({"kind": "bad_gateway"}, errors.KwaiOutcomeUnknown),
+        ({"kind": "truncated"}, errors.KwaiOutcomeUnknown),
     ],
 )
 def test_faults_arrive_as_their_errors(sandbox, client, fault, kind):
@@ -219,7 +219,7 @@ def test_faults_arrive_as_their_errors(sandbox, client, fault, kind):
     with pytest.raises(kind) as caught:
         upload(client, order_id)
     if fault["kind"] == "server_error":
-        assert isinstance(caught.value, errors.PlatformFault | errors.OutcomeUnknown)
+        assert isinstance(caught.value, errors.PlatformFault | errors.KwaiOutcomeUnknown)
     if fault["kind"] == "rate_limit":
         assert caught.value.retry_after == 3
     assert caught.value.write is True
@@ -238,7 +238,7 @@ def test_a_missing_scope_is_named(sandbox, configuration):
     pair = gateway.exchange_code(configuration, code=code)
     limited = gateway.KwaiClient(
         config=configuration,
-        tokens=MemoryTokens(Credentials(pair.merchant_id, pair.access_token)),
+        tokens=MemoryTokens(KwaiCredentials(pair.merchant_id, pair.access_token)),
         limiter=MemoryLimiter(),
     )
     with pytest.raises(errors.PermissionMissing):

@@ -61,7 +61,7 @@ def test_arranging_names_order_and_handover(httpserver: HTTPServer, client, hand
 def test_an_arrangement_without_a_number_is_an_unknown_write(httpserver: HTTPServer, client, data: Any):
     """The platform may have arranged it: only reading back tells."""
     answer(httpserver, ARRANGE, data)
-    with pytest.raises(errors.OutcomeUnknown) as caught:
+    with pytest.raises(errors.KwaiOutcomeUnknown) as caught:
         client.arrange_shipment(ORDER, Handover.PICKUP)
     assert caught.value.write is True
 
@@ -99,7 +99,7 @@ def test_a_label_that_is_none_is_an_unreadable_read(
     httpserver: HTTPServer, client, wanted: LabelFormat, content: Any
 ):
     answer(httpserver, LABEL, {"content": content})
-    with pytest.raises(errors.OutcomeUnknown) as caught:
+    with pytest.raises(errors.KwaiOutcomeUnknown) as caught:
         client.shipping_label(ORDER, wanted)
     assert caught.value.write is False
 
@@ -108,5 +108,5 @@ def test_a_label_that_is_none_is_an_unreadable_read(
 def test_the_other_format_is_no_label(httpserver: HTTPServer, client, wanted: LabelFormat):
     other = next(each for each in LabelFormat if each is not wanted)
     answer(httpserver, LABEL, {"content": b64encode(FILES[other]).decode()})
-    with pytest.raises(errors.OutcomeUnknown):
+    with pytest.raises(errors.KwaiOutcomeUnknown):
         client.shipping_label(ORDER, wanted)

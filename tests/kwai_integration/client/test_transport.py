@@ -19,13 +19,13 @@ from pytest_httpserver import HTTPServer
 from kwai_integration.client import errors, transport
 from kwai_integration.client.codes import ResultMeaning
 from kwai_integration.client.signing import signature
-from kwai_integration.client.types import Credentials
+from kwai_integration.client.types import KwaiCredentials
 from tests.kwai_integration.client.fakes import APP_SECRET, NOW_MS, SIGN_SECRET, TOKEN, config
 
-CREDENTIALS = Credentials("123", TOKEN)
+CREDENTIALS = KwaiCredentials("123", TOKEN)
 
 
-def send(server: HTTPServer, name: str = "list_orders", **changes) -> transport.Reply:
+def send(server: HTTPServer, name: str = "list_orders", **changes) -> transport.KwaiReply:
     configuration = config(server.url_for("").rstrip("/"))
     values = {"credentials": CREDENTIALS, "clock": lambda: NOW_MS, "payload": {"page": 1}, **changes}
     return transport.send(configuration, configuration.endpoints[name], **values)
@@ -127,10 +127,10 @@ def dated() -> Iterator[Dated]:
         (402, errors.ConsentRevoked),
         (403, errors.PermissionMissing),
         (404, errors.NotFound),
-        (409, errors.AlreadyDone),
+        (409, errors.KwaiAlreadyDone),
         (422, errors.BusinessRefused),
         (429, errors.RateLimited),
-        (430, errors.QuotaSpent),
+        (430, errors.KwaiQuotaSpent),
         (440, errors.AppInvalid),
         (441, errors.SecretInvalid),
         (442, errors.ClockWrong),
@@ -139,8 +139,8 @@ def dated() -> Iterator[Dated]:
         (445, errors.MerchantInvalid),
         (446, errors.PermissionMissing),
         (447, errors.AppInvalid),
-        (448, errors.AccessUnclear),
-        (449, errors.AccessUnclear),
+        (448, errors.KwaiAccessUnclear),
+        (449, errors.KwaiAccessUnclear),
         (450, errors.UnknownResult),
         (500, errors.PlatformFault),
         (503, errors.PlatformFault),
@@ -183,30 +183,30 @@ def test_anything_but_a_readable_envelope_leaves_the_outcome_unknown(
     httpserver: HTTPServer, body, name, is_write
 ):
     answers(httpserver, body)
-    assert refused(httpserver, errors.OutcomeUnknown, name).write is is_write
+    assert refused(httpserver, errors.KwaiOutcomeUnknown, name).write is is_write
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_gateway_error_is_unknown_whatever_it_says(httpserver: HTTPServer, status):
     answers(httpserver, {"result": 422, "message": "x"}, status=status)
-    assert refused(httpserver, errors.OutcomeUnknown, "ship_order").http_status == status
+    assert refused(httpserver, errors.KwaiOutcomeUnknown, "ship_order").http_status == status
 
 
 @pytest.mark.parametrize("status", [201, 202, 400, 404])
 def test_success_counts_on_http_200_only(httpserver: HTTPServer, status):
     answers(httpserver, {"result": 200}, status=status)
-    refused(httpserver, errors.OutcomeUnknown, "ship_order")
+    refused(httpserver, errors.KwaiOutcomeUnknown, "ship_order")
 
 
 def test_redirect_is_unknown(httpserver: HTTPServer):
     answers(httpserver, b"", status=302, Location="/elsewhere")
-    refused(httpserver, errors.OutcomeUnknown, "ship_order")
+    refused(httpserver, errors.KwaiOutcomeUnknown, "ship_order")
 
 
 def test_limit_of_a_gateway_is_believed_for_reads_only(httpserver: HTTPServer):
     answers(httpserver, b"slow down", status=429, **{"Retry-After": "7"})
     assert refused(httpserver, errors.RateLimited).retry_after == 7
-    assert refused(httpserver, errors.OutcomeUnknown, "ship_order").retry_after == 7
+    assert refused(httpserver, errors.KwaiOutcomeUnknown, "ship_order").retry_after == 7
 
 
 @pytest.mark.parametrize(

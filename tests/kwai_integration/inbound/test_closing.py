@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from erp.accounts.models import Store, User
 from erp.catalog.models import Sku
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import FailureMode, JobState
 from erp.sales.decisions import order_handover_settle
@@ -20,7 +20,8 @@ from expedition.models import GroupKind, GroupStatus, Package, Shipment, Shipmen
 from expedition.services import shipment_cancel
 from kwai_integration.client.codes import ARRIVED_ROLES, PAID_ROLES, SHIPPED_ROLES, SITUATIONS, KwaiRole
 from kwai_integration.inbound.closing import CLOSED_EVENT
-from kwai_integration.inbound.orders import rules_read, situations_set
+from kwai_integration.inbound.orders.rules import rules_read
+from kwai_integration.inbound.orders.situations import situations_set
 from kwai_integration.models import KwaiOrder, KwaiSettings, StatusMapping
 from kwai_integration.outbound.kinds import Kind
 from tests.kwai_integration.codes import CLOSED, PAID, PICKUP, RECEIVED, SHIPPED
@@ -148,7 +149,7 @@ def test_cancelling_the_shipment_does_not_decide_for_the_person(
     before = Order.objects.get().status
     if how == "asked":
         row = shipment_cancel(shipment_id=shipment.pk)
-        assert row.outcome is Outcome.REFUSED
+        assert row.outcome is RowOutcome.REFUSED
         assert "voltou ou foi entregue" in row.text
     else:
         Shipment.objects.update(status=ShipmentStatus.CANCELLED)

@@ -39,7 +39,7 @@ def auto(kwai: Kwai) -> Kwai:
     return kwai
 
 
-def hint(kwai: Kwai, subject: str, event: str = "order_created", **values: Any) -> InboundEvent:
+def push_message(kwai: Kwai, subject: str, event: str = "order_created", **values: Any) -> InboundEvent:
     number = InboundEvent.objects.count()
     return InboundEvent.objects.create(
         store=kwai.store, event_id=f"e{number}", event=event, subject=subject, **{"payload": "{}"} | values
@@ -62,7 +62,7 @@ class Died(BaseException):
 
 def test_the_named_order_is_fetched_and_nothing_else(kwai: Kwai, sku: Sku) -> None:
     wanted, _other = kwai.orders(2)
-    hint(kwai, wanted)
+    push_message(kwai, wanted)
     assert events_fetch(kwai.store.pk) is False
     row = KwaiOrder.objects.get()
     assert (row.external_id, row.state) == (wanted, KwaiOrderState.STAGED)
@@ -72,7 +72,7 @@ def test_the_named_order_is_fetched_and_nothing_else(kwai: Kwai, sku: Sku) -> No
 
 def test_with_automatic_receiving_both_steps_run(auto: Kwai, sku: Sku) -> None:
     (order_id,) = auto.orders()
-    hint(auto, order_id)
+    push_message(auto, order_id)
     events_fetch(auto.store.pk)
     assert Order.objects.get().external_id == order_id
 
@@ -80,9 +80,9 @@ def test_with_automatic_receiving_both_steps_run(auto: Kwai, sku: Sku) -> None:
 def test_hints_about_an_order_become_one_fetch(auto: Kwai, sku: Sku) -> None:
     first, second = auto.orders(2)
     for event in ("order_created", "order_paid", "order_updated"):
-        hint(auto, first, event)
-    hint(auto, second)
-    hint(auto, first, "refund_updated", not_before=clock.after(timedelta(hours=1)))
+        push_message(auto, first, event)
+    push_message(auto, second)
+    push_message(auto, first, "refund_updated", not_before=clock.after(timedelta(hours=1)))
     events_fetch(auto.store.pk)
     assert states() == [EventState.DONE] * 5
     assert auto.calls("queryOrderDetails") == 1
@@ -91,7 +91,7 @@ def test_hints_about_an_order_become_one_fetch(auto: Kwai, sku: Sku) -> None:
 
 def test_many_orders_are_fetched_page_by_page(auto: Kwai, sku: Sku) -> None:
     for order_id in auto.orders(120):
-        hint(auto, order_id)
+        push_message(auto, order_id)
     events_fetch(auto.store.pk)
     assert Order.objects.count() == 120
     assert auto.calls("queryOrderDetails") == 3
@@ -100,7 +100,7 @@ def test_many_orders_are_fetched_page_by_page(auto: Kwai, sku: Sku) -> None:
 def test_when_the_time_is_over_the_rest_waits(kwai: Kwai, sku: Sku, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "BUDGET_SECONDS", 0.0)
     for order_id in kwai.orders(60):
-        hint(kwai, order_id)
+        push_message(kwai, order_id)
     assert events_fetch(kwai.store.pk) is True
     assert events_fetch(kwai.store.pk) is False
     assert KwaiOrder.objects.count() == 60
@@ -111,7 +111,7 @@ def test_a_worker_that_stops_begins_no_other_page(
 ) -> None:
     monkeypatch.setattr(scheduling, "is_stopping", lambda: True)
     for order_id in kwai.orders(60):
-        hint(kwai, order_id)
+        push_message(kwai, order_id)
     assert events_fetch(kwai.store.pk) is True
     assert KwaiOrder.objects.count() == 50
 
@@ -121,7 +121,7 @@ def test_a_known_order_follows_without_a_click(auto: Kwai, sku: Sku) -> None:
     auto.poll()
     KwaiSettings.objects.update(auto_receive=False)
     auto.change(order_id, holdReason="análise de fraude")
-    hint(auto, order_id, "order_updated")
+    push_message(auto, order_id, "order_updated")
     events_fetch(auto.store.pk)
     assert Order.objects.get().hold_reason == "análise de fraude"
 
@@ -129,15 +129,15 @@ def test_a_known_order_follows_without_a_click(auto: Kwai, sku: Sku) -> None:
 def test_a_stale_hint_brings_the_present(auto: Kwai, sku: Sku) -> None:
     """What a message claims is not looked at: it may be old, doubled or forged."""
     (order_id,) = auto.orders(status=UNPAID)
-    hint(auto, order_id, "order_cancelled", payload='{"info": "{\\"orderStatus\\": 80}"}')
+    push_message(auto, order_id, "order_cancelled", payload='{"info": "{\\"orderStatus\\": 80}"}')
     events_fetch(auto.store.pk)
     assert KwaiOrder.objects.get().remote_status == str(UNPAID)
 
 
 def test_an_order_the_platform_does_not_hand_out_is_asked_for_a_few_times(kwai: Kwai, sku: Sku) -> None:
     (order_id,) = kwai.orders()
-    hint(kwai, "2699999999999999999")
-    hint(kwai, order_id)
+    push_message(kwai, "2699999999999999999")
+    push_message(kwai, order_id)
     tries = 0
     while states()[0] == EventState.PENDING:
         due()
@@ -151,7 +151,7 @@ def test_an_order_the_platform_does_not_hand_out_is_asked_for_a_few_times(kwai: 
 
 def test_a_failed_fetch_waits_longer_each_time(kwai: Kwai, sku: Sku) -> None:
     (order_id,) = kwai.orders()
-    hint(kwai, order_id)
+    push_message(kwai, order_id)
     kwai.fault("server_error", "details")
     for attempts in (1, 2):
         due()
@@ -175,7 +175,7 @@ def test_a_poisoned_order_holds_nothing_up(kwai: Kwai, sku: Sku) -> None:
     ids = kwai.orders(8)
     kwai.change(ids[3], campoNovo=value)
     for order_id in ids:
-        hint(kwai, order_id)
+        push_message(kwai, order_id)
     events_fetch(kwai.store.pk)
     assert sorted(states()) == [EventState.DONE] * 7 + [EventState.PENDING]
     assert KwaiOrder.objects.count() == 7
@@ -184,7 +184,7 @@ def test_a_poisoned_order_holds_nothing_up(kwai: Kwai, sku: Sku) -> None:
 @pytest.mark.parametrize("kind", ["rate_limit", "quota"])
 def test_limits_cost_no_try(kwai: Kwai, sku: Sku, kind: str) -> None:
     (order_id,) = kwai.orders()
-    hint(kwai, order_id)
+    push_message(kwai, order_id)
     kwai.fault(kind, "details", retryAfter=30)
     events_fetch(kwai.store.pk)
     event = InboundEvent.objects.get()
@@ -197,7 +197,7 @@ def test_the_limits_are_those_of_the_poll(kwai: Kwai, sku: Sku, settings: Any) -
     kwai.poll()
     settings.KWAI_STORE_RATE = 0.01
     client_for(kwai.store.pk).list_items(page=1)
-    hint(kwai, order_id)
+    push_message(kwai, order_id)
     events_fetch(kwai.store.pk)
     assert states() == [EventState.PENDING]
     assert kwai.calls("queryOrderDetails") == 1
@@ -208,7 +208,7 @@ def test_whoever_dies_leaves_the_hint_to_the_next(
     auto: Kwai, sku: Sku, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     (order_id,) = auto.orders()
-    hint(auto, order_id)
+    push_message(auto, order_id)
 
     def die(*_: Any, **__: Any) -> None:
         raise Died
@@ -229,7 +229,7 @@ def test_whoever_dies_leaves_the_hint_to_the_next(
 
 
 def test_a_hint_that_kills_its_workers_ends_at_last(kwai: Kwai) -> None:
-    event = hint(kwai, "26", attempts=len(events.DELAYS))
+    event = push_message(kwai, "26", attempts=len(events.DELAYS))
     claim = events._claim(kwai.store.pk)
     assert claim is not None
     InboundEvent.objects.update(lease_until=clock.after(timedelta(seconds=-1)))
@@ -239,7 +239,7 @@ def test_a_hint_that_kills_its_workers_ends_at_last(kwai: Kwai) -> None:
 
 
 def test_a_claim_that_was_taken_over_settles_nothing(kwai: Kwai) -> None:
-    hint(kwai, "26")
+    push_message(kwai, "26")
     late = events._claim(kwai.store.pk)
     assert late is not None
     InboundEvent.objects.update(lease_until=clock.after(timedelta(seconds=-1)))
@@ -257,7 +257,7 @@ def test_a_bug_is_raised_with_the_hint_back_in_the_queue(
     kwai: Kwai, sku: Sku, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (order_id,) = kwai.orders()
-    hint(kwai, order_id)
+    push_message(kwai, order_id)
 
     def broken(**_: Any) -> None:
         raise RuntimeError
@@ -272,8 +272,8 @@ def test_a_bug_is_raised_with_the_hint_back_in_the_queue(
 def test_a_true_revocation_ends_the_connection(kwai: Kwai, sku: Sku) -> None:
     (order_id,) = kwai.orders()
     kwai.sandbox.control("DELETE", f"grants/{MERCHANT}")
-    hint(kwai, "", "authorization_revoked")
-    hint(kwai, order_id)
+    push_message(kwai, "", "authorization_revoked")
+    push_message(kwai, order_id)
     events_fetch(kwai.store.pk)
     assert KwaiAccount.objects.get().health == ConnectionHealth.REVOKED
     assert states() == [EventState.DONE, EventState.PENDING]
@@ -281,7 +281,7 @@ def test_a_true_revocation_ends_the_connection(kwai: Kwai, sku: Sku) -> None:
 
 
 def test_a_false_revocation_changes_nothing(kwai: Kwai, sku: Sku) -> None:
-    hint(kwai, "", "authorization_revoked")
+    push_message(kwai, "", "authorization_revoked")
     events_fetch(kwai.store.pk)
     assert KwaiAccount.objects.get().health == ConnectionHealth.OK
     assert states() == [EventState.DONE]
@@ -290,7 +290,7 @@ def test_a_false_revocation_changes_nothing(kwai: Kwai, sku: Sku) -> None:
 
 def test_a_revocation_that_cannot_be_checked_is_checked_again(kwai: Kwai) -> None:
     kwai.fault("server_error", "list")
-    hint(kwai, "", "authorization_revoked")
+    push_message(kwai, "", "authorization_revoked")
     events_fetch(kwai.store.pk)
     assert KwaiAccount.objects.get().health == ConnectionHealth.OK
     assert states() == [EventState.PENDING]
@@ -299,15 +299,15 @@ def test_a_revocation_that_cannot_be_checked_is_checked_again(kwai: Kwai) -> Non
 def test_orders_are_fetched_beside_a_revocation_that_cannot_be_checked(kwai: Kwai, sku: Sku) -> None:
     (order_id,) = kwai.orders()
     kwai.fault("server_error", "list")
-    hint(kwai, "", "authorization_revoked")
-    hint(kwai, order_id)
+    push_message(kwai, "", "authorization_revoked")
+    push_message(kwai, order_id)
     events_fetch(kwai.store.pk)
     assert states() == [EventState.PENDING, EventState.DONE]
 
 
 def test_a_disconnected_store_waits_for_its_connection(kwai: Kwai, sku: Sku) -> None:
     (order_id,) = kwai.orders()
-    hint(kwai, order_id)
+    push_message(kwai, order_id)
     KwaiAccount.objects.update(health=ConnectionHealth.REVOKED)
     assert events_fetch(kwai.store.pk) is False
     assert states() == [EventState.PENDING]

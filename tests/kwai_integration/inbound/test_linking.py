@@ -10,12 +10,12 @@ from django.urls import reverse
 
 from erp.accounts.models import AuditEntry, Company, Role, Store, User
 from erp.catalog.models import Sku
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from erp.sales.models import Order, OrderEvent
 from kwai_integration.inbound import linking, plan
 from kwai_integration.inbound.linking import LinkRefused, NewSku, listing_link
 from kwai_integration.inbound.receive import kwai_orders_receive
-from kwai_integration.inbound.stage import kwai_orders_stage
+from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
 from tests.kwai_integration.inbound.conftest import FETCHED, detail, line, sku_make
 
@@ -41,7 +41,7 @@ def test_the_list_says_how_many_orders_wait(waiting: Listing, operator: User, si
 
 def test_linking_once_receives_every_waiting_order(waiting: Listing, operator: User, sku: Sku) -> None:
     results = listing_link(listing_id=waiting.pk, sku_id=sku.pk, actor=operator)
-    assert [row.outcome for row in results] == [Outcome.DONE] * 2
+    assert [row.outcome for row in results] == [RowOutcome.DONE] * 2
     assert Order.objects.count() == 3
     assert KwaiOrder.objects.filter(state=KwaiOrderState.UNLINKED).count() == 2
     waiting.refresh_from_db()
@@ -115,4 +115,4 @@ def test_a_sku_created_later_links_when_the_order_is_received_again(
     sku_make(company, "NOVO-5")
     row = KwaiOrder.objects.filter(waiting_for=waiting).order_by("pk").first()
     assert row is not None
-    assert kwai_orders_receive(ids=[row.pk])[0].outcome == Outcome.DONE
+    assert kwai_orders_receive(ids=[row.pk])[0].outcome == RowOutcome.DONE

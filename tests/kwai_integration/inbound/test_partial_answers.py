@@ -14,18 +14,12 @@ from erp.sales.statuses import OrderStatus
 from erp.stock.models import StockItem
 from kwai_integration.inbound.judging import store_judge
 from kwai_integration.inbound.linking import listing_link
-from kwai_integration.inbound.orders import (
-    AMOUNTS,
-    EMPTIED,
-    FOLLOWED,
-    LINE_FIELDS,
-    LINKS,
-    OPEN_LINES_OVER,
-    REFUND_FIELDS,
-    UNREAD_EVENT,
-)
+from kwai_integration.inbound.orders.follow import FOLLOWED, REFUND_FIELDS
+from kwai_integration.inbound.orders.lines import LINE_FIELDS
+from kwai_integration.inbound.orders.remarks import OPEN_LINES_OVER, UNREAD_EVENT
+from kwai_integration.inbound.orders.rules import AMOUNTS, EMPTIED, LINKS
 from kwai_integration.inbound.plan import orders_to_receive
-from kwai_integration.inbound.stage import STAGED_FIELDS
+from kwai_integration.inbound.staging import STAGED_FIELDS
 from kwai_integration.mapping.orders import PARTS
 from kwai_integration.mapping.warnings import UNREAD_TEXTS
 from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings, Listing
@@ -118,15 +112,15 @@ def test_the_rest_of_the_answer_is_followed(kwai_store: Store, sku: Sku, name: s
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_could_not_be_read_is_said_and_keeps_paper_back(kwai_store: Store, sku: Sku, name: str) -> None:
     take_in(kwai_store, detail())
-    assert Order.objects.get().paper_problem == ""
+    assert Order.objects.get().printout_problem == ""
     take_in(kwai_store, later(**BROKEN[name][0]), after=60)
     take_in(kwai_store, later(steps=2, buyerRemark="oi", **BROKEN[name][0]), after=120)
     order = Order.objects.get()
-    assert "não foi lida por inteiro" in order.paper_problem
+    assert "não foi lida por inteiro" in order.printout_problem
     assert OrderEvent.objects.filter(kind=UNREAD_EVENT).count() == 1
     take_in(kwai_store, later(steps=3), after=180)
     order = Order.objects.get()
-    assert (order.paper_problem, order.unread_parts) == ("", [])
+    assert (order.printout_problem, order.unread_parts) == ("", [])
     assert OrderEvent.objects.filter(kind=UNREAD_EVENT).count() == 2
 
 
@@ -325,7 +319,7 @@ def test_an_item_without_link_holds_paper_back_and_no_amount(kwai_store: Store, 
     order = unlinked(kwai_store)
     assert (order.items_total, order.freight_total, order.total) == (20_000, 11_000, 31_000)
     assert (order.lines.count(), order.unread_parts) == (1, [LINKS])
-    assert order.paper_problem == OPEN_LINES[LINKS]
+    assert order.printout_problem == OPEN_LINES[LINKS]
     said = OrderEvent.objects.filter(kind=UNREAD_EVENT).values_list("text", flat=True)
     assert list(said) == [OPEN_LINES[LINKS]]
 
@@ -335,7 +329,7 @@ def test_a_link_gives_the_paper_back(kwai_store: Store, sku: Sku, operator: User
     made = sku_make(kwai_store.company, "SKU-9")
     listing_link(listing_id=Listing.objects.get(sku=None).pk, actor=operator, sku_id=made.pk)
     order = Order.objects.get()
-    assert (order.lines.count(), order.unread_parts, order.paper_problem) == (2, [], "")
+    assert (order.lines.count(), order.unread_parts, order.printout_problem) == (2, [], "")
     assert OrderEvent.objects.filter(kind=UNREAD_EVENT).latest("pk").text == OPEN_LINES_OVER[LINKS]
 
 
@@ -370,10 +364,10 @@ def test_an_order_without_any_item_left_says_so(kwai_store: Store, sku: Sku) -> 
     order = Order.objects.get()
     assert (order.lines.count(), order.items_total, order.total) == (0, 0, 1_000)
     assert StockItem.objects.get(sku=sku).reserved == 0
-    assert (order.unread_parts, order.paper_problem) == ([EMPTIED], OPEN_LINES[EMPTIED])
+    assert (order.unread_parts, order.printout_problem) == ([EMPTIED], OPEN_LINES[EMPTIED])
     assert OrderEvent.objects.filter(kind=UNREAD_EVENT).get().text == OPEN_LINES[EMPTIED]
     take_in(kwai_store, later(steps=2), after=120)
     order = Order.objects.get()
-    assert (order.lines.count(), order.paper_problem) == (1, "")
+    assert (order.lines.count(), order.printout_problem) == (1, "")
     assert OrderEvent.objects.filter(kind=UNREAD_EVENT).latest("pk").text == OPEN_LINES_OVER[EMPTIED]
     assert StockItem.objects.get(sku=sku).reserved == 2

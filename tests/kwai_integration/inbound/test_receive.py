@@ -14,13 +14,13 @@ from django.utils import timezone
 
 from erp.accounts.models import AuditEntry, Company, Store, User
 from erp.catalog.models import Sku
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from erp.sales.models import Buyer, DeliveryAddress, Order, OrderEvent, OrderLine, ShippingMethod
 from erp.sales.ownership import address_edit, buyer_edit
 from erp.sales.services import orders_status_set
 from erp.sales.statuses import OrderStatus
 from kwai_integration.inbound.receive import kwai_orders_receive
-from kwai_integration.inbound.stage import kwai_orders_stage
+from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import (
     KwaiOrder,
     KwaiOrderState,
@@ -36,7 +36,7 @@ from tests.kwai_integration.inbound.conftest import FETCHED, FIRST_ID, UPDATED_M
 pytestmark = pytest.mark.django_db
 
 
-def take_in(store: Store, *details: Any, after: int = 0) -> list[Outcome]:
+def take_in(store: Store, *details: Any, after: int = 0) -> list[RowOutcome]:
     """Stage and receive one page."""
     result = kwai_orders_stage(
         store=store, details=details, fetch_started_at=FETCHED + timedelta(seconds=after)
@@ -63,7 +63,7 @@ def writes(store: Store, details: list[Any], after: int) -> list[str]:
 
 
 def test_creates_the_order_with_everything_it_holds(kwai_store: Store, sku: Sku) -> None:
-    assert take_in(kwai_store, detail()) == [Outcome.DONE]
+    assert take_in(kwai_store, detail()) == [RowOutcome.DONE]
     order = Order.objects.get()
     assert (order.number, order.external_id, order.status) == (1, str(FIRST_ID), OrderStatus.APPROVED)
     assert (order.items_total, order.freight_total, order.total) == (10_000, 1_000, 11_000)
@@ -92,7 +92,7 @@ def test_reimporting_the_same_answer_changes_nothing(kwai_store: Store, sku: Sku
         list(model.objects.order_by("pk").values())
         for model in (Order, OrderLine, Buyer, KwaiOrder, OrderEvent)
     ]
-    assert take_in(kwai_store, detail(), after=60) == [Outcome.ALREADY_DONE]
+    assert take_in(kwai_store, detail(), after=60) == [RowOutcome.ALREADY_DONE]
     after = [
         list(model.objects.order_by("pk").values())
         for model in (Order, OrderLine, Buyer, KwaiOrder, OrderEvent)
@@ -103,7 +103,7 @@ def test_reimporting_the_same_answer_changes_nothing(kwai_store: Store, sku: Sku
 def test_an_answer_with_only_unknown_news_touches_no_order(kwai_store: Store, sku: Sku) -> None:
     take_in(kwai_store, detail())
     before, order = Order.objects.values().get(), Order.objects.get()
-    assert take_in(kwai_store, later(campoNovo={"a": [1]}), after=60) == [Outcome.DONE]
+    assert take_in(kwai_store, later(campoNovo={"a": [1]}), after=60) == [RowOutcome.DONE]
     assert Order.objects.values().get() == before
     assert kinds(order) == ["received"]
 
@@ -139,7 +139,7 @@ def test_an_unseen_pair_links_itself_by_seller_code(kwai_store: Store, sku: Sku)
 
 def test_a_seller_code_of_another_company_links_nothing(kwai_store: Store, other_company: Company) -> None:
     sku_make(other_company, "SKU-1")
-    assert take_in(kwai_store, detail()) == [Outcome.REFUSED]
+    assert take_in(kwai_store, detail()) == [RowOutcome.REFUSED]
     row = KwaiOrder.objects.get()
     assert (row.state, row.order) == (KwaiOrderState.UNLINKED, None)
     assert row.waiting_for.get().seller_code == "SKU-1"
@@ -402,7 +402,7 @@ def test_quarantined_and_unknown_ids_are_answered_per_row(kwai_store: Store, sku
         store=kwai_store, details=[detail(), detail(1, orderItemView=[])], fetch_started_at=FETCHED
     )
     answers = kwai_orders_receive(ids=[*result.ids, 999_999])
-    assert [row.outcome for row in answers] == [Outcome.DONE, Outcome.REFUSED, Outcome.REFUSED]
+    assert [row.outcome for row in answers] == [RowOutcome.DONE, RowOutcome.REFUSED, RowOutcome.REFUSED]
     assert answers[1].text.startswith("Com problema: O pedido veio sem itens")
 
 
@@ -410,7 +410,7 @@ def test_hostile_text_reaches_no_order(kwai_store: Store, sku: Sku) -> None:
     hostile = detail(buyerRemark="a\x00b\ud800c", cancelReason="\x00")
     hostile["receiverAddressInfo"]["street"] = "Rua \x00\udfff Um"
     hostile["orderItemView"][0]["itemName"] = "Caneca \ud800 \x00"
-    assert take_in(kwai_store, hostile, detail(1)) == [Outcome.DONE, Outcome.DONE]
+    assert take_in(kwai_store, hostile, detail(1)) == [RowOutcome.DONE, RowOutcome.DONE]
     order = Order.objects.get(external_id=str(FIRST_ID))
     stored = json.dumps([order.buyer_note, order.address.street, order.lines.get().title])
     assert "\\u0000" not in stored
@@ -450,7 +450,7 @@ def test_two_receivers_at_once_create_one_order(kwai_store: Store, sku: Sku) -> 
         thread.join(60)
     assert Order.objects.count() == 20
     found = [row.outcome for row in outcomes]
-    assert (found.count(Outcome.DONE), found.count(Outcome.ALREADY_DONE)) == (20, 20)
+    assert (found.count(RowOutcome.DONE), found.count(RowOutcome.ALREADY_DONE)) == (20, 20)
     assert sorted(Order.objects.values_list("number", flat=True)) == list(range(1, 21))
     assert not AuditEntry.objects.exists()
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from erp.accounts.models import Store, StoreLifecycle, User
 from erp.catalog.models import Sku
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from erp.sales.models import Order, OrderEvent
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client.codes import SITUATIONS
@@ -39,7 +39,7 @@ def rows() -> list[KwaiOrder]:
     return list(KwaiOrder.objects.order_by("external_id"))
 
 
-def refresh(*chosen: KwaiOrder, actor: User | None = None) -> list[tuple[Outcome, str]]:
+def refresh(*chosen: KwaiOrder, actor: User | None = None) -> list[tuple[RowOutcome, str]]:
     results = kwai_orders_refresh(ids=[row.pk for row in chosen], actor=actor)
     assert [result.id for result in results] == [row.pk for row in chosen]
     return [(result.outcome, result.text) for result in results]
@@ -50,9 +50,9 @@ def test_says_per_row_what_changed(received: Kwai, admin: User) -> None:
     received.change(first.external_id, orderStatus=SHIPPED)
     received.change(third.external_id, orderStatus=CLOSED)
     assert refresh(third, first, second, actor=admin) == [
-        (Outcome.DONE, "Situação alterada: Aprovado → Cancelado."),
-        (Outcome.DONE, "Situação alterada: Aprovado → Enviado."),
-        (Outcome.DONE, "Sem mudança: continua Aprovado."),
+        (RowOutcome.DONE, "Situação alterada: Aprovado → Cancelado."),
+        (RowOutcome.DONE, "Situação alterada: Aprovado → Enviado."),
+        (RowOutcome.DONE, "Sem mudança: continua Aprovado."),
     ]
     assert OrderEvent.objects.filter(kind="status", actor=admin).count() == 2
 
@@ -61,10 +61,10 @@ def test_an_unmapped_code_is_refused_until_it_is_mapped(received: Kwai) -> None:
     row = rows()[0]
     received.change(row.external_id, orderStatus=77)
     ((outcome, text),) = refresh(row)
-    assert outcome == Outcome.REFUSED
+    assert outcome == RowOutcome.REFUSED
     assert "77 do Kwai não está mapeada" in text
     StatusMapping.objects.create(store=received.store, remote_code="77", status=OrderStatus.UNDELIVERED)
-    assert refresh(row) == [(Outcome.DONE, "Situação alterada: Aprovado → Não entregue.")]
+    assert refresh(row) == [(RowOutcome.DONE, "Situação alterada: Aprovado → Não entregue.")]
 
 
 def test_a_situation_behind_ours_stays(received: Kwai) -> None:
@@ -73,7 +73,7 @@ def test_a_situation_behind_ours_stays(received: Kwai) -> None:
     refresh(row)
     received.change(row.external_id, orderStatus=PAID)
     label = SITUATIONS[str(PAID)].label
-    assert refresh(row) == [(Outcome.DONE, f"Continua Enviado: o Kwai diz {label}, que fica para trás.")]
+    assert refresh(row) == [(RowOutcome.DONE, f"Continua Enviado: o Kwai diz {label}, que fica para trás.")]
 
 
 def test_refused_rows_say_why_and_cost_no_call(received: Kwai) -> None:
@@ -83,7 +83,7 @@ def test_refused_rows_say_why_and_cost_no_call(received: Kwai) -> None:
     before = received.calls("queryOrderDetails")
     ((outcome, text),) = refresh(waiting)
     assert (outcome, text) == (
-        Outcome.REFUSED,
+        RowOutcome.REFUSED,
         "O pedido ainda não foi recebido. Use receber pedidos primeiro.",
     )
     Store.objects.update(lifecycle=StoreLifecycle.INACTIVE)
@@ -99,13 +99,13 @@ def test_a_quarantined_order_says_its_reason_or_heals(received: Kwai) -> None:
     received.poll()
     row = KwaiOrder.objects.get(external_id=order_id)
     assert refresh(row)[0] == (
-        Outcome.REFUSED,
+        RowOutcome.REFUSED,
         "Com problema: O pedido veio sem itens. Confira o pedido no Kwai.",
     )
     good = received.sandbox.control("GET", f"orders/{rows()[0].external_id}")
     received.change(order_id, orderItemView=good["order"]["orderItemView"])
     assert refresh(row)[0][1] == "O pedido ainda não foi recebido. Use receber pedidos primeiro."
-    assert kwai_orders_receive(ids=[row.pk])[0].outcome == Outcome.DONE
+    assert kwai_orders_receive(ids=[row.pk])[0].outcome == RowOutcome.DONE
 
 
 def test_an_order_that_could_not_be_written_heals_when_the_fault_is_gone(
@@ -130,21 +130,21 @@ def test_an_order_that_could_not_be_written_heals_when_the_fault_is_gone(
         upgrading.setattr(receive, "_orders_write", broken)
         kwai.change(row.external_id, orderStatus=SHIPPED)
         kwai.poll()
-    assert refresh(row) == [(Outcome.DONE, "Situação alterada: Aprovado → Enviado.")]
+    assert refresh(row) == [(RowOutcome.DONE, "Situação alterada: Aprovado → Enviado.")]
 
 
 def test_an_order_the_platform_withholds_is_refused(received: Kwai) -> None:
     first, second, _ = rows()
     received.change(first.external_id, orderId=None)
     answers = refresh(first, second)
-    assert answers[0][0] == Outcome.REFUSED
+    assert answers[0][0] == RowOutcome.REFUSED
     assert "não devolve os detalhes" in answers[0][1]
-    assert answers[1] == (Outcome.DONE, "Sem mudança: continua Aprovado.")
+    assert answers[1] == (RowOutcome.DONE, "Sem mudança: continua Aprovado.")
 
 
 def test_a_failing_platform_is_told_per_row(received: Kwai) -> None:
     received.fault("rate_limit", "details")
-    assert {outcome for outcome, _ in refresh(*rows())} == {Outcome.REFUSED}
+    assert {outcome for outcome, _ in refresh(*rows())} == {RowOutcome.REFUSED}
     received.sandbox.control("DELETE", "faults")
     received.sandbox.control("DELETE", f"grants/{KwaiAccount.objects.get().merchant_id}")
     assert "revogado" in refresh(rows()[0])[0][1]

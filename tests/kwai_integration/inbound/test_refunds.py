@@ -139,7 +139,7 @@ NOW = datetime(2026, 11, 28, tzinfo=FETCHED.tzinfo)
 
 
 def listed(status: int, minutes: int) -> KwaiRefund:
-    return KwaiRefund(status=str(status), told_at=NOW + timedelta(minutes=minutes))
+    return KwaiRefund(status=str(status), reported_at=NOW + timedelta(minutes=minutes))
 
 
 @pytest.mark.parametrize(
@@ -270,6 +270,6 @@ def test_the_watermark_waits_for_the_last_page(kwai_store: Store, sku: Sku) -> N
 def test_a_row_from_a_clock_that_was_ahead_gives_way(kwai_store: Store, sku: Sku) -> None:
     take_in(kwai_store, detail())
     refunds_follow(kwai_store.pk, [refund(1, ASKED, None)])
-    KwaiRefund.objects.update(told_at=timezone.now() + timedelta(days=1))
+    KwaiRefund.objects.update(reported_at=timezone.now() + timedelta(days=1))
     refunds_follow(kwai_store.pk, [refund(1, ENDED, 9)])
     assert Order.objects.get().refund_status == RefundStatus.CLOSED

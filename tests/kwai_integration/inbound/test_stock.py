@@ -13,7 +13,7 @@ from erp.sales.stock import orders_lacking_stock
 from erp.stock.models import MovementKind, StockItem, StockReservation, Warehouse
 from erp.stock.services import reservations_release, stock_move
 from kwai_integration.inbound.receive import kwai_orders_receive
-from kwai_integration.inbound.stage import kwai_orders_stage
+from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import KwaiSettings
 from tests.erp.stock.conftest import at_once
 from tests.kwai_integration.codes import CLOSED, PAID, SHIPPED

@@ -20,7 +20,7 @@ from erp.stock.models import MovementKind, StockMovement, Warehouse
 from erp.stock.services import stock_move, warehouse_save
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.reprocess import orders_reprocess
-from kwai_integration.inbound.stage import kwai_orders_stage
+from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import KwaiSettings
 from tests.erp.stock.conftest import at_once
 from tests.erp.stock.test_services import books_agree

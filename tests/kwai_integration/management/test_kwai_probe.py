@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from erp.brazil.documents import tax_id_parse
 from erp.catalog.models import Sku
-from erp.documents import tax_id_parse
 from erp.sales.models import Order
 from kwai_integration.client import gateway
 from kwai_integration.client.endpoints import ENDPOINTS

@@ -14,7 +14,7 @@ from django.utils import timezone
 from erp import channels, scheduling
 from erp.accounts.models import Company
 from erp.catalog.models import Sku
-from erp.channels import Action, RowResult
+from erp.channels import ChannelAction, RowResult
 from erp.outbox.drain import drain
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
@@ -79,7 +79,7 @@ class Desk:
         outcome = group_conclude(group_id=made.group.pk)
         assert not outcome.problem, outcome
 
-    def ask(self, action: Action, *ids: int) -> list[RowResult]:
+    def ask(self, action: ChannelAction, *ids: int) -> list[RowResult]:
         return channels.run(action, list(ids), user=None)
 
     def push(self) -> int:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import User
-from erp.channels import Action, LabelKind, Outcome, RowResult, ShippingCode
+from erp.channels import ChannelAction, LabelKind, RowOutcome, RowResult, ShippingCode
 from erp.outbox.models import PushJob
 from erp.outbox.services import facts_request
 from erp.outbox.statuses import JobState
@@ -34,13 +34,14 @@ from expedition.services import (
     tracking_set,
 )
 from expedition.services.labels import label_fetch, labels_due
+from kwai_integration import refusals
 from kwai_integration.client.codes import ARRIVED_ROLES, SITUATIONS, KwaiRole, ShippingType
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.models import KwaiOrder, KwaiSettings
-from kwai_integration.outbound.arranging import SELLERS, arrange_wish
+from kwai_integration.outbound.arranging import arrange_request
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import NOTHING_TO_SEND
-from kwai_integration.outbound.wishes import tracking_wish
+from kwai_integration.outbound.push_requests import tracking_request
 from tests.kwai_integration.codes import PICKUP, SHIPPED, TO_ARRANGE
 from tests.kwai_integration.outbound.conftest import Desk, job_of, status_of
 
@@ -73,7 +74,7 @@ def ready(desk: Desk, quantity: int = 1, **fields: Any) -> list[Shipment]:
 
 def arranged(desk: Desk) -> Shipment:
     (shipment,) = ready(desk)
-    desk.ask(Action.ARRANGE_SHIPMENT, shipment.pk)
+    desk.ask(ChannelAction.ARRANGE_SHIPMENT, shipment.pk)
     desk.push()
     return shipment_of(shipment.order)
 
@@ -93,8 +94,8 @@ def writes_applied(desk: Desk, call: str) -> int:
 
 def test_one_click_sends_the_note_and_brings_number_and_carrier(envios: Desk) -> None:
     (shipment,) = ready(envios)
-    (row,) = envios.ask(Action.ARRANGE_SHIPMENT, shipment.pk)
-    assert row.outcome is Outcome.QUEUED
+    (row,) = envios.ask(ChannelAction.ARRANGE_SHIPMENT, shipment.pk)
+    assert row.outcome is RowOutcome.QUEUED
     envios.push()
     after = shipment_of(shipment.order)
     number = number_at_kwai(envios, shipment.order)
@@ -105,9 +106,9 @@ def test_one_click_sends_the_note_and_brings_number_and_carrier(envios: Desk) ->
         Kind.SEND_INVOICE,
         Kind.ARRANGE_SHIPMENT,
     }
-    (again,) = envios.ask(Action.ARRANGE_SHIPMENT, shipment.pk)
-    assert (again.outcome, again.text) == (Outcome.ALREADY_DONE, f"Já programado: número {number}.")
-    assert channels.check(Action.ARRANGE_SHIPMENT, [shipment.pk]) == {shipment.pk: again.text}
+    (again,) = envios.ask(ChannelAction.ARRANGE_SHIPMENT, shipment.pk)
+    assert (again.outcome, again.text) == (RowOutcome.ALREADY_DONE, f"Já programado: número {number}.")
+    assert channels.check(ChannelAction.ARRANGE_SHIPMENT, [shipment.pk]) == {shipment.pk: again.text}
 
 
 @pytest.mark.parametrize("handover", ["PICKUP", "DROP_OFF"])
@@ -122,7 +123,7 @@ def test_the_store_says_how_the_parcel_is_handed_over(envios: Desk, handover: st
 def test_a_lost_answer_is_read_back_and_doubles_nothing(envios: Desk, kind: str, effect: str) -> None:
     (shipment,) = ready(envios)
     envios.fault("arrangeShipment", kind, effect)
-    envios.ask(Action.ARRANGE_SHIPMENT, shipment.pk)
+    envios.ask(ChannelAction.ARRANGE_SHIPMENT, shipment.pk)
     envios.push()
     assert shipment_of(shipment.order).channel_number == ""
     assert PushJob.objects.get(kind=Kind.ARRANGE_SHIPMENT).needs_verification
@@ -136,14 +137,14 @@ def test_a_lost_answer_is_read_back_and_doubles_nothing(envios: Desk, kind: str,
 def test_a_note_under_review_is_waited_for(envios: Desk) -> None:
     review(envios, "wait")
     (shipment,) = ready(envios)
-    envios.ask(Action.ARRANGE_SHIPMENT, shipment.pk)
+    envios.ask(ChannelAction.ARRANGE_SHIPMENT, shipment.pk)
     envios.push()
     job = job_of(Kind.ARRANGE_SHIPMENT, shipment.order)
     assert job.state == JobState.PENDING
     assert job.last_error.startswith("aguardando o Kwai aceitar a NF-e, enviada às ")
-    (again,) = envios.ask(Action.ARRANGE_SHIPMENT, shipment.pk)
-    assert (again.outcome, again.text) == (Outcome.ALREADY_QUEUED, f"Já pedido: {job.last_error}.")
-    assert channels.check(Action.ARRANGE_SHIPMENT, [shipment.pk]) == {shipment.pk: again.text}
+    (again,) = envios.ask(ChannelAction.ARRANGE_SHIPMENT, shipment.pk)
+    assert (again.outcome, again.text) == (RowOutcome.ALREADY_QUEUED, f"Já pedido: {job.last_error}.")
+    assert channels.check(ChannelAction.ARRANGE_SHIPMENT, [shipment.pk]) == {shipment.pk: again.text}
     envios.kwai.change(shipment.order.external_id, invoiceStatus=2, status=TO_ARRANGE)
     envios.kwai.poll()  # the answer wakes what waited
     envios.push()
@@ -153,7 +154,7 @@ def test_a_note_under_review_is_waited_for(envios: Desk) -> None:
 def test_a_refused_note_stops_the_arrangement_with_its_reason(envios: Desk) -> None:
     review(envios, "wait")
     (shipment,) = ready(envios)
-    envios.ask(Action.ARRANGE_SHIPMENT, shipment.pk)
+    envios.ask(ChannelAction.ARRANGE_SHIPMENT, shipment.pk)
     envios.push()
     envios.kwai.change(shipment.order.external_id, invoiceStatus=3, invoiceRefusalReason="CFOP inválido")
     envios.push_later()
@@ -161,7 +162,7 @@ def test_a_refused_note_stops_the_arrangement_with_its_reason(envios: Desk) -> N
     assert job.state == JobState.BLOCKED
     assert "CFOP inválido" in job.last_error
     envios.kwai.poll()
-    assert "CFOP inválido" in channels.check(Action.ARRANGE_SHIPMENT, [shipment.pk])[shipment.pk]
+    assert "CFOP inválido" in channels.check(ChannelAction.ARRANGE_SHIPMENT, [shipment.pk])[shipment.pk]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_the_deadline_counts_from_the_note(envios: Desk, asked: int, sent: int, 
     """Hours ago: a store that was not connected sends its notes late, and Kwai still needs its time."""
     review(envios, "wait")
     (shipment,) = ready(envios)
-    envios.ask(Action.ARRANGE_SHIPMENT, shipment.pk)
+    envios.ask(ChannelAction.ARRANGE_SHIPMENT, shipment.pk)
     envios.push()
     now = timezone.now()
     PushJob.objects.update(requested_at=now - timedelta(hours=asked))
@@ -204,7 +205,7 @@ def test_only_what_kwai_carries_and_waits_to_be_arranged_is_arranged(
     permit = may(Write.ARRANGE_SHIPMENT, situation.role, hold=False, refund=False)
     is_theirs = shipping_type == ShippingType.KWAI_ENVIOS
     # Asked for without a look at what the ERP knows: the handler alone decides.
-    facts_request(wishes=[arrange_wish(shipment)])
+    facts_request(requests=[arrange_request(shipment)])
     envios.push()
     job = job_of(Kind.ARRANGE_SHIPMENT, order)
     expected = {Permit.YES: JobState.DONE, Permit.DONE: JobState.DONE, Permit.NOT_YET: JobState.PENDING}
@@ -213,7 +214,7 @@ def test_only_what_kwai_carries_and_waits_to_be_arranged_is_arranged(
     assert writes_applied(envios, "arrangeShipment") == (is_theirs and permit is Permit.YES)
     PushJob.objects.all().delete()
     envios.kwai.poll()
-    reason = channels.check(Action.ARRANGE_SHIPMENT, [shipment.pk])[shipment.pk]
+    reason = channels.check(ChannelAction.ARRANGE_SHIPMENT, [shipment.pk])[shipment.pk]
     asked = permit is Permit.NOT_YET or (permit is Permit.YES and not shipment_of(order).channel_number)
     assert bool(reason) is not (is_theirs and asked)
 
@@ -222,9 +223,9 @@ def test_no_code_is_sent_for_what_kwai_carries(envios: Desk) -> None:
     KwaiSettings.objects.update(auto_send_tracking=True)
     shipment = arranged(envios)
     conclude(envios, [shipment])
-    (row,) = envios.ask(Action.SEND_TRACKING, shipment.pk)
-    assert (row.outcome, row.text) == (Outcome.ALREADY_DONE, NOTHING_TO_SEND)
-    assert channels.check(Action.SEND_TRACKING, [shipment.pk]) == {shipment.pk: ""}
+    (row,) = envios.ask(ChannelAction.SEND_TRACKING, shipment.pk)
+    assert (row.outcome, row.text) == (RowOutcome.ALREADY_DONE, NOTHING_TO_SEND)
+    assert channels.check(ChannelAction.SEND_TRACKING, [shipment.pk]) == {shipment.pk: ""}
     envios.push()
     assert not PushJob.objects.filter(kind=Kind.SEND_TRACKING).exists()
 
@@ -244,14 +245,14 @@ def grouped(desk: Desk, shipments: list[Shipment]) -> Any:
 
 def test_a_group_waits_for_every_number_and_names_the_rows_without(envios: Desk) -> None:
     first, second = ready(envios, 2)
-    envios.ask(Action.ARRANGE_SHIPMENT, first.pk)
+    envios.ask(ChannelAction.ARRANGE_SHIPMENT, first.pk)
     envios.push()
     group = grouped(envios, [first, second])
     refused = group_conclude(group_id=group.pk)
     assert [(row.id, row.text) for row in refused.results] == [
         (second.pk, "Falta o número do Kwai Envios. Use programar envio.")
     ]
-    envios.ask(Action.ARRANGE_SHIPMENT, second.pk)
+    envios.ask(ChannelAction.ARRANGE_SHIPMENT, second.pk)
     envios.push()
     assert not group_conclude(group_id=group.pk).is_refused
 
@@ -289,7 +290,7 @@ def test_a_typed_code_gives_way_and_is_said(envios: Desk) -> None:
     (order,) = envios.orders(overrides={"shippingType": ""})
     envios.invoice(order)
     shipment = shipment_of(order)
-    assert tracking_set(codes={shipment.pk: "DIGITADO1"})[0].outcome is Outcome.DONE
+    assert tracking_set(codes={shipment.pk: "DIGITADO1"})[0].outcome is RowOutcome.DONE
     envios.kwai.change(order.external_id, shippingType="KWAI_ENVIOS")
     envios.kwai.change(order.external_id, status=PICKUP)
     envios.kwai.poll()
@@ -331,7 +332,7 @@ CHANGES: dict[str, Callable[[Shipment], list[RowResult]]] = {
 def test_the_number_is_read_only_here(envios: Desk, way: str) -> None:
     shipment = arranged(envios)
     (row,) = CHANGES[way](shipment)
-    assert row.outcome is Outcome.REFUSED
+    assert row.outcome is RowOutcome.REFUSED
     assert CARES in row.text
     assert shipment_of(shipment.order).tracking_code == shipment.channel_number
 
@@ -343,15 +344,15 @@ def test_an_unknown_shipper_waits_for_a_person(envios: Desk, chosen: ShippedBy) 
     envios.invoice(order)
     shipment = shipment_of(order)
     assert Order.objects.get(pk=order.pk).shipped_by == ShippedBy.UNKNOWN
-    for action in (Action.ARRANGE_SHIPMENT, Action.SEND_TRACKING):
+    for action in (ChannelAction.ARRANGE_SHIPMENT, ChannelAction.SEND_TRACKING):
         assert "página do pedido" in channels.check(action, [shipment.pk])[shipment.pk]
     assert order_shipper_set(order_id=order.pk, shipped_by=chosen) == ""
     envios.kwai.poll()
     assert Order.objects.get(pk=order.pk).shipped_by == chosen, "Kwai still says nothing"
-    arrange = channels.check(Action.ARRANGE_SHIPMENT, [shipment.pk])[shipment.pk]
+    arrange = channels.check(ChannelAction.ARRANGE_SHIPMENT, [shipment.pk])[shipment.pk]
     assert bool(arrange) is (chosen is ShippedBy.SELLER)
     fits = shipments_carrier_set(shipment_ids=[shipment.pk], shipping_method_id=own.pk)[0].outcome
-    assert fits is (Outcome.DONE if chosen is ShippedBy.SELLER else Outcome.REFUSED)
+    assert fits is (RowOutcome.DONE if chosen is ShippedBy.SELLER else RowOutcome.REFUSED)
 
 
 @pytest.mark.parametrize("is_on", [True, False])
@@ -391,7 +392,7 @@ def test_what_turns_out_to_be_the_sellers_keeps_nothing_of_kwai(
     order = shipment.order
     if told_by == "a person":
         assert order_shipper_set(order_id=order.pk, shipped_by=ShippedBy.CHANNEL) == ""
-    facts_request(wishes=[arrange_wish(shipment)])
+    facts_request(requests=[arrange_request(shipment)])
     mode = "rejected" if state is JobState.BLOCKED else ""
     PushJob.objects.update(state=state, failure_mode=mode)
     shipments_channel_codes_set(codes={order.pk: ShippingCode("X", "Kwai", "KE1BR")})
@@ -404,7 +405,7 @@ def test_what_turns_out_to_be_the_sellers_keeps_nothing_of_kwai(
     assert (after.tracking_code, after.channel_number) == ("", "")
     assert OrderEvent.objects.filter(order=order, text__contains="o número KE1BR saiu").count() == 1
     job = job_of(Kind.ARRANGE_SHIPMENT, order)
-    assert (job.state, job.last_error) == (JobState.CANCELLED, SELLERS)
+    assert (job.state, job.last_error) == (JobState.CANCELLED, refusals.SELLERS)
 
 
 @pytest.mark.parametrize("role", [role for role in KwaiRole if role is not KwaiRole.CLOSED])
@@ -463,7 +464,7 @@ def test_the_upgrade_cancels_codes_that_wait_for_what_kwai_carries(envios: Desk,
 
 def waiting_tracking(desk: Desk, order: Order, state: JobState) -> PushJob:
     desk.invoice(order)
-    facts_request(wishes=[tracking_wish(shipment_of(order))])
+    facts_request(requests=[tracking_request(shipment_of(order))])
     job = job_of(Kind.SEND_TRACKING, order)
     mode = "rejected" if state is JobState.BLOCKED else ""
     PushJob.objects.filter(pk=job.pk).update(state=state, failure_mode=mode)
@@ -511,8 +512,8 @@ def test_statements_do_not_grow_with_the_shipments(envios: Desk) -> None:
     counts = []
     for rows in (few, many):
         with CaptureQueriesContext(connection) as queries:
-            channels.check(Action.ARRANGE_SHIPMENT, [each.pk for each in rows])
-            envios.ask(Action.ARRANGE_SHIPMENT, *[each.pk for each in rows])
+            channels.check(ChannelAction.ARRANGE_SHIPMENT, [each.pk for each in rows])
+            envios.ask(ChannelAction.ARRANGE_SHIPMENT, *[each.pk for each in rows])
         counts.append(len(queries))
     assert counts[0] == counts[1]
 

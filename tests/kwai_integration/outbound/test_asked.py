@@ -6,29 +6,29 @@ from collections.abc import Callable
 
 import pytest
 
-from erp.channels import Action, Outcome
+from erp.channels import ChannelAction, RowOutcome
 from erp.outbox.models import PushJob
+from erp.outbox.push_requests import FactRequest
 from erp.outbox.services import facts_request
 from erp.outbox.statuses import FailureMode, JobState
-from erp.outbox.wishes import FactWish
 from erp.sales.models import Carrier, OrderEvent, ShippingKind, ShippingMethod
 from expedition.models import Shipment, ShipmentStatus
 from expedition.services import shipment_cancel, shipments_open, tracking_set
 from invoices.models import Invoice
-from kwai_integration.outbound.arranging import arrange_wish
+from kwai_integration.outbound.arranging import arrange_request
 from kwai_integration.outbound.asked import CANCELLED, NOT_CONCLUDED, OTHER_CODE, OTHER_NOTE
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.wishes import delivery_wish, tracking_wish
+from kwai_integration.outbound.push_requests import delivery_request, tracking_request
 from tests.kwai_integration.codes import SHIPPED, TO_ARRANGE
 from tests.kwai_integration.outbound.conftest import Desk, job_of
 
 pytestmark = pytest.mark.django_db
 
-# Of each kind about a shipment: its wish, the call, and the situation in which Kwai would take it.
-KINDS: dict[Kind, tuple[Callable[[Shipment], FactWish], str, int]] = {
-    Kind.ARRANGE_SHIPMENT: (arrange_wish, "arrangeShipment", TO_ARRANGE),
-    Kind.SEND_TRACKING: (tracking_wish, "shipOrder", TO_ARRANGE),
-    Kind.CONFIRM_DELIVERY: (delivery_wish, "confirmDelivery", SHIPPED),
+# Of each kind about a shipment: its request, the call, and the situation in which Kwai would take it.
+KINDS: dict[Kind, tuple[Callable[[Shipment], FactRequest], str, int]] = {
+    Kind.ARRANGE_SHIPMENT: (arrange_request, "arrangeShipment", TO_ARRANGE),
+    Kind.SEND_TRACKING: (tracking_request, "shipOrder", TO_ARRANGE),
+    Kind.CONFIRM_DELIVERY: (delivery_request, "confirmDelivery", SHIPPED),
 }
 
 
@@ -50,7 +50,7 @@ def concluded(desk: Desk, kind: Kind) -> Shipment:
 
 def queued(desk: Desk, kind: Kind) -> tuple[Shipment, PushJob]:
     shipment = concluded(desk, kind)
-    facts_request(wishes=[KINDS[kind][0](shipment)])
+    facts_request(requests=[KINDS[kind][0](shipment)])
     return shipment, job_of(kind, shipment.order)
 
 
@@ -60,7 +60,7 @@ def applied(desk: Desk, kind: Kind) -> int:
 
 
 def cancel(shipment: Shipment) -> None:
-    assert shipment_cancel(shipment_id=shipment.pk).outcome is Outcome.DONE
+    assert shipment_cancel(shipment_id=shipment.pk).outcome is RowOutcome.DONE
 
 
 def cancel_unheard(shipment: Shipment) -> None:
@@ -112,7 +112,7 @@ def test_a_new_shipment_of_the_order_is_what_the_push_goes_on_with(desk: Desk, k
     PushJob.objects.filter(pk=job.pk).update(needs_verification=True)
     cancel(shipment)
     (opened,) = shipments_open(order_ids=[shipment.order_id])
-    assert opened.outcome is Outcome.DONE, opened
+    assert opened.outcome is RowOutcome.DONE, opened
     again = Shipment.objects.active().get(order=shipment.order_id)
     if kind is not Kind.ARRANGE_SHIPMENT:
         desk.conclude([again], [shipment.tracking_code])
@@ -133,7 +133,7 @@ def test_a_shipment_that_is_not_concluded_sends_nothing(desk: Desk, kind: Kind) 
 
 def correct_code(shipment: Shipment) -> None:
     (row,) = tracking_set(codes={shipment.pk: "JD000000999"})
-    assert row.outcome is Outcome.DONE, row
+    assert row.outcome is RowOutcome.DONE, row
 
 
 def correct_carrier(shipment: Shipment) -> None:
@@ -153,7 +153,7 @@ def test_a_corrected_code_does_not_leave_in_the_place_of_the_one_asked_for(
     job.refresh_from_db()
     assert (job.state, job.last_error) == (JobState.BLOCKED, OTHER_CODE)
     assert applied(desk, Kind.SEND_TRACKING) == 0
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push_later()
     newest = job_of(Kind.SEND_TRACKING, shipment.order)
     now = Shipment.objects.for_screens().get(pk=shipment.pk)
@@ -182,7 +182,7 @@ def test_the_code_that_was_asked_for_is_what_is_read_back(
 def test_another_note_does_not_leave_in_the_place_of_the_one_asked_for(desk: Desk) -> None:
     (order,) = desk.orders()
     note = desk.invoice(order)
-    desk.ask(Action.SEND_INVOICE, note.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, note.pk)
     Invoice.objects.filter(pk=note.pk).update(access_key=note.access_key[::-1])
     desk.push()
     job = job_of(Kind.SEND_INVOICE, order)

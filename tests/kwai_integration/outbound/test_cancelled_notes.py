@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from erp import channels
-from erp.channels import Action, InvoiceStage
-from erp.outbox.errors import NotSent
+from erp.channels import ChannelAction, InvoiceStage
+from erp.outbox.errors import PushNotSent
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import FailureMode, JobState
 from erp.sales.models import Order, OrderEvent
@@ -34,7 +34,7 @@ def labels(order: Order) -> list[str]:
 def test_a_waiting_push_is_withdrawn_and_says_why(desk: Desk) -> None:
     (order,) = desk.orders()
     invoice = desk.invoice(order)
-    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)
     cancel(desk, invoice)
     job = job_of(Kind.SEND_INVOICE, order)
     assert (job.state, job.last_error) == (
@@ -43,13 +43,13 @@ def test_a_waiting_push_is_withdrawn_and_says_why(desk: Desk) -> None:
     )
     desk.push_later()
     assert not desk.remote(order).get("invoice")
-    assert "Só notas autorizadas" in channels.check(Action.SEND_INVOICE, [invoice.pk])[invoice.pk]
+    assert "Só notas autorizadas" in channels.check(ChannelAction.SEND_INVOICE, [invoice.pk])[invoice.pk]
 
 
 def test_what_kwai_already_has_is_said_until_another_note_is_there(desk: Desk) -> None:
     (order,) = desk.orders()
     first = desk.invoice(order)
-    desk.ask(Action.SEND_INVOICE, first.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, first.pk)
     desk.push()
     cancel(desk, first)
     state = channels.invoice_states([first.pk])[first.pk]
@@ -60,7 +60,7 @@ def test_what_kwai_already_has_is_said_until_another_note_is_there(desk: Desk) -
     assert "O Kwai já tem a NF-e" in event.text
 
     second = desk.invoice(order)
-    desk.ask(Action.SEND_INVOICE, second.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, second.pk)
     desk.push_later()
     assert "cancelada, mas no Kwai" not in labels(order)
 
@@ -77,7 +77,7 @@ def test_an_upload_without_an_answer_is_read_back_before_it_is_given_up(desk: De
     """Kwai may hold the note although nobody heard so: the worker died, or the answer was lost."""
     (order,) = desk.orders()
     invoice = desk.invoice(order)
-    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)
     desk.fault("uploadInvoice", "bad_gateway", effect="before")
     desk.push()
     assert job_of(Kind.SEND_INVOICE, order).needs_verification
@@ -95,7 +95,7 @@ def test_an_upload_without_an_answer_is_read_back_before_it_is_given_up(desk: De
 def test_an_upload_that_never_arrived_is_given_up_once_that_is_known(desk: Desk) -> None:
     (order,) = desk.orders()
     invoice = desk.invoice(order)
-    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)
     desk.fault("uploadInvoice", "bad_gateway", effect="after")
     desk.push()
     cancel(desk, invoice)
@@ -115,7 +115,7 @@ def test_a_cancellation_during_the_upload_claims_only_what_is_true(
 ) -> None:
     (order,) = desk.orders()
     invoice = desk.invoice(order)
-    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)
     upload = KwaiClient.upload_invoice
 
     def cancelled_meanwhile(client: KwaiClient, note: InvoiceUpload) -> object:
@@ -124,7 +124,7 @@ def test_a_cancellation_during_the_upload_claims_only_what_is_true(
         cancel(desk, invoice)
         assert not OrderEvent.objects.filter(order=order, kind="kwai.invoice_cancelled").exists()
         if not arrives:
-            raise NotSent
+            raise PushNotSent
         return None
 
     monkeypatch.setattr(KwaiClient, "upload_invoice", cancelled_meanwhile)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from erp import channels
-from erp.channels import Action, Outcome
+from erp.channels import ChannelAction, RowOutcome
 from erp.outbox.models import PushJob
 from erp.outbox.services import facts_request
 from erp.outbox.statuses import JobState
@@ -14,7 +14,7 @@ from expedition.models import Shipment
 from expedition.services import tracking_set
 from kwai_integration.outbound.dispatched import NO_OTHER, codes_sent, dispatch_text
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.wishes import tracking_wish
+from kwai_integration.outbound.push_requests import tracking_request
 from tests.kwai_integration.codes import SHIPPED
 from tests.kwai_integration.outbound.conftest import Desk, job_of, status_of
 
@@ -27,7 +27,7 @@ def sent(request: pytest.FixtureRequest, desk: Desk) -> Shipment:
     desk.kwai.sandbox.control("PUT", "settings", {"shipLeadsTo": request.param})
     (order,) = desk.orders(shippingType="SELLER")
     (shipment,) = desk.shipped([order], ["PRIMEIRO"])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     assert job_of(Kind.SEND_TRACKING, order).state == JobState.DONE
     desk.kwai.poll()
@@ -49,9 +49,9 @@ def test_a_code_of_ours_is_sent_by_us_also_after_another_was_typed(desk: Desk, s
     desk.kwai.poll()
     assert panel_row(sent.order) == "Enviado por nós com PRIMEIRO."
     assert not OrderEvent.objects.filter(text__contains="fora do ERP").exists()
-    (row,) = desk.ask(Action.SEND_TRACKING, sent.pk)
+    (row,) = desk.ask(ChannelAction.SEND_TRACKING, sent.pk)
     assert (row.outcome, row.text) == (
-        Outcome.ALREADY_DONE,
+        RowOutcome.ALREADY_DONE,
         f"Enviado por nós com PRIMEIRO. {NO_OTHER}",
     )
 
@@ -81,7 +81,7 @@ def blocked_correction(desk: Desk, sent: Shipment) -> None:
     """Queued before anybody knew better; Kwai refuses it."""
     tracking_set(codes={sent.pk: "SEGUNDO"})
     again = Shipment.objects.for_screens().get(pk=sent.pk)
-    facts_request(wishes=[tracking_wish(again)])
+    facts_request(requests=[tracking_request(again)])
     desk.push()
 
 
@@ -91,8 +91,8 @@ def test_a_refused_correction_does_not_hold_the_delivery_back(desk: Desk, sent: 
     assert job.state == JobState.BLOCKED
     desk.kwai.change(sent.order.external_id, orderStatus=SHIPPED)
     desk.kwai.poll()
-    (row,) = desk.ask(Action.CONFIRM_DELIVERY, sent.pk)
-    assert row.outcome is Outcome.QUEUED
+    (row,) = desk.ask(ChannelAction.CONFIRM_DELIVERY, sent.pk)
+    assert row.outcome is RowOutcome.QUEUED
     desk.push()
     assert job_of(Kind.CONFIRM_DELIVERY, sent.order).state == JobState.DONE
     assert status_of(sent.order) == OrderStatus.DELIVERED

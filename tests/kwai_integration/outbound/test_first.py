@@ -18,8 +18,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from erp.accounts.models import User
-from erp.channels import Action
-from erp.outbox import clearance
+from erp.channels import ChannelAction
+from erp.outbox import clearance, refusals
 from erp.outbox.clock import after
 from erp.outbox.models import FirstPush, PushJob
 from erp.outbox.services import facts_request
@@ -29,10 +29,10 @@ from expedition.models import Shipment
 from invoices.models import Invoice
 from kwai_integration.models import KwaiSettings
 from kwai_integration.outbound import first
-from kwai_integration.outbound.arranging import arrange_wish
+from kwai_integration.outbound.arranging import arrange_request
 from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.wishes import delivery_wish, invoice_wish, tracking_wish
+from kwai_integration.outbound.push_requests import delivery_request, invoice_request, tracking_request
 from tests.kwai_integration.codes import PAID as AWAITING_INVOICE
 from tests.kwai_integration.codes import SHIPPED, TO_ARRANGE
 from tests.kwai_integration.outbound.conftest import Desk, job_of
@@ -50,7 +50,7 @@ def _on(settings: Any) -> None:
 def asked(desk: Desk) -> tuple[Order, Shipment]:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order], ["JD000000001"])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     return order, shipment
 
 
@@ -82,10 +82,10 @@ CHANGES = [
     (Kind.CONFIRM_DELIVERY, lambda shipment: Shipment.objects.update(delivered_at=timezone.now())),
 ]
 FACTS = {
-    Kind.SEND_INVOICE: lambda shipment: invoice_wish(shipment.invoice, shipment.order),
-    Kind.ARRANGE_SHIPMENT: arrange_wish,
-    Kind.SEND_TRACKING: tracking_wish,
-    Kind.CONFIRM_DELIVERY: delivery_wish,
+    Kind.SEND_INVOICE: lambda shipment: invoice_request(shipment.invoice, shipment.order),
+    Kind.ARRANGE_SHIPMENT: arrange_request,
+    Kind.SEND_TRACKING: tracking_request,
+    Kind.CONFIRM_DELIVERY: delivery_request,
 }
 TAKES = {Kind.SEND_INVOICE: AWAITING_INVOICE, Kind.CONFIRM_DELIVERY: SHIPPED}
 
@@ -100,7 +100,7 @@ def ready_for(desk: Desk, kind: Kind) -> tuple[Shipment, PushJob]:
     else:
         (shipment,) = desk.shipped([order], ["JD000000001"])
     desk.kwai.change(order.external_id, orderStatus=TAKES.get(kind, TO_ARRANGE), invoiceStatus=0)
-    facts_request(wishes=[FACTS[kind](shipment)])
+    facts_request(requests=[FACTS[kind](shipment)])
     return shipment, job_of(kind, order)
 
 
@@ -124,7 +124,7 @@ def test_only_what_was_seen_leaves(
     assert job.state == JobState.PENDING
     assert FirstPush.objects.get(kind=kind).stage is FirstStage.WAITING
     if when == "release":
-        assert clearance.CHANGED in page(client, job)
+        assert refusals.CHANGED in page(client, job)
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -157,7 +157,7 @@ def test_a_new_store_sends_each_kind_once_a_person_saw_it(
         (Kind.CONFIRM_DELIVERY, "confirmado"),
     ]:
         if kind is Kind.CONFIRM_DELIVERY:
-            desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)
+            desk.ask(ChannelAction.CONFIRM_DELIVERY, shipment.pk)
         worked(desk)
         job = job_of(kind, order)
         assert job.state == JobState.PENDING
@@ -177,7 +177,7 @@ def test_a_new_store_sends_each_kind_once_a_person_saw_it(
 def asked_again(desk: Desk) -> tuple[Order, Shipment]:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order], ["JD000000002"])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     return order, shipment
 
 
@@ -245,7 +245,7 @@ def test_a_notice_above_every_page_leads_there(
 def test_the_list_says_why_each_waits(desk: Desk, operator: User, sign_in: SignIn) -> None:
     orders = desk.orders(2)
     for order in orders:
-        desk.ask(Action.SEND_INVOICE, desk.invoice(order).pk)
+        desk.ask(ChannelAction.SEND_INVOICE, desk.invoice(order).pk)
     shown = sign_in(operator).get(reverse("kwai:jobs")).content.decode()
     assert "Espera a sua conferência: é o primeiro envio deste tipo nesta loja." in shown
     assert "Espera o primeiro envio deste tipo nesta loja (espera a sua conferência)." in shown
@@ -255,7 +255,7 @@ def test_not_sending_cancels_and_the_next_asks(desk: Desk, operator: User, sign_
     client = sign_in(operator)
     first_order, second_order = desk.orders(2)
     for order in (first_order, second_order):
-        desk.ask(Action.SEND_INVOICE, desk.invoice(order).pk)
+        desk.ask(ChannelAction.SEND_INVOICE, desk.invoice(order).pk)
     press(client, job_of(Kind.SEND_INVOICE, first_order), "withhold")
     assert job_of(Kind.SEND_INVOICE, first_order).state == JobState.CANCELLED
     worked(desk)
@@ -340,7 +340,7 @@ def test_pages_cost_the_same_for_many(desk: Desk, operator: User, sign_in: SignI
     costs = []
     for count in (1, 6):
         for order in desk.orders(count):
-            desk.ask(Action.SEND_INVOICE, desk.invoice(order).pk)
+            desk.ask(ChannelAction.SEND_INVOICE, desk.invoice(order).pk)
         client.get(reverse("kwai:jobs"))
         with CaptureQueriesContext(connection) as statements:
             client.get(reverse("kwai:jobs"))
@@ -351,10 +351,10 @@ def test_pages_cost_the_same_for_many(desk: Desk, operator: User, sign_in: SignI
 def test_the_first_arranged_shipment_is_followed(desk: Desk, operator: User, sign_in: SignIn) -> None:
     client = sign_in(operator)
     (order,) = desk.orders(shippingType="KWAI_ENVIOS")
-    desk.ask(Action.SEND_INVOICE, desk.invoice(order).pk)
+    desk.ask(ChannelAction.SEND_INVOICE, desk.invoice(order).pk)
     press(client, job_of(Kind.SEND_INVOICE, order), "send")
     worked(desk)
-    desk.ask(Action.ARRANGE_SHIPMENT, Shipment.objects.get(order=order).pk)
+    desk.ask(ChannelAction.ARRANGE_SHIPMENT, Shipment.objects.get(order=order).pk)
     worked(desk)
     job = job_of(Kind.ARRANGE_SHIPMENT, order)
     assert job.state == JobState.PENDING

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from erp.channels import Action
+from erp.channels import ChannelAction
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.services import jobs_retry
 from erp.outbox.statuses import AttemptAction, FailureMode, JobState
@@ -33,13 +33,13 @@ def refused(desk: Desk) -> Shipment:
     desk.kwai.sandbox.control("PUT", "settings", {"invoiceReview": "wait"})
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     desk.kwai.change(order.external_id, invoiceStatus=3, invoiceRefusalReason="CFOP inválido")
     desk.kwai.poll()
     desk.push()
     assert shipment.invoice is not None
-    desk.ask(Action.SEND_INVOICE, shipment.invoice.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, shipment.invoice.pk)
     desk.push()
     assert states(order) == (JobState.BLOCKED, JobState.BLOCKED)
     return shipment
@@ -66,7 +66,7 @@ def test_an_arrangement_stopped_by_its_note_goes_on_once_that_is_accepted(desk: 
     (order,) = desk.orders(shippingType="KWAI_ENVIOS")
     desk.invoice(order)
     shipment = Shipment.objects.get(order=order)
-    desk.ask(Action.ARRANGE_SHIPMENT, shipment.pk)
+    desk.ask(ChannelAction.ARRANGE_SHIPMENT, shipment.pk)
     desk.push()
     desk.kwai.change(order.external_id, invoiceStatus=3, invoiceRefusalReason="CFOP inválido")
     desk.kwai.poll()
@@ -85,7 +85,7 @@ def test_asking_again_for_what_kwai_holds_sends_nothing(desk: Desk, refused: Shi
     desk.kwai.change(refused.order.external_id, **NOTE_TAKEN)
     assert refused.invoice is not None
     if way == "note":
-        desk.ask(Action.SEND_INVOICE, refused.invoice.pk)
+        desk.ask(ChannelAction.SEND_INVOICE, refused.invoice.pk)
     else:
         jobs_retry(job_ids=[job_of(Kind.SEND_INVOICE, refused.order).pk])
     desk.push()
@@ -105,10 +105,10 @@ def stopped_code(desk: Desk) -> Shipment:
     """Kwai holds the note and has refused the code."""
     (shipment,) = desk.shipped(desk.orders())
     assert shipment.invoice is not None
-    desk.ask(Action.SEND_INVOICE, shipment.invoice.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, shipment.invoice.pk)
     desk.push()
     desk.kwai.poll()
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     stop(shipment.order, Kind.SEND_TRACKING)
     return shipment
 
@@ -134,10 +134,10 @@ def test_another_code_on_a_parcel_that_left_settles_nothing(desk: Desk) -> None:
 
 def test_a_delivery_that_kwai_shows_settles_its_push(desk: Desk) -> None:
     (shipment,) = desk.shipped(desk.orders())
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     desk.kwai.poll()
-    desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)
+    desk.ask(ChannelAction.CONFIRM_DELIVERY, shipment.pk)
     stop(shipment.order, Kind.CONFIRM_DELIVERY)
     desk.kwai.change(shipment.order.external_id, status=RECEIVED)
     desk.kwai.poll()

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from erp import channels
-from erp.channels import Action, InvoiceStage, InvoiceState, Outcome
+from erp.channels import ChannelAction, InvoiceStage, InvoiceState, RowOutcome
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, OrderEvent
@@ -49,7 +49,7 @@ def sent(desk: Desk) -> tuple[Order, Invoice]:
     (order,) = desk.orders()
     invoice = desk.invoice(order)
     assert (state(invoice).stage, labels(invoice)) == (InvoiceStage.NOT_SENT, [])
-    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)
     assert (state(invoice).stage, labels(invoice)) == (InvoiceStage.QUEUED, ["aguardando envio"])
     desk.push()
     assert (state(invoice).stage, labels(invoice)) == (InvoiceStage.SENT, ["enviada"])
@@ -79,7 +79,7 @@ def test_refused_at_the_upload(desk: Desk) -> None:
     review(desk, "refuse")
     (order,) = desk.orders()
     invoice = desk.invoice(order)
-    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)
     desk.push()
     found = state(invoice)
     assert (found.stage, found.is_refused, labels(invoice)) == (
@@ -93,10 +93,10 @@ def test_refused_at_the_upload(desk: Desk) -> None:
 def test_a_refused_note_can_be_sent_again(desk: Desk, sent: tuple[Order, Invoice]) -> None:
     """The push is done, and still a person may ask again: Kwai took its word back (ADR 0005)."""
     order, invoice = sent
-    assert desk.ask(Action.SEND_INVOICE, invoice.pk)[0].outcome == Outcome.ALREADY_DONE
+    assert desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)[0].outcome == RowOutcome.ALREADY_DONE
     answer(desk, order, REFUSED, REASON)
-    assert desk.ask(Action.SEND_INVOICE, invoice.pk)[0].outcome == Outcome.QUEUED
-    assert desk.ask(Action.SEND_INVOICE, invoice.pk)[0].outcome == Outcome.ALREADY_QUEUED
+    assert desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)[0].outcome == RowOutcome.QUEUED
+    assert desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)[0].outcome == RowOutcome.ALREADY_QUEUED
     assert PushJob.objects.filter(kind=Kind.SEND_INVOICE).count() == 1
     desk.push()
     # The emulator insists: the same note stays refused. The push says so and holds the rest of the order.
@@ -109,7 +109,7 @@ def test_sent_again_only_when_kwai_does_not_hold_it_by_then(desk: Desk, sent: tu
     order, invoice = sent
     answer(desk, order, REFUSED, REASON)
     desk.kwai.change(order.external_id, invoiceStatus=ACCEPTED, invoiceRefusalReason="")
-    assert desk.ask(Action.SEND_INVOICE, invoice.pk)[0].outcome == Outcome.QUEUED
+    assert desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)[0].outcome == RowOutcome.QUEUED
     desk.push()
     assert job_of(Kind.SEND_INVOICE, order).state == JobState.DONE
     assert len(desk.remote(order)["writes"]) == 1
@@ -140,7 +140,7 @@ def test_a_corrected_note_takes_the_refused_ones_place(desk: Desk, sent: tuple[O
     corrected = result.invoice
     assert (result.outcome, corrected is not None) == (ImportOutcome.LINKED, True)
     assert corrected is not None
-    assert channels.run(Action.SEND_INVOICE, [corrected.pk], user=None)[0].outcome == Outcome.QUEUED
+    assert channels.run(ChannelAction.SEND_INVOICE, [corrected.pk], user=None)[0].outcome == RowOutcome.QUEUED
     desk.push()
     assert desk.remote(order)["invoice"]["accessKey"] == corrected.access_key
     # The verdict on the older note is none on this one, also before the order is read again.
@@ -166,7 +166,7 @@ def test_the_same_verdict_on_the_next_note_is_news(desk: Desk, sent: tuple[Order
     )
     corrected = invoice_replace(invoice=first, name="b.xml", content=content, user=None).invoice
     assert corrected is not None
-    desk.ask(Action.SEND_INVOICE, corrected.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, corrected.pk)
     desk.push()
     desk.kwai.change(
         order.external_id,
@@ -186,14 +186,14 @@ def test_the_filter_and_the_markers_agree(desk: Desk) -> None:
     orders = desk.orders(6)
     notes = [desk.invoice(order) for order in orders]
     accepted, refused, plain, failed, queued, idle = notes
-    desk.ask(Action.SEND_INVOICE, accepted.pk, refused.pk, plain.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, accepted.pk, refused.pk, plain.pk)
     desk.push()
     answer(desk, orders[0], ACCEPTED)
     answer(desk, orders[1], REFUSED, REASON)
     review(desk, "refuse")
-    desk.ask(Action.SEND_INVOICE, failed.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, failed.pk)
     desk.push()
-    desk.ask(Action.SEND_INVOICE, queued.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, queued.pk)
     expected = {
         InvoiceStage.ACCEPTED: accepted,
         InvoiceStage.REFUSED: refused,
@@ -210,7 +210,7 @@ def test_the_filter_and_the_markers_agree(desk: Desk) -> None:
 
 def test_statements_do_not_grow_with_the_notes(desk: Desk) -> None:
     notes = [desk.invoice(order).pk for order in desk.orders(12)]
-    desk.ask(Action.SEND_INVOICE, *notes[:6])
+    desk.ask(ChannelAction.SEND_INVOICE, *notes[:6])
     counts = []
     for part in (notes[:1], notes):
         with CaptureQueriesContext(connection) as queries:

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from erp.channels import Action, Owner
+from erp.channels import ChannelAction, Owner
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, OrderEvent, RefundStatus, ShippedBy
@@ -69,7 +69,7 @@ def test_the_button_is_the_operators_next_step(desk: Desk, admin, sign_in):
     assert primary(client, order) == "Gerar nota fiscal"
     note = desk.invoice(order)
     assert primary(client, order) == "Enviar nota fiscal"
-    desk.ask(Action.SEND_INVOICE, note.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, note.pk)
     PushJob.objects.update(last_error="o Kwai pediu calma")
     assert primary(client, order) is None
     page = client.get(reverse("sales:order", args=[order.pk])).content.decode()
@@ -87,7 +87,7 @@ def test_a_refused_note_is_corrected_and_a_new_push_of_it_awaited(desk: Desk, ad
     client, note = sign_in(admin), desk.invoice(order)
     KwaiOrder.objects.update(invoice_status=KwaiInvoiceStatus.REFUSED)
     assert primary(client, order) == "Corrigir nota fiscal"
-    desk.ask(Action.SEND_INVOICE, note.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, note.pk)
     assert primary(client, order) is None
     PushJob.objects.update(state=JobState.DONE, finished_at=timezone.now())
     assert primary(client, order) == "Corrigir nota fiscal"

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from erp import channels
-from erp.channels import Action, Outcome
+from erp.channels import ChannelAction, RowOutcome
 from erp.outbox.models import PushJob
 from erp.outbox.services import facts_request
 from erp.outbox.statuses import FailureMode, JobState, WaitReason
@@ -24,21 +24,21 @@ from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.inbound.reprocess import orders_reprocess
 from kwai_integration.models import StatusMapping
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.wishes import delivery_wish, invoice_wish, tracking_wish
+from kwai_integration.outbound.push_requests import delivery_request, invoice_request, tracking_request
 from tests.kwai_integration.codes import NOBODYS, PICKUP, SHIPPED
 from tests.kwai_integration.outbound.conftest import Desk, job_of, status_of
 
 pytestmark = pytest.mark.django_db
 
 ACTIONS = {
-    Action.SEND_INVOICE: (Write.UPLOAD_INVOICE, Kind.SEND_INVOICE),
-    Action.SEND_TRACKING: (Write.SHIP_ORDER, Kind.SEND_TRACKING),
-    Action.CONFIRM_DELIVERY: (Write.CONFIRM_DELIVERY, Kind.CONFIRM_DELIVERY),
+    ChannelAction.SEND_INVOICE: (Write.UPLOAD_INVOICE, Kind.SEND_INVOICE),
+    ChannelAction.SEND_TRACKING: (Write.SHIP_ORDER, Kind.SEND_TRACKING),
+    ChannelAction.CONFIRM_DELIVERY: (Write.CONFIRM_DELIVERY, Kind.CONFIRM_DELIVERY),
 }
 WISHES = {
-    Action.SEND_INVOICE: lambda shipment: invoice_wish(shipment.invoice, shipment.order),
-    Action.SEND_TRACKING: tracking_wish,
-    Action.CONFIRM_DELIVERY: delivery_wish,
+    ChannelAction.SEND_INVOICE: lambda shipment: invoice_request(shipment.invoice, shipment.order),
+    ChannelAction.SEND_TRACKING: tracking_request,
+    ChannelAction.CONFIRM_DELIVERY: delivery_request,
 }
 CALLS = {
     Write.UPLOAD_INVOICE: "uploadInvoice",
@@ -52,13 +52,13 @@ def role_of(code: str) -> KwaiRole | None:
     return SITUATIONS[code].role if code in SITUATIONS else None
 
 
-def row_of(action: Action, shipment: Shipment) -> int:
-    return shipment.invoice_id if action is Action.SEND_INVOICE else shipment.pk  # type: ignore[return-value]
+def row_of(action: ChannelAction, shipment: Shipment) -> int:
+    return shipment.invoice_id if action is ChannelAction.SEND_INVOICE else shipment.pk  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("code", CODES)
-def test_menu_and_command_refuse_what_the_table_forbids(desk: Desk, action: Action, code: str) -> None:
+def test_menu_and_command_refuse_what_the_table_forbids(desk: Desk, action: ChannelAction, code: str) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
     Order.objects.filter(pk=order.pk).update(remote_status=code)
@@ -68,7 +68,7 @@ def test_menu_and_command_refuse_what_the_table_forbids(desk: Desk, action: Acti
     greyed = channels.check(action, [row])[row]
     (answer,) = desk.ask(action, row)
     allowed = permit in (Permit.YES, Permit.DONE, Permit.NOT_YET)
-    assert (greyed == "", answer.outcome is not Outcome.REFUSED) == (allowed, allowed)
+    assert (greyed == "", answer.outcome is not RowOutcome.REFUSED) == (allowed, allowed)
     assert PushJob.objects.exists() is allowed
     if permit is Permit.FORBIDDEN:
         assert SITUATIONS[code].label in greyed
@@ -79,14 +79,14 @@ def test_menu_and_command_refuse_what_the_table_forbids(desk: Desk, action: Acti
 
 
 @pytest.mark.parametrize("code", [code for code in CODES if role_of(code) is not KwaiRole.CLOSED])
-@pytest.mark.parametrize("action", [Action.SEND_INVOICE, Action.SEND_TRACKING])
-def test_the_handler_asks_the_order_as_kwai_has_it(desk: Desk, action: Action, code: str) -> None:
+@pytest.mark.parametrize("action", [ChannelAction.SEND_INVOICE, ChannelAction.SEND_TRACKING])
+def test_the_handler_asks_the_order_as_kwai_has_it(desk: Desk, action: ChannelAction, code: str) -> None:
     """The command saw a paid order; Kwai has moved on since."""
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
     desk.ask(action, row_of(action, shipment))
-    if action is Action.SEND_TRACKING:
-        desk.ask(Action.SEND_INVOICE, row_of(Action.SEND_INVOICE, shipment))
+    if action is ChannelAction.SEND_TRACKING:
+        desk.ask(ChannelAction.SEND_INVOICE, row_of(ChannelAction.SEND_INVOICE, shipment))
         PushJob.objects.filter(kind=Kind.SEND_INVOICE).delete()
     desk.kwai.change(order.external_id, orderStatus=int(code))
     desk.push()
@@ -103,7 +103,7 @@ def test_the_handler_asks_the_order_as_kwai_has_it(desk: Desk, action: Action, c
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_what_waits_for_a_role_goes_once_a_person_gave_it(desk: Desk, action: Action) -> None:
+def test_what_waits_for_a_role_goes_once_a_person_gave_it(desk: Desk, action: ChannelAction) -> None:
     """However long that takes: nothing is lost, and nobody has to ask again."""
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
@@ -111,7 +111,7 @@ def test_what_waits_for_a_role_goes_once_a_person_gave_it(desk: Desk, action: Ac
     role = {Write.UPLOAD_INVOICE: KwaiRole.AWAITING_INVOICE, Write.SHIP_ORDER: KwaiRole.TO_ARRANGE}.get(
         write, KwaiRole.SHIPPED
     )
-    facts_request(wishes=[WISHES[action](shipment)])
+    facts_request(requests=[WISHES[action](shipment)])
     desk.kwai.change(order.external_id, orderStatus=NOBODYS, invoiceStatus=2)
     desk.kwai.poll()
     PushJob.objects.update(requested_at=timezone.now() - timedelta(days=30))
@@ -134,7 +134,7 @@ def test_what_waits_for_a_role_goes_once_a_person_gave_it(desk: Desk, action: Ac
 def test_a_role_given_by_a_person_opens_what_it_permits(desk: Desk) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
-    desk.ask(Action.SEND_INVOICE, row_of(Action.SEND_INVOICE, shipment))
+    desk.ask(ChannelAction.SEND_INVOICE, row_of(ChannelAction.SEND_INVOICE, shipment))
     desk.push()
     StatusMapping.objects.create(
         store=desk.kwai.store,
@@ -143,7 +143,7 @@ def test_a_role_given_by_a_person_opens_what_it_permits(desk: Desk) -> None:
         role=KwaiRole.TO_ARRANGE,
     )
     Order.objects.filter(pk=order.pk).update(remote_status=str(NOBODYS))
-    assert channels.check(Action.SEND_TRACKING, [shipment.pk])[shipment.pk] == ""
+    assert channels.check(ChannelAction.SEND_TRACKING, [shipment.pk])[shipment.pk] == ""
 
 
 def test_a_role_given_by_a_person_never_moves_a_known_code(desk: Desk) -> None:
@@ -151,7 +151,7 @@ def test_a_role_given_by_a_person_never_moves_a_known_code(desk: Desk) -> None:
     (shipment,) = desk.shipped([order])
     StatusMapping.objects.filter(remote_code=str(SHIPPED)).update(role=KwaiRole.TO_ARRANGE)
     Order.objects.filter(pk=order.pk).update(remote_status=str(SHIPPED))
-    assert channels.check(Action.SEND_TRACKING, [shipment.pk])[shipment.pk] != ""
+    assert channels.check(ChannelAction.SEND_TRACKING, [shipment.pk])[shipment.pk] != ""
 
 
 @pytest.mark.parametrize("review", ["accept", "wait", "refuse_later"])
@@ -160,7 +160,7 @@ def test_one_click_sends_note_and_code_whenever_the_review_ends(desk: Desk, revi
     desk.kwai.sandbox.control("PUT", "settings", {"invoiceReview": review, "invoiceReviewMs": 1})
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     if review == "accept":
         assert status_of(order) == OrderStatus.SHIPPED
@@ -194,7 +194,7 @@ def test_a_code_whose_answer_was_lost_is_found_by_content(desk: Desk, leads_to: 
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
     desk.fault("shipOrder", kind, "before")
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     desk.push_later()
     assert job_of(Kind.SEND_TRACKING, order).state == JobState.DONE
@@ -208,9 +208,9 @@ def test_delivery_while_the_carrier_has_not_scanned_names_the_situation(desk: De
     desk.kwai.sandbox.control("PUT", "settings", {"shipLeadsTo": PICKUP})
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     desk.kwai.poll()
-    (answer,) = desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)
-    assert answer.outcome is Outcome.REFUSED
+    (answer,) = desk.ask(ChannelAction.CONFIRM_DELIVERY, shipment.pk)
+    assert answer.outcome is RowOutcome.REFUSED
     assert SITUATIONS[str(PICKUP)].label in answer.text

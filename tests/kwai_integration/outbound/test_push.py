@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from erp import channels
 from erp.accounts.models import Store, StoreLifecycle
-from erp.channels import Action, Outcome
+from erp.channels import ChannelAction, RowOutcome
 from erp.outbox.models import PushJob
 from erp.outbox.services import jobs_retry
 from erp.outbox.statuses import FailureMode, JobState
@@ -49,7 +49,7 @@ def shipped(desk: Desk) -> tuple[Order, Shipment]:
     """An order whose code Kwai has confirmed."""
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     assert status_of(order) == OrderStatus.SHIPPED
     return order, shipment
@@ -60,8 +60,8 @@ def test_kwai_holds_the_note_the_code_and_the_delivery(desk: Desk) -> None:
     (shipment,) = desk.shipped([order], ["JD000000001"])
     invoice = shipment.invoice
     assert invoice is not None
-    assert desk.ask(Action.SEND_INVOICE, invoice.pk)[0].outcome == Outcome.QUEUED
-    assert desk.ask(Action.SEND_TRACKING, shipment.pk)[0].outcome == Outcome.QUEUED
+    assert desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)[0].outcome == RowOutcome.QUEUED
+    assert desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)[0].outcome == RowOutcome.QUEUED
     assert status_of(order) not in (OrderStatus.SHIPPED, OrderStatus.DELIVERED)
     assert desk.push() == 2
     remote = desk.remote(order)
@@ -79,7 +79,7 @@ def test_kwai_holds_the_note_the_code_and_the_delivery(desk: Desk) -> None:
     assert shipping["estimatedDeliveryAt"] == noon_ms(shipment.expected_delivery_on)
     assert status_of(order) == OrderStatus.SHIPPED
 
-    assert desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)[0].outcome == Outcome.QUEUED
+    assert desk.ask(ChannelAction.CONFIRM_DELIVERY, shipment.pk)[0].outcome == RowOutcome.QUEUED
     assert status_of(order) == OrderStatus.SHIPPED
     assert desk.push() == 1
     delivered = Shipment.objects.get(pk=shipment.pk)
@@ -95,14 +95,16 @@ def test_kwai_holds_the_note_the_code_and_the_delivery(desk: Desk) -> None:
 def test_asking_again_says_what_is_already_so(desk: Desk) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
-    assert desk.ask(Action.SEND_TRACKING, shipment.pk)[0].outcome == Outcome.ALREADY_QUEUED
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
+    assert desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)[0].outcome == RowOutcome.ALREADY_QUEUED
     desk.push()
-    desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)
+    desk.ask(ChannelAction.CONFIRM_DELIVERY, shipment.pk)
     desk.push()
-    assert desk.ask(Action.SEND_INVOICE, shipment.invoice_id or 0)[0].outcome == Outcome.ALREADY_DONE
-    assert desk.ask(Action.SEND_TRACKING, shipment.pk)[0].outcome == Outcome.ALREADY_DONE
-    assert desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)[0].outcome == Outcome.ALREADY_DONE
+    assert (
+        desk.ask(ChannelAction.SEND_INVOICE, shipment.invoice_id or 0)[0].outcome == RowOutcome.ALREADY_DONE
+    )
+    assert desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)[0].outcome == RowOutcome.ALREADY_DONE
+    assert desk.ask(ChannelAction.CONFIRM_DELIVERY, shipment.pk)[0].outcome == RowOutcome.ALREADY_DONE
     assert desk.push() == 0
     assert len(desk.remote(order)["writes"]) == 3
 
@@ -110,7 +112,7 @@ def test_asking_again_says_what_is_already_so(desk: Desk) -> None:
 def test_tracking_asks_for_the_note_first(desk: Desk) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     assert set(PushJob.objects.values_list("kind", flat=True)) == {Kind.SEND_INVOICE, Kind.SEND_TRACKING}
     desk.push()
     assert [row["call"] for row in desk.remote(order)["writes"]] == ["uploadInvoice", "shipOrder"]
@@ -122,7 +124,7 @@ def test_a_refused_note_holds_back_its_own_order_only(desk: Desk) -> None:
     # 404 on a write: the platform no longer knows the first order's number under this merchant.
     Order.objects.filter(pk=first.pk).update(external_id="2699999999999999999")
     first.refresh_from_db()
-    desk.ask(Action.SEND_TRACKING, *(shipment.pk for shipment in shipments))
+    desk.ask(ChannelAction.SEND_TRACKING, *(shipment.pk for shipment in shipments))
     desk.push()
     note = job_of(Kind.SEND_INVOICE, first)
     assert (note.state, note.failure_mode) == (JobState.BLOCKED, FailureMode.REJECTED)
@@ -138,13 +140,13 @@ def test_a_note_kwai_refuses_shows_its_words(desk: Desk) -> None:
     (order,) = desk.orders()
     desk.kwai.sandbox.control("PUT", "settings", {"invoiceReview": "refuse"})
     invoice = desk.invoice(order)
-    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)
     desk.push()
     job = job_of(Kind.SEND_INVOICE, order)
     assert (job.state, job.failure_mode) == (JobState.BLOCKED, FailureMode.REJECTED)
     assert "destinatário não confere" in job.last_error
     desk.kwai.sandbox.control("PUT", "settings", {"invoiceReview": "accept"})
-    assert desk.ask(Action.SEND_INVOICE, invoice.pk)[0].outcome == Outcome.QUEUED
+    assert desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)[0].outcome == RowOutcome.QUEUED
     desk.push()
     assert job_of(Kind.SEND_INVOICE, order).state == JobState.DONE
 
@@ -152,9 +154,9 @@ def test_a_note_kwai_refuses_shows_its_words(desk: Desk) -> None:
 def test_a_corrected_code_replaces_the_waiting_one(desk: Desk) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order], ["JD000000001"])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     tracking_set(codes={shipment.pk: "JD000000002"})
-    assert desk.ask(Action.SEND_TRACKING, shipment.pk)[0].outcome == Outcome.QUEUED
+    assert desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)[0].outcome == RowOutcome.QUEUED
     states = PushJob.objects.filter(kind=Kind.SEND_TRACKING).order_by("pk").values_list("state", flat=True)
     assert list(states) == [JobState.SUPERSEDED, JobState.PENDING]
     desk.push()
@@ -167,12 +169,12 @@ def test_a_lost_answer_loses_and_doubles_nothing(desk: Desk, call: str, kind: st
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
     desk.fault(call, kind, effect)
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     desk.push_later()
     if call != "confirmDelivery":
         assert desk.push_later() == 0
-    desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)
+    desk.ask(ChannelAction.CONFIRM_DELIVERY, shipment.pk)
     desk.push()
     desk.push_later()
     assert set(PushJob.objects.values_list("state", flat=True)) == {JobState.DONE}
@@ -187,9 +189,9 @@ def test_a_lost_answer_loses_and_doubles_nothing(desk: Desk, call: str, kind: st
 def test_a_stop_on_the_platform_holds_the_code_back(desk: Desk, change: dict[str, Any], reason: str) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
-    desk.ask(Action.SEND_INVOICE, shipment.invoice_id or 0)
+    desk.ask(ChannelAction.SEND_INVOICE, shipment.invoice_id or 0)
     desk.push()
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.kwai.change(order.external_id, **change)
     desk.push()
     job = job_of(Kind.SEND_TRACKING, order)
@@ -200,30 +202,32 @@ def test_a_stop_on_the_platform_holds_the_code_back(desk: Desk, change: dict[str
 
 
 @pytest.mark.parametrize(("change", "reason"), OWN_STOPS)
-@pytest.mark.parametrize("action", [Action.SEND_INVOICE, Action.SEND_TRACKING, Action.CONFIRM_DELIVERY])
+@pytest.mark.parametrize(
+    "action", [ChannelAction.SEND_INVOICE, ChannelAction.SEND_TRACKING, ChannelAction.CONFIRM_DELIVERY]
+)
 def test_a_frozen_order_sends_nothing(
-    desk: Desk, action: Action, change: dict[str, Any], reason: str
+    desk: Desk, action: ChannelAction, change: dict[str, Any], reason: str
 ) -> None:
-    if action is Action.CONFIRM_DELIVERY:
+    if action is ChannelAction.CONFIRM_DELIVERY:
         order, shipment = shipped(desk)
     else:
         (order,) = desk.orders()
         (shipment,) = desk.shipped([order])
     before = len(desk.remote(order)["writes"])
-    desk.ask(action, shipment.invoice_id if action is Action.SEND_INVOICE else shipment.pk)  # type: ignore[arg-type]
+    desk.ask(action, shipment.invoice_id if action is ChannelAction.SEND_INVOICE else shipment.pk)  # type: ignore[arg-type]
     Order.objects.filter(pk=order.pk).update(**change)
     desk.push()
     job = PushJob.objects.filter(state=JobState.BLOCKED).get()
     assert reason in job.last_error
     assert len(desk.remote(order)["writes"]) == before
-    row_id = shipment.invoice_id if action is Action.SEND_INVOICE else shipment.pk
+    row_id = shipment.invoice_id if action is ChannelAction.SEND_INVOICE else shipment.pk
     assert reason in channels.check(action, [row_id])[row_id]  # type: ignore[index,list-item]
 
 
 def test_a_note_cancelled_meanwhile_is_not_sent(desk: Desk) -> None:
     (order,) = desk.orders()
     invoice = desk.invoice(order)
-    desk.ask(Action.SEND_INVOICE, invoice.pk)
+    desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)
     Invoice.objects.filter(pk=invoice.pk).update(status=InvoiceStatus.REJECTED)
     desk.push()
     assert "não está mais autorizada" in job_of(Kind.SEND_INVOICE, order).last_error
@@ -234,8 +238,8 @@ def test_a_note_taken_off_the_order_refuses_the_code(desk: Desk) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
     Invoice.objects.filter(pk=shipment.invoice_id).update(order=None)
-    (result,) = desk.ask(Action.SEND_TRACKING, shipment.pk)
-    assert result.outcome == Outcome.REFUSED
+    (result,) = desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
+    assert result.outcome == RowOutcome.REFUSED
     assert "NF-e" in result.text
     assert not PushJob.objects.exists()
 
@@ -243,16 +247,16 @@ def test_a_note_taken_off_the_order_refuses_the_code(desk: Desk) -> None:
 def test_shipped_elsewhere_with_another_code_is_refused(desk: Desk) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order], ["JD000000001"])
-    desk.ask(Action.SEND_INVOICE, shipment.invoice_id or 0)
+    desk.ask(ChannelAction.SEND_INVOICE, shipment.invoice_id or 0)
     desk.push()
     desk.kwai.change(order.external_id, status=SHIPPED, trackingNumber="OUTRO123", carrierCode="JADLOG")
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     job = job_of(Kind.SEND_TRACKING, order)
     assert job.state == JobState.BLOCKED
     assert "Despachado fora do ERP com OUTRO123" in job.last_error
     tracking_set(codes={shipment.pk: "OUTRO123"})
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     assert job_of(Kind.SEND_TRACKING, order).state == JobState.DONE
     assert status_of(order) == OrderStatus.SHIPPED
@@ -262,13 +266,13 @@ def test_what_is_missing_is_said_before_it_is_queued(desk: Desk) -> None:
     (order,) = desk.orders()
     invoice = desk.invoice(order)
     shipment = Shipment.objects.get(order=order)
-    (tracking,) = desk.ask(Action.SEND_TRACKING, shipment.pk)
-    (delivery,) = desk.ask(Action.CONFIRM_DELIVERY, shipment.pk)
-    assert (tracking.outcome, delivery.outcome) == (Outcome.REFUSED, Outcome.REFUSED)
-    assert tracking.text == channels.check(Action.SEND_TRACKING, [shipment.pk])[shipment.pk]
+    (tracking,) = desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
+    (delivery,) = desk.ask(ChannelAction.CONFIRM_DELIVERY, shipment.pk)
+    assert (tracking.outcome, delivery.outcome) == (RowOutcome.REFUSED, RowOutcome.REFUSED)
+    assert tracking.text == channels.check(ChannelAction.SEND_TRACKING, [shipment.pk])[shipment.pk]
     assert "Conclua" in tracking.text
     Store.objects.update(lifecycle=StoreLifecycle.INACTIVE)
-    (sent,) = desk.ask(Action.SEND_INVOICE, invoice.pk)
+    (sent,) = desk.ask(ChannelAction.SEND_INVOICE, invoice.pk)
     assert "não está ativa" in sent.text
     assert not PushJob.objects.exists()
 
@@ -286,7 +290,7 @@ def test_badges_follow_the_pushes(desk: Desk) -> None:
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
     assert channels.badges([order.pk])[order.pk] == []
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     waiting = [badge.label for badge in channels.badges([order.pk])[order.pk]]
     assert waiting == ["NF-e: aguardando Kwai", "rastreio: aguardando Kwai"]
     desk.push()
@@ -303,15 +307,15 @@ def test_statements_do_not_grow_with_the_orders(desk: Desk) -> None:
     ids = [shipment.pk for shipment in shipments]
     notes = [shipment.invoice_id or 0 for shipment in shipments]
     order_ids = [order.pk for order in orders]
-    desk.ask(Action.SEND_TRACKING, ids[0])
+    desk.ask(ChannelAction.SEND_TRACKING, ids[0])
     reads: list[Callable[[slice], object]] = [
         lambda part: channels.badges(order_ids[part]),
-        lambda part: channels.check(Action.SEND_INVOICE, notes[part]),
-        lambda part: channels.check(Action.SEND_TRACKING, ids[part]),
-        lambda part: channels.check(Action.CONFIRM_DELIVERY, ids[part]),
-        lambda part: channels.check(Action.REFRESH_STATUS, order_ids[part]),
-        lambda part: channels.run(Action.SEND_INVOICE, notes[part], user=None),
-        lambda part: channels.run(Action.SEND_TRACKING, ids[part], user=None),
+        lambda part: channels.check(ChannelAction.SEND_INVOICE, notes[part]),
+        lambda part: channels.check(ChannelAction.SEND_TRACKING, ids[part]),
+        lambda part: channels.check(ChannelAction.CONFIRM_DELIVERY, ids[part]),
+        lambda part: channels.check(ChannelAction.REFRESH_STATUS, order_ids[part]),
+        lambda part: channels.run(ChannelAction.SEND_INVOICE, notes[part], user=None),
+        lambda part: channels.run(ChannelAction.SEND_TRACKING, ids[part], user=None),
         lambda part: channels.badges(order_ids[part]),
     ]
     for index, read in enumerate(reads):
@@ -332,11 +336,11 @@ def test_a_lost_answer_of_an_order_that_froze_meanwhile_is_cleared_up(
     """Reading Kwai is allowed while frozen: what it already holds is done, what it lacks waits for the release."""
     if call == "confirmDelivery":
         order, shipment = shipped(desk)
-        action = Action.CONFIRM_DELIVERY
+        action = ChannelAction.CONFIRM_DELIVERY
     else:
         (order,) = desk.orders()
         (shipment,) = desk.shipped([order])
-        action = Action.SEND_TRACKING
+        action = ChannelAction.SEND_TRACKING
     desk.fault(call, "timeout" if applied else "server_error", "before" if applied else "after")
     desk.ask(action, shipment.pk)
     desk.push()

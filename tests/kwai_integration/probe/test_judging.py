@@ -10,9 +10,9 @@ from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.client.wire import Shape, field_rows
 from kwai_integration.probe.judging import (
     HIDDEN_NAME,
-    Row,
-    Seen,
-    Verdict,
+    ContractRow,
+    ContractVerdict,
+    SeenInAnswers,
     inside_keep,
     judged,
     shape_problem,
@@ -26,8 +26,8 @@ from tests.kwai_integration.mapping.order_factory import raw_line, raw_order
 CONFIG = config()
 
 
-def seen(*orders: dict[str, Any], **sections: list[dict[str, Any]]) -> Seen:
-    found = Seen()
+def seen(*orders: dict[str, Any], **sections: list[dict[str, Any]]) -> SeenInAnswers:
+    found = SeenInAnswers()
     for raw in orders:
         found.keep("order", raw)
     for section, rows in sections.items():
@@ -37,7 +37,7 @@ def seen(*orders: dict[str, Any], **sections: list[dict[str, Any]]) -> Seen:
     return found
 
 
-def row(name: str, found: Seen) -> Row:
+def row(name: str, found: SeenInAnswers) -> ContractRow:
     return next(row for row in judged(found, CONFIG) if row.name == name)
 
 
@@ -45,7 +45,7 @@ def test_every_row_of_the_contract_has_a_verdict() -> None:
     rows = judged(seen(), CONFIG)
     names = {row.name for row in rows}
     assert {row.name for row in field_rows()} | set(CONFIG.endpoints) | set(SITUATIONS) <= names
-    assert {row.verdict for row in rows} == {Verdict.UNSEEN}
+    assert {row.verdict for row in rows} == {ContractVerdict.UNSEEN}
 
 
 @pytest.mark.parametrize(
@@ -80,25 +80,28 @@ def test_shapes(shape: Shape, value: Any, words: str) -> None:
 
 def test_a_field_is_confirmed_different_or_not_seen() -> None:
     found = seen(raw_order(), raw_order(paidTime=1_795_000_000, shipByTime=None))
-    assert row("order.created_at", found).verdict is Verdict.CONFIRMED
+    assert row("order.created_at", found).verdict is ContractVerdict.CONFIRMED
     paid = row("order.paid_at", found)
-    assert (paid.verdict, paid.detail) == (Verdict.DIFFERENT, "segundos em vez de milissegundos em 1 de 2")
+    assert (paid.verdict, paid.detail) == (
+        ContractVerdict.DIFFERENT,
+        "segundos em vez de milissegundos em 1 de 2",
+    )
     assert row("order.ship_by_at", found).detail == "em 1 de 2"
-    assert row("order.hold_reason", found).verdict is Verdict.UNSEEN
-    assert row("line.price", found).verdict is Verdict.CONFIRMED
-    assert row("receiver.tax_id", found).verdict is Verdict.CONFIRMED
-    assert row("datas", found).verdict is Verdict.DIFFERENT
+    assert row("order.hold_reason", found).verdict is ContractVerdict.UNSEEN
+    assert row("line.price", found).verdict is ContractVerdict.CONFIRMED
+    assert row("receiver.tax_id", found).verdict is ContractVerdict.CONFIRMED
+    assert row("datas", found).verdict is ContractVerdict.DIFFERENT
 
 
 def test_totals() -> None:
-    assert row("total", seen(raw_order())).verdict is Verdict.CONFIRMED
+    assert row("total", seen(raw_order())).verdict is ContractVerdict.CONFIRMED
     other = row("total", seen(raw_order(), raw_order(orderId=9, totalAmount=18001)))
     assert (other.verdict, other.detail) == (
-        Verdict.DIFFERENT,
+        ContractVerdict.DIFFERENT,
         "1 de 2 pedidos batem; diferem 9 por 1 centavos",
     )
     unreadable = seen(raw_order(orderItemView=[raw_line(skuPrice=None)]))
-    assert row("total", unreadable).verdict is Verdict.UNSEEN
+    assert row("total", unreadable).verdict is ContractVerdict.UNSEEN
 
 
 def test_unknown_fields_are_named_without_their_values() -> None:
@@ -123,8 +126,8 @@ def test_unknown_codes_are_counted() -> None:
         ("refundStatus", "15", "2"),
         ("activeStatus", "8", "1"),
     ]
-    assert row("77", found).verdict is Verdict.DIFFERENT
-    assert row(str(PAID), found).verdict is Verdict.CONFIRMED
+    assert row("77", found).verdict is ContractVerdict.DIFFERENT
+    assert row(str(PAID), found).verdict is ContractVerdict.CONFIRMED
 
 
 def test_a_call_that_failed_is_different_and_a_write_is_not_asked() -> None:
@@ -132,12 +135,12 @@ def test_a_call_that_failed_is_different_and_a_write_is_not_asked() -> None:
     found.failures["list_refunds"] = "O Kwai não encontrou este registro."
     found.frames["list_orders"] = [{}]
     found.results[200] += 1
-    assert row("list_refunds", found).verdict is Verdict.DIFFERENT
-    assert row("list_orders", found).verdict is Verdict.CONFIRMED
+    assert row("list_refunds", found).verdict is ContractVerdict.DIFFERENT
+    assert row("list_orders", found).verdict is ContractVerdict.CONFIRMED
     assert row("upload_invoice", found).detail == "a sondagem só lê"
-    assert row("result", found).verdict is Verdict.CONFIRMED
+    assert row("result", found).verdict is ContractVerdict.CONFIRMED
     found.results[449] += 1
-    assert row("449", found).verdict is Verdict.DIFFERENT
+    assert row("449", found).verdict is ContractVerdict.DIFFERENT
 
 
 @pytest.mark.parametrize("name", ["529.982.247-25", "52998224725", "Maria da Silva"])

@@ -18,7 +18,7 @@ from kwai_integration.client import gateway
 from kwai_integration.client.codes import KwaiRole
 from kwai_integration.connection import account_store_pair
 from kwai_integration.models import ConnectionHealth, KwaiAccount
-from kwai_integration.setup.stage_mappings import SITUATIONS
+from kwai_integration.setup.step_mappings import SITUATIONS
 from kwai_integration.setup.stores import store_install
 from kwai_integration.situations import default_situations
 from kwai_sandbox.server import RunningSandbox, running
@@ -49,7 +49,7 @@ class Person:
     store: Store
 
     def address(self, step: str) -> str:
-        return reverse("kwai:store_stage", args=[self.store.pk, step])
+        return reverse("kwai:store_step", args=[self.store.pk, step])
 
     def open(self, step: str) -> HttpResponse:
         return self.client.get(self.address(step))  # type: ignore[return-value]

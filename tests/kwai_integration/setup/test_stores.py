@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from erp.accounts.models import AuditEntry, Company, Store, StoreLifecycle, User
 from erp.outbox.models import PushJob
-from erp.outbox.selectors import lane_notices
+from erp.outbox.push_requests import FactRequest
+from erp.outbox.selectors import queue_notices
 from erp.outbox.services import facts_request
 from erp.outbox.statuses import JobState, Origin
-from erp.outbox.wishes import FactWish
 from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, SyncCursor
 from kwai_integration.outbound.kinds import Kind
@@ -112,8 +112,8 @@ def test_what_is_connected_or_brought_anything_stays(installed: Store, admin: Us
 def test_disconnecting_keeps_everything_but_the_tokens(installed: Store, admin: User) -> None:
     store = store_activate(store=connected(installed), user=admin)
     KwaiOrder.objects.create(store=store, external_id="1", fetch_started_at=timezone.now())
-    fact = FactWish(store_id=store.pk, kind=Kind.SEND_INVOICE, subject="1", content="k", payload={})
-    facts_request(wishes=[fact], requested_by=admin, origin=Origin.BUTTON)
+    fact = FactRequest(store_id=store.pk, kind=Kind.SEND_INVOICE, subject="1", content="k", payload={})
+    facts_request(requests=[fact], requested_by=admin, origin=Origin.BUTTON)
     watermark = SyncCursor.objects.get().watermark
     store_disconnect(store=store, user=admin)
     store_disconnect(store=store, user=admin)
@@ -128,7 +128,7 @@ def test_disconnecting_keeps_everything_but_the_tokens(installed: Store, admin: 
     assert PushJob.objects.get().state == JobState.PENDING
     assert SyncCursor.objects.get().watermark == watermark
     assert store.status_mappings.count() == len(SITUATIONS)
-    assert [notice.store_id for notice in lane_notices(user=admin)] == [store.pk]
+    assert [notice.store_id for notice in queue_notices(user=admin)] == [store.pk]
     assert AuditEntry.objects.filter(action="store.disconnected", actor=admin).count() == 1
 
 

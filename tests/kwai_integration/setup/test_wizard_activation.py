@@ -24,8 +24,8 @@ from kwai_integration.models import (
     StatusMapping,
     SyncCursor,
 )
-from kwai_integration.setup.stage import Level
-from kwai_integration.setup.stage_review import _windows, webhook_check
+from kwai_integration.setup.step import Level
+from kwai_integration.setup.step_review import _windows, webhook_check
 from kwai_integration.setup.stores import store_deactivate
 from kwai_sandbox.server import RunningSandbox
 from tests.kwai_integration.codes import COMPLETED, PAID
@@ -183,7 +183,7 @@ def test_the_public_address_is_asked_and_only_our_own_answer_counts(
 def test_every_check_that_is_not_right_leads_to_its_field(ana: Person) -> None:
     page = ana.open("revisao")
     for check in page.context["checks"]:  # type: ignore[attr-defined]
-        if check.stage:
+        if check.step:
             target = ana.client.get(ana.address(check.slug)).text
             assert f'id="{check.anchor}"' in target
             assert f"/etapa/{check.slug}/#{check.anchor}" in page.text

@@ -13,7 +13,7 @@ from erp.sales.models import Order, PaymentMethod, ShippingMethod
 from erp.sales.statuses import OrderStatus
 from kwai_integration.inbound.plan import store_receive, stores_to_receive
 from kwai_integration.inbound.receive import kwai_orders_receive
-from kwai_integration.inbound.stage import kwai_orders_stage
+from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import KwaiOrder, PaymentMapping, ShippingMapping, StatusMapping
 from tests.kwai_integration.codes import CLOSED, COMPLETED, PAID, RECEIVED, SHIPPED, UNPAID
 from tests.kwai_integration.inbound.conftest import FETCHED, UPDATED_MS, detail, line, sku_make

@@ -13,10 +13,10 @@ from erp.sales.models import Buyer, DeliveryAddress, Order, OrderEvent
 from erp.sales.ownership import buyer_edit
 from kwai_integration.inbound.plan import store_receive, stores_to_receive
 from kwai_integration.inbound.receive import kwai_orders_receive
-from kwai_integration.inbound.stage import kwai_orders_stage
+from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
-from kwai_integration.setup.stage import StageForm
-from kwai_integration.setup.wizard import STAGES
+from kwai_integration.setup.step import StepForm
+from kwai_integration.setup.wizard import STEPS
 from tests.kwai_integration.codes import CLOSED, PAID, SHIPPED, UNPAID
 from tests.kwai_integration.inbound.conftest import (  # noqa: F401
     FETCHED,
@@ -34,23 +34,23 @@ ROOT = Path(__file__).resolve().parents[3]
 READERS = {
     "name": "kwai_integration/consent_warnings.py",
     "stock_exit_at": "erp/sales/stock.py",
-    "setup_stage": "kwai_integration/setup/wizard.py",
+    "setup_step": "kwai_integration/setup/wizard.py",
     "history_days": "kwai_integration/setup/stores.py",
-    "import_roles": "kwai_integration/inbound/gate.py",
+    "import_roles": "kwai_integration/inbound/import_filter.py",
     "auto_receive": "kwai_integration/inbound/plan.py",
-    "allow_backwards": "kwai_integration/inbound/orders.py",
-    "format_names": "kwai_integration/inbound/orders.py",
-    "import_freight": "kwai_integration/inbound/orders.py",
-    "warehouse": "kwai_integration/inbound/orders.py",
+    "allow_backwards": "kwai_integration/inbound/orders/situations.py",
+    "format_names": "kwai_integration/inbound/orders/rules.py",
+    "import_freight": "kwai_integration/inbound/orders/rules.py",
+    "warehouse": "kwai_integration/inbound/orders/rules.py",
     "judged_up_to": "kwai_integration/inbound/judging.py",
     "judged_moved": "kwai_integration/inbound/judging.py",
-    "unknown_shipping": "kwai_integration/inbound/orders.py",
-    "auto_arrange": "kwai_integration/outbound/rules.py",
+    "unknown_shipping": "kwai_integration/inbound/orders/rules.py",
+    "auto_arrange": "kwai_integration/outbound/automation.py",
     "arrange_handover": "kwai_integration/outbound/handlers/arrange.py",
     "label_format": "kwai_integration/outbound/labels.py",
-    "auto_send_invoice": "kwai_integration/outbound/rules.py",
-    "auto_send_tracking": "kwai_integration/outbound/rules.py",
-    "auto_confirm_delivery": "kwai_integration/outbound/rules.py",
+    "auto_send_invoice": "kwai_integration/outbound/automation.py",
+    "auto_send_tracking": "kwai_integration/outbound/automation.py",
+    "auto_confirm_delivery": "kwai_integration/outbound/automation.py",
 }
 # Who is at home in a store, whoever reads it.
 OWN_COLUMNS = {"id", "company", "channel", "lifecycle", "created_at", "activated_at"}
@@ -83,17 +83,17 @@ def test_every_setting_has_a_reader() -> None:
 @pytest.mark.django_db
 def test_every_field_of_a_step_is_stored_somewhere(store: Store) -> None:
     KwaiSettings.objects.create(store=store)
-    for stage in STAGES:
-        form = stage.form_class
+    for step in STEPS:
+        form = step.form_class
         if form is None:
             continue
         fields = set(form(store=Store.objects.select_related("kwai_settings").get()).fields)
         fixed = {name for name in fields if ":" not in name and not name.startswith("new_")}
-        assert fixed <= set(READERS), stage.key
+        assert fixed <= set(READERS), step.key
 
 
 def test_every_step_form_tells_what_it_stores() -> None:
-    assert all(issubclass(stage.form_class, StageForm) for stage in STAGES if stage.form_class)
+    assert all(issubclass(step.form_class, StepForm) for step in STEPS if step.form_class)
 
 
 def take_in(store: Store, *details: Any) -> list[str]:
@@ -101,13 +101,13 @@ def take_in(store: Store, *details: Any) -> list[str]:
     return [result.text for result in kwai_orders_receive(ids=staged.ids)]
 
 
-def gate(*roles: str, **others: Any) -> None:
+def let_in(*roles: str, **others: Any) -> None:
     KwaiSettings.objects.update(import_roles=list(roles), **others)
 
 
 @pytest.mark.django_db
 def test_an_order_outside_the_gate_waits_and_follows_when_it_changes(kwai_store: Store, sku: Any) -> None:
-    gate("awaiting_invoice", auto_receive=True)
+    let_in("awaiting_invoice", auto_receive=True)
     waiting, *_ = take_in(kwai_store, detail(0, orderStatus=UNPAID), detail(1, orderStatus=PAID))
     assert "Aguardando pagamento" in waiting
     assert "Integrações › Pedidos" in waiting
@@ -123,30 +123,30 @@ def test_an_order_outside_the_gate_waits_and_follows_when_it_changes(kwai_store:
 @pytest.mark.django_db
 def test_a_received_order_follows_whatever_the_gate_says(kwai_store: Store, sku: Any) -> None:
     take_in(kwai_store, detail(0, orderStatus=PAID))
-    gate("awaiting_payment")
+    let_in("awaiting_payment")
     take_in(kwai_store, detail(0, orderStatus=CLOSED, updateTime=UPDATED_MS + 1))
     assert Order.objects.get().status == "cancelled"
 
 
 @pytest.mark.django_db
 def test_a_situation_without_a_role_passes_the_gate(kwai_store: Store, sku: Any) -> None:
-    gate("awaiting_invoice")
+    let_in("awaiting_invoice")
     take_in(kwai_store, detail(0, orderStatus=33))
     assert Order.objects.count() == 1
 
 
 @pytest.mark.django_db
 def test_opening_the_gate_lets_in_what_waited(kwai_store: Store, sku: Any) -> None:
-    gate("awaiting_invoice", auto_receive=True)
+    let_in("awaiting_invoice", auto_receive=True)
     take_in(kwai_store, detail(0, orderStatus=SHIPPED))
-    gate("awaiting_invoice", "shipped")
+    let_in("awaiting_invoice", "shipped")
     store_receive(kwai_store.pk)
     assert Order.objects.get().status == "shipped"
 
 
 @pytest.mark.django_db
 def test_the_poll_holds_the_gate(kwai: Kwai, sku: Any) -> None:
-    gate("awaiting_invoice", auto_receive=True)
+    let_in("awaiting_invoice", auto_receive=True)
     kwai.orders(2, status=UNPAID)
     kwai.orders(1, status=PAID)
     assert (kwai.poll().received, Order.objects.count(), KwaiOrder.objects.count()) == (1, 1, 3)
@@ -162,9 +162,9 @@ def test_an_unlinked_order_outside_the_gate_does_not_keep_the_worker_busy(
     row = KwaiOrder.objects.get()
     assert row.state == KwaiOrderState.UNLINKED
     row.waiting_for.all().update(sku=sku)
-    gate("shipped", auto_receive=True)
+    let_in("shipped", auto_receive=True)
     assert store_receive(kwai_store.pk) == 0
-    gate("awaiting_invoice", auto_receive=True)
+    let_in("awaiting_invoice", auto_receive=True)
     assert store_receive(kwai_store.pk) == 1
 
 

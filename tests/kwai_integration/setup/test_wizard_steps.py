@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from erp.accounts.models import AuditEntry, Company, Role, Store, User
-from kwai_integration.models import KwaiSettings, SetupStage
+from kwai_integration.models import KwaiSettings, SetupStep
 from tests.kwai_integration.codes import CLOSED, PAID
 from tests.kwai_integration.setup.conftest import Person
 
@@ -77,7 +77,7 @@ def test_leaving_half_typed_keeps_what_was_typed_as_a_draft(ana: Person, admin: 
     assert "Marque ao menos uma situação" in page.text
     assert again.post("pedidos", history_days="7").status_code == 302
     assert KwaiSettings.objects.get().history_days == 7
-    assert SetupStage.objects.get(stage="orders").draft == {}
+    assert SetupStep.objects.get(step="orders").draft == {}
     assert "rascunho" not in again.open("pedidos").text
 
 
@@ -114,7 +114,7 @@ def test_an_invalid_value_is_told_at_its_field_and_nothing_is_saved(
     assert told in answer.text
     assert "Nada foi salvo ainda" in answer.text
     assert "rascunho" not in answer.text
-    assert not SetupStage.objects.filter(version__gt=0).exists()
+    assert not SetupStep.objects.filter(version__gt=0).exists()
     assert not AuditEntry.objects.filter(action="store.settings").exists()
     assert ana.resume() == "conexao"
 
@@ -180,7 +180,7 @@ def test_changes_are_audited_with_both_values_and_without_secrets(ana: Person, a
     ana.post("mapeamentos", **{f"situation:{PAID}": "open", f"situation:{CLOSED}": ""})
     first, second = AuditEntry.objects.filter(action="store.settings", actor=admin).order_by("pk")
     assert first.data == {
-        "stage": "orders",
+        "step": "orders",
         "from": {"auto_receive": False, "history_days": 30},
         "to": {"auto_receive": True, "history_days": 7},
     }
@@ -207,19 +207,19 @@ def test_an_unknown_step_does_not_exist(ana: Person) -> None:
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
-        ("setup_stage_known", {"stage": "prices"}),
-        ("setup_stage_unique", {"stage": "orders"}),
-        ("setup_stage_saved_by_somebody", {"stage": "review", "version": 1}),
+        ("setup_step_known", {"step": "prices"}),
+        ("setup_step_unique", {"step": "orders"}),
+        ("setup_step_saved_by_somebody", {"step": "review", "version": 1}),
     ],
 )
 def test_rows_of_steps_keep_their_rules(draft: Store, name: str, changes: dict[str, Any]) -> None:
-    SetupStage.objects.create(store=draft, stage="orders")
+    SetupStep.objects.create(store=draft, step="orders")
     with pytest.raises(IntegrityError), transaction.atomic():
-        SetupStage.objects.create(store=draft, **changes)
-    assert name in {constraint.name for constraint in SetupStage._meta.constraints}
+        SetupStep.objects.create(store=draft, **changes)
+    assert name in {constraint.name for constraint in SetupStep._meta.constraints}
 
 
-@pytest.mark.parametrize("changes", [{"history_days": 31}, {"setup_stage": "prices"}])
+@pytest.mark.parametrize("changes", [{"history_days": 31}, {"setup_step": "prices"}])
 def test_options_keep_their_rules(draft: Store, changes: dict[str, Any]) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         KwaiSettings.objects.filter(pk=draft.pk).update(**changes)

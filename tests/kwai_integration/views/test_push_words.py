@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from erp.accounts.models import User
-from erp.channels import Action
-from erp.outbox.services import lane_pause
+from erp.channels import ChannelAction
+from erp.outbox.services import queue_pause
 from erp.outbox.statuses import PauseMode
 from kwai_integration.outbound.kinds import Kind
 from tests.kwai_integration.outbound import conftest as outbound
@@ -27,7 +27,7 @@ SignIn = Callable[[User], Client]
 def test_an_answer_says_when_a_person_must_look_first(desk: Desk, settings: Any, is_followed: bool) -> None:
     settings.KWAI_CONFIRM_FIRST_PUSH = is_followed
     (order,) = desk.orders()
-    (row,) = desk.ask(Action.SEND_INVOICE, desk.invoice(order).pk)
+    (row,) = desk.ask(ChannelAction.SEND_INVOICE, desk.invoice(order).pk)
     assert ("conferido em Envios ao Kwai" in row.text) is is_followed
     assert ("em instantes" in row.text) is not is_followed
 
@@ -36,8 +36,8 @@ def test_a_push_of_a_store_without_consent_says_why_it_waits(
     desk: Desk, admin: User, sign_in: SignIn
 ) -> None:
     (order,) = desk.orders()
-    desk.ask(Action.SEND_INVOICE, desk.invoice(order).pk)
-    lane_pause(store_id=order.store_id, mode=PauseMode.CREDENTIAL, reason="O Kwai revogou a autorização.")
+    desk.ask(ChannelAction.SEND_INVOICE, desk.invoice(order).pk)
+    queue_pause(store_id=order.store_id, mode=PauseMode.CREDENTIAL, reason="O Kwai revogou a autorização.")
     client = sign_in(admin)
     said = "O Kwai revogou a autorização. Conecte a loja de novo em Integrações. Este envio segue sozinho"
     job = job_of(Kind.SEND_INVOICE, order)
@@ -51,7 +51,7 @@ def test_a_refused_note_is_said_once_with_the_way_to_the_note(
     desk.kwai.sandbox.control("PUT", "settings", {"invoiceReview": "wait"})
     (order,) = desk.orders()
     (shipment,) = desk.shipped([order])
-    desk.ask(Action.SEND_TRACKING, shipment.pk)
+    desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push()
     desk.kwai.change(order.external_id, invoiceStatus=3, invoiceRefusalReason="Confira o comprador.")
     desk.push_later()

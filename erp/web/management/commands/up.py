@@ -16,10 +16,10 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 from django.utils import timezone
 
-from erp import demo
 from erp.accounts.models import Company, FiscalEnvironment
 from erp.accounts.setup import setup_is_open, setup_url
-from erp.supervisor import Program, Supervisor, port_holder, port_is_taken
+from erp.runtime import demo
+from erp.runtime.supervisor import Program, Supervisor, port_holder, port_is_taken
 
 QUEUES = "push,inbound,invoices,labels,maint"
 # The pages come up first: on two cores, four processes that start together are all late.
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.web_port, self.sandbox_port = demo.ports()
+        self.web_port, self.sandbox_port = settings.ERP_PORT, settings.SANDBOX_PORT
         self._check_ports()
         if settings.ERP_DEMO and (told := demo.former_set_aside(settings.VAR_DIR, timezone.localdate())):
             self._say(told)

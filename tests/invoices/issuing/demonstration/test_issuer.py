@@ -1,4 +1,4 @@
-"""Notes of the demonstration: valid by the national schema, signed, and taken in by the real gate."""
+"""Notes of the demonstration: valid by the national schema, signed, and taken in by the real validation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from erp.accounts.models import Company
+from erp.brazil.documents import AccessKey
 from erp.catalog.models import Sku
-from erp.documents import AccessKey
 from erp.sales.models import Carrier, Order, ShippingKind, ShippingMethod
-from invoices.intake.gate import judge
 from invoices.intake.reading import NfeReading
+from invoices.intake.validation import judge
 from invoices.issuing.demonstration.certificate import signer_for
 from invoices.issuing.demonstration.issuer import DemonstrationIssuer
 from invoices.issuing.drafts import drafts_read
@@ -56,7 +56,7 @@ def complain(schema: etree.XMLSchema, document: bytes) -> list[str]:
     return [entry.message for entry in schema.error_log]
 
 
-def test_a_note_is_valid_and_passes_the_gate(
+def test_a_note_is_valid_and_passes_the_validation(
     demonstration: DemonstrationIssuer,
     ready_order: Callable[..., Order],
     company: Company,
@@ -207,7 +207,7 @@ def test_what_it_cannot_do_is_said(
     assert "não calcula ICMS" in texts[1]
 
 
-def test_a_cancellation_is_valid_and_passes_the_gate(
+def test_a_cancellation_is_valid_and_passes_the_validation(
     demonstration: DemonstrationIssuer, ready_order: Callable[..., Order], company: Company
 ) -> None:
     answer = demonstration.cancel(

@@ -1,0 +1,1 @@
+"""How the processes of one machine run together: supervisor, scheduler, folder queue, SQLite, demo."""

@@ -1,0 +1,218 @@
+"""*Notas Fiscais*: the list and what is done to many notes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from erp import channels
+from erp.accounts.permissions import may
+from erp.channels import InvoiceStage, InvoiceState, RowResult
+from erp.sales.views.orders import shipping_methods_of, stores_of
+from erp.web.lists import ChoiceFilter, Column, DateFilter, Empty, Filter, Link, ListAction, ListPage, Tab
+from erp.web.requests import user_of
+from invoices.intake.parser import MAX_BYTES
+from invoices.models import ISSUED, Invoice, InvoiceStatus, RefusedFile
+from invoices.printing.printouts import InvoicePrintout
+from invoices.printing.services import PrintRefused, invoices_print, print_problems
+from invoices.search import invoice_condition
+from invoices.sending import invoices_send, send_problems
+from invoices.views.downloads import file_response
+from invoices.views.printing import pdf_response
+
+SEND = "send_invoice"
+REJECTED = "rejected"
+STAGES = [(stage.value, stage.label) for stage in InvoiceStage]
+ENVIRONMENTS = [("production", "produção"), ("homologation", "homologação")]
+
+
+def _at_stage(stage: str) -> Q:
+    return channels.invoices_in(InvoiceStage(stage))
+
+
+def _of_remote_order(number: str) -> Q:
+    """Notes of the order, and pending ones that wait for it."""
+    return Q(order__external_id__startswith=number) | Q(wanted_order__external_id__startswith=number)
+
+
+class InvoiceList(ListPage[Invoice]):
+    """The notes. Its tab *rejeitadas* shows `RefusedFileList`: what is refused never becomes a note."""
+
+    title = "Notas Fiscais"
+    pretitle = "Vendas"
+    columns = (
+        Column("Nota"),
+        Column("Emissão", css="d-none d-md-table-cell"),
+        Column("Destinatário", css="d-none d-xl-table-cell"),
+        Column("Pedido"),
+        Column("Situação"),
+        Column("No e-commerce", css="d-none d-md-table-cell"),
+        Column("Forma de envio", css="d-none d-xxl-table-cell"),
+        Column("Total", numeric=True, css="d-none d-sm-table-cell"),
+    )
+    row_template = "invoices/invoice_row.html"
+    order_by = ("-issued_at", "-pk")
+    search_fields = ("number",)
+    search_label = "número, chave, destinatário ou pedido"
+    tabs = (
+        Tab("all", "todas"),
+        Tab("pending", "pendentes", Q(status=InvoiceStatus.PENDING)),
+        Tab("issued", "emitidas", Q(status__in=ISSUED)),
+        Tab(REJECTED, "rejeitadas", Q(status=InvoiceStatus.REJECTED)),
+        Tab("cancelled", "canceladas", Q(status=InvoiceStatus.CANCELLED)),
+    )
+    filters = (
+        ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
+        ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
+        ChoiceFilter("sent", "No e-commerce", _at_stage, choices=STAGES),
+        ChoiceFilter("environment", "Ambiente", "environment", choices=ENVIRONMENTS, all_label="todos"),
+        Filter("kwai", "Nº do pedido Kwai", _of_remote_order),
+        DateFilter("since", "Desde", "issued_at__date__gte"),
+        DateFilter("until", "Até", "issued_at__date__lte"),
+    )
+    actions = (
+        ListAction(InvoicePrintout.DANFE, "imprimir DANFE", "printer", in_bar=True, download=True),
+        ListAction(InvoicePrintout.LABEL, "imprimir etiqueta do DANFE (10x15)", "tag", download=True),
+        ListAction(SEND, "enviar dados da NFe para e-commerce", "send"),
+    )
+    poll_seconds = 15
+
+    @property
+    def empty(self) -> Empty:  # type: ignore[override]
+        return Empty(
+            "Nenhuma nota fiscal",
+            "Envie os XMLs das notas autorizadas; cada uma é conferida e vinculada ao seu pedido.",
+            self._upload(),
+        )
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.GET.get("tab") == REJECTED:
+            return RefusedFileList.beside(request).answer()
+        return super().get(request, *args, **kwargs)
+
+    def _counts(self, found: QuerySet[Invoice]) -> dict[str, int]:
+        return super()._counts(found) | {REJECTED: RefusedFileList.beside(self.request).total()}
+
+    def invoice_counts(self) -> dict[str, int]:
+        """What the tabs of notes count, for the tab of files."""
+        return super()._counts(self._found())
+
+    def queryset(self) -> QuerySet[Invoice]:
+        rows = Invoice.objects.visible_to(user_of(self.request))
+        return rows.select_related("order", "store", "shipping_method", "carrier", "wanted_order")
+
+    def search_condition(self, text: str) -> Q:
+        return invoice_condition(text)
+
+    def page_links(self) -> Sequence[Link]:
+        links = [
+            Link("Fechamento", reverse("invoices:months"), "calendar"),
+            Link("Notas sem pedido", reverse("invoices:unlinked"), "unlink"),
+        ]
+        may_upload = may(user_of(self.request), "invoices:upload", "POST")
+        return [*links, self._upload()] if may_upload else links
+
+    def decorate(self, objects: list[Invoice]) -> None:
+        found = channels.invoice_states([invoice.pk for invoice in objects])
+        for invoice in objects:
+            invoice.channel_state = found.get(invoice.pk)  # type: ignore[attr-defined]
+
+    def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        return send_problems(ids) if action == SEND else print_problems(ids)
+
+    def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult] | HttpResponse:
+        if action == SEND:
+            return invoices_send(ids=ids, user=user_of(self.request))
+        try:
+            content = invoices_print(ids=ids, printout=InvoicePrintout(action), user=user_of(self.request))
+        except PrintRefused as refused:
+            return refused.results
+        return pdf_response(content, f"{action}-{len(ids)}-notas.pdf")
+
+    def row_links(self, obj: Invoice) -> Sequence[Link]:
+        links = [Link("baixar XML", reverse("invoices:xml", args=[obj.pk]), "download")]
+        state: InvoiceState | None = getattr(obj, "channel_state", None)
+        if state is not None and state.is_refused and may(user_of(self.request), "invoices:correct", "POST"):
+            links.insert(0, Link("corrigir e reenviar", reverse("invoices:correct", args=[obj.pk]), "tool"))
+        return links
+
+    def row_url(self, obj: Invoice) -> str:
+        return obj.get_absolute_url()
+
+    def _upload(self) -> Link:
+        return Link("Enviar XML", reverse("invoices:upload"), "upload", primary=True)
+
+
+class RefusedFileList(ListPage[RefusedFile]):
+    """The tab *rejeitadas*: files the validation refused, each with its reasons."""
+
+    title = InvoiceList.title
+    pretitle = InvoiceList.pretitle
+    columns = (
+        Column("Arquivo"),
+        Column("Nota", css="d-none d-md-table-cell"),
+        Column("Pedido", css="d-none d-lg-table-cell"),
+        Column("Motivo"),
+        Column("Enviado", css="d-none d-md-table-cell"),
+    )
+    row_template = "invoices/refused_row.html"
+    order_by = ("-last_sent_at", "-pk")
+    search_fields = ("file_name", "access_key", "order__external_id")
+    search_label = "arquivo, chave ou pedido"
+    tabs = tuple(Tab(tab.key, tab.label) for tab in InvoiceList.tabs)
+    filters = (
+        ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
+        Filter("kwai", "Nº do pedido Kwai", "order__external_id__startswith"),
+        DateFilter("since", "Desde", "last_sent_at__date__gte"),
+        DateFilter("until", "Até", "last_sent_at__date__lte"),
+    )
+    poll_seconds = InvoiceList.poll_seconds
+    empty = Empty("Nenhum arquivo recusado", "Os XMLs recusados na conferência aparecem aqui, com o motivo.")
+
+    @classmethod
+    def beside(cls, request: HttpRequest) -> RefusedFileList:
+        """The list that answers `request`, which is one to the list of notes."""
+        view = cls()
+        view.setup(request)
+        return view
+
+    def total(self) -> int:
+        return self._found().count()
+
+    def queryset(self) -> QuerySet[RefusedFile]:
+        return (
+            RefusedFile.objects.visible_to(user_of(self.request))
+            .select_related("order", "sent_by")
+            .defer("content")
+        )
+
+    def page_links(self) -> Sequence[Link]:
+        notes = InvoiceList()
+        notes.setup(self.request)
+        return notes.page_links()
+
+    def row_links(self, obj: RefusedFile) -> Sequence[Link]:
+        if obj.size > MAX_BYTES:
+            return []
+        return [Link("baixar arquivo", reverse("invoices:refused_file", args=[obj.pk]), "download")]
+
+    def _counts(self, found: QuerySet[RefusedFile]) -> dict[str, int]:
+        notes = InvoiceList()
+        notes.setup(self.request)
+        return notes.invoice_counts() | {REJECTED: found.count()}
+
+
+@require_safe
+def refused_file(request: HttpRequest, pk: int) -> HttpResponse:
+    """The bytes of a refused file, never to be opened by the browser: nothing is known of them."""
+    row = get_object_or_404(RefusedFile.objects.visible_to(user_of(request)), pk=pk)
+    if row.content is None:
+        raise Http404
+    name = f"recusado-{row.pk}.xml"
+    return file_response(bytes(row.content), name=name, content_type="application/octet-stream")

@@ -1,0 +1,1 @@
+"""The demonstration: the guided tour and its texts."""

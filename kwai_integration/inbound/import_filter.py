@@ -1,0 +1,34 @@
+"""The import filter: in which situations of the platform a store receives a new order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db.models import Q
+
+from erp.refusals import NO_REFUSAL, Refusal
+from kwai_integration import refusals
+from kwai_integration.client.codes import KwaiRole
+from kwai_integration.models import KwaiOrder, KwaiSettings
+from kwai_integration.situations import roles_of, situations
+
+
+def filter_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> Refusal:
+    """Why `row` stays outside for now; `roles` as `situations.roles_of` answers. A code
+    without a role passes: nothing unknown may stop an import."""
+    role = roles[row.store_id].get(row.remote_status)
+    options = getattr(row.store, "kwai_settings", None)
+    if row.order_id or role is None or options is None or role in options.import_roles:
+        return NO_REFUSAL
+    return refusals.FILTERED.of(role=situations().role_label(role))
+
+
+def filtered_out() -> Q:
+    """`KwaiOrder` rows of any store that `filter_refusal` keeps outside."""
+    wanted_by, outside = dict(KwaiSettings.objects.values_list("pk", "import_roles")), Q(pk__in=[])
+    roles = roles_of(wanted_by)
+    for store_id, wanted in wanted_by.items():
+        shut = [code for code, role in roles[store_id].items() if role not in wanted]
+        if shut:
+            outside |= Q(store_id=store_id, order__isnull=True, remote_status__in=shut)
+    return outside

@@ -1,0 +1,385 @@
+"""First step: every answer of the platform becomes a `KwaiOrder`, whatever is in it (design 3.1, rule 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from erp.accounts.models import Store
+from erp.outbox.services import jobs_wake
+from erp.sales.services import EventDraft, order_events_append
+from kwai_integration import refusals
+from kwai_integration.client.codes import SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
+from kwai_integration.inbound.closing import orders_shipped_late
+from kwai_integration.inbound.isolation import failing_isolate
+from kwai_integration.inbound.payload import payload_keep, payload_read
+from kwai_integration.inbound.refunds import REFUNDS
+from kwai_integration.mapping import fields
+from kwai_integration.mapping.digest import order_digest
+from kwai_integration.mapping.orders import CLOCK_TOLERANCE, MappedOrder, Problem, order_read, summary
+from kwai_integration.mapping.warnings import UNREAD, Warn
+from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.names import names
+from kwai_integration.outbound.healing import pushes_heal
+from kwai_integration.situations import store_roles
+
+# What a new version of the answer may change; the rest belongs to `receive`.
+STAGED_FIELDS = [
+    "state",
+    "problem_code",
+    "problem",
+    "warnings",
+    "remote_status",
+    "buyer_name",
+    "summary",
+    "total",
+    "placed_at",
+    "ship_by_at",
+    "invoice_status",
+    "invoice_refusal_reason",
+    "remote_carrier_code",
+    "remote_tracking_code",
+    "shipping_type",
+    "payment_code",
+    "first_shipped_at",
+    "refund_reported",
+    "payload",
+    "payload_bytes",
+    "payload_truncated",
+    "digest",
+    "remote_updated_at",
+    "fetch_started_at",
+]
+LEFT_OUT = (Warn.AMOUNT_UNREADABLE, Warn.MOMENT_UNREADABLE)
+# Columns of lists that are made of fields of another name.
+SHOWN_FROM = {
+    "buyer_name": ("address",),
+    "summary": ("lines", "line_details"),
+    "total": ("lines", "total"),
+    "invoice_refusal_reason": ("invoice_status", "invoice_refusal_reason"),
+    "remote_carrier_code": ("carrier_code",),
+    "remote_tracking_code": ("tracking_code",),
+    "payment_code": ("payments",),
+    "refund_reported": ("refund_status",),
+}
+NO_ID = "sem-id-"
+TOO_LARGE = Problem(
+    "payload_too_large",
+    "A resposta do Kwai para este pedido passa de 1 MB e foi guardada cortada. Confira no Kwai.",
+    "",
+)
+DETAILS_MISSING = "details_missing"
+DETAILS_FAILED = "details_failed"
+MISSING_TEXTS = {DETAILS_MISSING: refusals.DETAILS_MISSING, DETAILS_FAILED: refusals.DETAILS_FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What became of a page: ids of `KwaiOrder`, by what happened to the row."""
+
+    created: tuple[int, ...] = ()
+    changed: tuple[int, ...] = ()
+    unchanged: tuple[int, ...] = ()
+    older: tuple[int, ...] = ()
+    quarantined: tuple[int, ...] = ()
+    # Stored answers that `receive` has not looked at yet: newly stored ones, and those left by a crash.
+    pending: tuple[int, ...] = ()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return self.created + self.changed + self.unchanged + self.older
+
+    def __add__(self, other: StepResult) -> StepResult:
+        return StepResult(
+            created=self.created + other.created,
+            changed=self.changed + other.changed,
+            unchanged=self.unchanged + other.unchanged,
+            older=self.older + other.older,
+            quarantined=self.quarantined + other.quarantined,
+            pending=self.pending + other.pending,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One raw answer with what versions are compared by."""
+
+    external_id: str
+    digest: str
+    updated_at: datetime | None
+    raw: Any = field(repr=False)
+    # Codes of the situation that were said beside this answer, by answers that lost to it: a parcel that had
+    # left stays one that had left.
+    passed: tuple[tuple[str, datetime | None], ...] = ()
+
+
+def kwai_orders_stage(*, store: Store, details: Sequence[Any], fetch_started_at: datetime) -> StepResult:
+    """Store the answers of one page of details; `fetch_started_at` is the moment before the call.
+
+    Never fails for what an answer holds: one that cannot be used is quarantined with its reason. The
+    number of statements does not depend on the page.
+    """
+    parts = failing_isolate(
+        _answers(details, fetch_started_at),
+        lambda answers: _batch_store(store, answers, fetch_started_at),
+        lambda answer: _poison_store(store, answer, fetch_started_at),
+    )
+    return sum(parts, StepResult())
+
+
+def kwai_orders_invoice_missing(
+    *, store: Store, external_ids: Iterable[str], code: str, fetch_started_at: datetime
+) -> None:
+    """Leave a visible row for orders the platform names but does not hand out; `code` is
+    DETAILS_MISSING or DETAILS_FAILED. Orders already stored stay as they are."""
+    KwaiOrder.objects.bulk_create(
+        [
+            KwaiOrder(
+                store=store,
+                external_id=external_id,
+                state=KwaiOrderState.QUARANTINED,
+                problem_code=code,
+                problem=MISSING_TEXTS[code],
+                fetch_started_at=fetch_started_at,
+            )
+            for external_id in external_ids
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _answers(details: Sequence[Any], fetch_started_at: datetime) -> list[_Answer]:
+    """One answer per order: of an order that stands twice in the page the newer one, else the later."""
+    newest: dict[str, _Answer] = {}
+    for raw in details:
+        answer = _answer(raw, fetch_started_at)
+        rival = newest.get(answer.external_id)
+        if rival is None:
+            newest[answer.external_id] = answer
+            continue
+        lost, won = (answer, rival) if _is_older(answer.updated_at, rival.updated_at) else (rival, answer)
+        passed = (*rival.passed, (_code(lost), lost.updated_at))
+        newest[answer.external_id] = replace(won, passed=passed)
+    return list(newest.values())
+
+
+def _code(answer: _Answer) -> str:
+    return fields.remote_code(fields.record(answer.raw).get(names().order.status))
+
+
+def _shipped_at(
+    answer: _Answer, roles: Mapping[str, KwaiRole], fetch_started_at: datetime
+) -> datetime | None:
+    """When the earliest of these answers told that the parcel was on its way; None when none did."""
+    reported = [*answer.passed, (_code(answer), answer.updated_at)]
+    moments = [at or fetch_started_at for code, at in reported if roles.get(code) in SHIPPED_ROLES]
+    return min(moments, default=None)
+
+
+def _late_shipped_note(
+    answers: Sequence[_Answer],
+    rows: Sequence[KwaiOrder],
+    roles: Mapping[str, KwaiRole],
+    fetch_started_at: datetime,
+) -> None:
+    """An answer that came too late to be stored still tells that the parcel had left."""
+    changes = {answer.external_id: _shipped_at(answer, roles, fetch_started_at) for answer in answers}
+    late = [row for row in rows if row.first_shipped_at is None and changes[row.external_id]]
+    for row in late:
+        row.first_shipped_at = changes[row.external_id]
+    if late:
+        KwaiOrder.objects.bulk_update(late, ["first_shipped_at"])
+        orders_shipped_late([row.order_id for row in late if row.order_id])
+
+
+def _answer(raw: Any, fetch_started_at: datetime) -> _Answer:
+    entry, digest, wire = fields.record(raw), order_digest(raw), names().order
+    # Without a number of its own an answer is known by its content: the same one is stored once.
+    external_id = fields.remote_id(entry.get(wire.id)) or f"{NO_ID}{digest[:32]}"
+    updated_at = fields.moment(entry.get(wire.updated_at))
+    if updated_at and updated_at > fetch_started_at + CLOCK_TOLERANCE:
+        updated_at = None
+    return _Answer(external_id, digest, updated_at, raw)
+
+
+def _is_older(updated_at: datetime | None, than: datetime | None) -> bool:
+    return updated_at is not None and than is not None and updated_at < than
+
+
+def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: datetime) -> StepResult:
+    # One stager per store at a time: two first sights of an order never race for its row. Rows that
+    # refer to the store are not held up by this kind of lock.
+    Store.objects.select_for_update(no_key=True).only("pk").get(pk=store.pk)
+    known = _known_rows(store, [answer.external_id for answer in answers])
+    unchanged = [known[a.external_id] for a in answers if _is_equal(a, known.get(a.external_id))]
+    changes = [answer for answer in answers if not _is_equal(answer, known.get(answer.external_id))]
+    older = [known[a.external_id] for a in changes if _loses(a, known.get(a.external_id), fetch_started_at)]
+    losers = {row.external_id for row in older}
+    verdicts = {row.pk: row.invoice_status for row in known.values()}
+    roles = store_roles(store.pk) if changes or any(answer.passed for answer in answers) else {}
+    fresh = [
+        _filled(known, store, a, fetch_started_at, roles) for a in changes if a.external_id not in losers
+    ]
+    created = KwaiOrder.objects.bulk_create([row for row in fresh if row.pk is None])
+    changed = [row for row in fresh if row.external_id in known]
+    KwaiOrder.objects.bulk_update(changed, STAGED_FIELDS)
+    _late_shipped_note(answers, [*older, *unchanged], roles, fetch_started_at)
+    judged = [row for row in changed if row.invoice_status != verdicts[row.pk]]
+    _verdicts_tell(judged)
+    pushes_heal([*changed, *unchanged], accepted=_accepted(judged))
+    return StepResult(
+        created=_pks(created),
+        changed=_pks(changed),
+        unchanged=_pks(unchanged),
+        older=_pks(older),
+        quarantined=_pks(row for row in fresh if row.state == KwaiOrderState.QUARANTINED),
+        pending=_pks(row for row in [*fresh, *unchanged, *older] if _is_pending(row)),
+    )
+
+
+def _known_rows(store: Store, external_ids: list[str]) -> dict[str, KwaiOrder]:
+    """Locked in a fixed order, without the payloads, which nobody reads here."""
+    rows = (
+        KwaiOrder.objects.select_for_update()
+        .filter(store=store, external_id__in=external_ids)
+        .order_by("pk")
+        .defer("payload", "payload_bytes")
+    )
+    return {row.external_id: row for row in rows}
+
+
+def _pks(rows: Iterable[KwaiOrder]) -> tuple[int, ...]:
+    return tuple(row.pk for row in rows)
+
+
+def _accepted(rows: Iterable[KwaiOrder]) -> set[str]:
+    return {row.external_id for row in rows if row.invoice_status == KwaiInvoiceStatus.ACCEPTED}
+
+
+def _verdicts_tell(rows: Sequence[KwaiOrder]) -> None:
+    """Kwai's verdict on a note belongs to the order's history: later answers overwrite the column."""
+    drafts = []
+    for row in rows:
+        if row.order_id is not None and row.invoice_status == KwaiInvoiceStatus.ACCEPTED:
+            drafts.append(EventDraft(row.order_id, "kwai.invoice_accepted", "Kwai aceitou a NF-e"))
+        if row.order_id is not None and row.invoice_status == KwaiInvoiceStatus.REFUSED:
+            reason = row.invoice_refusal_reason or "sem dizer o motivo"
+            text = f"Kwai recusou a NF-e: {reason}"
+            drafts.append(EventDraft(row.order_id, "kwai.invoice_refused", text))
+    if drafts:
+        order_events_append(drafts=drafts)
+    judged = [
+        row for row in rows if row.invoice_status in (KwaiInvoiceStatus.ACCEPTED, KwaiInvoiceStatus.REFUSED)
+    ]
+    if judged:
+        # What waits for this verdict need not wait for its next look.
+        jobs_wake(store_id=judged[0].store_id, subjects=[row.external_id for row in judged])
+
+
+def _is_equal(answer: _Answer, row: KwaiOrder | None) -> bool:
+    return row is not None and row.digest == answer.digest
+
+
+def _loses(answer: _Answer, row: KwaiOrder | None, fetch_started_at: datetime) -> bool:
+    """Design 3.1, rule 3: the older update time never wins; without two of them the later fetch wins."""
+    if row is None:
+        return False
+    if answer.updated_at and row.remote_updated_at and answer.updated_at != row.remote_updated_at:
+        return answer.updated_at < row.remote_updated_at
+    # A fetch that began in the future began by a clock that was ahead.
+    return fetch_started_at < row.fetch_started_at <= timezone.now()
+
+
+def _is_pending(row: KwaiOrder) -> bool:
+    return row.state != KwaiOrderState.QUARANTINED and row.digest != row.received_digest
+
+
+def _filled(
+    known: dict[str, KwaiOrder],
+    store: Store,
+    answer: _Answer,
+    fetch_started_at: datetime,
+    roles: Mapping[str, KwaiRole],
+) -> KwaiOrder:
+    row = known.get(answer.external_id) or KwaiOrder(store=store, external_id=answer.external_id)
+    kept = payload_keep(answer.raw)
+    row.payload, row.payload_bytes, row.payload_truncated = kept.text, kept.raw, kept.truncated
+    row.digest, row.fetch_started_at = answer.digest, fetch_started_at
+    row.remote_updated_at = answer.updated_at
+    # What is stored is what `receive` reads, so a part that was left out is unread here too.
+    source = answer.raw if kept.is_whole else payload_read(row)
+    mapped = order_read(source, fetch_started_at, roles, names())
+    problem = TOO_LARGE if not kept.is_whole else usable_problem(row, mapped)
+    if isinstance(mapped, MappedOrder):
+        mapped_show(row, mapped)
+    if row.first_shipped_at is None:
+        row.first_shipped_at = _shipped_at(answer, roles, fetch_started_at)
+    if problem and row.order_id is None:
+        order_quarantine(row, problem.code, problem.reason)
+    return row
+
+
+def usable_problem(row: KwaiOrder, mapped: MappedOrder | Problem) -> Problem | None:
+    """Why this answer makes no new order; one that is here already is followed as far as it can be read."""
+    if isinstance(mapped, Problem):
+        return mapped
+    return mapped.problem if row.order_id is None else None
+
+
+def order_quarantine(row: KwaiOrder, code: str, reason: str) -> None:
+    """Mark `row` (not saved) as unusable; `reason` is what the operator reads."""
+    row.state = KwaiOrderState.QUARANTINED
+    row.problem_code, row.problem = code, reason[:500]
+
+
+def mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
+    """What lists show; of a field that could not be read the row keeps what it knew."""
+    if row.state == KwaiOrderState.QUARANTINED:
+        row.state = KwaiOrderState.RECEIVED if row.order_id else KwaiOrderState.STAGED
+    row.problem_code = row.problem = ""
+    row.remote_updated_at = mapped.remote_updated_at
+    # Of an order that is here an unreadable part is kept, not left out: the part's own warning says so.
+    said = [code for code in mapped.warnings if row.order_id is None or code not in LEFT_OUT]
+    row.warnings = [*said, *(f"{UNREAD}{part}" for part in mapped.unread_parts)]
+    values = {
+        "remote_status": mapped.remote_status,
+        "buyer_name": mapped.buyer.name,
+        "summary": summary(mapped),
+        "total": mapped.total,
+        "placed_at": mapped.placed_at,
+        "ship_by_at": mapped.ship_by_at,
+        "invoice_status": mapped.invoice_status,
+        "invoice_refusal_reason": mapped.invoice_refusal_reason,
+        "remote_carrier_code": mapped.carrier_code,
+        "remote_tracking_code": mapped.tracking_code,
+        "shipping_type": mapped.shipping_type,
+        "payment_code": mapped.payment_code,
+        "refund_reported": REFUNDS[mapped.refund_status],
+    }
+    for name, value in values.items():
+        if row.pk is None or not mapped.unread.intersection(SHOWN_FROM.get(name, (name,))):
+            setattr(row, name, value)
+    if row.first_shipped_at is None and mapped.role in SHIPPED_ROLES:
+        row.first_shipped_at = mapped.remote_updated_at or row.fetch_started_at
+
+
+@transaction.atomic
+def _poison_store(store: Store, answer: _Answer, fetch_started_at: datetime) -> StepResult:
+    """Keep an answer that broke the write, as bytes: the one form that every database takes."""
+    row = KwaiOrder.objects.select_for_update().filter(store=store, external_id=answer.external_id).first()
+    row = row or KwaiOrder(store=store, external_id=answer.external_id)
+    row.payload, row.payload_bytes = "", repr(answer.raw).encode("utf-8", "backslashreplace")[:1_000_000]
+    row.digest, row.fetch_started_at = answer.digest, fetch_started_at
+    order_quarantine(
+        row,
+        "not_storable",
+        "O conteúdo deste pedido não pôde ser guardado. Confira o pedido no Kwai e avise o suporte do ERP; "
+        "depois da correção, use sincronizar situação.",
+    )
+    row.save()
+    return StepResult(created=(row.pk,), quarantined=(row.pk,))
