@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "erp.accounts",
+    "erp.attention",
     "erp.web",
     "erp.outbox",
     "erp.catalog",

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from django.db.models import Q
 
 from kwai_integration.client.codes import KwaiRole
-from kwai_integration.models import KwaiOrder, KwaiSettings
+from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
 from kwai_integration.situations import roles_of, situations
+
+WAITING_STATES = (KwaiOrderState.STAGED, KwaiOrderState.UNLINKED, KwaiOrderState.QUARANTINED)
 
 
 def filter_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> str:
@@ -22,6 +24,11 @@ def filter_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) 
         f"A loja não recebe pedidos na situação {situations().role_label(role)}; este segue quando mudar. "
         "Para receber já, marque a situação em Integrações › Pedidos."
     )
+
+
+def waits_for_person() -> Q:
+    """`KwaiOrder` rows somebody can do something about; what is kept outside moves by itself."""
+    return Q(state__in=WAITING_STATES) & ~filtered_out()
 
 
 def filtered_out() -> Q:
