@@ -4,16 +4,28 @@
 import os
 import sys
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
+from django.core.management import BaseCommand, ManagementUtility
 
 from erp.runtime import demo
+from erp.settings.checks import start_check
+from erp.settings.environment import Environment
+
+# They sign and encrypt nothing, so they run without SECRET_KEY and FIELD_KEYS: the image collects its files
+# before it has any.
+WITHOUT_SECRETS = ("collectstatic", "makemigrations")
+
+
+class Commands(ManagementUtility):
+    """Django's own, but no command runs on settings that cannot be used."""
+
+    def fetch_command(self, subcommand: str) -> BaseCommand:
+        start_check()
+        return super().fetch_command(subcommand)
+
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings.base")
+    Environment.needs_secrets = sys.argv[1:2] not in [[name] for name in WITHOUT_SECRETS]
     if sys.argv[1:2] == ["up"]:
         demo.enter()
-    try:
-        execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(str(error))
+    Commands(sys.argv).execute()

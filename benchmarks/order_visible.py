@@ -37,8 +37,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings.base")
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 os.environ["ERP_DEMO"] = "1"
 demo.enter()
-WEB_PORT, SANDBOX_PORT = demo.ports()
-ERP, SANDBOX = f"http://127.0.0.1:{WEB_PORT}", f"http://127.0.0.1:{SANDBOX_PORT}/_sandbox"
+from erp.settings.mode import ERP_PORT, SANDBOX_PORT
+
+ERP, SANDBOX = f"http://127.0.0.1:{ERP_PORT}", f"http://127.0.0.1:{SANDBOX_PORT}/_sandbox"
 MERCHANT = "100000000000000101"
 PAGES = ("pedidos-no-e-commerce", "pedidos")
 START_SECONDS, LONGEST_SECONDS = 120, 90
@@ -49,13 +50,13 @@ SPREAD_SECONDS = 15
 @contextmanager
 def demonstration() -> Iterator[None]:
     """The running one, or our own for as long as this lasts."""
-    if port_is_taken(WEB_PORT):
+    if port_is_taken(ERP_PORT):
         yield
         return
     process = subprocess.Popen([sys.executable, "manage.py", "up"], cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         ends = time.monotonic() + START_SECONDS
-        while not (port_is_taken(WEB_PORT) and port_is_taken(SANDBOX_PORT)):
+        while not (port_is_taken(ERP_PORT) and port_is_taken(SANDBOX_PORT)):
             if time.monotonic() > ends or process.poll() is not None:
                 raise SystemExit("the demonstration did not start; see var/log")
             time.sleep(0.2)

@@ -5,11 +5,12 @@ from fnmatch import fnmatch
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import worker_shutting_down
+from celery.signals import import_modules, worker_shutting_down
 from django.conf import settings
 from kombu.transport import TRANSPORT_ALIASES
 
 from erp import scheduling, tracing
+from erp.settings.checks import start_check
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings.base")
 
@@ -47,6 +48,12 @@ app = Celery("erp", task_cls=TracedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_annotations = (QueueLimits(),)
 app.autodiscover_tasks()
+
+
+@import_modules.connect
+def _settings_check(**_: Any) -> None:
+    """Sent in worker and beat before they begin, after Celery has set Django up."""
+    start_check()
 
 
 @worker_shutting_down.connect

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from django.db.models import Q
 
+from erp.refusals import Refusal, RefusedError
+
 if TYPE_CHECKING:
     from erp.accounts.models import User
 
@@ -74,6 +76,37 @@ class RowResult:
     text: str = ""
     label: str = ""
     url: str = ""
+
+    def __post_init__(self) -> None:
+        if self.outcome is RowOutcome.REFUSED and not isinstance(self.text, Refusal):
+            raise TypeError("A refused row says why by a Refusal, which has a code.")
+
+    @property
+    def code(self) -> str:
+        """The stable name of the refusal; empty for every other outcome."""
+        return self.text.code if isinstance(self.text, Refusal) else ""
+
+    @property
+    def english(self) -> str:
+        """The text as programs of other languages show it."""
+        return self.text.english if isinstance(self.text, Refusal) else self.text
+
+
+def row_done(row_id: int, text: str) -> RowResult:
+    return RowResult(row_id, RowOutcome.DONE, text)
+
+
+def row_already(row_id: int, text: str) -> RowResult:
+    return RowResult(row_id, RowOutcome.ALREADY_DONE, text)
+
+
+def row_refused(row_id: int, refusal: Refusal) -> RowResult:
+    return RowResult(row_id, RowOutcome.REFUSED, refusal)
+
+
+def row_settled(row_id: int, problem: Refusal, text: str) -> RowResult:
+    """Refused with `problem`, or done with `text` where there is none."""
+    return row_refused(row_id, problem) if problem else row_done(row_id, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +232,8 @@ class LabelNotReady(Exception):
         self.seconds = seconds
 
 
-class LabelRefused(Exception):
-    """The marketplace will not hand out this label; the Portuguese text says why and what to do."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
+class LabelRefused(RefusedError):
+    """The marketplace will not hand out this label."""
 
 
 class InvoiceStage(StrEnum):
@@ -272,7 +301,7 @@ class SalesChannel(Protocol):
     label: str
     logistics: Logistics | None
 
-    def check(self, action: ChannelAction, ids: Sequence[int]) -> dict[int, str]:
+    def check(self, action: ChannelAction, ids: Sequence[int]) -> dict[int, Refusal]:
         """Per own id why `action` cannot be done, or an empty text; a constant number of queries."""
         ...
 
@@ -314,7 +343,11 @@ class SalesChannel(Protocol):
 _facts: list[Facts] = []
 _channels: dict[str, SalesChannel] = {}
 
-NO_CHANNEL = "Este pedido não veio de um e-commerce: não há para onde enviar."
+NO_CHANNEL = Refusal(
+    "order.no_channel",
+    "Este pedido não veio de um e-commerce: não há para onde enviar.",
+    "This order came from no marketplace: there is nowhere to send it.",
+)
 
 
 def listen(facts: Facts) -> None:
@@ -376,7 +409,7 @@ def shipment_delivered(ids: Iterable[int]) -> None:
     _tell("shipment_delivered", ids)
 
 
-def check(action: ChannelAction, ids: Sequence[int]) -> dict[int, str]:
+def check(action: ChannelAction, ids: Sequence[int]) -> dict[int, Refusal]:
     """Why `action` cannot be done, per id; an empty text means it can."""
     reasons = dict.fromkeys(ids, NO_CHANNEL)
     for channel in _channels.values():
@@ -386,7 +419,7 @@ def check(action: ChannelAction, ids: Sequence[int]) -> dict[int, str]:
 
 def run(action: ChannelAction, ids: Sequence[int], *, user: User | None) -> list[RowResult]:
     """One result per id, in the order of `ids`."""
-    results = {id_: RowResult(id_, RowOutcome.REFUSED, NO_CHANNEL) for id_ in ids}
+    results = {id_: row_refused(id_, NO_CHANNEL) for id_ in ids}
     for channel in _channels.values():
         results.update(channel.run(action, ids, user=user))
     return [results[id_] for id_ in ids]

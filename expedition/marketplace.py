@@ -10,26 +10,25 @@ from collections.abc import Callable, Mapping, Sequence
 
 from erp import channels
 from erp.accounts.models import User
-from erp.channels import Badge, ChannelAction, RowResult
+from erp.channels import Badge, ChannelAction, RowResult, row_refused
+from erp.refusals import NO_REFUSAL, Refusal
+from expedition import refusals
 from expedition.models import Shipment
-from expedition.preconditions import delivery_problem
+from expedition.preconditions import delivery_problem, invoice_problem
 from expedition.services import shipments_deliver
-from expedition.services.rows import refused
 
 ARRANGE = "arrange"
 SEND_TRACKING, SEND_INVOICE, DELIVER = "send_tracking", "send_invoice", "deliver"
 
-NOT_CONCLUDED = "Conclua a expedição antes de enviar o código de rastreio."
-NO_INVOICE = "O pedido não tem NF-e autorizada. Importe a NF-e em Notas Fiscais."
-NO_MEMBERS = "O agrupamento está vazio."
 
-
-def reasons(name: str, shipments: Sequence[Shipment]) -> dict[int, str]:
-    """Per shipment why `name` cannot be done, or an empty text; a constant number of queries."""
+def reasons(name: str, shipments: Sequence[Shipment]) -> dict[int, Refusal]:
+    """Per shipment why `name` cannot be done; a constant number of queries."""
     return _REASONS[name](shipments) if shipments else {}
 
 
-def group_reasons(name: str, members: Mapping[int, Sequence[Shipment]], ids: Sequence[int]) -> dict[int, str]:
+def group_reasons(
+    name: str, members: Mapping[int, Sequence[Shipment]], ids: Sequence[int]
+) -> dict[int, Refusal]:
     """A group may when one of its members may; else it says what the first one lacks."""
     by_shipment = reasons(name, [each for own in members.values() for each in own])
     return {pk: _group_reason([by_shipment[each.pk] for each in members.get(pk, ())]) for pk in ids}
@@ -37,11 +36,8 @@ def group_reasons(name: str, members: Mapping[int, Sequence[Shipment]], ids: Seq
 
 def run(name: str, shipments: Sequence[Shipment], actor: User) -> list[RowResult]:
     """Do `name`; one named result per shipment, in their order."""
-    blocked = {pk: reason for pk, reason in _own_reasons(name, shipments).items() if reason}
-    able = [shipment for shipment in shipments if shipment.pk not in blocked]
-    results = {row.id: row for row in _RUNS[name](able, actor)} if able else {}
-    rows = [results.get(each.pk) or refused(each.pk, blocked[each.pk]) for each in shipments]
-    return [named(row, each) for row, each in zip(rows, shipments, strict=True)]
+    results = {row.id: row for row in _RUNS[name](shipments, actor)} if shipments else {}
+    return [named(results[each.pk], each) for each in shipments]
 
 
 def group_badges(shipments: Sequence[Shipment], badges: Mapping[int, Sequence[Badge]]) -> list[Badge]:
@@ -56,24 +52,13 @@ def group_badges(shipments: Sequence[Shipment], badges: Mapping[int, Sequence[Ba
     ]
 
 
-def _group_reason(found: Sequence[str]) -> str:
+def _group_reason(found: Sequence[Refusal]) -> Refusal:
     if not found:
-        return NO_MEMBERS
-    return found[0] if all(found) else ""
+        return refusals.GROUP_EMPTY
+    return found[0] if all(found) else NO_REFUSAL
 
 
-def _own_reasons(name: str, shipments: Sequence[Shipment]) -> dict[int, str]:
-    """What this room itself knows against it, before the marketplace is asked."""
-    if name == SEND_TRACKING:
-        # What the marketplace carries is answered at once: there is nothing to send, concluded or not.
-        waits = (each.has_channel and each.is_pending and not each.is_channel_shipped for each in shipments)
-        return {each.pk: NOT_CONCLUDED if wait else "" for each, wait in zip(shipments, waits, strict=True)}
-    if name == SEND_INVOICE:
-        return {each.pk: NO_INVOICE if each.has_channel and each.lacks_invoice else "" for each in shipments}
-    return {}
-
-
-def _arrange_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
+def _arrange_reasons(shipments: Sequence[Shipment]) -> dict[int, Refusal]:
     return channels.check(ChannelAction.ARRANGE_SHIPMENT, [each.pk for each in shipments])
 
 
@@ -81,25 +66,25 @@ def _arrange_run(shipments: Sequence[Shipment], actor: User) -> list[RowResult]:
     return channels.run(ChannelAction.ARRANGE_SHIPMENT, [each.pk for each in shipments], user=actor)
 
 
-def _tracking_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
-    asked = channels.check(ChannelAction.SEND_TRACKING, [each.pk for each in shipments])
-    own = _own_reasons(SEND_TRACKING, shipments)
-    return {pk: own[pk] or reason for pk, reason in asked.items()}
+def _tracking_reasons(shipments: Sequence[Shipment]) -> dict[int, Refusal]:
+    return channels.check(ChannelAction.SEND_TRACKING, [each.pk for each in shipments])
 
 
-def _invoice_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
-    own = _own_reasons(SEND_INVOICE, shipments)
+def _invoice_reasons(shipments: Sequence[Shipment]) -> dict[int, Refusal]:
     asked = channels.check(
         ChannelAction.SEND_INVOICE, [each.invoice_id for each in shipments if each.invoice_id]
     )
-    missing = channels.NO_CHANNEL
     return {
-        each.pk: own[each.pk] or (asked[each.invoice_id] if each.invoice_id else missing)
-        for each in shipments
+        each.pk: asked[each.invoice_id] if each.invoice_id else _without_invoice(each) for each in shipments
     }
 
 
-def _delivery_reasons(shipments: Sequence[Shipment]) -> dict[int, str]:
+def _without_invoice(shipment: Shipment) -> Refusal:
+    """The command takes invoices: without one there is nothing to ask the channel about."""
+    return invoice_problem(shipment) if shipment.has_channel else channels.NO_CHANNEL
+
+
+def _delivery_reasons(shipments: Sequence[Shipment]) -> dict[int, Refusal]:
     asked = channels.check(
         ChannelAction.CONFIRM_DELIVERY, [each.pk for each in shipments if each.has_channel]
     )
@@ -117,7 +102,7 @@ def _invoice_run(shipments: Sequence[Shipment], actor: User) -> list[RowResult]:
     return [
         RowResult(each.pk, rows[each.invoice_id].outcome, rows[each.invoice_id].text)
         if each.invoice_id
-        else refused(each.pk, channels.NO_CHANNEL)
+        else row_refused(each.pk, _without_invoice(each))
         for each in shipments
     ]
 
@@ -132,7 +117,7 @@ def named(row: RowResult, shipment: Shipment) -> RowResult:
     return RowResult(shipment.pk, row.outcome, row.text, label, shipment.get_absolute_url())
 
 
-_REASONS: dict[str, Callable[[Sequence[Shipment]], dict[int, str]]] = {
+_REASONS: dict[str, Callable[[Sequence[Shipment]], dict[int, Refusal]]] = {
     ARRANGE: _arrange_reasons,
     SEND_TRACKING: _tracking_reasons,
     SEND_INVOICE: _invoice_reasons,

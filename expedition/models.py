@@ -9,10 +9,10 @@ from django.urls import reverse
 
 from erp import channels
 from erp.accounts.models import Company, Role, Store, User
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Carrier, Order, ShippingMethod
+from expedition import refusals
 from invoices.models import ISSUED, Invoice
-
-INVOICE_FELL = "A NF-e foi cancelada, rejeitada ou desvinculada. Vincule uma NF-e autorizada ao pedido."
 
 
 class GroupKind(models.TextChoices):
@@ -302,9 +302,9 @@ class Shipment(models.Model):
         return next((package.tracking_code for package in self.packages.all()), "")
 
     @property
-    def frozen_reason(self) -> str:
-        """Why this must not move on, or an empty text (design 3.1, rule 9)."""
-        return self.order.frozen_reason or (INVOICE_FELL if self.has_fallen_invoice else "")
+    def frozen_reason(self) -> Refusal:
+        """Why this must not move on (design 3.1, rule 9)."""
+        return self.order.frozen_reason or (refusals.INVOICE_FELL if self.has_fallen_invoice else NO_REFUSAL)
 
     @property
     def lacks_invoice(self) -> bool:

@@ -1,4 +1,4 @@
-"""Why a shipment may not take a step: pure functions that answer a Portuguese reason or an empty text.
+"""Why a shipment may not take a step: pure functions that answer a refusal, or `NO_REFUSAL`.
 
 Screens grey with them and services refuse with them, under lock.
 """
@@ -9,22 +9,15 @@ import re
 
 from erp import channels
 from erp.brazil.documents import s10_is_valid
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order, OrderStatus, ShippingKind, ShippingMethod
 from erp.sales.shippers import method_problem
+from expedition import refusals
 from expedition.models import GroupKind, Shipment, ShipmentGroup, ShipmentStatus
 
 LONGEST_CODE = 60
 S10_SHAPE = re.compile(r"[A-Z]{2}[0-9]{9}[A-Z]{2}")
 PRINTABLE = re.compile(r"[!-~]+(?: [!-~]+)*")
-
-NO_METHOD = "Sem forma de envio. Escolha a forma de envio na expedição, na NF-e ou no pedido."
-DEAD_INVOICE = "A NF-e do pedido foi cancelada ou rejeitada. Vincule uma NF-e autorizada."
-NOT_ARRANGED = "Falta o número do {name}. Use programar envio."
-UNDECIDED = (
-    "O pedido foi encerrado depois que o pacote saiu. Diga na página do pedido se o pacote voltou ou foi "
-    "entregue, em vez de cancelar a expedição."
-)
-ON_ITS_WAY = "O pedido já foi despachado. Não é possível cancelar a expedição."
 
 
 def group_kind_for(method: ShippingMethod) -> GroupKind:
@@ -39,26 +32,23 @@ def code_canonical(typed: str) -> str:
     return s10 if S10_SHAPE.fullmatch(s10) else code
 
 
-def code_problem(shipment: Shipment, code: str) -> str:
+def code_problem(shipment: Shipment, code: str) -> Refusal:
     """Why the canonical `code` is none for this shipment; only Correios has a rule for its codes."""
     if not code:
-        return ""
+        return NO_REFUSAL
     if len(code) > LONGEST_CODE or not PRINTABLE.fullmatch(code):
-        return "O código tem caracteres que não são de um código de rastreio. Confira e digite de novo."
+        return refusals.CODE_UNREADABLE
     method = shipment.chosen_method
     if method and method.kind == ShippingKind.CORREIOS and not s10_is_valid(code):
-        return (
-            f"{code} não é um código válido dos Correios: são 2 letras, 9 números e 2 letras, "
-            "e o dígito verificador tem de conferir."
-        )
-    return ""
+        return refusals.CODE_NOT_CORREIOS.of(code=code)
+    return NO_REFUSAL
 
 
-def channel_cares(shipment: Shipment) -> str:
-    """Why nobody types a code for what the marketplace carries, or an empty text."""
+def channel_cares(shipment: Shipment) -> Refusal:
+    """Why nobody types a code for what the marketplace carries."""
     if not shipment.is_channel_shipped:
-        return ""
-    return f"O {shipment.logistics_name} cuida do rastreio deste pedido: o número vem de lá, e não se digita."
+        return NO_REFUSAL
+    return refusals.CODE_OF_CHANNEL.of(logistics=shipment.logistics_name)
 
 
 def correction_notice(shipment: Shipment, held: str = "") -> str:
@@ -78,106 +68,136 @@ def needs_code(shipment: Shipment) -> bool:
     return shipment.has_channel or (method is not None and method.kind == ShippingKind.CORREIOS)
 
 
-def code_change_problem(shipment: Shipment, code: str) -> str:
+def code_change_problem(shipment: Shipment, code: str) -> Refusal:
     """Why the first package may not get `code` now."""
     if not shipment.is_on_the_way:
-        return f"A expedição está {shipment.get_status_display().lower()}: o código não muda mais."
+        return refusals.CODE_FIXED.of(status=_status(shipment))
     if cares := channel_cares(shipment):
         return cares
     if shipment.frozen_reason:
         return shipment.frozen_reason
     if not code and not shipment.is_pending and needs_code(shipment):
-        return "A expedição já foi concluída: corrija o código, em vez de apagá-lo."
+        return refusals.CODE_NEEDED
     return code_problem(shipment, code)
 
 
-def joining_problem(shipment: Shipment, method: ShippingMethod) -> str:
+def joining_problem(shipment: Shipment, method: ShippingMethod) -> Refusal:
     """Why the shipment may not enter a group of `method`."""
     if not shipment.is_pending:
-        return f"A expedição já está {shipment.get_status_display().lower()}."
+        return refusals.STATUS_FIXED.of(status=_status(shipment))
     if shipment.group is not None:
-        return f"A expedição já está em {shipment.group}. Retire-a de lá primeiro."
+        return refusals.IN_GROUP.of(group=shipment.group)
     if shipment.frozen_reason:
         return shipment.frozen_reason
     own = shipment.chosen_method
     if own is None:
-        return NO_METHOD
+        return refusals.NO_METHOD
     if problem := method_problem(shipment.order, method):
         return problem
     if own.pk == method.pk:
-        return ""
-    return f"A forma de envio é {own.name}, e a do agrupamento é {method.name}."
+        return NO_REFUSAL
+    return refusals.OTHER_METHOD.of(own=own.name, method=method.name)
 
 
-def leaving_problem(shipment: Shipment, group: ShipmentGroup) -> str:
+def leaving_problem(shipment: Shipment, group: ShipmentGroup) -> Refusal:
     if shipment.group_id != group.pk:
-        return f"A expedição não está em {group}."
+        return refusals.NOT_IN_GROUP.of(group=group)
     if group.is_open:
-        return ""
-    return f"{group} já foi concluída: cancele a expedição e inclua o pedido de novo."
+        return NO_REFUSAL
+    return refusals.LEFT_IN_GROUP.of(group=group)
 
 
-def conclusion_problem(shipment: Shipment) -> str:
+def conclusion_problem(shipment: Shipment) -> Refusal:
     """Why the shipment keeps its group from being concluded; rechecked under lock."""
     if not shipment.is_pending:
-        return f"A expedição já está {shipment.get_status_display().lower()}. Retire-a do agrupamento."
+        return refusals.TAKE_OUT_STATUS.of(status=_status(shipment))
     if shipment.frozen_reason:
-        return f"Retire a expedição do agrupamento. {shipment.frozen_reason}"
+        return refusals.TAKE_OUT.of(reason=shipment.frozen_reason)
     if shipment.order.unread_problem:
         return shipment.order.unread_problem
     if shipment.chosen_method is None:
-        return NO_METHOD
+        return refusals.NO_METHOD
     if problem := method_problem(shipment.order, shipment.chosen_method):
-        return f"Retire a expedição do agrupamento. {problem}"
+        return refusals.TAKE_OUT.of(reason=problem)
     return _codes_problem(shipment)
 
 
-def _codes_problem(shipment: Shipment) -> str:
+def _codes_problem(shipment: Shipment) -> Refusal:
     if shipment.is_channel_shipped:
-        return "" if shipment.channel_number else NOT_ARRANGED.format(name=shipment.logistics_name)
+        return NO_REFUSAL if shipment.channel_number else not_arranged(shipment)
     codes = [package.tracking_code for package in shipment.packages.all()]
     is_correios = shipment.chosen_method is not None and shipment.chosen_method.kind == ShippingKind.CORREIOS
     if is_correios and not all(codes):
-        return "Falta o código de rastreio dos Correios. Digite o código de cada volume."
+        return refusals.CODE_MISSING_CORREIOS
     if needs_code(shipment) and not any(codes[:1]):
-        return "Falta o código de rastreio, que o e-commerce exige. Digite o código."
-    return next((problem for code in codes if (problem := code_problem(shipment, code))), "")
+        return refusals.CODE_MISSING
+    return next((problem for code in codes if (problem := code_problem(shipment, code))), NO_REFUSAL)
 
 
-def change_problem(shipment: Shipment) -> str:
+def change_problem(shipment: Shipment) -> Refusal:
     """Why *forma de envio* and *transportadora* may not be changed."""
     if not shipment.is_pending:
-        return f"A expedição já está {shipment.get_status_display().lower()}."
+        return refusals.STATUS_FIXED.of(status=_status(shipment))
     if shipment.group is not None:
-        return f"Retire a expedição de {shipment.group} antes de mudar a forma de envio."
-    return ""
+        return refusals.METHOD_IN_GROUP.of(group=shipment.group)
+    return NO_REFUSAL
 
 
-def cancel_problem(shipment: Shipment) -> str:
+def cancel_problem(shipment: Shipment) -> Refusal:
     """Why the shipment may not be cancelled: too late once a marketplace has confirmed the hand-over."""
     if shipment.status == ShipmentStatus.DELIVERED:
-        return "O pedido já foi entregue. Não é possível cancelar a expedição."
+        return refusals.DELIVERED
     if shipment.has_channel and is_dispatched(shipment.order):
-        return ON_ITS_WAY
-    return UNDECIDED if shipment.order.handover_unclear else ""
+        return refusals.ON_ITS_WAY
+    return refusals.UNDECIDED if shipment.order.handover_unclear else NO_REFUSAL
 
 
-def delivery_problem(shipment: Shipment) -> str:
-    """Why an order without a marketplace may not be marked as delivered."""
+def delivery_problem(shipment: Shipment) -> Refusal:
+    """Why the order may not be marked as delivered, whoever carries it."""
     if shipment.status == ShipmentStatus.DELIVERED:
-        return "O pedido já está marcado como entregue."
-    return "" if shipment.status == ShipmentStatus.CONCLUDED else "Conclua a expedição antes."
+        return refusals.ALREADY_DELIVERED
+    return concluded_problem(shipment)
 
 
-def opening_problem(order: Order, active: Shipment | None, *, has_dead_invoice: bool) -> str:
+def concluded_problem(shipment: Shipment) -> Refusal:
+    """Why nothing of a parcel that leaves the house may be told: it has not left with a concluded group."""
+    if shipment.status == ShipmentStatus.CANCELLED:
+        return refusals.CANCELLED
+    return refusals.NOT_CONCLUDED if shipment.is_pending else NO_REFUSAL
+
+
+def tracking_problem(shipment: Shipment) -> Refusal:
+    """What the number of an own carrier's parcel needs before a marketplace can be told it."""
+    if problem := concluded_problem(shipment):
+        return problem
+    if problem := invoice_problem(shipment):
+        return problem
+    if not shipment.tracking_code:
+        return refusals.CODE_MISSING
+    return NO_REFUSAL if shipment.chosen_carrier else refusals.NO_CARRIER
+
+
+def invoice_problem(shipment: Shipment) -> Refusal:
+    return refusals.NO_INVOICE if shipment.lacks_invoice else NO_REFUSAL
+
+
+def not_arranged(shipment: Shipment) -> Refusal:
+    return refusals.NOT_ARRANGED.of(logistics=shipment.logistics_name)
+
+
+def _status(shipment: Shipment) -> str:
+    return shipment.get_status_display().lower()
+
+
+def opening_problem(order: Order, active: Shipment | None, *, has_dead_invoice: bool) -> Refusal:
     """Why an order gets no (further) shipment. A note that no longer counts freezes, none at all does not."""
     if active is not None:
-        return f"O pedido já tem a expedição {active.number}."
+        return refusals.HAS_SHIPMENT.of(number=active.number)
     if order.frozen_reason:
         return order.frozen_reason
     if is_dispatched(order):
-        return "O pedido já foi despachado: não há o que expedir."
-    return DEAD_INVOICE if has_dead_invoice else ""
+        return refusals.DISPATCHED
+    return refusals.DEAD_INVOICE if has_dead_invoice else NO_REFUSAL
 
 
 def is_dispatched(order: Order) -> bool:

@@ -9,25 +9,19 @@ from django.db import transaction
 from django.utils import timezone
 
 from erp.accounts.models import User
-from erp.channels import LabelKind, RowOutcome, RowResult
+from erp.channels import LabelKind, RowOutcome, RowResult, row_refused
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import ShippedBy
 from erp.sales.services import order_events_append
+from expedition import refusals
 from expedition.models import LabelState, Shipment, ShippingLabel
-from expedition.preconditions import NOT_ARRANGED
+from expedition.preconditions import not_arranged
 from expedition.services.labels import LabelDamaged, label_read, labels_printed
-from expedition.services.rows import refused, shipment_event
+from expedition.services.rows import shipment_event
 from invoices.printing.printouts import DrawingFailed, InvoicePrintout, PrinterMissing, pdfs_merge
 from invoices.printing.services import PrintRefused, invoice_printouts, invoices_printed_record
 
 MOST_LABELS = 100
-TOO_MANY = f"Imprima até {MOST_LABELS} etiquetas por vez."
-NOT_ALONE = "Não impressa: outra etiqueta marcada não pode ser impressa. Desmarque-a e imprima de novo."
-OWN_CARRIER = "A etiqueta deste pedido é a da transportadora própria: ela não vem do e-commerce."
-NO_SHIPPER = "O e-commerce não informa quem envia este pedido. Diga na página do pedido."
-DAMAGED = "O arquivo da etiqueta está danificado ou sumiu. Use buscar etiqueta de novo na expedição."
-TWO_KINDS = "As etiquetas marcadas estão em PDF e em ZPL. Imprima cada formato por vez."
-NO_DANFE_WITH_ZPL = "O DANFE só sai junto de etiquetas em PDF. Imprima estas em ZPL sem ele."
-LACKS_INVOICE = "Falta a NF-e autorizada do pedido: sem ela não há DANFE para imprimir junto."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +44,16 @@ class LabelsRefused(Exception):
         self.results = results
 
 
-def label_problem(shipment: Shipment) -> str:
-    """Why no label of this shipment can be printed now, or an empty text; reads no file. Printing again is
+def label_problem(shipment: Shipment) -> Refusal:
+    """Why no label of this shipment can be printed now; reads no file. Printing again is
     possible as long as the file is kept, also after the dispatch."""
     if not shipment.is_channel_shipped:
-        return NO_SHIPPER if _lacks_shipper(shipment) else OWN_CARRIER
+        return refusals.NO_SHIPPER if _lacks_shipper(shipment) else refusals.OWN_CARRIER
     if problem := shipment.order.printout_problem or shipment.frozen_reason:
         return problem
     row = shipment.label_row
     if not shipment.channel_number or row is None:
-        return NOT_ARRANGED.format(name=shipment.logistics_name)
+        return not_arranged(shipment)
     return _row_problem(row, shipment)
 
 
@@ -67,18 +61,20 @@ def _lacks_shipper(shipment: Shipment) -> bool:
     return shipment.has_channel and shipment.order.shipped_by == ShippedBy.UNKNOWN
 
 
-def _row_problem(row: ShippingLabel, shipment: Shipment) -> str:
+def _row_problem(row: ShippingLabel, shipment: Shipment) -> Refusal:
+    logistics = shipment.logistics_name
     match LabelState(row.state):
         case LabelState.READY:
-            return ""
+            return NO_REFUSAL
         case LabelState.WANTED:
-            why = f" Última resposta: {row.error}" if row.error else " Tente em instantes."
-            return f"A etiqueta está sendo buscada no {shipment.logistics_name}.{why}"
+            if row.error:
+                return refusals.LABEL_FETCHING_AGAIN.of(logistics=logistics, error=row.error)
+            return refusals.LABEL_FETCHING.of(logistics=logistics)
         case LabelState.FAILED:
-            return f"A etiqueta não foi obtida: {row.error} Use buscar etiqueta de novo na expedição."
+            return refusals.LABEL_FAILED.of(error=row.error)
         case LabelState.ERASED:
             day = f" em {timezone.localtime(row.erased_at):%d/%m/%Y}" if row.erased_at else ""
-            return f"A etiqueta foi apagada{day}, 30 dias depois do fim do pedido."
+            return refusals.LABEL_ERASED.of(day=day)
 
 
 def labels_print(*, shipments: Sequence[Shipment], with_danfe: bool, actor: User | None) -> Printout:
@@ -96,28 +92,35 @@ def labels_print(*, shipments: Sequence[Shipment], with_danfe: bool, actor: User
 
 
 def _contents(rows: Sequence[Shipment], with_danfe: bool) -> dict[int, bytes]:
-    problems = {each.pk: TOO_MANY if len(rows) > MOST_LABELS else label_problem(each) for each in rows}
+    too_many = refusals.TOO_MANY_LABELS.of(most=MOST_LABELS) if len(rows) > MOST_LABELS else NO_REFUSAL
+    problems = {each.pk: too_many or label_problem(each) for each in rows}
     if with_danfe:
-        problems |= {each.pk: LACKS_INVOICE for each in rows if not problems[each.pk] and each.lacks_invoice}
+        problems |= {
+            each.pk: refusals.DANFE_LACKS_INVOICE
+            for each in rows
+            if not problems[each.pk] and each.lacks_invoice
+        }
     _refuse(problems)
     kinds = {each.label.kind for each in rows}
     if len(kinds) > 1:
-        _refuse(dict.fromkeys(problems, TWO_KINDS))
+        _refuse(dict.fromkeys(problems, refusals.TWO_KINDS))
     if with_danfe and kinds == {LabelKind.ZPL}:
-        _refuse(dict.fromkeys(problems, NO_DANFE_WITH_ZPL))
+        _refuse(dict.fromkeys(problems, refusals.NO_DANFE_WITH_ZPL))
     contents = {}
     for each in rows:
         try:
             contents[each.pk] = label_read(each.label)
         except LabelDamaged:
-            problems[each.pk] = DAMAGED
+            problems[each.pk] = refusals.LABEL_DAMAGED
     _refuse(problems)
     return contents
 
 
-def _refuse(problems: Mapping[int, str]) -> None:
+def _refuse(problems: Mapping[int, Refusal]) -> None:
     if any(problems.values()):
-        raise LabelsRefused([refused(pk, problem or NOT_ALONE) for pk, problem in problems.items()])
+        raise LabelsRefused(
+            [row_refused(pk, problem or refusals.NOT_ALONE) for pk, problem in problems.items()]
+        )
 
 
 def _danfes(rows: Sequence[Shipment]) -> dict[int, bytes]:
@@ -137,13 +140,13 @@ def _joined(rows: Sequence[Shipment], labels: Mapping[int, bytes], notes: Mappin
     pages = [
         (each.pk, printout[each.pk]) for each in rows for printout in (labels, notes) if each.pk in printout
     ]
-    problems = dict.fromkeys(labels, "")
+    problems = dict.fromkeys(labels, NO_REFUSAL)
     try:
         return pdfs_merge([content for _, content in pages])
     except DrawingFailed as failed:
-        problems[pages[failed.place][0]] = DAMAGED
+        problems[pages[failed.place][0]] = refusals.LABEL_DAMAGED
     except PrinterMissing as missing:
-        problems = dict.fromkeys(labels, str(missing))
+        problems = dict.fromkeys(labels, missing.refusal)
     _refuse(problems)
     raise AssertionError("unreachable")
 

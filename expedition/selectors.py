@@ -9,7 +9,9 @@ from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet, Sub
 from django.db.models.functions import Coalesce
 
 from erp.accounts.models import User
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order, OrderStatus, ShippedBy, ShippingKind, ShippingMethod
+from expedition import refusals
 from expedition.models import Package, Shipment, ShipmentQuerySet, ShipmentStatus
 from expedition.preconditions import code_canonical
 from expedition.tracking_lists import KeyKind, TrackingKey
@@ -18,11 +20,6 @@ from invoices.models import ISSUED, Invoice
 LONGEST_NUMBER = 18
 EVERY_KIND = (KeyKind.SHIPMENT, KeyKind.ORDER, KeyKind.EXTERNAL, KeyKind.ACCESS_KEY)
 GROUPABLE = (OrderStatus.APPROVED, OrderStatus.PREPARING, OrderStatus.INVOICED, OrderStatus.READY_TO_SHIP)
-NOT_FOUND = "Nenhuma expedição encontrada para {key}. Confira o número ou use incluir expedição."
-AMBIGUOUS = (
-    "{key} é o número de um pedido e o de outra expedição. "
-    "Digite P{key} para o pedido ou E{key} para a expedição."
-)
 
 
 def shipments_found(
@@ -71,13 +68,13 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
 
 
-def shipment_only(found: Sequence[Shipment], key: TrackingKey) -> tuple[Shipment | None, str]:
+def shipment_only(found: Sequence[Shipment], key: TrackingKey) -> tuple[Shipment | None, Refusal]:
     """The one shipment `key` names, or why there is none: numbers of orders and shipments overlap."""
     if len(found) == 1:
-        return found[0], ""
+        return found[0], NO_REFUSAL
     if not found:
-        return None, NOT_FOUND.format(key=key.text)
-    return None, AMBIGUOUS.format(key=key.text)
+        return None, refusals.NOT_FOUND.of(key=key.text)
+    return None, refusals.AMBIGUOUS.of(key=key.text)
 
 
 def shipments_matching(text: str) -> Q:

@@ -14,12 +14,15 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
+from erp.refusals import NO_REFUSAL, Refusal, RefusedError
+from expedition import refusals
+
 MOST_LINES = 5000
 MOST_BYTES = 2 * 1024 * 1024
 
 
-class TrackingListError(Exception):
-    """The list as a whole cannot be read; the operator has to send another. The text is Portuguese."""
+class TrackingListError(RefusedError):
+    """The list as a whole cannot be read; the operator has to send another."""
 
 
 class KeyKind(StrEnum):
@@ -45,7 +48,7 @@ class TrackingLine:
     number: int
     key: TrackingKey
     code: str
-    problem: str = ""
+    problem: Refusal = NO_REFUSAL
 
 
 # A heading is recognised by the words in it, without accents; the first match wins.
@@ -88,14 +91,14 @@ def tracking_key(typed: str) -> TrackingKey:
 def tracking_list_parse(text: str) -> list[TrackingLine]:
     """The lines that say something, in order. Raises `TrackingListError` for a list that is none."""
     if len(text) > MOST_BYTES:
-        raise TrackingListError("A lista passa de 2 MB. Divida-a em partes menores.")
+        raise TrackingListError(refusals.LIST_TOO_LARGE)
     rows = _rows(text.removeprefix("\ufeff"))
     if len(rows) > MOST_LINES:
-        raise TrackingListError(f"A lista passa de {MOST_LINES} linhas. Divida-a em partes menores.")
+        raise TrackingListError(refusals.LIST_TOO_LONG.of(most=MOST_LINES))
     columns = _columns(rows[0][1]) if rows else None
     lines = [_line(number, cells, columns) for number, cells in (rows[1:] if columns else rows)]
     if not lines:
-        raise TrackingListError("A lista está vazia. Cole uma linha por pedido: número e código de rastreio.")
+        raise TrackingListError(refusals.LIST_EMPTY)
     return lines
 
 
@@ -109,7 +112,7 @@ def _rows(text: str) -> list[tuple[int, list[str]]]:
     try:
         found = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except csv.Error:
-        raise TrackingListError("A lista não pôde ser lida. Confira as aspas e os separadores.") from None
+        raise TrackingListError(refusals.LIST_UNREADABLE) from None
     return [(number, cells) for number, cells in found if any(cells)]
 
 
@@ -155,9 +158,9 @@ def _bare(cell: str) -> str:
     return cell.strip().removeprefix("=").strip("\"'").strip()
 
 
-def _problem(key: str, code: str) -> str:
+def _problem(key: str, code: str) -> Refusal:
     if ROUNDED.fullmatch(key):
-        return "A planilha arredondou o número do pedido. Formate a coluna como texto e exporte de novo."
+        return refusals.LINE_ROUNDED
     if not key:
-        return "Falta o número do pedido."
-    return "" if code.strip() else "Falta o código de rastreio."
+        return refusals.LINE_WITHOUT_ORDER
+    return NO_REFUSAL if code.strip() else refusals.LINE_WITHOUT_CODE

@@ -13,12 +13,14 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Company, User
-from erp.channels import RowOutcome, RowResult
+from erp.channels import RowResult, row_done, row_refused
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
+from erp.refusals import NO_REFUSAL, Refusal, RefusedError, joined
 from erp.sales.models import Buyer, Order, OrderStatus
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from erp.sales.shippers import method_problem
+from invoices import refusals
 from invoices.events import cancellation_of
 from invoices.holding import (
     consent_record,
@@ -35,13 +37,11 @@ from invoices.intake.rules import InvoiceCheck, Severity, messages
 from invoices.intake.validation import judge, match
 from invoices.models import OUT_OF_FORCE, DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
 
-FOREIGN_ORDER = "O pedido escolhido não é desta empresa. Escolha outro pedido."
-DAMAGED = "O arquivo guardado desta nota está danificado. Restaure-o de uma cópia."
 PROCEED = "Abra a nota e use seguir mesmo assim, ou envie a nota corrigida."
 
 
-class InvoiceRefused(Exception):
-    """The operator must act first; the message (Portuguese) says how."""
+class InvoiceRefused(RefusedError):
+    """The operator must act first."""
 
 
 @transaction.atomic
@@ -55,11 +55,11 @@ def invoice_link(*, invoice_id: int, order_id: int, user: User | None) -> tuple[
     if invoice.order_id == order.pk:
         return ()
     if invoice.company_id != order.company_id:
-        raise InvoiceRefused(FOREIGN_ORDER)
+        raise InvoiceRefused(refusals.FOREIGN_ORDER)
     if invoice.order_id is not None:
-        raise InvoiceRefused("A nota já está vinculada a outro pedido. Desvincule-a antes.")
+        raise InvoiceRefused(refusals.LINKED_ELSEWHERE)
     if invoice.status in OUT_OF_FORCE:
-        raise InvoiceRefused("Uma nota cancelada ou rejeitada não pode ser vinculada. Envie outra nota.")
+        raise InvoiceRefused(refusals.OUT_OF_FORCE)
     checks = _checks_of(invoice, order)
     _refuse_to_link(order, checks)
     held_by = warnings_open(invoice, order, checks)
@@ -85,14 +85,14 @@ def invoice_proceed(*, invoice_id: int, codes: Collection[str], user: User) -> O
     order = _wanted_order_locked(invoice_id)
     invoice = Invoice.objects.filter(pk=invoice_id, wanted_order=order).lock_for_update().first()
     if invoice is None or invoice.status != InvoiceStatus.PENDING:
-        raise InvoiceRefused("A nota não espera mais confirmação. Atualize a página e confira.")
+        raise InvoiceRefused(refusals.NOT_WAITING)
     checks = _checks_of(invoice, order)
     replaced = invoice.wanted_place_of
     if order is not None:
         _refuse_to_link(order, checks, replaced)
     warnings = warnings_open(invoice, order, checks)
     if not {check.code for check in warnings} <= set(codes):
-        raise InvoiceRefused("Há avisos novos nesta nota. Leia-os e confirme outra vez.")
+        raise InvoiceRefused(refusals.NEW_WARNINGS)
     consent_record(invoice=invoice, order=order, warnings=warnings, user=user)
     if order is None:
         invoice_release_locked(invoice)
@@ -142,28 +142,28 @@ def order_checks(invoice: Invoice, reading: NfeReading | None) -> tuple[InvoiceC
     return () if order is None or reading is None else judged_with(reading, order, invoice)
 
 
-def unlink_problem(invoice: Invoice, order: Order) -> str:
-    """Why the note can no longer be taken off its order, or an empty text. One query at most."""
+def unlink_problem(invoice: Invoice, order: Order) -> Refusal:
+    """Why the note can no longer be taken off its order. One query at most."""
     if invoice.status in OUT_OF_FORCE:
-        return "A nota está cancelada e fica na história do pedido. Para ele andar, vincule a nota que vale."
+        return refusals.KEEPS_CANCELLED
     if OrderStatus(order.status).rank >= OrderStatus.READY_TO_SHIP.rank:
-        return "O pedido já está pronto para envio ou enviado: a nota não pode mais ser trocada."
+        return refusals.TOO_LATE_TO_UNLINK
     pushes = PushJob.objects.facts().filter(store_id=order.store_id, payload__invoice_id=invoice.pk)
     states = set(pushes.values_list("state", flat=True))
     if JobState.DONE in states:
-        return "Os dados da nota já foram enviados ao e-commerce: a nota não pode mais ser trocada."
+        return refusals.SENT_ALREADY
     if states & {JobState.PENDING, JobState.CLAIMED}:
-        return "Os dados da nota estão na fila de envio ao e-commerce. Cancele o envio antes de desvincular."
-    return ""
+        return refusals.BEING_SENT
+    return NO_REFUSAL
 
 
-def replace_problem(invoice: Invoice, order: Order) -> str:
-    """Why no other note can take the place of this one, or an empty text."""
+def replace_problem(invoice: Invoice, order: Order) -> Refusal:
+    """Why no other note can take the place of this one."""
     if invoice.order_id != order.pk or invoice.status in OUT_OF_FORCE:
-        return "A nota não está mais em vigor neste pedido. Envie a nota que vale em Notas Fiscais."
+        return refusals.NOT_IN_FORCE
     if OrderStatus(order.status).rank >= OrderStatus.SHIPPED.rank:
-        return "O pedido já foi enviado ou encerrado: o e-commerce não aceita mais outra nota."
-    return ""
+        return refusals.TOO_LATE_TO_REPLACE
+    return NO_REFUSAL
 
 
 def company_facts(company: Company) -> CompanyFacts:
@@ -176,17 +176,17 @@ def company_facts(company: Company) -> CompanyFacts:
     )
 
 
-def order_problem(order: Order, replaces: Invoice | None = None) -> str:
-    """Why the order can take no note, apart from one in the place of `replaces`; an empty text if it can."""
+def order_problem(order: Order, replaces: Invoice | None = None) -> Refusal:
+    """Why the order can take no note, apart from one in the place of `replaces`."""
     if order.status == OrderStatus.CANCELLED:
-        return f"O pedido {_label(order)} está cancelado."
+        return refusals.ORDER_CANCELLED.of(order=_label(order))
     in_force = Invoice.objects.filter(order=order).exclude(status__in=OUT_OF_FORCE)
     if replaces is not None:
         in_force = in_force.exclude(pk=replaces.pk)
     other = in_force.first()
     if other is not None:
-        return f"O pedido {_label(order)} já tem a {other}. Cancele-a ou desvincule-a antes."
-    return ""
+        return refusals.ORDER_HAS_INVOICE.of(order=_label(order), invoice=other)
+    return NO_REFUSAL
 
 
 def judged_with(
@@ -223,7 +223,7 @@ def invoice_place_locked(invoice: Invoice, order: Order, user: User | None) -> N
         updated_at=timezone.now(),
     )
     if not changed:
-        raise InvoiceRefused("A nota acabou de ser vinculada a outro pedido. Atualize a página e confira.")
+        raise InvoiceRefused(refusals.JUST_LINKED)
     invoice.refresh_from_db()
     draft = EventDraft(
         order_id=order.pk,
@@ -254,11 +254,11 @@ def _link_result(invoice_id: int, order_id: int, user: User | None) -> RowResult
     try:
         warnings = invoice_link(invoice_id=invoice_id, order_id=order_id, user=user)
     except InvoiceRefused as refused:
-        return RowResult(invoice_id, RowOutcome.REFUSED, str(refused))
+        return row_refused(invoice_id, refused.refusal)
     if warnings:
-        return RowResult(invoice_id, RowOutcome.REFUSED, " ".join((*warnings, PROCEED)))
+        return row_refused(invoice_id, refusals.HELD_BY_WARNINGS.of(warnings=" ".join(warnings)))
     order = Order.objects.only("number").get(pk=order_id)
-    return RowResult(invoice_id, RowOutcome.DONE, f"Vinculada ao pedido {order.number}.")
+    return row_done(invoice_id, f"Vinculada ao pedido {order.number}.")
 
 
 def _checks_of(invoice: Invoice, order: Order | None) -> tuple[InvoiceCheck, ...]:
@@ -266,7 +266,7 @@ def _checks_of(invoice: Invoice, order: Order | None) -> tuple[InvoiceCheck, ...
     try:
         content = InvoiceDocument.objects.get(invoice=invoice).read()
     except DocumentDamaged:
-        raise InvoiceRefused(DAMAGED) from None
+        raise InvoiceRefused(refusals.DAMAGED) from None
     verdict = judge(content, company=company_facts(invoice.company))
     file_warnings = tuple(check for check in verdict.checks if check.warns)
     if order is None:
@@ -275,10 +275,12 @@ def _checks_of(invoice: Invoice, order: Order | None) -> tuple[InvoiceCheck, ...
 
 
 def _refuse_to_link(order: Order, checks: tuple[InvoiceCheck, ...], replaces: Invoice | None = None) -> None:
-    refusals = messages(checks, Severity.REFUSE)
-    problem = order_problem(order, replaces)
-    if problem or refusals:
-        raise InvoiceRefused(" ".join(filter(None, (problem, *refusals))))
+    findings = messages(checks, Severity.REFUSE)
+    found = [refusals.CHECKS_REFUSE.of(findings=" ".join(findings))] if findings else []
+    if problem := order_problem(order, replaces):
+        found.insert(0, problem)
+    if found:
+        raise InvoiceRefused(joined(found))
 
 
 def _wanted_order_locked(invoice_id: int) -> Order | None:

@@ -13,8 +13,10 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from erp.accounts.models import Company, User
+from erp.refusals import Refusal
 from erp.sales.models import Order, OrderStatus
 from erp.web.requests import id_of
+from invoices import refusals
 from invoices.intake.parser import XmlRefused, parse
 from invoices.intake.reading import NfeReading, UnreadableInvoice, read
 from invoices.models import OUT_OF_FORCE, DocumentDamaged, Invoice, InvoiceDocument
@@ -103,11 +105,11 @@ def orders_named(user: User, typed: str) -> list[Order]:
     return found
 
 
-def order_not_found(typed: str, orders: Sequence[Order]) -> str:
+def order_not_found(typed: str, orders: Sequence[Order]) -> Refusal:
     """Why `typed` names no single order."""
     if orders:
-        return f"Há mais de um pedido com o número {typed}. Use o número do outro sistema."
-    return "Pedido não encontrado. Digite o número do pedido, daqui ou do e-commerce."
+        return refusals.ORDER_AMBIGUOUS.of(typed=typed)
+    return refusals.ORDER_NOT_FOUND
 
 
 def _sources(reading: NfeReading) -> list[tuple[str, ...]]:

@@ -1,101 +1,290 @@
-"""Files the validation refused: kept with their reasons, within bounds that no upload can pass."""
+"""What the notes refuse. What a check of a file finds carries the check's own code (`intake.rules`)."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Sequence
-from typing import Final
+from erp.refusals import Refusal
 
-from django.db import transaction
-from django.db.models import F, Sum, Window
-from django.db.models.functions import RowNumber
-from django.utils import timezone
+GONE = Refusal(
+    "invoice.gone",
+    "A nota não existe mais. Atualize a página.",
+    "The invoice does not exist any more. Load the page again.",
+)
+ORDER_GONE = Refusal(
+    "order.gone",
+    "O pedido não existe mais. Atualize a página.",
+    "The order does not exist any more. Load the page again.",
+)
+DAMAGED = Refusal(
+    "invoice.file_damaged",
+    "O arquivo guardado desta nota está danificado. Restaure-o de uma cópia.",
+    "The stored file of this invoice is damaged. Restore it from a copy.",
+)
 
-from erp.accounts.models import Company, User
-from erp.brazil.documents import AccessKey, DocumentInvalid
-from erp.sales.models import Order
-from invoices.intake.parser import MAX_BYTES
-from invoices.intake.rules import InvoiceCheck
-from invoices.models import RefusedFile
+# Sending
+NOT_LINKED = Refusal(
+    "invoice.not_linked",
+    "A nota está sem pedido. Vincule-a ao pedido na página da nota.",
+    "The invoice has no order. Link it to its order.",
+)
+NOT_AUTHORISED = Refusal(
+    "invoice.not_authorised",
+    "A nota está {status}. Só notas autorizadas são enviadas.",
+    "The invoice is {status}. Only authorised invoices are sent.",
+)
 
-KEPT_FILES: Final = 2_000
-"""Refused files kept per company, the newest."""
+# Linking
+FOREIGN_ORDER = Refusal(
+    "invoice.foreign_order",
+    "O pedido escolhido não é desta empresa. Escolha outro pedido.",
+    "The chosen order is of another company. Choose another order.",
+)
+LINKED_ELSEWHERE = Refusal(
+    "invoice.linked_elsewhere",
+    "A nota já está vinculada a outro pedido. Desvincule-a antes, na página da nota.",
+    "The invoice is linked to another order. Unlink it first.",
+)
+OUT_OF_FORCE = Refusal(
+    "invoice.out_of_force",
+    "Uma nota cancelada ou rejeitada não pode ser vinculada. Envie outra nota.",
+    "A cancelled or rejected invoice cannot be linked. Upload another one.",
+)
+NOT_WAITING = Refusal(
+    "invoice.not_pending",
+    "A nota não espera mais confirmação. Atualize a página e confira.",
+    "The invoice waits for no confirmation any more. Load the page again.",
+)
+NEW_WARNINGS = Refusal(
+    "invoice.new_warnings",
+    "Há avisos novos nesta nota. Leia-os e confirme outra vez.",
+    "There are new warnings about this invoice. Read them and confirm again.",
+)
+HELD_BY_WARNINGS = Refusal(
+    "invoice.held_by_warnings",
+    "{warnings} Abra a nota e use seguir mesmo assim, ou envie a nota corrigida.",
+    "{warnings} Confirm them on the invoice, or upload the corrected one.",
+)
+JUST_LINKED = Refusal(
+    "invoice.just_linked",
+    "A nota acabou de ser vinculada a outro pedido. Atualize a página e confira.",
+    "The invoice was linked to another order just now. Load the page again.",
+)
+KEEPS_CANCELLED = Refusal(
+    "invoice.kept_cancelled",
+    "A nota está cancelada e fica na história do pedido. Para ele andar, vincule a nota que vale.",
+    "The invoice is cancelled and stays in the order's history. Link the one in force so that the order goes on.",
+)
+TOO_LATE_TO_UNLINK = Refusal(
+    "invoice.order_ready",
+    "O pedido já está pronto para envio ou enviado: a nota não pode mais ser trocada.",
+    "The order is ready to ship or shipped: its invoice cannot be changed any more.",
+)
+SENT_ALREADY = Refusal(
+    "invoice.sent",
+    "Os dados da nota já foram enviados ao e-commerce: a nota não pode mais ser trocada.",
+    "The invoice was sent to the marketplace: it cannot be changed any more.",
+)
+BEING_SENT = Refusal(
+    "invoice.being_sent",
+    "Os dados da nota estão na fila de envio ao e-commerce. Cancele o envio antes de desvincular.",
+    "The invoice waits to be sent to the marketplace. Cancel that push before you unlink it.",
+)
+NOT_IN_FORCE = Refusal(
+    "invoice.not_in_force",
+    "A nota não está mais em vigor neste pedido. Envie a nota que vale em Notas Fiscais.",
+    "The invoice is not in force for this order any more. Upload the one that is.",
+)
+TOO_LATE_TO_REPLACE = Refusal(
+    "invoice.order_shipped",
+    "O pedido já foi enviado ou encerrado: o e-commerce não aceita mais outra nota.",
+    "The order was shipped or closed: the marketplace takes no other invoice.",
+)
+ORDER_CANCELLED = Refusal(
+    "invoice.order_cancelled", "O pedido {order} está cancelado.", "Order {order} is cancelled."
+)
+ORDER_HAS_INVOICE = Refusal(
+    "invoice.order_has_other",
+    "O pedido {order} já tem a {invoice}. Cancele-a ou desvincule-a antes.",
+    "Order {order} has {invoice} already. Cancel or unlink that one first.",
+)
+SAME_KEY = Refusal(
+    "invoice.key_taken",
+    "Já existe uma nota com esta chave e outro conteúdo. Confira qual dos arquivos é o original.",
+    "There is an invoice with this key and other content. Check which file is the original.",
+)
+CARRIER_GONE = Refusal(
+    "invoice.carrier_gone",
+    "A transportadora escolhida não existe mais. Atualize a página e escolha outra.",
+    "The chosen carrier does not exist any more. Load the page again.",
+)
+METHOD_GONE = Refusal(
+    "invoice.method_gone",
+    "A forma de envio escolhida não existe mais. Atualize a página e escolha outra.",
+    "The chosen shipping method does not exist any more. Load the page again.",
+)
+NO_SUGGESTION = Refusal(
+    "invoice.no_suggestion",
+    "Não há sugestão para esta nota. Digite o número do pedido na linha dela.",
+    "There is no suggestion for this invoice. Type the order's number.",
+)
+SUGGESTION_CHANGED = Refusal(
+    "invoice.suggestion_changed",
+    "A sugestão mudou enquanto a página estava aberta. Confira-a e vincule de novo.",
+    "The suggestion changed while the page was open. Check it and link again.",
+)
+ORDER_AMBIGUOUS = Refusal(
+    "order.ambiguous",
+    "Há mais de um pedido com o número {typed}. Use o número do outro sistema.",
+    "More than one order has the number {typed}. Use the number of the other system.",
+)
+ORDER_NOT_FOUND = Refusal(
+    "order.not_found",
+    "Pedido não encontrado. Digite o número do pedido, daqui ou do e-commerce.",
+    "Order not found. Type its number, ours or the marketplace's.",
+)
+CHECKS_REFUSE = Refusal("invoice.checks_refuse", "{findings}", "{findings}")
 
-KEPT_BYTES: Final = 100 * 1024 * 1024
-"""Their bytes together, likewise per company."""
+# Printing
+NOT_PRINTABLE = Refusal(
+    "invoice.not_printable",
+    "A nota está {status}. Só notas autorizadas têm DANFE.",
+    "The invoice is {status}. Only authorised invoices have a DANFE.",
+)
+FILE_DAMAGED_TO_PRINT = Refusal(
+    "invoice.file_damaged_to_print",
+    "O arquivo guardado desta nota está danificado. Restaure-o de uma cópia antes de imprimir.",
+    "The stored file of this invoice is damaged. Restore it from a copy before printing.",
+)
+FILE_FAILS = Refusal(
+    "invoice.file_fails",
+    "O arquivo guardado não passa mais na conferência. Abra a nota e veja as verificações.",
+    "The stored file does not pass the validation any more. See its checks on the invoice.",
+)
+TOO_MANY_ITEMS = Refusal(
+    "invoice.too_many_items",
+    "A nota tem mais de {most} itens. Imprima este DANFE no emissor que a gerou.",
+    "The invoice has more than {most} items. Print this DANFE where it was issued.",
+)
+TOO_MUCH_TO_PRINT = Refusal(
+    "print.too_many_items",
+    "As notas marcadas somam mais de {most} itens. Imprima-as em partes.",
+    "The chosen invoices have more than {most} items. Print them in parts.",
+)
+TOO_MANY_TO_PRINT = Refusal(
+    "print.too_many", "Marque até {most} notas por impressão.", "Print {most} invoices at a time at most."
+)
+NOT_DRAWN = Refusal(
+    "invoice.not_drawn",
+    "A nota traz algo que a impressão daqui não desenha. Imprima este DANFE no emissor que a gerou.",
+    "The invoice holds something that cannot be drawn here. Print this DANFE where it was issued.",
+)
+NOT_ALONE = Refusal(
+    "print.other_refused",
+    "Não impressa: outra nota marcada não pode ser impressa. Desmarque-a e imprima de novo.",
+    "Not printed: another chosen invoice cannot be printed. Leave that one out and print again.",
+)
+NO_PRINTER = Refusal(
+    "print.not_installed",
+    "A impressão de DANFE não está instalada neste servidor. Peça a quem cuida dele que instale o extra danfe (pip install brazilfiscalreport pypdfium2) e reinicie o ERP.",
+    "Printing is not installed on this server: install the extra danfe and start the ERP again.",
+)
 
-# Where a note and an event have the key in quotes; it is shown as a claim, never trusted.
-_KEY: Final = re.compile(rb"""Id\s*=\s*["'](?:NFe|ID[0-9]{6})([0-9]{6}[0-9A-Z]{12}[0-9]{26})[0-9]{0,3}["']""")
+# Exporting
+PERIOD_REVERSED = Refusal(
+    "export.period_reversed",
+    "A data inicial vem depois da final. Corrija o período.",
+    "The first day comes after the last. Correct the period.",
+)
+PERIOD_TOO_LARGE = Refusal(
+    "export.too_many",
+    "O período tem mais de {most} notas. Exporte-o em partes menores, mês a mês.",
+    "The period has more than {most} invoices. Export it month by month.",
+)
+PERIOD_EMPTY = Refusal(
+    "export.empty",
+    "Não há notas nem eventos neste período e ambiente. Escolha outro período.",
+    "There are no invoices and events in this period and environment. Choose another period.",
+)
+EXPORT_DAMAGED = Refusal(
+    "export.file_damaged",
+    "{file} Restaure-o de uma cópia de segurança e exporte de novo.",
+    "{file} Restore it from a copy and export again.",
+)
 
+# Archives
+ZIP_BROKEN = Refusal(
+    "archive.broken",
+    "O ZIP está danificado ou incompleto. Gere-o de novo e envie outra vez.",
+    "The ZIP is damaged or incomplete. Make it again.",
+)
+ZIP_TOO_MANY = Refusal(
+    "archive.too_many",
+    "O ZIP traz mais de {most} arquivos. Divida-o em partes menores.",
+    "The ZIP holds more than {most} files. Split it.",
+)
+ZIP_EMPTY = Refusal(
+    "archive.empty",
+    "O ZIP está vazio. Ponha nele os XMLs das notas e envie outra vez.",
+    "The ZIP is empty. Put the XML files of the invoices into it.",
+)
+ZIP_TOO_LARGE = Refusal(
+    "archive.too_large",
+    "O ZIP passa de 50 MB depois de aberto. Divida-o em partes menores.",
+    "The ZIP is larger than 50 MB when opened. Split it.",
+)
+ZIP_POINTS_OUTSIDE = Refusal(
+    "archive.names_outside",
+    "O ZIP traz nomes de arquivo que apontam para fora dele. Gere-o de novo.",
+    "The ZIP holds names that point outside of it. Make it again.",
+)
+ZIP_IN_ZIP = Refusal(
+    "archive.nested",
+    "O ZIP traz outro ZIP dentro. Abra-o e envie os XMLs, ou um só ZIP com eles.",
+    "The ZIP holds another ZIP. Open it and upload the XML files.",
+)
+ZIP_PASSWORD = Refusal(
+    "archive.encrypted",
+    "O ZIP está protegido por senha. Gere-o sem senha e envie outra vez.",
+    "The ZIP has a password. Make it without one.",
+)
+ZIP_COMPRESSION = Refusal(
+    "archive.compression",
+    "O ZIP usa uma compressão incomum. Gere-o de novo no formato comum.",
+    "The ZIP uses an unusual compression. Make it again in the usual one.",
+)
+ZIP_BOMB = Refusal(
+    "archive.expands_too_much",
+    "O ZIP se expande muito mais do que notas se expandem. Envie os XMLs originais.",
+    "The ZIP expands far more than invoices do. Upload the original XML files.",
+)
 
-@transaction.atomic
-def refused_file_keep(
-    *,
-    company: Company,
-    name: str,
-    content: bytes,
-    checks: Sequence[InvoiceCheck],
-    user: User | None,
-    order: Order | None = None,
-) -> RefusedFile:
-    """Keep one refused file, or count it again when the same bytes are there.
-
-    `checks` may hold passed ones: only refusals become reasons. Bytes past `MAX_BYTES` are not kept.
-    """
-    values = {
-        "store_id": order.store_id if order else None,
-        "order": order,
-        "file_name": name,
-        "reasons": _reasons(checks),
-        "sent_by": user,
-        "last_sent_at": timezone.now(),
-    }
-    row, created = RefusedFile.objects.get_or_create(
-        company=company,
-        sha256=hashlib.sha256(content).hexdigest(),
-        defaults={
-            **values,
-            **_claims(content),
-            "size": len(content),
-            "content": content if len(content) <= MAX_BYTES else None,
-        },
-    )
-    if created:
-        _drop_beyond_caps(company)
-    else:
-        RefusedFile.objects.filter(pk=row.pk).update(**values, times=F("times") + 1)
-    return row
-
-
-def refused_file_forget(*, company: Company, content: bytes) -> None:
-    """Drop the row of bytes that were accepted after all."""
-    RefusedFile.objects.filter(company=company, sha256=hashlib.sha256(content).hexdigest()).delete()
-
-
-def _reasons(checks: Sequence[InvoiceCheck]) -> list[dict[str, str]]:
-    refusals = [(check, check.finding) for check in checks if check.finding is not None and check.refuses]
-    return [
-        {"code": check.code, "label": check.label, "text": finding.message} for check, finding in refusals
-    ]
-
-
-def _claims(content: bytes) -> dict[str, object]:
-    """The key the file claims, for lists and search; empty when there is none that could be one."""
-    found = _KEY.search(content[:MAX_BYTES])
-    try:
-        key = AccessKey.parse(found[1].decode()) if found else None
-    except DocumentInvalid:
-        key = None
-    return {"access_key": str(key), "number": key.number, "series": key.series} if key else {}
-
-
-def _drop_beyond_caps(company: Company) -> None:
-    newest = [F("last_sent_at").desc(), F("pk").desc()]
-    kept = RefusedFile.objects.filter(company=company).annotate(
-        place=Window(RowNumber(), order_by=newest), bytes_so_far=Window(Sum("size"), order_by=newest)
-    )
-    too_many = kept.filter(place__gt=KEPT_FILES) | kept.filter(bytes_so_far__gt=KEPT_BYTES)
-    ids = list(too_many.order_by().values_list("pk", flat=True))
-    if ids:
-        RefusedFile.objects.filter(pk__in=ids).delete()
+# Issuing
+SERIES_SPENT = Refusal(
+    "issue.series_spent",
+    "A numeração da série acabou: escolha outra série em Empresa.",
+    "The numbers of the series are used up: choose another series.",
+)
+NOT_MADE_HERE = Refusal(
+    "issue.not_made_here",
+    "A nota não foi feita aqui: cancele-a no seu emissor e envie o XML do evento.",
+    "The invoice was not issued here: cancel it where it was issued and upload the event.",
+)
+NO_ISSUER = Refusal(
+    "issue.no_issuer",
+    "A emissão escolhida não existe mais aqui. Escolha outra em Empresa e gere de novo.",
+    "The chosen issuer does not exist here any more. Choose another one and issue again.",
+)
+IMPORTS_ONLY = Refusal(
+    "issue.imports_only",
+    "Esta empresa importa as notas. Envie o XML autorizado.",
+    "This company imports its invoices. Upload the authorised XML.",
+)
+LACKS = Refusal("issue.lacks", "{lacks}", "{lacks}")
+LAYOUT = Refusal(
+    "issue.layout",
+    "A nota foge do leiaute nacional: {wrong}. Corrija o cadastro.",
+    "The invoice breaks the national layout: {wrong}. Correct the master data.",
+)
+ISSUER_UNAVAILABLE = Refusal(
+    "issue.unavailable", "{problem} Tente de novo em alguns minutos.", "{problem} Try again in a few minutes."
+)
+ISSUER_REFUSED = Refusal("issue.refused", "{reason}", "{reason}")

@@ -14,9 +14,11 @@ from typing import BinaryIO, TypeVar
 from django.db import IntegrityError, models, transaction
 
 from erp.accounts.models import Company, User
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Carrier, Order, ShippingMethod
 from erp.sales.services import EventDraft, order_events_append
 from erp.sales.shippers import method_problem
+from invoices import refusals
 from invoices.events import cancellation_of, company_imports_lock, event_store
 from invoices.holding import invoice_hold_locked, warnings_open
 from invoices.intake.archives import Entry, entries
@@ -25,7 +27,6 @@ from invoices.intake.reading import EventReading, NfeReading
 from invoices.intake.rules import InvoiceCheck, Severity, messages, refuse
 from invoices.intake.validation import judge
 from invoices.linking import (
-    FOREIGN_ORDER,
     PROCEED,
     InvoiceRefused,
     company_facts,
@@ -36,7 +37,7 @@ from invoices.linking import (
 )
 from invoices.matching import Match, order_find
 from invoices.models import OUT_OF_FORCE, Invoice, InvoiceDocument, InvoiceStatus
-from invoices.refusals import refused_file_forget, refused_file_keep
+from invoices.refused_files import refused_file_forget, refused_file_keep
 
 RowT = TypeVar("RowT", Carrier, ShippingMethod)
 OUT_OF_REACH = "A nota é de um pedido de outra loja, à qual você não tem acesso. Fale com um administrador."
@@ -157,9 +158,9 @@ def invoice_carrier_set(
     for a method that the order does not take.
     """
     invoice = Invoice.objects.filter(pk=invoice_id).lock_for_update().get()
-    carrier = _own(Carrier.objects.all(), carrier_id, invoice, "A transportadora")
+    carrier = _own(Carrier.objects.all(), carrier_id, invoice, refusals.CARRIER_GONE)
     method = _own(
-        ShippingMethod.objects.select_related("carrier"), shipping_method_id, invoice, "A forma de envio"
+        ShippingMethod.objects.select_related("carrier"), shipping_method_id, invoice, refusals.METHOD_GONE
     )
     if invoice.order is not None and (problem := method_problem(invoice.order, method)):
         raise InvoiceRefused(problem)
@@ -192,7 +193,7 @@ def _import(upload: _Upload, facts: CompanyFacts) -> ImportResult:
     if not verdict.accepted or verdict.reading is None:
         return upload.refused(*verdict.checks)
     if upload.order is not None and upload.order.company_id != upload.company.pk:
-        return upload.result(ImportOutcome.REFUSED, FOREIGN_ORDER)
+        return upload.result(ImportOutcome.REFUSED, refusals.FOREIGN_ORDER)
     try:
         return _store(upload, verdict.reading, verdict.checks)
     except InvoiceRefused as refused:
@@ -245,13 +246,13 @@ def _store(upload: _Upload, reading: NfeReading, file_checks: tuple[InvoiceCheck
     return upload.result(ImportOutcome.LINKED, invoice=invoice, order=wanted.order)
 
 
-def _known_problem(known: Invoice, upload: _Upload) -> str:
+def _known_problem(known: Invoice, upload: _Upload) -> Refusal:
     digests = InvoiceDocument.objects.filter(invoice=known).values_list("sha256", flat=True)
     if known.company_id != upload.company.pk or list(digests) != [_sha256(upload.content)]:
-        return "Já existe uma nota com esta chave e outro conteúdo. Confira qual dos arquivos é o original."
+        return refusals.SAME_KEY
     if upload.order is not None and known.order_id not in (None, upload.order.pk):
-        return "A nota já está vinculada a outro pedido. Desvincule-a antes, na página da nota."
-    return ""
+        return refusals.LINKED_ELSEWHERE
+    return NO_REFUSAL
 
 
 def _answer_known(known: Invoice, problem: str, upload: _Upload) -> ImportResult:
@@ -326,12 +327,12 @@ def _method_of(carrier: Carrier | None) -> ShippingMethod | None:
     return ShippingMethod.objects.filter(carrier=carrier, is_active=True).order_by("pk").first()
 
 
-def _own(rows: models.QuerySet[RowT], pk: int | None, invoice: Invoice, name: str) -> RowT | None:
+def _own(rows: models.QuerySet[RowT], pk: int | None, invoice: Invoice, missing: Refusal) -> RowT | None:
     if pk is None:
         return None
     found = rows.filter(pk=pk, company_id=invoice.company_id).first()
     if found is None:
-        raise InvoiceRefused(f"{name} escolhida não existe mais. Atualize a página e escolha outra.")
+        raise InvoiceRefused(missing)
     return found
 
 

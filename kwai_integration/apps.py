@@ -6,9 +6,13 @@ class KwaiIntegrationConfig(AppConfig):
     verbose_name = "Kwai Shop"
 
     def ready(self) -> None:
+        from django.core import checks
+
         from erp import channels
         from erp.outbox import clearance, handlers, limits
+        from erp.settings.checks import TAG
         from kwai_integration import shell
+        from kwai_integration.checks import settings_check
         from kwai_integration.client.endpoints import CALL_LABELS
         from kwai_integration.limiter import call_limits
         from kwai_integration.outbound import first
@@ -25,3 +29,4 @@ class KwaiIntegrationConfig(AppConfig):
         for followed in first.FOLLOWED:
             clearance.follow(followed)
         shell.register()
+        checks.register(settings_check, TAG)

@@ -22,6 +22,8 @@ from erp.outbox import clock, limits
 from erp.outbox.models import StoreQueue
 from erp.outbox.services import queue_pause, queue_resume
 from erp.outbox.statuses import GRANT_REST, PauseMode, WaitReason
+from erp.refusals import RefusedError
+from kwai_integration import refusals
 from kwai_integration.app_health import app_pause, app_paused, oauth_call, oauth_is_due, oauth_paused
 from kwai_integration.client import errors, gateway
 from kwai_integration.client.endpoints import SCOPES
@@ -54,15 +56,12 @@ FALLBACK_ACCESS = timedelta(days=7)
 FALLBACK_REFRESH = timedelta(days=365)
 
 
-class NotConnected(Exception):
+class NotConnected(RefusedError):
     """The store has no usable authorisation; the operator must connect it again."""
 
     def __init__(self, health: ConnectionHealth) -> None:
         self.health = health
-        super().__init__(
-            f"A loja não está conectada ao Kwai ({health.label.lower()}). "
-            "Abra Integrações e use conectar com Kwai."
-        )
+        super().__init__(refusals.CONNECTION_ENDED.of(health=health.label.lower()))
 
 
 class StoreTokens:

@@ -146,14 +146,27 @@ def env_file_complete() -> None:
 
 
 def env_file_add(values: dict[str, str]) -> None:
-    text = ENV_FILE.read_text() if ENV_FILE.exists() else ENV_HEADER
+    text = _env_text()
     missing = {name: value for name, value in values.items() if name not in env_names(text)}
     if not missing:
         return
     lines = "".join(f"{name}={value}\n" for name, value in missing.items())
     ENV_FILE.touch(mode=0o600)
-    ENV_FILE.write_text(text.rstrip("\n") + "\n" + lines)
+    ENV_FILE.write_text(text.rstrip("\n") + "\n" + lines, "utf-8")
+
+
+def _env_text() -> str:
+    try:
+        return ENV_FILE.read_text("utf-8-sig")
+    except FileNotFoundError:
+        return ENV_HEADER
+    except (OSError, ValueError):
+        raise SetupError(
+            f"{ENV_FILE} não pode ser lido: deixe-o legível para o usuário deste comando e grave-o como "
+            "texto em UTF-8."
+        ) from None
 
 
 def env_names(text: str) -> set[str]:
-    return set(re.findall(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=", text, re.MULTILINE))
+    """Names with a value: an empty one counts as absent, as in the settings."""
+    return set(re.findall(r"^\s*(?:export\s+)?([A-Z][A-Z0-9_]*)\s*=[^\S\n]*[^\s#]", text, re.MULTILINE))

@@ -31,7 +31,21 @@ def image_parts() -> list[str]:
 
 def image_environment() -> dict[str, str]:
     """What the Dockerfile sets for every process, the PATH left out."""
-    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    return _set_in(_dockerfile())
+
+
+def image_build() -> tuple[dict[str, str], str]:
+    """The command of the RUN line that needs our code, and what the lines before it have set."""
+    text = _dockerfile()
+    (line,) = re.findall(r"^RUN (.*\bmanage\.py\b.*)$", text, re.MULTILINE)
+    return _set_in(text.partition(line)[0]), line
+
+
+def _dockerfile() -> str:
+    return (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+
+
+def _set_in(text: str) -> dict[str, str]:
     settings = re.findall(r"^ENV (.*)$", text, re.MULTILINE)
     pairs = [pair.split("=", 1) for line in settings for pair in line.split()]
     return {name: value for name, value in pairs if name != "PATH"}

@@ -117,7 +117,7 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "invoices:xml": Permission.VIEW,
     "invoices:xml_view": Permission.VIEW,
     "invoices:refused_file": Permission.VIEW,
-    "invoices:paper": (Permission.VIEW, Permission.OPERATE),
+    "invoices:printout": (Permission.VIEW, Permission.OPERATE),
     "invoices:correct": Permission.OPERATE,
     "invoices:carrier": Permission.OPERATE,
     "invoices:link": Permission.OPERATE,

@@ -13,18 +13,20 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from erp.accounts import refusals
 from erp.accounts.models import Company, Role, Store, StoreMembership, User
 from erp.accounts.services import audit_append
+from erp.refusals import Refusal, RefusedError
 
 FIELDS = ("first_name", "username", "email", "role", "is_active")
 
 
-class UserRefused(Exception):
-    """The change was not made; the text says why. `field` names what to correct, empty for the whole."""
+class UserRefused(RefusedError):
+    """The change was not made. `field` names what to correct, empty for the whole."""
 
-    def __init__(self, text: str, field: str = "") -> None:
+    def __init__(self, refusal: Refusal, field: str = "") -> None:
         self.field = field
-        super().__init__(text)
+        super().__init__(refusal)
 
 
 @transaction.atomic
@@ -77,10 +79,7 @@ def user_change(
     for name in changed:
         setattr(user, name, wanted[name])
     if not _administrator_left(user):
-        raise UserRefused(
-            "É preciso um administrador ativo que já tenha senha: torne outra pessoa administradora antes "
-            "de mudar esta."
-        )
+        raise UserRefused(refusals.LAST_ADMINISTRATOR)
     _save(user)
     if _stores_set(user, stores):
         changed.append("stores")
@@ -112,9 +111,7 @@ def _administrator_left(user: User) -> bool:
 
 def _save(user: User) -> None:
     """Names differ in more than their case, so that nobody is taken for somebody else."""
-    taken = UserRefused(
-        f"Já existe um usuário chamado {user.username}. Escolha outro nome.", field="username"
-    )
+    taken = UserRefused(refusals.NAME_TAKEN.of(username=user.username), field="username")
     if User.objects.filter(username__iexact=user.username).exclude(pk=user.pk).exists():
         raise taken
     try:

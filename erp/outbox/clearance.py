@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from erp.accounts.models import Store, User
-from erp.outbox import clock, doorbell
+from erp.outbox import clock, doorbell, refusals
 from erp.outbox.errors import NotYet, PushError
 from erp.outbox.models import FirstPush, PushAttempt, PushJob
 from erp.outbox.push_requests import JobResult
@@ -40,8 +40,6 @@ logger = logging.getLogger(__name__)
 # and what still differs after the last one is said to a person.
 LOOKS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
 LEASE = timedelta(seconds=60)
-CHANGED = "O que seria enviado mudou depois da conferência: confira de novo."
-NOT_HELD = "Este envio não espera mais conferência."
 WITHHELD = "Não enviado: quem conferiu o primeiro envio decidiu não enviar."
 
 
@@ -159,15 +157,15 @@ def first_push_release(*, job_id: int, user: User | None, seen: str = "") -> Job
     known. Scoping by membership is the caller's."""
     job, row = _locked(job_id)
     if job is None or row is None or row.cleared_at is not None:
-        return JobResult(job_id, False, NOT_HELD)
+        return JobResult(job_id, False, refusals.NOT_HELD)
     if job.state != JobState.PENDING:
-        return JobResult(job_id, False, f"Este envio não está na fila: {JobState(job.state).label.lower()}.")
+        return JobResult(job_id, False, refusals.NOT_QUEUED.of(state=JobState(job.state).label.lower()))
     if row.stage in (FirstStage.SENDING, FirstStage.CHECKING):
-        return JobResult(job_id, False, "Outro envio deste tipo vai primeiro. Aguarde o resultado dele.")
+        return JobResult(job_id, False, refusals.OTHER_FIRST)
     shown = preview(job)
     digest = shown.digest if shown else ""
     if seen and seen != digest:
-        return JobResult(job_id, False, CHANGED)
+        return JobResult(job_id, False, refusals.CHANGED)
     FirstPush.objects.filter(pk=row.pk).update(
         job=job, seen=digest, released_by=user, released_at=Now(), check_at=Now(), check_lease_until=None,
         checks=0, verdict="", compared=[], note="",
@@ -184,7 +182,7 @@ def first_push_withhold(*, job_id: int, user: User | None) -> JobResult:
 
     _, row = _locked(job_id)
     if row is None or row.cleared_at is not None:
-        return JobResult(job_id, False, NOT_HELD)
+        return JobResult(job_id, False, refusals.NOT_HELD)
     result = jobs_cancel(job_ids=[job_id], requested_by=user, reason=WITHHELD)[0]
     if result.accepted:
         FirstPush.objects.filter(pk=row.pk, job_id=job_id).update(job=None)
@@ -223,8 +221,10 @@ def seen_check(job: PushJob) -> None:
     row = FirstPush.objects.filter(job=job, cleared_at__isnull=True).exclude(seen="").first()
     if row is None or followed.preview(job).digest == row.seen:
         return
-    FirstPush.objects.filter(pk=row.pk, job=job, cleared_at__isnull=True).update(job=None, note=CHANGED)
-    raise NotYet(timezone.now(), CHANGED, asks_person=True)
+    FirstPush.objects.filter(pk=row.pk, job=job, cleared_at__isnull=True).update(
+        job=None, note=refusals.CHANGED
+    )
+    raise NotYet(timezone.now(), refusals.CHANGED, asks_person=True)
 
 
 def unwritten(job: PushJob) -> None:
@@ -258,7 +258,7 @@ def _locked(job_id: int) -> tuple[PushJob | None, FirstPush | None]:
 def _decide(job_id: int, text: str, **changes: object) -> JobResult:
     job, row = _locked(job_id)
     if job is None or row is None or row.job_id != job_id or not _is_decidable(row):
-        return JobResult(job_id, False, "Nada a decidir aqui: atualize a página.")
+        return JobResult(job_id, False, refusals.NOTHING_TO_DECIDE)
     FirstPush.objects.filter(pk=row.pk).update(**changes)
     doorbell.ring_stores({job.store_id})
     return JobResult(job_id, True, text)

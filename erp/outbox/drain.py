@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
 
 from erp import scheduling, tracing
 from erp.outbox import claim, clearance, handlers, policy, settle
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.errors import (
     Broken,
-    CredentialExpired,
     PushAlreadyDone,
     PushError,
     PushLeaseLost,
-    PushNotSent,
-    PushOutcomeUnknown,
 )
 from erp.outbox.handlers import Handler, Obsolete, Sent
 from erp.outbox.models import PushAttempt, PushJob
@@ -32,7 +29,6 @@ logger = logging.getLogger(__name__)
 # New pushes are started for so long; a call started last still ends before the task's limit of 55 s.
 DRAIN_SECONDS = 20.0
 
-Answer = TypeVar("Answer")
 Ring = Callable[[int], None]
 
 
@@ -80,39 +76,6 @@ def push(job: PushJob) -> None:
         settle.settle_failure(job=job, error=broken, call=call, uncertain=context.uncertain)
 
 
-@dataclass(slots=True)
-class AttemptContext:
-    """One run of a job; what handlers see of it is `handlers.Turn`."""
-
-    job: PushJob
-    uncertain: bool
-    writing: bool = False
-    notes: list[Mapping[str, Any]] = field(default_factory=list)
-    http_status: int | None = None
-    remote_code: str = ""
-
-    def confirm(self) -> None:
-        if not claim.lease_renew(job=self.job):
-            raise PushLeaseLost
-
-    def note(
-        self,
-        *,
-        http_status: int | None = None,
-        remote_code: str = "",
-        exchange: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.http_status = http_status
-        self.remote_code = remote_code
-        if exchange is not None:
-            self.notes.append(exchange)
-
-    def interrupted(self) -> PushError:
-        if self.writing:
-            return PushOutcomeUnknown(write=True)
-        return PushNotSent("O envio demorou demais e foi interrompido antes de sair. O ERP tentará de novo.")
-
-
 def _carry_out(handler: Handler, context: AttemptContext) -> None:
     job = context.job
     loaded = handler.load(job)
@@ -143,9 +106,9 @@ def _sent(handler: Handler, loaded: Any, context: AttemptContext) -> Sent | None
     """None when the platform was read back and holds nothing."""
     read_back = handler.is_satisfied
     if context.uncertain and read_back is not None:
-        there = _refreshing(handler, context, lambda: _verified(lambda: read_back(loaded, context), context))
+        there = _verified(lambda: read_back(loaded, context), context)
         return Sent(verified=True) if there else None
-    return _refreshing(handler, context, lambda: _written(handler, loaded, context))
+    return _written(handler, loaded, context)
 
 
 def _verified(read_back: Callable[[], bool], context: AttemptContext) -> bool:
@@ -163,26 +126,6 @@ def _written(handler: Handler, loaded: Any, context: AttemptContext) -> Sent:
         sent = handler.send(loaded, context)
         row.outcome = AttemptOutcome.DONE
     return sent
-
-
-def _refreshing(handler: Handler, context: AttemptContext, call: Callable[[], Answer]) -> Answer:
-    """`call`, and once again after a refresh when the access had expired."""
-    try:
-        return call()
-    except CredentialExpired as error:
-        if error.refreshed or handler.refresh is None:
-            raise _as_refreshed(error) from None
-    handler.refresh(context.job.store_id)
-    try:
-        return call()
-    except CredentialExpired as error:
-        raise _as_refreshed(error) from None
-
-
-def _as_refreshed(error: CredentialExpired) -> CredentialExpired:
-    return CredentialExpired(
-        refreshed=True, remote_code=error.remote_code, http_status=error.http_status, call=error.call
-    )
 
 
 @contextmanager

@@ -95,13 +95,9 @@ class QueueWait(PushError):
 
 
 class CredentialExpired(PushError):
-    """The access token is no longer valid. `refreshed` is True when a refresh was already tried."""
+    """The access token is no longer valid, also after the channel renewed it."""
 
     default_text = "O acesso da loja expirou e não foi aceito depois de renovado. O ERP tentará de novo."
-
-    def __init__(self, text: str = "", *, refreshed: bool = False, **details: Any) -> None:
-        self.refreshed = refreshed
-        super().__init__(text, **details)
 
 
 class CredentialRevoked(PushError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.models import PushJob
 
 
@@ -31,44 +32,22 @@ class Sent:
     already: bool = False  # the platform answered "already done"
 
 
-class AttemptContext(Protocol):
-    """One try of one job, handed to `is_satisfied` and `send`."""
-
-    @property
-    def job(self) -> PushJob: ...
-
-    def confirm(self) -> None:
-        """Renew the lease; raises when it was lost. The engine calls it before `send`; a `send` that
-        reads first calls it again right before its write."""
-        ...
-
-    def note(
-        self,
-        *,
-        http_status: int | None = None,
-        remote_code: str = "",
-        exchange: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Record one remote call on the attempt's row; `exchange` must already be redacted."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler:
     """Four functions and what the engine must know of a kind.
 
     - `load(job)` reads our rows; may answer `Obsolete` or raise `Refused`. Asked again once the platform was
       read back and holds nothing, with `job.needs_verification` gone.
-    - `is_satisfied(loaded, turn)` reads the platform after an unknown outcome; None for kinds that simply
+    - `is_satisfied(loaded, context)` reads the platform after an unknown outcome; None for kinds that simply
       send the present value again.
-    - `send(loaded, turn)` makes the call, unless the order is frozen; runs with no transaction open.
+    - `send(loaded, context)` makes the call, unless the order is frozen; runs with no transaction open.
     - `record(job, loaded, sent)` writes what follows, in the transaction that marks the job done.
 
     `first_counts`: once the platform has confirmed one content, a later one that is blocked holds no further
     step back (a tracking code corrected after the dispatch).
 
-    `call` names the call whose limit the kind waits for; `refresh(store_id)` renews the access after
-    `CredentialExpired`. `step` orders facts of one subject (0: takes no part).
+    `call` names the call whose limit the kind waits for. `step` orders facts of one
+    subject (0: takes no part).
     """
 
     kind: str
@@ -79,7 +58,6 @@ class Handler:
     send: Callable[[Any, AttemptContext], Sent]
     record: Callable[[PushJob, Any, Sent], None]
     is_satisfied: Callable[[Any, AttemptContext], bool] | None = None
-    refresh: Callable[[int], None] | None = None
     step: int = 0
     write: bool = True
     first_counts: bool = False

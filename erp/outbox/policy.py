@@ -59,10 +59,9 @@ class PushCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushOutcome:
-    """What to write. `verify`: read back before the next write. `repeat`: at once, in the same claim, after
-    a refresh. `pause`: the store's queue stops until somebody acts; `pause_channel`: every store's, until a
-    probe succeeds; `rest`: the store's, until one push does. `hold_until`: the queue waits for the call.
-    `healthy`: what the breaker learns (None: nothing)."""
+    """What to write. `verify`: read back before the next write. `pause`: the store's queue stops until
+    somebody acts; `pause_channel`: every store's, until a probe succeeds; `rest`: the store's, until one push
+    does. `hold_until`: the queue waits for the call. `healthy`: what the breaker learns (None: nothing)."""
 
     state: JobState
     counts: bool
@@ -70,7 +69,6 @@ class PushOutcome:
     not_before: datetime | None = None
     waiting_for: WaitReason = WaitReason.NOTHING
     verify: bool = False
-    repeat: bool = False
     pause: PauseMode | None = None
     pause_channel: bool = False
     rest: bool = False
@@ -128,14 +126,7 @@ def _(error: errors.QueueWait, case: PushCase) -> PushOutcome:
 
 @_decide.register
 def _(error: errors.CredentialExpired, case: PushCase) -> PushOutcome:
-    if error.refreshed:
-        return _retry(case)
-    return PushOutcome(
-        state=JobState.PENDING,
-        counts=False,
-        not_before=case.now,
-        repeat=True,
-    )
+    return _retry(case)
 
 
 @_decide.register

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from erp.refusals import NO_REFUSAL, Refusal
+
 KEY_LENGTH = 250
 
 
@@ -97,3 +99,11 @@ class JobResult:
     job_id: int
     accepted: bool
     text: str
+
+    def __post_init__(self) -> None:
+        if not self.accepted and not isinstance(self.text, Refusal):
+            raise TypeError("A refused job says why by a Refusal, which has a code.")
+
+    @property
+    def refusal(self) -> Refusal:
+        return self.text if isinstance(self.text, Refusal) else NO_REFUSAL

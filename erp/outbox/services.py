@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from erp import tracing
 from erp.accounts.models import User
-from erp.outbox import clearance, clock, doorbell, handlers
+from erp.outbox import clearance, clock, doorbell, handlers, refusals
 from erp.outbox.handlers import Nature
 from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
 from erp.outbox.push_requests import (
@@ -282,14 +282,14 @@ def _topics_waiting(jobs: Iterable[PushJob]) -> dict[Topic, int]:
 
 def _retried(job_id: int, job: PushJob | None, waiting: dict[Topic, int]) -> JobResult:
     if job is None:
-        return JobResult(job_id, False, "Este envio não existe mais.")
+        return JobResult(job_id, False, refusals.GONE)
     if job.state == JobState.DONE:
-        return JobResult(job_id, False, "Já enviado: não há o que repetir.")
+        return JobResult(job_id, False, refusals.DONE)
     if job.state == JobState.CLAIMED:
-        return JobResult(job_id, False, "O envio está em andamento. Aguarde o resultado.")
+        return JobResult(job_id, False, refusals.UNDER_WAY)
     topic = (job.store_id, job.kind, job.subject)
     if job.state == JobState.SUPERSEDED or waiting.get(topic, job.pk) != job.pk:
-        return JobResult(job_id, False, "Há um envio mais novo deste item: reenvie aquele.")
+        return JobResult(job_id, False, refusals.SUPERSEDED)
     waiting[topic] = job.pk
     if job.state != JobState.PENDING:
         _restart(job)
@@ -326,12 +326,12 @@ def jobs_cancel(
 
 def _cancelled(job_id: int, job: PushJob | None) -> JobResult:
     if job is None:
-        return JobResult(job_id, False, "Este envio não existe mais.")
+        return JobResult(job_id, False, refusals.GONE)
     if job.state in WAITING_STATES:
         return JobResult(job_id, True, "Envio cancelado. Nada mais será enviado à plataforma.")
     if job.state == JobState.CLAIMED:
-        return JobResult(job_id, False, "O envio está em andamento e não pode mais ser cancelado.")
-    return JobResult(job_id, False, f"Este envio já terminou: {JobState(job.state).label.lower()}.")
+        return JobResult(job_id, False, refusals.TOO_LATE_TO_CANCEL)
+    return JobResult(job_id, False, refusals.ENDED.of(state=JobState(job.state).label.lower()))
 
 
 def queue_pause(*, store_id: int, mode: PauseMode, reason: str) -> bool:

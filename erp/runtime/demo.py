@@ -16,8 +16,6 @@ import sqlite3
 from datetime import date
 from pathlib import Path
 
-from erp.settings.environment import shared_env
-
 ROOT = Path(__file__).resolve().parents[2]
 STATE_NAME = "demo.json"
 FORMER_DATABASE = (
@@ -34,17 +32,21 @@ def enter() -> None:
 
     Called before settings are read, which look at the environment once.
     """
-    env = shared_env()
-    if env.bool("ERP_DEMO", False):
-        web_port, sandbox_port = ports()
-        values = environment(ROOT / "var", web_port=web_port, sandbox_port=sandbox_port)
-        chosen = {name: env.str(name, "") for name in KEPT}
-        os.environ.update(values | {name: value for name, value in chosen.items() if value})
+    from erp.settings import mode
 
-
-def ports() -> tuple[int, int]:
-    """Where the ERP and the sandbox listen; other than 8000 and 8100 only for tests."""
-    return int(os.environ.get("ERP_PORT", "8000")), int(os.environ.get("SANDBOX_PORT", "8100"))
+    if not mode.ERP_DEMO:
+        return
+    chosen = {name: os.environ.get(name, "") for name in KEPT}
+    try:
+        values = environment(ROOT / "var", web_port=mode.ERP_PORT, sandbox_port=mode.SANDBOX_PORT)
+    except (OSError, ValueError):
+        mode.env.refuse(
+            "ERP_DEMO",
+            f"guarda senhas em {ROOT / 'var' / STATE_NAME}, que não pode ser lido nem gravado: corrija as "
+            "permissões, ou apague esse arquivo para que outro seja gerado",
+        )
+        return
+    os.environ.update(values | {name: value for name, value in chosen.items() if value})
 
 
 def former_set_aside(var_dir: Path, today: date) -> str:

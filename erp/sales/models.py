@@ -11,6 +11,8 @@ from django.utils.functional import lazy
 from erp import channels
 from erp.accounts.models import AppendOnlyModel, Company, Store, User
 from erp.catalog.models import Sku
+from erp.refusals import NO_REFUSAL, Refusal, joined
+from erp.sales import refusals
 from erp.sales.statuses import OrderStatus
 
 
@@ -108,19 +110,6 @@ class ShippedBy(models.TextChoices):
     UNKNOWN = "unknown", "Não informado"
 
 
-CLOSED = "O e-commerce encerrou este pedido."
-CLOSED_SENT = "O pedido foi enviado e depois o e-commerce o encerrou."
-# By how far the parcel is: a refund that runs, and one that was paid.
-REFUND_RUNS = {
-    OrderStatus.SHIPPED: "O comprador pediu reembolso com o pacote a caminho: acompanhe no e-commerce.",
-    OrderStatus.UNDELIVERED: "O comprador pediu reembolso do pacote não entregue: acompanhe no e-commerce.",
-    OrderStatus.DELIVERED: "O comprador pediu devolução depois da entrega: acompanhe no e-commerce.",
-}
-REFUND_PAID = {
-    OrderStatus.SHIPPED: "O reembolso foi pago com o pacote a caminho. Se ele voltar, confira a mercadoria.",
-    OrderStatus.UNDELIVERED: "O reembolso do pacote não entregue foi pago. Se voltar, confira a mercadoria.",
-    OrderStatus.DELIVERED: "O reembolso foi pago depois da entrega. Se o pacote voltar, confira o conteúdo.",
-}
 # Situations of a parcel that is out of the house.
 LEFT = (OrderStatus.SHIPPED, OrderStatus.UNDELIVERED, OrderStatus.DELIVERED)
 UNREAD_LABELS = {
@@ -138,30 +127,15 @@ UNREAD_LABELS = {
 }
 
 
-# What was read and keeps paper back all the same: the lines here are not the order's, or there are none.
-OPEN_LINES = {
-    "links": (
-        "O pedido tem itens sem vínculo com um SKU: vincule-os em Pedidos no e-commerce antes de imprimir ou "
-        "enviar."
-    ),
-    "emptied": (
-        "O e-commerce retirou todos os itens deste pedido: não há o que imprimir nem enviar. Confira o "
-        "pedido lá."
-    ),
-}
+# What was read and keeps printouts back all the same: the lines here are not the order's, or there are none.
+OPEN_LINES = {"links": refusals.LINES_UNLINKED, "emptied": refusals.LINES_TAKEN_AWAY}
 
 
-def unread_problem(parts: Sequence[str]) -> str:
-    """The sentences for an order with these unread or open parts, or an empty text."""
-    said = [OPEN_LINES[part] for part in parts if part in OPEN_LINES]
+def unread_problem(parts: Sequence[str]) -> Refusal:
+    """Why an order with these unread or open parts is not printed."""
     labels = ", ".join(UNREAD_LABELS.get(part, part) for part in parts if part not in OPEN_LINES)
-    if labels:
-        said.insert(
-            0,
-            f"A última resposta do e-commerce não foi lida por inteiro ({labels}). Confira o pedido lá e use "
-            "sincronizar situação antes de imprimir.",
-        )
-    return " ".join(said)
+    found = [refusals.UNREAD.of(parts=labels)] if labels else []
+    return joined([*found, *(OPEN_LINES[part] for part in parts if part in OPEN_LINES)])
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -303,43 +277,39 @@ class Order(models.Model):
         return self.refund_status == RefundStatus.PAID and self.has_left
 
     @property
-    def frozen_reason(self) -> str:
-        """Why this order must not move on, or an empty text (design 3.1, rule 9)."""
+    def frozen_reason(self) -> Refusal:
+        """Why this order must not move on (design 3.1, rule 9)."""
         if self.status == OrderStatus.CANCELLED:
-            return "O pedido está cancelado."
+            return refusals.CANCELLED
         if self.hold_reason:
-            return f"O e-commerce pede para segurar o pedido: {self.hold_reason}"
+            return refusals.HELD.of(reason=self.hold_reason)
         if self.refund_open:
             return self._refund_reason
         if self.closed_at:
             return self._closed_reason
-        return ""
+        return NO_REFUSAL
 
     @property
-    def _closed_reason(self) -> str:
+    def _closed_reason(self) -> Refusal:
         if self.handover_unclear:
-            return f"{CLOSED} Diga na página do pedido se o pacote voltou ou foi entregue."
-        return CLOSED_SENT if self.has_left else CLOSED
+            return refusals.CLOSED_UNCLEAR
+        return refusals.CLOSED_SENT if self.has_left else refusals.CLOSED
 
     @property
-    def _refund_reason(self) -> str:
+    def _refund_reason(self) -> Refusal:
         is_paid = self.refund_status == RefundStatus.PAID
         if self.has_left:
-            return (REFUND_PAID if is_paid else REFUND_RUNS)[OrderStatus(self.status)]
-        if not is_paid:
-            return "Há um reembolso em andamento para este pedido."
-        return (
-            "O comprador foi reembolsado. Se a mercadoria deve seguir assim mesmo, use liberar mesmo assim "
-            "na página do pedido."
-        )
+            by_status = refusals.REFUND_PAID_AFTER if is_paid else refusals.REFUND_ASKED_AFTER
+            return by_status[OrderStatus(self.status)]
+        return refusals.REFUND_PAID if is_paid else refusals.REFUND_ASKED
 
     @property
-    def printout_problem(self) -> str:
-        """Why nothing about this order may be printed now, or an empty text."""
+    def printout_problem(self) -> Refusal:
+        """Why nothing about this order may be printed now."""
         return self.frozen_reason or self.unread_problem
 
     @property
-    def unread_problem(self) -> str:
+    def unread_problem(self) -> Refusal:
         """What the e-commerce said last is not here whole: what stands here may be wrong by now."""
         return unread_problem(self.unread_parts)
 

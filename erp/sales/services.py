@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import User
+from erp.refusals import Refusal
 from erp.sales.models import Order, ShippingMethod
 from erp.sales.shippers import method_problem
 from erp.sales.statuses import OrderStatus, may_follow
@@ -69,7 +70,7 @@ class ShippingSet:
     """What became of choosing a way of shipping: how many orders changed, and per order why it could not."""
 
     changed: int
-    problems: Mapping[int, str]
+    problems: Mapping[int, Refusal]
 
 
 @transaction.atomic

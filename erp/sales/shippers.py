@@ -11,12 +11,11 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import User
+from erp.refusals import NO_REFUSAL, Refusal
+from erp.sales import refusals
 from erp.sales.models import Order, ShippedBy, ShippingKind, ShippingMethod
 from erp.sales.statuses import OrderStatus
 from erp.sales.timeline import EventDraft, order_events_append
-
-NOT_REMOTE = "Este pedido não veio de um e-commerce: quem envia é a loja."
-ON_ITS_WAY = "O pedido já foi despachado: quem envia não muda mais."
 
 
 def shipper_label(shipped_by: str, channel: str) -> str:
@@ -31,16 +30,16 @@ def method_fits(kind: str, shipped_by: str) -> bool:
     return (kind == ShippingKind.MARKETPLACE) == (shipped_by == ShippedBy.CHANNEL)
 
 
-def method_problem(order: Order, method: ShippingMethod | None) -> str:
-    """Why `method` is none for `order`, or an empty text; reads `order.store`."""
+def method_problem(order: Order, method: ShippingMethod | None) -> Refusal:
+    """Why `method` is none for `order`; reads `order.store`."""
     if method is None or method_fits(method.kind, order.shipped_by):
-        return ""
-    name = channels.logistics_name(order.store.channel)
+        return NO_REFUSAL
+    names = {"method": method, "logistics": channels.logistics_name(order.store.channel)}
     if order.is_channel_shipped:
-        return f"Este pedido vai pelo {name}, e {method} não é desse tipo."
+        return refusals.METHOD_OF_SELLER.of(**names)
     if order.shipped_by == ShippedBy.UNKNOWN and order.external_id:
-        return f"{method} é só para o que vai pelo {name}. Diga antes, na página do pedido, quem envia."
-    return f"{method} é só para pedidos que vão pelo {name}; este não vai."
+        return refusals.METHOD_BEFORE_SHIPPER.of(**names)
+    return refusals.METHOD_OF_CHANNEL.of(**names)
 
 
 def fitting_method(order: Order) -> ShippingMethod | None:
@@ -58,8 +57,8 @@ def fitting_method(order: Order) -> ShippingMethod | None:
 
 
 @transaction.atomic
-def order_shipper_set(*, order_id: int, shipped_by: ShippedBy, actor: User | None = None) -> str:
-    """A person says who carries the order; answers why that cannot be, or an empty text.
+def order_shipper_set(*, order_id: int, shipped_by: ShippedBy, actor: User | None = None) -> Refusal:
+    """A person says who carries the order; answers why that cannot be.
 
     It stands until the marketplace says otherwise. A *forma de envio* that no longer fits goes.
     """
@@ -67,7 +66,7 @@ def order_shipper_set(*, order_id: int, shipped_by: ShippedBy, actor: User | Non
     if problem := shipper_problem(order):
         return problem
     if order.shipped_by == shipped_by:
-        return ""
+        return NO_REFUSAL
     order.shipped_by = shipped_by
     method = fitting_method(order)
     if method != order.shipping_method:
@@ -79,15 +78,15 @@ def order_shipper_set(*, order_id: int, shipped_by: ShippedBy, actor: User | Non
         drafts=[EventDraft(order.pk, "shipper", text, data={"shipped_by": shipped_by})], actor=actor
     )
     channels.order_shipper_changed([order.pk])
-    return ""
+    return NO_REFUSAL
 
 
-def shipper_problem(order: Order) -> str:
+def shipper_problem(order: Order) -> Refusal:
     """Why nobody can choose who carries `order`; reads `order.store`."""
     if not order.external_id:
-        return NOT_REMOTE
+        return refusals.NOT_REMOTE
     if OrderStatus(order.status).rank >= OrderStatus.SHIPPED.rank:
-        return ON_ITS_WAY
+        return refusals.SHIPPER_FIXED
     if channels.shippers_reported([order.pk]):
-        return f"O {channels.label(order.store.channel)} já informa quem envia este pedido."
-    return ""
+        return refusals.SHIPPER_REPORTED.of(channel=channels.label(order.store.channel))
+    return NO_REFUSAL

@@ -5,21 +5,30 @@ Without `REDIS_URL` the embedded default serves everything over a folder.
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from celery.schedules import schedule
 from kombu import Exchange, Queue
 
-from erp.settings.environment import ROOT, shared_env
+from erp.settings import environment
+from erp.settings.environment import ROOT, fitting_url, shared_env
 
 env = shared_env()
 VAR_DIR = ROOT / "var"
 
-REDIS_URL = env.str("REDIS_URL", "")
+_REDIS = rf"{environment.SERVER_LOGIN}(?:/\d*)?"
+_REDIS_URL = rf"redis://{_REDIS}|rediss://{_REDIS}\?ssl_cert_reqs=(?:required|optional|none)"
+REDIS_URL = env.value(
+    "REDIS_URL",
+    "",
+    partial(fitting_url, _REDIS_URL),
+    "não é um endereço de Redis: escreva, por exemplo, `REDIS_URL=redis://servidor:6379/0` ou, com TLS, "
+    "`REDIS_URL=rediss://usuario:senha@servidor:6379/0?ssl_cert_reqs=required`",
+)
 EMBEDDED = not REDIS_URL
 
-BROKER_DIR = Path(env.str("BROKER_DIR", str(VAR_DIR / "broker")))
+BROKER_DIR = env.folder("BROKER_DIR", VAR_DIR / "broker", used=EMBEDDED)
 
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
@@ -127,11 +136,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 }
 
 # Push engine (design 3.2). Seconds unless the name says otherwise.
-OUTBOX_LEASE_SECONDS = env.int("OUTBOX_LEASE_SECONDS", 60)
-OUTBOX_STORE_CONCURRENCY = env.int("OUTBOX_STORE_CONCURRENCY", 4)
-OUTBOX_RETRY_HOURS = env.int("OUTBOX_RETRY_HOURS", 72)
-OUTBOX_COALESCE_SECONDS = env.float("OUTBOX_COALESCE_SECONDS", 2.0)
+OUTBOX_LEASE_SECONDS = env.whole("OUTBOX_LEASE_SECONDS", 60, 1, 3_600)
+OUTBOX_STORE_CONCURRENCY = env.whole("OUTBOX_STORE_CONCURRENCY", 4, 1, 100)
+OUTBOX_RETRY_HOURS = env.whole("OUTBOX_RETRY_HOURS", 72, 1, 720)
+OUTBOX_COALESCE_SECONDS = env.number("OUTBOX_COALESCE_SECONDS", 2.0, 0, 60)
 # When the platform's daily counters start again: 3 is midnight in São Paulo.
-OUTBOX_DAY_STARTS_UTC_HOUR = env.int("OUTBOX_DAY_STARTS_UTC_HOUR", 3)
+OUTBOX_DAY_STARTS_UTC_HOUR = env.whole("OUTBOX_DAY_STARTS_UTC_HOUR", 3, 0, 23)
 # /readyz says no when a push that could have been sent has waited for longer: no worker is at it.
-READY_OLDEST_JOB_SECONDS = env.int("READY_OLDEST_JOB_SECONDS", 900)
+READY_OLDEST_JOB_SECONDS = env.whole("READY_OLDEST_JOB_SECONDS", 900, 1, 604_800)

@@ -1,20 +1,21 @@
 """Settings of the whole product, read from the environment and from `.env` beside `manage.py`.
 
 Every name is documented in `.env.example`. A missing or unusable value ends the start with one
-sentence that says what to put where.
+sentence that says what to put where (`erp.settings.checks`).
 """
 
 from __future__ import annotations
 
-import os
+import re
+import secrets
 from typing import Any
 
 import django_stubs_ext
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
-from environs import validate
 
-from erp.settings.environment import ROOT, shared_env
+from erp.settings.environment import ROOT, fitting, fitting_host, shared_env
+from erp.settings.mode import *  # noqa: F403
+from erp.settings.mode import ERP_PORT
 
 django_stubs_ext.monkeypatch()
 
@@ -24,24 +25,67 @@ VAR_DIR = BASE_DIR / "var"
 env = shared_env()
 
 
-def required(name: str, hint: str) -> str:
-    value = env.str(name, "")
-    if not value:
-        raise ImproperlyConfigured(f"Falta {name} no arquivo .env: {hint}")
-    return value
+_SECRET_LENGTH = 50
+# 32 bytes in base64, under an id that stored secrets begin with.
+_FIELD_KEY = re.compile(r"[\w.-]{1,20}:[\w+/-]{43}=", re.ASCII)
 
 
-SECRET_KEY = required("SECRET_KEY", "execute `make setup`, que gera um valor.")
+def _secret_key(text: str) -> str:
+    # Django's own bounds of a key that cannot be guessed.
+    if len(text) < _SECRET_LENGTH or len(set(text)) < 5:
+        raise ValueError
+    return text
+
+
+def _field_keys(text: str) -> str:
+    keys = [fitting(_FIELD_KEY, item.strip()) for item in text.split(",") if item.strip()]
+    if len({key.partition(":")[0] for key in keys}) < max(len(keys), 1):
+        raise ValueError
+    return text
+
+
+def _hosts(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name != "*" or not DEBUG:
+            # With a dot in front, all servers below it.
+            fitting_host(name.removeprefix("."))
+    return names
+
+
+# A command that needs no secrets signs nothing that outlives it.
+SECRET_KEY = env.secret(
+    "SECRET_KEY",
+    _secret_key,
+    "é curta ou repete poucos caracteres: apague a linha e execute `make setup`, que gera uma de "
+    f"{_SECRET_LENGTH} caracteres ou mais",
+) or secrets.token_urlsafe(_SECRET_LENGTH)
 # Encryption keys of the tokens at rest, newest first: `id2:key,id1:key` (design 3.5).
-FIELD_KEYS = required("FIELD_KEYS", "execute `make setup`, que gera um valor.")
+FIELD_KEYS = env.secret(
+    "FIELD_KEYS",
+    _field_keys,
+    "não é uma lista id:chave,id:chave com ids diferentes e chaves de 44 caracteres: corrija-a pela "
+    "sua cópia, pois sem as chaves antigas cada loja precisa ser conectada de novo",
+)
 
-DEBUG = env.bool("DEBUG", False)
-ERP_DEMO = env.bool("ERP_DEMO", False)
-PUBLIC_URL = env.str("PUBLIC_URL", f"http://127.0.0.1:{os.environ.get('ERP_PORT', '8000')}").rstrip("/")
-PUBLIC_HOST = PUBLIC_URL.split("://", 1)[-1].split("/", 1)[0].rsplit(":", 1)[0]
+DEBUG = env.flag("DEBUG", False)
+PUBLIC_URL = env.address("PUBLIC_URL", f"http://127.0.0.1:{ERP_PORT}")
+_IS_HTTPS = PUBLIC_URL.lower().startswith("https://")
+if DEBUG and _IS_HTTPS:
+    env.refuse(
+        "DEBUG", "é on com um endereço público em https, e mostraria erros internos: escreva `DEBUG=off`"
+    )
+PUBLIC_HOST = re.sub(r":\d+$", "", PUBLIC_URL.split("://", 1)[-1])
 LOOPBACK_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
-ALLOWED_HOSTS = sorted({PUBLIC_HOST, *LOOPBACK_HOSTS, *env.list("ALLOWED_HOSTS", [])})
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL.startswith("https://") else []
+_FURTHER_HOSTS: list[str] = env.value(
+    "ALLOWED_HOSTS",
+    [],
+    _hosts,
+    "não é uma lista de nomes de servidor separados por vírgula, sem https:// e sem porta, com * só em "
+    "`DEBUG=on`: escreva, por exemplo, `ALLOWED_HOSTS=erp.exemplo.com.br`",
+)
+ALLOWED_HOSTS = sorted({PUBLIC_HOST, *LOOPBACK_HOSTS, *_FURTHER_HOSTS})
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if _IS_HTTPS else []
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -113,46 +157,6 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 FORM_RENDERER = "erp.web.forms.TablerRenderer"
 
-# IMMEDIATE is what keeps SQLite writers from failing with "database is locked": the upgrade from
-# read to write inside a transaction fails at once, whatever the timeout.
-SQLITE_OPTIONS: dict[str, Any] = {
-    "transaction_mode": "IMMEDIATE",
-    "timeout": 20,
-    "init_command": (
-        "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA busy_timeout=20000;"
-        "PRAGMA foreign_keys=ON;PRAGMA journal_size_limit=27103364;"
-    ),
-}
-
-
-def database() -> dict[str, Any]:
-    config: dict[str, Any] = dict(
-        env.dj_db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'erp.sqlite3'}")
-    )
-    suffix = os.environ.get("TEST_DB_SUFFIX", "")
-    if config["ENGINE"] == "django.db.backends.sqlite3":
-        config["ENGINE"] = "erp.runtime.sqlite"
-        config["OPTIONS"] = SQLITE_OPTIONS
-        # A file, because Django's shared in-memory default locks whole tables between threads.
-        config["TEST"] = {"NAME": str(BASE_DIR / f".test{suffix}.sqlite3")}
-    else:
-        config["CONN_MAX_AGE"] = 60
-        config["CONN_HEALTH_CHECKS"] = True
-        # A database that does not answer is an error page, not a page that hangs: at the start, and when the
-        # way to it is cut while a connection is open (idle after a minute, waiting after 20 s).
-        limits = {
-            "connect_timeout": 5,
-            "keepalives_idle": 30,
-            "keepalives_interval": 10,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 20_000,
-        }
-        config["OPTIONS"] = limits | config.get("OPTIONS", {})
-        config["TEST"] = {"NAME": f"test_erp{suffix}"}
-    return config
-
-
-DATABASES = {"default": database()}
 ATOMIC_REQUESTS = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -179,11 +183,11 @@ AXES_VERBOSE = False
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 7
 # Lax, not Strict: the OAuth callback is a navigation that starts on Kwai's site (contract section 2).
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _IS_HTTPS
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-if env.bool("BEHIND_TLS_PROXY", False):
+if env.flag("BEHIND_TLS_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -209,7 +213,7 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR_DIR / "staticfiles"
 # Shipping labels with names and addresses of buyers, readable by the ERP's user alone.
-LABELS_DIR = env.path("LABELS_DIR", VAR_DIR / "labels")
+LABELS_DIR = env.folder("LABELS_DIR", VAR_DIR / "labels")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -218,9 +222,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 20 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
 # A note signed with another company's certificate: `warn` (somebody may go on) or `refuse`.
-NFE_OTHER_CERTIFICATE = env.str("NFE_OTHER_CERTIFICATE", "warn", validate=validate.OneOf(["warn", "refuse"]))
+NFE_OTHER_CERTIFICATE = env.choice("NFE_OTHER_CERTIFICATE", "warn", ("warn", "refuse"))
 
 from erp.settings.background import *  # noqa: F403
+from erp.settings.database import *  # noqa: F403
 from erp.settings.email import *  # noqa: F403
 from erp.settings.kwai import *  # noqa: F403
 from erp.settings.logs import *  # noqa: F403

@@ -13,8 +13,6 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow.validate import OneOf
-
 from erp import tracing
 from erp.settings.environment import shared_env
 
@@ -59,6 +57,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_OWN_LEVEL = env.choice("LOG_LEVEL", "INFO", _LEVELS)
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -69,16 +70,16 @@ LOGGING = {
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "formatter": env.str("LOG_FORMAT", "plain", validate=OneOf(["plain", "json"])),
+            "formatter": env.choice("LOG_FORMAT", "plain", ("plain", "json")),
         }
     },
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", "WARNING")},
+    "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "WARNING", _LEVELS)},
     "loggers": {
         "urllib3": {"level": "WARNING"},
         # It warns, at each connection, that the queue in a folder has no host.
         "kombu.connection": {"level": "ERROR"},
-        "erp": {"level": env.str("LOG_LEVEL", "INFO")},
-        "kwai_integration": {"level": env.str("LOG_LEVEL", "INFO")},
+        "erp": {"level": _OWN_LEVEL},
+        "kwai_integration": {"level": _OWN_LEVEL},
         "django.security.DisallowedHost": {"level": "ERROR"},
     },
 }

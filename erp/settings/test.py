@@ -17,6 +17,13 @@ os.environ.setdefault("KWAI_MESSAGE_KEY", "AAECAwQFBgcICQoLDA0ODw==")
 
 from erp.settings.base import *  # noqa: F403
 
+# A file, because Django's shared in-memory default locks whole tables between threads.
+_SUFFIX = os.environ.get("TEST_DB_SUFFIX", "")
+_IS_SQLITE = DATABASES["default"]["ENGINE"] == "erp.runtime.sqlite"  # noqa: F405
+DATABASES["default"]["TEST"] = {  # noqa: F405
+    "NAME": str(BASE_DIR / f".test{_SUFFIX}.sqlite3") if _IS_SQLITE else f"test_erp{_SUFFIX}"  # noqa: F405
+}
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AXES_ENABLED = False
 STORAGES = {

@@ -11,6 +11,8 @@ from django.db import transaction
 from erp.accounts.models import Company, User
 from erp.accounts.services import audit_append
 from erp.catalog.models import Sku
+from erp.refusals import RefusedError
+from erp.stock import refusals
 from erp.stock.ledger import Balances, Released, warehouses_lock
 from erp.stock.models import (
     DEFAULT_WAREHOUSE,
@@ -22,8 +24,8 @@ from erp.stock.models import (
 )
 
 
-class StockRefused(Exception):
-    """The change cannot be made; the text tells the operator what to do instead."""
+class StockRefused(RefusedError):
+    """The change cannot be made."""
 
 
 class AlreadyMoved(Exception):
@@ -80,11 +82,11 @@ def warehouse_save(
     warehouses = warehouses_lock([company.pk])
     row = warehouses.rows[warehouse.pk] if warehouse else Warehouse(company=company)
     if row.is_default and not is_default:
-        raise StockRefused("Este é o depósito padrão. Para trocar, marque outro como padrão.")
+        raise StockRefused(refusals.DEFAULT_WAREHOUSE)
     if is_default and not is_active:
-        raise StockRefused("O depósito padrão precisa estar ativo.")
+        raise StockRefused(refusals.DEFAULT_INACTIVE)
     if not is_active and row.pk and _is_used(row):
-        raise StockRefused(f"O depósito {row} ainda tem saldo ou reservas. Zere-os antes de desativar.")
+        raise StockRefused(refusals.WAREHOUSE_IN_USE.of(warehouse=row))
     if is_default and not row.is_default:
         Warehouse.objects.filter(company=company, is_default=True).update(is_default=False)
     row.name, row.is_default, row.is_active = name, is_default, is_active
@@ -125,7 +127,7 @@ def stock_move(
     """
     row = warehouses_lock([sku.company_id]).rows.get(warehouse.pk)
     if row is None or not row.is_active:
-        raise StockRefused("Este depósito não está ativo. Escolha outro.")
+        raise StockRefused(refusals.WAREHOUSE_INACTIVE)
     if request_key and StockMovement.objects.filter(request_key=request_key).exists():
         raise AlreadyMoved
     place = (sku.pk, row.pk)
@@ -138,12 +140,9 @@ def stock_move(
 def _change(kind: MovementKind, quantity: int, on_hand: int, warehouse: Warehouse) -> int:
     """The signed change that `kind` makes of `quantity`."""
     if quantity < 0 or (quantity == 0 and kind != MovementKind.COUNT):
-        raise StockRefused("Informe uma quantidade maior que zero.")
+        raise StockRefused(refusals.NO_QUANTITY)
     if kind == MovementKind.EXIT and quantity > on_hand:
-        raise StockRefused(
-            f"Há só {on_hand} no depósito {warehouse}. Confira a quantidade; se o saldo está errado, "
-            "faça um balanço."
-        )
+        raise StockRefused(refusals.NOT_ENOUGH.of(on_hand=on_hand, warehouse=warehouse))
     return {
         MovementKind.ENTRY: quantity,
         MovementKind.EXIT: -quantity,

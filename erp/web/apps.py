@@ -9,6 +9,11 @@ class WebConfig(AppConfig):
     verbose_name = "Telas"
 
     def ready(self) -> None:
+        from django.core import checks
+
+        from erp.settings.checks import TAG, values_check
         from erp.web import registry
+
+        checks.register(values_check, TAG)
 
         registry.sidebar_register(section="início", label="Início", url_name="web:home", icon="home", order=0)

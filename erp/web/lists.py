@@ -23,7 +23,8 @@ from django.views.generic import View
 
 from erp.accounts.models import User
 from erp.accounts.permissions import may
-from erp.channels import RowOutcome, RowResult
+from erp.channels import RowResult, row_refused
+from erp.refusals import Refusal
 from erp.web.requests import ids_of
 from erp.web.results import Results, results_named
 
@@ -34,7 +35,11 @@ LIST_ID = "list"
 # How often a list of what arrives by itself looks again: an order is to be on the screen within 5 s.
 LIVE_SECONDS = 2
 SWAPPED = (LIST_ID, "list-rows")  # all of it after a click, its rows alone when it refreshes by itself
-GONE = "Este item não está mais ao seu alcance. Atualize a lista."
+GONE = Refusal(
+    "row.out_of_reach",
+    "Este item não está mais ao seu alcance. Atualize a lista.",
+    "This row is out of your reach. Load the list again.",
+)
 NOTHING_CHOSEN = "Nenhuma linha marcada. Marque as linhas desejadas e repita a ação."
 
 
@@ -295,7 +300,7 @@ class ListPage(View, Generic[M]):
         outcome = self.run(name, [pk for pk in ids if pk in known]) if known else []
         if isinstance(outcome, HttpResponse):
             return outcome
-        removed = [RowResult(pk, RowOutcome.REFUSED, GONE) for pk in ids if pk not in known]
+        removed = [row_refused(pk, GONE) for pk in ids if pk not in known]
         names = {pk: (self.row_label(obj), self.row_url(obj)) for pk, obj in known.items()}
         return self.answer(results=results_named(action.label, [*outcome, *removed], names))
 

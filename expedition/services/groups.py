@@ -11,18 +11,17 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Counter, Role, Store, User
-from erp.channels import RowOutcome, RowResult
+from erp.channels import RowOutcome, RowResult, row_already, row_done, row_refused
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import OrderStatus, ShippingMethod
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
+from expedition import refusals
 from expedition.business_days import business_days_after
 from expedition.models import GroupStatus, Shipment, ShipmentGroup, ShipmentStatus
 from expedition.preconditions import conclusion_problem, group_kind_for, joining_problem, leaving_problem
-from expedition.services.rows import GONE, already, done, refused, shipment_event, shipments_lock
+from expedition.services.rows import shipment_event, shipments_lock
 from expedition.services.shipments import shipments_carrier_set, shipments_open
 from expedition.services.tracking import tracking_set
-
-EMPTY = "O agrupamento está vazio. Inclua ao menos um pedido."
-OUT_OF_REACH = "Esta expedição é de uma loja à qual você não tem acesso. Peça a um administrador."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class GroupOutcome:
 
     group: ShipmentGroup | None
     results: Sequence[RowResult]
-    problem: str = ""
+    problem: Refusal = NO_REFUSAL
 
     @property
     def is_refused(self) -> bool:
@@ -54,7 +53,7 @@ def group_create(
     joining = [shipment for pk, shipment in shipments.items() if not problems[pk]]
     if not joining:
         results = _joined_results(shipment_ids, problems, None)
-        return GroupOutcome(None, results, "" if shipment_ids else EMPTY)
+        return GroupOutcome(None, results, NO_REFUSAL if shipment_ids else refusals.GROUP_EMPTY)
     group = ShipmentGroup.objects.create(
         company_id=company_id,
         number=Counter.objects.take(company_id=company_id, name="group")[0],
@@ -71,7 +70,7 @@ def group_add(*, group_id: int, shipment_ids: Sequence[int], actor: User | None 
     """Let more shipments into an open group."""
     group = ShipmentGroup.objects.lock_for_update().select_related("shipping_method").get(pk=group_id)
     if not group.is_open:
-        return GroupOutcome(group, [], f"{group} já foi concluída. Crie outro agrupamento.")
+        return GroupOutcome(group, [], refusals.GROUP_CONCLUDED.of(group=group))
     shipments = _own_locked(shipment_ids, group.company_id)
     problems = {pk: joining_problem(each, group.shipping_method) for pk, each in shipments.items()}
     _join([each for pk, each in shipments.items() if not problems[pk]], group, actor)
@@ -99,10 +98,12 @@ def _join(shipments: Sequence[Shipment], group: ShipmentGroup, actor: User | Non
 
 
 def _joined_results(
-    ids: Sequence[int], problems: Mapping[int, str], group: ShipmentGroup | None
+    ids: Sequence[int], problems: Mapping[int, Refusal], group: ShipmentGroup | None
 ) -> list[RowResult]:
     return [
-        refused(pk, problem) if (problem := problems.get(pk, GONE)) else done(pk, f"Incluída em {group}.")
+        row_refused(pk, problem)
+        if (problem := problems.get(pk, refusals.SHIPMENT_GONE))
+        else row_done(pk, f"Incluída em {group}.")
         for pk in ids
     ]
 
@@ -183,21 +184,23 @@ def group_remove(*, group_id: int, shipment_ids: Sequence[int], actor: User | No
         actor=actor,
     )
     return [
-        refused(pk, problem) if (problem := problems.get(pk, GONE)) else done(pk, f"Retirada de {group}.")
+        row_refused(pk, problem)
+        if (problem := problems.get(pk, refusals.SHIPMENT_GONE))
+        else row_done(pk, f"Retirada de {group}.")
         for pk in shipment_ids
     ]
 
 
 @transaction.atomic
-def group_discard(*, group_id: int) -> str:
-    """Delete an open group without members; answers why not, or an empty text."""
+def group_discard(*, group_id: int) -> Refusal:
+    """Delete an open group without members; answers why not."""
     group = ShipmentGroup.objects.lock_for_update().get(pk=group_id)
     if not group.is_open:
-        return f"{group} já foi concluída."
+        return refusals.GROUP_KEPT_CONCLUDED.of(group=group)
     if group.shipments.exists():
-        return f"{group} tem expedições. Retire-as antes."
+        return refusals.GROUP_HAS_MEMBERS.of(group=group)
     group.delete()
-    return ""
+    return NO_REFUSAL
 
 
 @transaction.atomic
@@ -212,24 +215,26 @@ def group_conclude(*, group_id: int, actor: User | None = None) -> GroupOutcome:
     members = Shipment.objects.filter(group=group).values_list("pk", flat=True)
     shipments = shipments_lock(members)
     if not group.is_open:
-        return GroupOutcome(group, [already(pk, f"{group} já estava concluída.") for pk in shipments])
+        return GroupOutcome(group, [row_already(pk, f"{group} já estava concluída.") for pk in shipments])
     if not shipments:
-        return GroupOutcome(group, [], EMPTY)
+        return GroupOutcome(group, [], refusals.GROUP_EMPTY)
     problems = _conclusion_problems(shipments, actor)
     if problems:
-        return GroupOutcome(group, [refused(pk, problem) for pk, problem in problems.items()])
+        return GroupOutcome(group, [row_refused(pk, problem) for pk, problem in problems.items()])
     _conclude(group, list(shipments.values()), timezone.now(), actor)
-    return GroupOutcome(group, [done(pk, _concluded_text(each)) for pk, each in shipments.items()])
+    return GroupOutcome(group, [row_done(pk, _concluded_text(each)) for pk, each in shipments.items()])
 
 
-def _conclusion_problems(shipments: Mapping[int, Shipment], actor: User | None) -> dict[int, str]:
+def _conclusion_problems(shipments: Mapping[int, Shipment], actor: User | None) -> dict[int, Refusal]:
     reach = (
         None
         if actor is None or actor.role == Role.ADMIN
         else set(Store.objects.visible_to(actor).values_list("pk", flat=True))
     )
     problems = {
-        pk: OUT_OF_REACH if reach is not None and each.store_id not in reach else conclusion_problem(each)
+        pk: refusals.OUT_OF_REACH
+        if reach is not None and each.store_id not in reach
+        else conclusion_problem(each)
         for pk, each in shipments.items()
     }
     return {pk: problem for pk, problem in problems.items() if problem}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
 
 from erp.accounts.models import User
-from erp.channels import RowResult
+from erp.channels import RowResult, row_already, row_refused
+from expedition import refusals
 from expedition.models import Shipment, ShipmentQuerySet
 from expedition.preconditions import code_canonical
 from expedition.selectors import shipment_only, shipments_found
-from expedition.services.rows import already, refused
 from expedition.services.tracking import tracking_set
 from expedition.tracking_lists import TrackingLine, tracking_list_parse
 
@@ -41,20 +40,20 @@ def tracking_import(
     for place, line in enumerate(lines):
         shipment, problem = shipment_only(found[line.key], line.key)
         if line.problem or problem or shipment is None:
-            judged[place] = ImportedLine(line, refused(0, line.problem or problem))
+            judged[place] = ImportedLine(line, row_refused(0, line.problem or problem))
         elif shipment.pk in chosen:
             judged[place] = ImportedLine(line, _repeated(shipment, chosen[shipment.pk], line), shipment)
         else:
             chosen[shipment.pk] = line
-            judged[place] = ImportedLine(line, refused(shipment.pk, ""), shipment)
+            judged[place] = ImportedLine(line, row_already(shipment.pk, ""), shipment)
     saved = _save(chosen, actor)
     return [_settled(judged[place], chosen, saved) for place in range(len(lines))]
 
 
 def _repeated(shipment: Shipment, first: TrackingLine, line: TrackingLine) -> RowResult:
     if code_canonical(first.code) == code_canonical(line.code):
-        return already(shipment.pk, f"Repete a linha {first.number}.")
-    return refused(shipment.pk, f"A linha {first.number} já deu outro código a esta expedição. Deixe só uma.")
+        return row_already(shipment.pk, f"Repete a linha {first.number}.")
+    return row_refused(shipment.pk, refusals.LINE_CONTRADICTS.of(number=first.number))
 
 
 def _save(chosen: dict[int, TrackingLine], actor: User | None) -> dict[int, RowResult]:
@@ -69,7 +68,3 @@ def _settled(
     if shipment is None or chosen[shipment.pk] is not judged.line:
         return judged
     return ImportedLine(judged.line, saved[shipment.pk], shipment)
-
-
-def refusals(lines: Sequence[ImportedLine]) -> int:
-    return sum(line.result.outcome == "refused" for line in lines)

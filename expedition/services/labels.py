@@ -22,11 +22,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from erp import channels, scheduling
-from erp.channels import LabelFile, LabelNotReady, LabelRefused, RowResult
+from erp.channels import LabelFile, LabelNotReady, LabelRefused, RowResult, row_already, row_done, row_refused
 from erp.outbox import clock
 from erp.sales.models import OrderEvent, OrderStatus
+from expedition import refusals
 from expedition.models import LabelState, Shipment, ShippingLabel
-from expedition.services.rows import GONE, already, done, refused
 
 LEASE = timedelta(seconds=90)
 DELAYS = (5, 15, 60, 300, 1200)
@@ -84,10 +84,10 @@ AGAIN = "Na fila: a etiqueta é buscada em instantes."
 def _again_result(shipment: Shipment | None, pk: int) -> RowResult:
     row = shipment.label_row if shipment else None
     if shipment is None or row is None:
-        return refused(pk, GONE if shipment is None else "O envio não foi programado: não há etiqueta.")
+        return row_refused(pk, refusals.SHIPMENT_GONE if shipment is None else refusals.LABEL_UNKNOWN)
     if row.state == LabelState.READY and _is_whole(row):
-        return already(pk, "A etiqueta já está aqui: use imprimir etiqueta.")
-    return done(pk, AGAIN)
+        return row_already(pk, "A etiqueta já está aqui: use imprimir etiqueta.")
+    return row_done(pk, AGAIN)
 
 
 def _restart(ids: Sequence[int]) -> None:
@@ -132,7 +132,7 @@ def label_fetch(label_id: int) -> bool:
     except LabelNotReady as error:
         _settle_later(row, error.text, error.seconds)
     except LabelRefused as error:
-        _settle(row, state=LabelState.FAILED, error=error.text[:500])
+        _settle(row, state=LabelState.FAILED, error=error.refusal[:500])
     except OSError:
         _settle_later(row, BROKEN, None)
     return False

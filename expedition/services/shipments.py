@@ -11,14 +11,16 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Counter, User
-from erp.channels import ChannelAction, RowResult
+from erp.channels import ChannelAction, RowResult, row_already, row_done, row_refused
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Carrier, Order, OrderStatus, ShippingMethod
 from erp.sales.services import order_events_append, orders_status_set
 from erp.sales.shippers import method_problem
+from expedition import refusals
 from expedition.models import Package, Shipment, ShipmentStatus
 from expedition.preconditions import cancel_problem, change_problem, delivery_problem, opening_problem
 from expedition.services.channel_codes import shipments_channel_codes_set
-from expedition.services.rows import GONE, already, done, refused, shipment_event, shipments_lock
+from expedition.services.rows import shipment_event, shipments_lock
 from invoices.models import ISSUED, Invoice
 
 NO_DATE = "Data prevista: calculada na conclusão"
@@ -39,10 +41,10 @@ def shipments_open(*, order_ids: Sequence[int], actor: User | None = None) -> li
     )
     numbered = channels.shipping_codes([pk for pk in opened if orders[pk].is_channel_shipped])
     shipments_channel_codes_set(codes=numbered)
-    return [_opening_result(pk, problems.get(pk, "O pedido não existe mais."), opened) for pk in order_ids]
+    return [_opening_result(pk, problems.get(pk, refusals.ORDER_GONE), opened) for pk in order_ids]
 
 
-def _opening_problems(orders: dict[int, Order]) -> dict[int, str]:
+def _opening_problems(orders: dict[int, Order]) -> dict[int, Refusal]:
     active = {s.order_id: s for s in Shipment.objects.active().filter(order__in=orders)}
     invoices = defaultdict(set)
     for order_id, status in Invoice.objects.filter(order__in=orders).values_list("order_id", "status"):
@@ -83,10 +85,10 @@ def _number(drafts: Sequence[Shipment]) -> None:
             draft.number = number
 
 
-def _opening_result(order_id: int, problem: str, opened: dict[int, Shipment]) -> RowResult:
+def _opening_result(order_id: int, problem: Refusal, opened: dict[int, Shipment]) -> RowResult:
     if order_id in opened:
-        return done(order_id, f"Expedição {opened[order_id].number} aberta.")
-    return refused(order_id, problem)
+        return row_done(order_id, f"Expedição {opened[order_id].number} aberta.")
+    return row_refused(order_id, problem)
 
 
 @transaction.atomic
@@ -137,15 +139,17 @@ def shipments_carrier_set(
         drafts=[shipment_event(each, "shipment_carrier", text) for each in changing], actor=actor
     )
     return [
-        refused(pk, problem) if (problem := problems.get(pk, GONE)) else done(pk, f"{text}.")
+        row_refused(pk, problem)
+        if (problem := problems.get(pk, refusals.SHIPMENT_GONE))
+        else row_done(pk, f"{text}.")
         for pk in shipment_ids
     ]
 
 
-def _carrier_problem(shipment: Shipment, method: ShippingMethod | None, carrier: Carrier | None) -> str:
+def _carrier_problem(shipment: Shipment, method: ShippingMethod | None, carrier: Carrier | None) -> Refusal:
     foreign = any(chosen and chosen.company_id != shipment.company_id for chosen in (method, carrier))
     if foreign:
-        return "Escolha uma forma de envio desta empresa."
+        return refusals.FOREIGN_METHOD
     return method_problem(shipment.order, method) or change_problem(shipment)
 
 
@@ -163,18 +167,20 @@ def expected_delivery_set(
         drafts=[shipment_event(each, "shipment_expected", text) for each in changing], actor=actor
     )
     return [
-        refused(pk, problem) if (problem := problems.get(pk, GONE)) else done(pk, f"{text}.")
+        row_refused(pk, problem)
+        if (problem := problems.get(pk, refusals.SHIPMENT_GONE))
+        else row_done(pk, f"{text}.")
         for pk in shipment_ids
     ]
 
 
-def _expected_problem(shipment: Shipment, expected_on: date | None) -> str:
+def _expected_problem(shipment: Shipment, expected_on: date | None) -> Refusal:
     if not shipment.is_on_the_way:
-        return f"A expedição está {shipment.get_status_display().lower()}: a data prevista não muda mais."
+        return refusals.DATE_FIXED.of(status=shipment.get_status_display().lower())
     if expected_on is None:
-        return "" if shipment.is_pending else "Informe a data prevista: a expedição já foi concluída."
+        return NO_REFUSAL if shipment.is_pending else refusals.DATE_NEEDED
     since = timezone.localdate(shipment.concluded_at or timezone.now())
-    return "" if expected_on >= since else f"A data prevista não pode ser anterior a {since:%d/%m/%Y}."
+    return NO_REFUSAL if expected_on >= since else refusals.DATE_TOO_EARLY.of(since=since)
 
 
 @transaction.atomic
@@ -182,11 +188,11 @@ def shipment_cancel(*, shipment_id: int, actor: User | None = None) -> RowResult
     """Take the shipment back: its group and its codes are free and the order may get another one."""
     shipment = shipments_lock([shipment_id]).get(shipment_id)
     if shipment is None:
-        return refused(shipment_id, GONE)
+        return row_refused(shipment_id, refusals.SHIPMENT_GONE)
     if shipment.status == ShipmentStatus.CANCELLED:
-        return already(shipment_id, "A expedição já estava cancelada.")
+        return row_already(shipment_id, "A expedição já estava cancelada.")
     if problem := cancel_problem(shipment):
-        return refused(shipment_id, problem)
+        return row_refused(shipment_id, problem)
     before = OrderStatus.INVOICED if shipment.invoice else OrderStatus.PREPARING
     if not shipment.is_pending and not shipment.order.frozen_reason:
         orders_status_set(
@@ -200,14 +206,14 @@ def shipment_cancel(*, shipment_id: int, actor: User | None = None) -> RowResult
     text = f"Expedição {shipment.number} cancelada"
     order_events_append(drafts=[shipment_event(shipment, "shipment_cancelled", text)], actor=actor)
     channels.shipment_cancelled([shipment_id])
-    return done(shipment_id, f"{text}. O pedido pode ser expedido de novo.")
+    return row_done(shipment_id, f"{text}. O pedido pode ser expedido de novo.")
 
 
 def shipments_deliver(*, shipment_ids: Sequence[int], actor: User | None = None) -> list[RowResult]:
     """*Marcar pedidos como entregue*: a marketplace is asked and decides; others change at once."""
     stores = dict(Shipment.objects.filter(pk__in=shipment_ids).values_list("pk", "store__channel"))
     asked = [pk for pk in shipment_ids if stores.get(pk)]
-    results = {pk: refused(pk, GONE) for pk in shipment_ids}
+    results = {pk: row_refused(pk, refusals.SHIPMENT_GONE) for pk in shipment_ids}
     with transaction.atomic():
         if asked:
             results |= {
@@ -227,10 +233,10 @@ def _deliver_at_once(shipment_ids: Sequence[int], actor: User | None) -> dict[in
     }
 
 
-def _delivery_result(pk: int, problem: str, is_delivered: bool) -> RowResult:
+def _delivery_result(pk: int, problem: Refusal, is_delivered: bool) -> RowResult:
     if not problem:
-        return done(pk, "Pedido marcado como entregue.")
-    return already(pk, problem) if is_delivered else refused(pk, problem)
+        return row_done(pk, "Pedido marcado como entregue.")
+    return row_already(pk, problem) if is_delivered else row_refused(pk, problem)
 
 
 @transaction.atomic

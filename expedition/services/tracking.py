@@ -9,11 +9,13 @@ from django.db import IntegrityError, transaction
 
 from erp import channels
 from erp.accounts.models import User
-from erp.channels import RowResult
+from erp.channels import RowResult, row_already, row_done, row_refused
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.services import order_events_append
+from expedition import refusals
 from expedition.models import FormerCode, Package, Shipment
 from expedition.preconditions import code_canonical, code_change_problem, is_dispatched
-from expedition.services.rows import GONE, already, done, refused, shipment_event, shipments_lock
+from expedition.services.rows import shipment_event, shipments_lock
 
 MOST_PACKAGES = 99
 CORRECTED = "Código corrigido para {code}. Envie o novo código ao e-commerce."
@@ -43,11 +45,11 @@ def _tracking_set(codes: Mapping[int, str], actor: User | None) -> list[RowResul
     for pk, shipment in shipments.items():
         code, before = codes[pk], shipment.tracking_code
         if code == before:
-            results[pk] = already(pk, f"O código já era {code}." if code else "Já estava sem código.")
+            results[pk] = row_already(pk, f"O código já era {code}." if code else "Já estava sem código.")
         elif problem := code_change_problem(shipment, code) or _taken(holders, shipment, code):
-            results[pk] = refused(pk, problem)
+            results[pk] = row_refused(pk, problem)
         else:
-            results[pk] = done(pk, _code_text(shipment, before, code))
+            results[pk] = row_done(pk, _code_text(shipment, before, code))
             changing.append(shipment)
             _former_keep(shipment, held.get(shipment.order_id, before), code)
             holders[shipment.company_id, code] = shipment
@@ -56,7 +58,7 @@ def _tracking_set(codes: Mapping[int, str], actor: User | None) -> list[RowResul
         drafts=[shipment_event(each, "tracking", _event_text(each, codes[each.pk])) for each in changing],
         actor=actor,
     )
-    return [results.get(pk) or refused(pk, GONE) for pk in codes]
+    return [results.get(pk) or row_refused(pk, refusals.SHIPMENT_GONE) for pk in codes]
 
 
 def _first_codes_write(shipments: Sequence[Shipment], codes: Mapping[int, str]) -> None:
@@ -76,9 +78,9 @@ def packages_set(*, shipment_id: int, tracking_codes: Sequence[str], actor: User
 def _packages_set(shipment_id: int, codes: list[str], actor: User | None) -> RowResult:
     shipment = shipments_lock([shipment_id]).get(shipment_id)
     if shipment is None:
-        return refused(shipment_id, GONE)
+        return row_refused(shipment_id, refusals.SHIPMENT_GONE)
     if problem := _packages_problem(shipment, codes):
-        return refused(shipment_id, problem)
+        return row_refused(shipment_id, problem)
     before = shipment.tracking_code
     held = _held_by_channel([shipment])
     _former_keep(shipment, held.get(shipment.order_id, before), codes[0])
@@ -91,18 +93,18 @@ def _packages_set(shipment_id: int, codes: list[str], actor: User | None) -> Row
     listed = ", ".join(filter(None, codes)) or "sem código"
     text = f"Expedição {shipment.number}: {len(codes)} volume(s), {listed}"
     order_events_append(drafts=[shipment_event(shipment, "tracking", text)], actor=actor)
-    return done(shipment_id, _code_text(shipment, before, codes[0]))
+    return row_done(shipment_id, _code_text(shipment, before, codes[0]))
 
 
-def _packages_problem(shipment: Shipment, codes: list[str]) -> str:
+def _packages_problem(shipment: Shipment, codes: list[str]) -> Refusal:
     if len(codes) > MOST_PACKAGES:
-        return f"Uma expedição tem no máximo {MOST_PACKAGES} volumes."
+        return refusals.TOO_MANY_PACKAGES.of(most=MOST_PACKAGES)
     filled = [code for code in codes if code]
     if len(set(filled)) < len(filled):
-        return "O mesmo código aparece em dois volumes. Cada volume tem o seu."
+        return refusals.CODES_REPEATED
     holders = {key: held for key, held in holders_of([shipment], filled).items() if held.pk != shipment.pk}
     judged = [code_change_problem(shipment, code) or _taken(holders, shipment, code) for code in filled]
-    return next(filter(None, [code_change_problem(shipment, codes[0]), *judged]), "")
+    return next(filter(None, [code_change_problem(shipment, codes[0]), *judged]), NO_REFUSAL)
 
 
 def holders_of(shipments: Iterable[Shipment], codes: Iterable[str]) -> Holders:
@@ -121,14 +123,14 @@ def _is_storable(code: str) -> bool:
     return bool(code) and "\0" not in code and not any("\ud800" <= letter <= "\udfff" for letter in code)
 
 
-def _taken(holders: Holders, shipment: Shipment, code: str) -> str:
+def _taken(holders: Holders, shipment: Shipment, code: str) -> Refusal:
     """Why `code` is not free; a later package of the same shipment counts too."""
     holder = holders.get((shipment.company_id, code)) if code else None
     if holder is None:
-        return ""
+        return NO_REFUSAL
     if holder.pk == shipment.pk:
-        return f"O código {code} já é de outro volume desta expedição."
-    return f"O código {code} já está na expedição {holder.number}. Confira a etiqueta."
+        return refusals.CODE_OF_PACKAGE.of(code=code)
+    return refusals.CODE_TAKEN.of(code=code, number=holder.number)
 
 
 def _code_text(shipment: Shipment, before: str, code: str) -> str:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from erp import channels
 from erp.channels import RowOutcome
+from erp.refusals import Refusal
 from erp.sales.models import Order, ShippingMethod
 from erp.sales.shippers import method_problem
 from erp.web.results import Results
@@ -173,7 +174,7 @@ def _include_rows(request: HttpRequest, method: ShippingMethod, with_none: bool)
     }
 
 
-def _row_reason(order: Order, shipment: Shipment | None, method: ShippingMethod) -> str:
+def _row_reason(order: Order, shipment: Shipment | None, method: ShippingMethod) -> Refusal:
     frozen = shipment.frozen_reason if shipment else order.frozen_reason
     return frozen or method_problem(order, method)
 

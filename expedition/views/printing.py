@@ -8,7 +8,7 @@ from django.http import HttpResponse
 
 from erp.accounts.models import User
 from erp.channels import LabelKind, RowResult
-from expedition import marketplace
+from expedition import marketplace, refusals
 from expedition.models import Shipment
 from expedition.printing import LabelsRefused, Printout, label_problem, labels_print
 
@@ -29,7 +29,7 @@ def labels_answer(
 def group_label_problem(members: Sequence[Shipment]) -> str:
     """A group is printed as a whole: what its first member lacks greys it."""
     if not members:
-        return marketplace.NO_MEMBERS
+        return refusals.GROUP_EMPTY
     return next((f"{each}: {problem}" for each in members if (problem := label_problem(each))), "")
 
 

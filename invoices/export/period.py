@@ -23,6 +23,8 @@ from django.utils import timezone
 from erp.accounts.models import User
 from erp.brazil.documents import tax_id_format
 from erp.brazil.money import decimal_from_centavos
+from erp.refusals import RefusedError
+from invoices import refusals
 from invoices.export.archive import Member, zip_stream
 from invoices.models import DocumentDamaged, Invoice, InvoiceDocument, InvoiceEvent
 
@@ -37,7 +39,7 @@ HEADINGS: Final = (
 )  # fmt: skip
 
 
-class ExportRefused(Exception):
+class ExportRefused(RefusedError):
     """Nothing is sent; the message (Portuguese) says what to do."""
 
 
@@ -101,20 +103,18 @@ class Export:
 def export_prepare(*, user: User, period: Period) -> Export:
     """Fix and verify what the period's ZIP holds. Raises `ExportRefused`."""
     if period.since > period.until:
-        raise ExportRefused("A data inicial vem depois da final. Corrija o período.")
+        raise ExportRefused(refusals.PERIOD_REVERSED)
     export = Export(period)
     for first, last in period.months():
         _month_add(export, user, first, last)
         if export.notes > LARGEST_EXPORT:
-            raise ExportRefused(
-                f"O período tem mais de {LARGEST_EXPORT} notas. Exporte-o em partes menores, mês a mês."
-            )
+            raise ExportRefused(refusals.PERIOD_TOO_LARGE.of(most=LARGEST_EXPORT))
     if not export.notes and not export.events:
-        raise ExportRefused("Não há notas nem eventos neste período e ambiente. Escolha outro período.")
+        raise ExportRefused(refusals.PERIOD_EMPTY)
     try:
         export.size = sum(len(chunk) for chunk in export.chunks())
     except DocumentDamaged as damaged:
-        raise ExportRefused(f"{damaged} Restaure-o de uma cópia de segurança e exporte de novo.") from None
+        raise ExportRefused(refusals.EXPORT_DAMAGED.of(file=damaged)) from None
     return export
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final
 
+from erp.refusals import RefusedError
+from invoices import refusals
 from invoices.intake.parser import MAX_BYTES
 
 MAX_MEMBERS: Final = 500
@@ -38,7 +40,7 @@ _IGNORED: Final = ("__MACOSX", ".DS_Store", "Thumbs.db")
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-class ArchiveRefused(Exception):
+class ArchiveRefused(RefusedError):
     """The archive, or one member, is not opened; the text (Portuguese) says why and what to do."""
 
 
@@ -70,9 +72,9 @@ def entries(name: str, source: bytes | BinaryIO) -> Iterator[Entry]:
             for info in members:
                 yield _entry(f"{name}/{info.filename}", archive, info)
     except ArchiveRefused as refused:
-        yield Entry(name, head, str(refused))
+        yield Entry(name, head, refused.refusal)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError):
-        yield Entry(name, head, "O ZIP está danificado ou incompleto. Gere-o de novo e envie outra vez.")
+        yield Entry(name, head, refusals.ZIP_BROKEN)
 
 
 def _check_end(stream: BinaryIO) -> None:
@@ -85,22 +87,22 @@ def _check_end(stream: BinaryIO) -> None:
     if not (tail[start:].startswith(_END) and tail.endswith(b"\x00\x00")):
         start = tail.rfind(_END)
     if start < 0:
-        raise ArchiveRefused("O ZIP está danificado ou incompleto. Gere-o de novo e envie outra vez.")
+        raise ArchiveRefused(refusals.ZIP_BROKEN)
     count = int.from_bytes(tail[start + 10 : start + 12], "little")
     directory = int.from_bytes(tail[start + 12 : start + 16], "little")
     is_64 = tail[max(0, start - _LOCATOR_64_SIZE) : start].startswith(_LOCATOR_64)
     if count > MAX_MEMBERS or directory > MAX_DIRECTORY or is_64:
-        raise ArchiveRefused(f"O ZIP traz mais de {MAX_MEMBERS} arquivos. Divida-o em partes menores.")
+        raise ArchiveRefused(refusals.ZIP_TOO_MANY.of(most=MAX_MEMBERS))
 
 
 def _check_directory(members: list[zipfile.ZipInfo]) -> None:
     """Raises `ArchiveRefused`. Declared sizes hold: `zipfile` reads no byte past them."""
     if not members:
-        raise ArchiveRefused("O ZIP está vazio. Ponha nele os XMLs das notas e envie outra vez.")
+        raise ArchiveRefused(refusals.ZIP_EMPTY)
     if len(members) > MAX_MEMBERS:
-        raise ArchiveRefused(f"O ZIP traz mais de {MAX_MEMBERS} arquivos. Divida-o em partes menores.")
+        raise ArchiveRefused(refusals.ZIP_TOO_MANY.of(most=MAX_MEMBERS))
     if sum(info.file_size for info in members) > MAX_TOTAL:
-        raise ArchiveRefused("O ZIP passa de 50 MB depois de aberto. Divida-o em partes menores.")
+        raise ArchiveRefused(refusals.ZIP_TOO_LARGE)
     for info in members:
         _check_member(info)
 
@@ -109,15 +111,15 @@ def _check_member(info: zipfile.ZipInfo) -> None:
     path = PurePosixPath(info.filename.replace("\\", "/"))
     # `orig_filename` still holds what `filename` was cut at a NUL.
     if path.is_absolute() or ".." in path.parts or ":" in info.filename or "\x00" in info.orig_filename:
-        raise ArchiveRefused("O ZIP traz nomes de arquivo que apontam para fora dele. Gere-o de novo.")
+        raise ArchiveRefused(refusals.ZIP_POINTS_OUTSIDE)
     if path.suffix.lower() == ".zip":
-        raise ArchiveRefused("O ZIP traz outro ZIP dentro. Abra-o e envie os XMLs, ou um só ZIP com eles.")
+        raise ArchiveRefused(refusals.ZIP_IN_ZIP)
     if info.flag_bits & 0x1:
-        raise ArchiveRefused("O ZIP está protegido por senha. Gere-o sem senha e envie outra vez.")
+        raise ArchiveRefused(refusals.ZIP_PASSWORD)
     if info.compress_type not in _METHODS:
-        raise ArchiveRefused("O ZIP usa uma compressão incomum. Gere-o de novo no formato comum.")
+        raise ArchiveRefused(refusals.ZIP_COMPRESSION)
     if info.file_size > SMALL and info.file_size > MAX_RATIO * info.compress_size:
-        raise ArchiveRefused("O ZIP se expande muito mais do que notas se expandem. Envie os XMLs originais.")
+        raise ArchiveRefused(refusals.ZIP_BOMB)
 
 
 def _is_ignored(info: zipfile.ZipInfo) -> bool:

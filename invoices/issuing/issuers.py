@@ -13,6 +13,8 @@ from typing import Protocol
 
 from erp.accounts.issuers import issuer_choice_register
 from erp.accounts.models import Company
+from erp.refusals import RefusedError
+from invoices import refusals
 from invoices.issuing.draft import Draft
 from invoices.issuing.requirements import Lack, Where
 
@@ -68,7 +70,7 @@ class IssuerUnavailable(Exception):
     is shown and holds no personal data."""
 
 
-class BuildRefused(Exception):
+class BuildRefused(RefusedError):
     """The draft cannot become a valid note; the text (Portuguese) says what to do. No number is used."""
 
 
@@ -118,7 +120,7 @@ class ImportedIssuer:
         return (Lack(Where.UPLOAD, draft.order_id, "", text),)
 
     def build(self, draft: Draft, numbering: Numbering) -> SignedInvoice:
-        raise BuildRefused("Esta empresa importa as notas. Envie o XML autorizado.")
+        raise BuildRefused(refusals.IMPORTS_ONLY)
 
     def send(self, note: SignedInvoice) -> Answer:
         raise IssuerUnavailable("Esta empresa importa as notas.")

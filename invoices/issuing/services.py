@@ -17,10 +17,12 @@ from django.utils import timezone
 
 from erp import scheduling
 from erp.accounts.models import Company, Counter, User
-from erp.channels import RowOutcome, RowResult
+from erp.channels import RowOutcome, RowResult, row_already, row_refused
 from erp.outbox.clock import after, reached
+from erp.refusals import Refusal
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
+from invoices import refusals
 from invoices.issuing.draft import Draft
 from invoices.issuing.drafts import drafts_read
 from invoices.issuing.issuers import (
@@ -38,7 +40,7 @@ from invoices.issuing.issuers import (
 )
 from invoices.issuing.models import OPEN, InvoiceIssue, InvoiceNumberGap, IssueState
 from invoices.issuing.requirements import Lack, lacks
-from invoices.linking import DAMAGED, InvoiceRefused
+from invoices.linking import InvoiceRefused
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument
 from invoices.services import invoices_import
 
@@ -46,10 +48,6 @@ LEASE: Final = timedelta(seconds=60)
 LONGEST_WAIT: Final = 600
 LARGEST_NUMBER: Final = 999_999_999
 SHOWN_LACKS: Final = 4
-GONE: Final = "O pedido não existe mais. Atualize a página."
-SERIES_SPENT: Final = "A numeração da série acabou: escolha outra série em Empresa."
-NOT_MADE_HERE: Final = "A nota não foi feita aqui: cancele-a no seu emissor e envie o XML do evento."
-NO_ISSUER: Final = "A emissão escolhida não existe mais aqui. Escolha outra em Empresa e gere de novo."
 
 
 def issue_lacks(order_ids: Sequence[int]) -> dict[int, tuple[Lack, ...]]:
@@ -74,23 +72,23 @@ def invoices_issue(*, company: Company, order_ids: Sequence[int], user: User | N
 
 def _issue_one(order_id: int, draft: Draft | None, issuer: NFeIssuer, user: User | None) -> RowResult:
     if draft is None:
-        return RowResult(order_id, RowOutcome.REFUSED, GONE)
+        return row_refused(order_id, refusals.ORDER_GONE)
     missing = draft_lacks(draft, issuer)
     if missing:
-        return RowResult(order_id, RowOutcome.REFUSED, lacks_sentence(missing))
+        return row_refused(order_id, lacks_refusal(missing))
     issue, is_new = issue_request(order_id=order_id, issuer=issuer, user=user)
     if issue is None:
-        return RowResult(order_id, RowOutcome.ALREADY_DONE, "O pedido já tem nota fiscal.")
+        return row_already(order_id, "O pedido já tem nota fiscal.")
     if issuer.answers_at_once:
         issue_advance(issue.pk)
         issue.refresh_from_db()
     return _result(issue, is_new)
 
 
-def lacks_sentence(missing: Sequence[Lack]) -> str:
+def lacks_refusal(missing: Sequence[Lack]) -> Refusal:
     shown = " ".join(lack.text for lack in missing[:SHOWN_LACKS])
     rest = len(missing) - SHOWN_LACKS
-    return f"{shown} E mais {rest}." if rest > 0 else shown
+    return refusals.LACKS.of(lacks=f"{shown} E mais {rest}." if rest > 0 else shown)
 
 
 def _result(issue: InvoiceIssue, is_new: bool) -> RowResult:
@@ -99,7 +97,7 @@ def _result(issue: InvoiceIssue, is_new: bool) -> RowResult:
         text = f"{issue.invoice} autorizada. {issue.reason}".strip()
         return RowResult(issue.order_id, RowOutcome.DONE, text, url=url)
     if issue.state == IssueState.REFUSED:
-        return RowResult(issue.order_id, RowOutcome.REFUSED, issue.reason)
+        return row_refused(issue.order_id, refusals.ISSUER_REFUSED.of(reason=issue.reason))
     outcome = RowOutcome.QUEUED if is_new else RowOutcome.ALREADY_QUEUED
     return RowResult(issue.order_id, outcome, issue.reason or "A nota está sendo autorizada.")
 
@@ -172,15 +170,15 @@ def invoice_cancel(*, invoice: Invoice, reason: str, user: User) -> str:
     """
     issuer = cancel_issuer(invoice)
     if issuer is None:
-        raise InvoiceRefused(NOT_MADE_HERE)
+        raise InvoiceRefused(refusals.NOT_MADE_HERE)
     try:
         answer = issuer.cancel(InvoiceDocument.objects.get(invoice=invoice).read(), reason)
     except DocumentDamaged:
-        raise InvoiceRefused(DAMAGED) from None
+        raise InvoiceRefused(refusals.DAMAGED) from None
     except IssuerUnavailable as problem:
-        raise InvoiceRefused(f"{problem} Tente de novo em alguns minutos.") from None
+        raise InvoiceRefused(refusals.ISSUER_UNAVAILABLE.of(problem=problem)) from None
     if isinstance(answer, IssueRefused):
-        raise InvoiceRefused(answer.reason)
+        raise InvoiceRefused(refusals.ISSUER_REFUSED.of(reason=answer.reason))
     if isinstance(answer, Queued):
         return "O cancelamento foi pedido; a resposta ainda não veio."
     name = f"{invoice.access_key}-procEventoNFe.xml"
@@ -203,7 +201,7 @@ def _prepare(issue_id: int, lease: uuid.UUID) -> tuple[InvoiceIssue, NFeIssuer] 
         return None
     issuer = issuer_named(issue.issuer)
     if issuer is None:
-        _refuse(issue, IssueRefused("issuer", NO_ISSUER, number_is_free=False))
+        _refuse(issue, IssueRefused("issuer", refusals.NO_ISSUER, number_is_free=False))
         return None
     if issue.content is None:
         try:
@@ -223,7 +221,7 @@ def _build(issue: InvoiceIssue, issuer: NFeIssuer) -> None:
     draft = drafts_read([issue.order_id])[issue.order_id]
     missing = draft_lacks(draft, issuer)
     if missing:
-        raise BuildRefused(lacks_sentence(missing))
+        raise BuildRefused(lacks_refusal(missing))
     series = issue.company.invoice_series
     number = _number_take(issue.company, issue.environment, series)
     note = issuer.build(draft, Numbering(series, number, timezone.now()))
@@ -249,7 +247,7 @@ def _number_take(company: Company, environment: str, series: int) -> int:
         Counter.objects.filter(company=company, name=name).update(value=highest + 1)
         number = highest + 1
     if number > LARGEST_NUMBER:
-        raise BuildRefused(SERIES_SPENT)
+        raise BuildRefused(refusals.SERIES_SPENT)
     return number
 
 

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import models
 from lxml import etree
 
+from erp.refusals import RefusedError
+from invoices import refusals
 from invoices.intake.parser import parse
 
 if TYPE_CHECKING:
@@ -49,14 +51,11 @@ class PrintableInvoice:
     is_cancelled: bool
 
 
-class PrinterMissing(Exception):
-    """The optional extra `danfe` is not installed; the message (Portuguese) says what to do."""
+class PrinterMissing(RefusedError):
+    """The optional extra `danfe` is not installed."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "A impressão de DANFE não está instalada neste servidor. Peça a quem cuida dele que instale o "
-            "extra danfe (pip install brazilfiscalreport pypdfium2) e reinicie o ERP."
-        )
+        super().__init__(refusals.NO_PRINTER)
 
 
 class DrawingFailed(Exception):

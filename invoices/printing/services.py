@@ -9,8 +9,10 @@ from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
 from erp.accounts.models import User
-from erp.channels import RowOutcome, RowResult
+from erp.channels import RowResult, row_refused
+from erp.refusals import NO_REFUSAL, Refusal, RefusedError
 from erp.sales.services import EventDraft, order_events_append
+from invoices import refusals
 from invoices.intake.files import CompanyFacts
 from invoices.intake.validation import judge
 from invoices.models import DocumentDamaged, Invoice, InvoiceStatus
@@ -18,7 +20,6 @@ from invoices.printing.printouts import (
     DrawingFailed,
     InvoicePrintout,
     PrintableInvoice,
-    PrinterMissing,
     invoices_drawn,
     is_available,
     pdfs_merge,
@@ -29,14 +30,6 @@ LARGEST_PRINT = 100
 LARGEST_NOTE = 200
 LARGEST_SUM = 500
 NOT_PRINTABLE = (InvoiceStatus.PENDING, InvoiceStatus.REJECTED)
-DAMAGED = "O arquivo guardado desta nota está danificado. Restaure-o de uma cópia antes de imprimir."
-FAILED = "O arquivo guardado não passa mais na conferência. Abra a nota e veja as verificações."
-GONE = "A nota não existe mais. Atualize a página."
-TOO_LONG = f"A nota tem mais de {LARGEST_NOTE} itens. Imprima este DANFE no emissor que a gerou."
-TOO_MUCH = f"As notas marcadas somam mais de {LARGEST_SUM} itens. Imprima-as em partes."
-TOO_MANY = f"Marque até {LARGEST_PRINT} notas por impressão."
-NOT_DRAWN = "A nota traz algo que a impressão daqui não desenha. Imprima este DANFE no emissor que a gerou."
-NOT_ALONE = "Não impressa: outra nota marcada não pode ser impressa. Desmarque-a e imprima de novo."
 
 
 class PrintRefused(Exception):
@@ -47,14 +40,13 @@ class PrintRefused(Exception):
         self.results = results
 
 
-def print_problems(ids: Sequence[int]) -> dict[int, str]:
-    """Why a note cannot be printed, itself or because of its order; per id, an empty text means it can. One
-    query; files stay unread."""
+def print_problems(ids: Sequence[int]) -> dict[int, Refusal]:
+    """Why a note cannot be printed, itself or because of its order, per id. One query; files stay unread."""
     if not is_available():
-        return dict.fromkeys(ids, str(PrinterMissing()))
+        return dict.fromkeys(ids, refusals.NO_PRINTER)
     rows = Invoice.objects.filter(pk__in=ids).select_related("order")
     found = {row.pk: _problem(row) for row in rows}
-    return {pk: found.get(pk, GONE) for pk in ids}
+    return {pk: found.get(pk, refusals.GONE) for pk in ids}
 
 
 def invoices_print(*, ids: Sequence[int], printout: InvoicePrintout, user: User | None) -> bytes:
@@ -75,7 +67,8 @@ def invoices_printout(*, ids: Sequence[int], printout: InvoicePrintout) -> bytes
 
 def invoice_printouts(*, ids: Sequence[int], printout: InvoicePrintout) -> list[bytes]:
     """One PDF per note, in the order of `ids`; all or none. Raises `PrintRefused`."""
-    problems = dict.fromkeys(ids, TOO_MANY) if len(ids) > LARGEST_PRINT else print_problems(ids)
+    too_many = refusals.TOO_MANY_TO_PRINT.of(most=LARGEST_PRINT)
+    problems = dict.fromkeys(ids, too_many) if len(ids) > LARGEST_PRINT else print_problems(ids)
     notes: list[PrintableInvoice] = []
     if not any(problems.values()):
         rows = Invoice.objects.filter(pk__in=ids).select_related("document").in_bulk()
@@ -83,20 +76,20 @@ def invoice_printouts(*, ids: Sequence[int], printout: InvoicePrintout) -> list[
             try:
                 notes.append(_printable(rows[pk], printout))
             except _NotPrintable as problem:
-                problems[pk] = str(problem)
+                problems[pk] = problem.refusal
         if printout is InvoicePrintout.DANFE and sum(note.items for note in notes) > LARGEST_SUM:
-            problems = dict.fromkeys(ids, TOO_MUCH)
+            problems = dict.fromkeys(ids, refusals.TOO_MUCH_TO_PRINT.of(most=LARGEST_SUM))
     if any(problems.values()):
         raise PrintRefused(_refused(ids, problems))
     try:
         return invoices_drawn(notes=notes, printout=printout)
     except DrawingFailed as failed:
-        problems[ids[failed.place]] = NOT_DRAWN
+        problems[ids[failed.place]] = refusals.NOT_DRAWN
         raise PrintRefused(_refused(ids, problems)) from None
 
 
-def _refused(ids: Sequence[int], problems: Mapping[int, str]) -> list[RowResult]:
-    return [RowResult(pk, RowOutcome.REFUSED, problems[pk] or NOT_ALONE) for pk in ids]
+def _refused(ids: Sequence[int], problems: Mapping[int, Refusal]) -> list[RowResult]:
+    return [row_refused(pk, problems[pk] or refusals.NOT_ALONE) for pk in ids]
 
 
 @transaction.atomic
@@ -114,15 +107,15 @@ def invoices_printed_record(*, ids: Sequence[int], printout: InvoicePrintout, us
     order_events_append(drafts=drafts, actor=user)
 
 
-class _NotPrintable(Exception):
-    pass
+class _NotPrintable(RefusedError):
+    """One note cannot be drawn."""
 
 
-def _problem(invoice: Invoice) -> str:
+def _problem(invoice: Invoice) -> Refusal:
     status = InvoiceStatus(invoice.status)
     if status in NOT_PRINTABLE:
-        return f"A nota está {status.label.lower()}. Só notas autorizadas têm DANFE."
-    return invoice.order.printout_problem if invoice.order else ""
+        return refusals.NOT_PRINTABLE.of(status=status.label.lower())
+    return invoice.order.printout_problem if invoice.order else NO_REFUSAL
 
 
 def _printable(invoice: Invoice, printout: InvoicePrintout) -> PrintableInvoice:
@@ -130,12 +123,12 @@ def _printable(invoice: Invoice, printout: InvoicePrintout) -> PrintableInvoice:
     try:
         content = invoice.document.read()
     except (DocumentDamaged, Invoice.document.RelatedObjectDoesNotExist):
-        raise _NotPrintable(DAMAGED) from None
+        raise _NotPrintable(refusals.FILE_DAMAGED_TO_PRINT) from None
     facts = CompanyFacts(frozenset({invoice.issuer_tax_id}), invoice.environment)
     verdict = judge(content, company=facts)
     if not verdict.accepted or verdict.reading is None:
-        raise _NotPrintable(FAILED)
+        raise _NotPrintable(refusals.FILE_FAILS)
     items = len(verdict.reading.items)
     if printout is InvoicePrintout.DANFE and items > LARGEST_NOTE:
-        raise _NotPrintable(TOO_LONG)
+        raise _NotPrintable(refusals.TOO_MANY_ITEMS.of(most=LARGEST_NOTE))
     return PrintableInvoice(content, items, is_cancelled=invoice.status == InvoiceStatus.CANCELLED)

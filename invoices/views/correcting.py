@@ -25,7 +25,7 @@ def invoice_correct(request: HttpRequest, pk: int) -> HttpResponse:
     if invoice.order is None:
         messages.error(request, "A nota não está vinculada a um pedido: não há o que corrigir no e-commerce.")
         return redirect(invoice)
-    problem = replace_problem(invoice, invoice.order)
+    problem: str = replace_problem(invoice, invoice.order)
     if request.method == "POST":
         if "again" in request.POST:
             return _send_again(request, invoice)

@@ -13,12 +13,12 @@ from erp import channels
 from erp.accounts.models import Company
 from erp.accounts.permissions import may
 from erp.web.requests import user_of
+from invoices import refusals
 from invoices.forms import InvoiceCarrierForm
 from invoices.intake.parser import XmlRefused, xml_indented
 from invoices.intake.validation import InvoiceVerdict, judge
 from invoices.issuing.services import cancel_issuer
 from invoices.linking import (
-    DAMAGED,
     InvoiceRefused,
     company_facts,
     invoice_link,
@@ -73,7 +73,7 @@ def invoice_xml(request: HttpRequest, pk: int) -> HttpResponse:
     except InvoiceDocument.DoesNotExist:
         raise Http404 from None
     except DocumentDamaged:
-        messages.error(request, DAMAGED)
+        messages.error(request, refusals.DAMAGED)
         return redirect(invoice)
     name = f"{invoice.access_key}-procNFe.xml"
     return file_response(content, name=name, content_type="application/xml")
@@ -86,7 +86,7 @@ def invoice_xml_view(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         text = xml_indented(InvoiceDocument.objects.get(invoice=invoice).read())
     except (InvoiceDocument.DoesNotExist, DocumentDamaged, XmlRefused):
-        messages.error(request, DAMAGED)
+        messages.error(request, refusals.DAMAGED)
         return redirect(invoice)
     context = {"invoice": invoice, "text": text[:LONGEST_SHOWN], "is_cut": len(text) > LONGEST_SHOWN}
     return render(request, "invoices/xml.html", context)

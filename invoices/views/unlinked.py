@@ -9,9 +9,11 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from erp.accounts.models import Company
-from erp.channels import RowOutcome, RowResult
+from erp.channels import RowResult, row_refused
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.web.lists import Column, DateFilter, Empty, Link, ListAction, ListPage
 from erp.web.requests import id_of, user_of
+from invoices import refusals
 from invoices.linking import invoices_link
 from invoices.matching import Suggestion, order_not_found, orders_named, orders_suggest
 from invoices.models import Invoice
@@ -68,23 +70,23 @@ class UnlinkedList(ListPage[Invoice]):
         for pk in ids:
             order_id, problem = self._chosen(pk, now.get(pk))
             if order_id is None:
-                refused.append(RowResult(pk, RowOutcome.REFUSED, problem))
+                refused.append(row_refused(pk, problem))
             else:
                 chosen[pk] = order_id
         return [*refused, *invoices_link(orders=chosen, user=user_of(self.request))]
 
-    def _chosen(self, pk: int, now: Suggestion | None) -> tuple[int | None, str]:
+    def _chosen(self, pk: int, now: Suggestion | None) -> tuple[int | None, Refusal]:
         """The order's id, or None and why there is none."""
         typed = self.request.POST.get(f"order-{pk}", "").replace("\x00", "").strip()[:40]
         if typed:
             orders = orders_named(user_of(self.request), typed)
-            return (orders[0].pk, "") if len(orders) == 1 else (None, order_not_found(typed, orders))
+            return (orders[0].pk, NO_REFUSAL) if len(orders) == 1 else (None, order_not_found(typed, orders))
         shown = id_of(self.request.POST.get(f"suggested-{pk}"))
         if shown is None:
-            return None, "Não há sugestão para esta nota. Digite o número do pedido na linha dela."
+            return None, refusals.NO_SUGGESTION
         if now is None or now.order is None or now.order.pk != shown:
-            return None, "A sugestão mudou enquanto a página estava aberta. Confira-a e vincule de novo."
-        return shown, ""
+            return None, refusals.SUGGESTION_CHANGED
+        return shown, NO_REFUSAL
 
     def _suggestions(self, invoices: Sequence[Invoice]) -> dict[int, Suggestion]:
         user = user_of(self.request)

@@ -7,9 +7,11 @@ Remote codes are text: one that nobody named is stored and shown as it came.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -19,6 +21,8 @@ EDITION = 2
 SEARCHED_ON = date(2026, 11, 28)
 CODE_LENGTH = 20
 LABEL_LENGTH = 60
+# A whole number in one spelling only, so that no code stands twice in a table.
+RESULT_CODE = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
 
 class Source(StrEnum):
@@ -144,19 +148,25 @@ def _situation(code: str, value: Any) -> Situation | None:
     parts = value if isinstance(value, dict) else {"role": value}
     if unknown := sorted(set(parts) - {"role", "label"}):
         raise CodeTableError(
-            f"KWAI_STATUS_ROLES: {code} traz {', '.join(unknown)}, e só role e label são conhecidos."
+            f"KWAI_STATUS_ROLES: {code} traz {', '.join(unknown)}, e só role e label são conhecidos: "
+            "deixe só esses."
         )
-    if not code.strip() or len(code) > CODE_LENGTH:
+    if not _is_text(code, CODE_LENGTH):
         raise CodeTableError(
-            f"KWAI_STATUS_ROLES: o código {code!r} precisa ter de 1 a {CODE_LENGTH} caracteres."
+            f"KWAI_STATUS_ROLES: o código {code!r} precisa ter de 1 a {CODE_LENGTH} caracteres, sem espaços "
+            "nas pontas."
         )
     role, known = _role(code, parts.get("role")), SITUATIONS.get(code)
     label = parts.get("label", known.label if known else f"{_DEFAULT_ROLE_LABELS[role]} ({code})")
-    if not isinstance(label, str) or not 0 < len(label.strip()) <= LABEL_LENGTH:
+    if not isinstance(label, str) or not _is_text(label.strip(), LABEL_LENGTH):
         raise CodeTableError(
             f"KWAI_STATUS_ROLES: o label de {code} precisa ser um texto de 1 a {LABEL_LENGTH} caracteres."
         )
     return Situation(code, label.strip(), role, known.source if known else Source.ASSUMED, is_overridden=True)
+
+
+def _is_text(value: str, longest: int) -> bool:
+    return 0 < len(value) <= longest and value == value.strip() and value.isprintable()
 
 
 def _role(code: str, value: Any) -> KwaiRole:
@@ -176,6 +186,11 @@ def _pairs(overrides: Any, setting: str) -> Iterable[tuple[Any, Any]]:
     if not isinstance(overrides, Mapping):
         raise CodeTableError(f"{setting} precisa ser um objeto JSON, como {{}}.")
     return overrides.items()
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Which names may have been meant by one that is none; `manage.py kwai_contract` prints them all."""
+    return f"os mais parecidos são {', '.join(get_close_matches(name, known, n=3, cutoff=0))}"
 
 
 class ResultMeaning(StrEnum):
@@ -309,13 +324,15 @@ def result_table(overrides: Mapping[str, Any]) -> ResultTable:
     kept = [] if whole else [row for row in RESULTS.values() if row.code not in given]
     table = ResultTable({row.code: row for row in sorted([*kept, *rows], key=lambda row: row.code)})
     if not any(row.meaning is ResultMeaning.OK for row in table.rows.values()):
-        raise CodeTableError("KWAI_RESULT_ROLES não deixa nenhum código com o sentido ok: nada seria aceito.")
+        raise CodeTableError(
+            "KWAI_RESULT_ROLES não deixa nenhum código com o sentido ok: deixe um, como 200."
+        )
     return table
 
 
 def _result(code: Any, value: Any) -> tuple[int, ResultCode | None]:
     text = str(code)
-    if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 9:
+    if not RESULT_CODE.fullmatch(text):
         raise CodeTableError(
             f"KWAI_RESULT_ROLES: {text!r} não é um código; use o número inteiro da resposta."
         )

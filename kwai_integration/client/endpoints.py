@@ -6,13 +6,16 @@ portal's documents; the setting `KWAI_PATHS` corrects any path without touching 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
-from kwai_integration.client.codes import CodeTableError, Source
+from kwai_integration.client.codes import CodeTableError, Source, nearest
 
+# What is signed as it is called: nothing that would be encoded on the way.
+PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 SCOPES = ("user_info", "merchant_item", "merchant_order")
 
 
@@ -119,9 +122,12 @@ def endpoint_table(overrides: Mapping[str, Any]) -> dict[str, KwaiEndpoint]:
         raise CodeTableError("KWAI_PATHS precisa ser um objeto JSON, como {}.")
     for name, path in overrides.items():
         if name not in ENDPOINTS:
-            raise CodeTableError(f"KWAI_PATHS: a chamada {name} não existe; veja manage.py kwai_contract.")
-        if not isinstance(path, str) or not path.startswith("/"):
-            raise CodeTableError(f"KWAI_PATHS: o caminho de {name} precisa começar com /.")
+            raise CodeTableError(f"KWAI_PATHS: a chamada {name} não existe; {nearest(name, ENDPOINTS)}.")
+        if not isinstance(path, str) or not PATH.fullmatch(path):
+            raise CodeTableError(
+                f"KWAI_PATHS: o caminho de {name} precisa começar com / e ter só letras, algarismos e "
+                f"/._~-, como {ENDPOINTS[name].path}."
+            )
     return {
         name: replace(endpoint, path=overrides.get(name, endpoint.path))
         for name, endpoint in ENDPOINTS.items()

@@ -6,8 +6,11 @@ cleaned and cut; it is for the operator, never for a decision.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any
+
+from erp.refusals import Refusal
 
 TEXT_LIMIT = 500
 
@@ -49,6 +52,12 @@ class KwaiError(Exception):
     def sentence(self) -> str:
         """What happened and what comes next, without the platform's own words."""
         return self.message
+
+    @property
+    def refusal(self) -> Refusal:
+        """Why a command stopped at this call: `kwai.rate_limited`, by the name of the class."""
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__.removeprefix("Kwai")).lower()
+        return Refusal(f"kwai.{name}", str(self), f"The call to Kwai failed: {name.replace('_', ' ')}.")
 
 
 class ConnectionFailed(KwaiError):

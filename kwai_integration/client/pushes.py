@@ -23,7 +23,7 @@ class BadMessageKey(Exception):
 
 def push_open(body: bytes, message_key: str) -> bytes:
     """The plaintext of `body`; `message_key` is base64. Raises NotOurs and BadMessageKey."""
-    cipher = Cipher(algorithms.AES(_key(message_key)), modes.CBC(bytes(16)))
+    cipher = Cipher(algorithms.AES(message_key_bytes(message_key)), modes.CBC(bytes(16)))
     try:
         sealed = base64.b64decode(b"".join(body.split()), validate=True)
         decryptor, unpadder = cipher.decryptor(), padding.PKCS7(128).unpadder()
@@ -33,7 +33,8 @@ def push_open(body: bytes, message_key: str) -> bytes:
         raise NotOurs from None
 
 
-def _key(message_key: str) -> bytes:
+def message_key_bytes(message_key: str) -> bytes:
+    """The AES key of `KWAI_MESSAGE_KEY`. Raises BadMessageKey."""
     try:
         key = base64.b64decode(message_key, validate=True)
     except (binascii.Error, ValueError):

@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from kwai_integration.client.codes import CodeTableError, Source
+from kwai_integration.client.codes import CodeTableError, Source, nearest
 
 NAME_LENGTH = 80
 
@@ -471,7 +471,7 @@ def wire_names(overrides: Mapping[str, Any]) -> WireNames:
 
 def _check(name: str, wire: Any) -> None:
     if name not in _KNOWN:
-        raise CodeTableError(f"KWAI_FIELDS: o campo {name} não existe; veja manage.py kwai_contract.")
+        raise CodeTableError(f"KWAI_FIELDS: o campo {name} não existe; {nearest(name, _KNOWN)}.")
     usable = isinstance(wire, str) and wire.isprintable() and wire.strip() == wire
     if not usable or not 0 < len(wire) <= NAME_LENGTH:
         raise CodeTableError(f"KWAI_FIELDS: o nome de {name} precisa ser um texto, como o Kwai o escreve.")
@@ -495,5 +495,7 @@ def _section(section: str, overrides: Mapping[str, str]) -> Any:
     spelled = Counter(dataclasses.asdict(corrected).values())
     twice = next((wire for wire, count in spelled.items() if count > 1), "")
     if twice:
-        raise CodeTableError(f"KWAI_FIELDS: dois campos de {section} teriam o mesmo nome, {twice}.")
+        raise CodeTableError(
+            f"KWAI_FIELDS: dois campos de {section} teriam o mesmo nome, {twice}; escreva nomes diferentes."
+        )
     return corrected

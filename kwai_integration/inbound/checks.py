@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from kwai_integration.inbound.receive import NOT_FOUND, receive_refusal
+from erp.refusals import NO_REFUSAL, Refusal
+from kwai_integration import refusals
+from kwai_integration.inbound.receive import receive_refusal
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.situations import roles_of
 
@@ -17,12 +19,8 @@ class KwaiOrderAction(StrEnum):
     REFRESH = "refresh"  # sincronizar situação
 
 
-NOT_RECEIVED = "O pedido ainda não foi recebido. Use receber pedidos primeiro."
-NO_ACCOUNT = "A loja não está conectada ao Kwai. Abra Integrações e use conectar com Kwai."
-
-
-def kwai_orders_check(action: KwaiOrderAction, ids: Sequence[int]) -> dict[int, str]:
-    """Per `KwaiOrder` id an empty text, or the reason why `action` cannot be done. Two queries at most."""
+def kwai_orders_check(action: KwaiOrderAction, ids: Sequence[int]) -> dict[int, Refusal]:
+    """Per `KwaiOrder` id why `action` cannot be done. Two queries at most."""
     found_rows = KwaiOrder.objects.filter(pk__in=ids).select_related(
         "store__kwai_account", "store__kwai_settings"
     )
@@ -32,17 +30,17 @@ def kwai_orders_check(action: KwaiOrderAction, ids: Sequence[int]) -> dict[int, 
     else:
         roles = roles_of({row.store_id for row in rows})
         found = {row.pk: receive_refusal(row, roles) for row in rows}
-    return {id_: found.get(id_, NOT_FOUND) for id_ in ids}
+    return {id_: found.get(id_, refusals.ORDER_GONE) for id_ in ids}
 
 
-def refresh_refusal(row: KwaiOrder) -> str:
+def refresh_refusal(row: KwaiOrder) -> Refusal:
     """Why the situation of `row` cannot be fetched now. An order with a problem may be fetched: that is
     how it heals."""
     store, account = row.store, getattr(row.store, "kwai_account", None)
     if not store.is_active:
-        return f"A loja {store.name} não está ativa. Ative a loja em Integrações."
+        return refusals.STORE_NOT_ACTIVE.of(store=store.name)
     if account is None or not account.is_connected:
-        return NO_ACCOUNT
+        return refusals.NOT_CONNECTED
     if row.order_id is None and row.state != KwaiOrderState.QUARANTINED:
-        return NOT_RECEIVED
-    return ""
+        return refusals.NOT_RECEIVED
+    return NO_REFUSAL

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from django.db.models import Q
 
+from erp.refusals import NO_REFUSAL, Refusal
+from kwai_integration import refusals
 from kwai_integration.client.codes import KwaiRole
 from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
 from kwai_integration.situations import roles_of, situations
@@ -13,17 +15,14 @@ from kwai_integration.situations import roles_of, situations
 WAITING_STATES = (KwaiOrderState.STAGED, KwaiOrderState.UNLINKED, KwaiOrderState.QUARANTINED)
 
 
-def filter_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> str:
-    """Why `row` stays outside for now, or an empty text; `roles` as `situations.roles_of` answers. A code
+def filter_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> Refusal:
+    """Why `row` stays outside for now; `roles` as `situations.roles_of` answers. A code
     without a role passes: nothing unknown may stop an import."""
     role = roles[row.store_id].get(row.remote_status)
     options = getattr(row.store, "kwai_settings", None)
     if row.order_id or role is None or options is None or role in options.import_roles:
-        return ""
-    return (
-        f"A loja não recebe pedidos na situação {situations().role_label(role)}; este segue quando mudar. "
-        "Para receber já, marque a situação em Integrações › Pedidos."
-    )
+        return NO_REFUSAL
+    return refusals.FILTERED.of(role=situations().role_label(role))
 
 
 def waits_for_person() -> Q:

@@ -18,7 +18,8 @@ from erp.attention.register import store_subject
 from erp.sales.models import Order
 from kwai_integration.conditions import ORDERS_JUDGED_AGAIN
 from kwai_integration.inbound.isolation import failing_isolate
-from kwai_integration.inbound.orders import IncomingOrder, Rules, orders_follow, rules_read
+from kwai_integration.inbound.orders.follow import orders_follow
+from kwai_integration.inbound.orders.rules import IncomingOrder, Rules, rules_read
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.staging import STAGED_FIELDS, mapped_show, usable_problem
 from kwai_integration.mapping.orders import PROBLEMS, MappedOrder, order_read

@@ -12,8 +12,9 @@ from erp.accounts.services import audit_append
 from erp.catalog.models import Sku
 from erp.catalog.services import SkuCodeTaken, SkuDraft, product_save
 from erp.channels import RowResult
+from erp.refusals import RefusedError
 from erp.scheduling import ring
-from kwai_integration import tasks
+from kwai_integration import refusals, tasks
 from kwai_integration.inbound.import_filter import filtered_out
 from kwai_integration.inbound.receive import SLICE, kwai_orders_receive
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
@@ -22,8 +23,8 @@ from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
 AT_ONCE = 4 * SLICE
 
 
-class LinkRefused(Exception):
-    """The link cannot be made; the text tells the operator what to do instead."""
+class LinkRefused(RefusedError):
+    """The link cannot be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,10 @@ def _link(listing_id: int, actor: User, sku_id: int | None, new_sku: NewSku | No
         .first()
     )
     if listing is None:
-        raise LinkRefused("Este anúncio não existe ou pertence a uma loja que você não acessa.")
+        raise LinkRefused(refusals.LISTING_GONE)
     sku = _sku_chosen(listing.store, actor, sku_id, new_sku)
     if listing.sku_id not in (None, sku.pk):
-        raise LinkRefused("Este anúncio já foi vinculado a outro SKU. Atualize a página.")
+        raise LinkRefused(refusals.LISTING_LINKED)
     if listing.sku_id is None:
         listing.sku, listing.linked_by = sku, actor
         listing.save(update_fields=["sku", "linked_by"])
@@ -84,20 +85,20 @@ def _sku_chosen(store: Store, actor: User, sku_id: int | None, new_sku: NewSku |
     found = Sku.objects.filter(company_id=store.company_id, pk=sku_id) if sku_id else Sku.objects.none()
     sku = found.first()
     if sku is None:
-        raise LinkRefused("Escolha um SKU da empresa ou crie um novo.")
+        raise LinkRefused(refusals.SKU_NEEDED)
     return sku
 
 
 def _sku_create(store: Store, actor: User, new_sku: NewSku) -> Sku:
     code, name = new_sku.code.strip(), new_sku.name.strip()
     if not code or not name:
-        raise LinkRefused("Preencha o código e o nome do novo SKU.")
+        raise LinkRefused(refusals.SKU_INCOMPLETE)
     try:
         product = product_save(
             company=store.company, name=name, skus=[SkuDraft(code=code, price=new_sku.price)], actor=actor
         )
     except SkuCodeTaken as error:
-        raise LinkRefused(f"{error} Ou escolha esse SKU na lista.") from None
+        raise LinkRefused(refusals.SKU_CODE_TAKEN.of(error=error)) from None
     return product.skus.get()
 
 

@@ -8,13 +8,17 @@ from typing import Any
 from django.utils import timezone
 
 from erp.accounts.models import User
-from erp.channels import RowOutcome, RowResult
+from erp.channels import RowResult, row_already, row_done, row_refused
+from erp.refusals import Refusal
 from erp.sales.models import Order
+from kwai_integration import refusals
 from kwai_integration.client.codes import KwaiRole
 from kwai_integration.inbound.import_filter import filter_refusal, filtered_out
 from kwai_integration.inbound.isolation import failing_isolate
 from kwai_integration.inbound.listings import ListingKey, listing_key, listings_resolve
-from kwai_integration.inbound.orders import IncomingOrder, Rules, orders_create, orders_follow, rules_read
+from kwai_integration.inbound.orders.create import orders_create
+from kwai_integration.inbound.orders.follow import orders_follow
+from kwai_integration.inbound.orders.rules import IncomingOrder, Rules, rules_read
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.staging import order_quarantine, usable_problem
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
@@ -22,8 +26,6 @@ from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
 from kwai_integration.names import names
 
 SLICE = 50
-NOT_FOUND = "Este pedido no e-commerce não existe mais. Atualize a página."
-ALREADY_RECEIVED = "Já recebido."
 NOT_STORABLE = (
     "O pedido não pôde ser gravado. Confira-o no Kwai e avise o suporte do ERP; "
     "depois da correção, use sincronizar situação."
@@ -46,7 +48,7 @@ def kwai_orders_receive(*, ids: Sequence[int], actor: User | None = None) -> lis
             _poison_quarantine,
         )
         results.update((result.id, result) for part in parts for result in part)
-    return [results.get(id_) or RowResult(id_, RowOutcome.REFUSED, NOT_FOUND) for id_ in ids]
+    return [results.get(id_) or row_refused(id_, refusals.ORDER_GONE) for id_ in ids]
 
 
 def kwai_orders_follow(*, pending: Sequence[int], auto_receive: bool) -> int:
@@ -63,12 +65,12 @@ def kwai_orders_follow(*, pending: Sequence[int], auto_receive: bool) -> int:
     return len(kwai_orders_receive(ids=list(rows.order_by("pk").values_list("pk", flat=True))))
 
 
-def receive_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> str:
-    """Why `row` cannot be received, or an empty text; `roles` as `situations.roles_of` answers."""
+def receive_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> Refusal:
+    """Why `row` cannot be received; `roles` as `situations.roles_of` answers."""
     if row.state == KwaiOrderState.QUARANTINED:
-        return f"Com problema: {row.problem}"
+        return refusals.QUARANTINED.of(problem=row.problem)
     if row.state == KwaiOrderState.RECEIVED and row.received_digest == row.digest:
-        return ALREADY_RECEIVED
+        return refusals.ALREADY_RECEIVED
     return filter_refusal(row, roles)
 
 
@@ -85,9 +87,10 @@ def _batch_receive(ids: Sequence[int], actor: User | None) -> list[RowResult]:
     return [*refused, *_rows_receive([row for row in rows if not reasons[row.pk]], rules, actor)]
 
 
-def _refusal_result(row: KwaiOrder, reason: str) -> RowResult:
-    outcome = RowOutcome.ALREADY_DONE if reason == ALREADY_RECEIVED else RowOutcome.REFUSED
-    return RowResult(row.pk, outcome, reason)
+def _refusal_result(row: KwaiOrder, reason: Refusal) -> RowResult:
+    if reason == refusals.ALREADY_RECEIVED:
+        return row_already(row.pk, reason)
+    return row_refused(row.pk, reason)
 
 
 def _rows_receive(rows: Sequence[KwaiOrder], rules: Rules, actor: User | None) -> list[RowResult]:
@@ -201,11 +204,10 @@ def _waiting_write(incoming: Sequence[IncomingOrder], listings: dict[ListingKey,
 
 def _result(row: KwaiOrder, texts: dict[int, str]) -> RowResult:
     if row.state == KwaiOrderState.RECEIVED:
-        return RowResult(row.pk, RowOutcome.DONE, texts[row.pk])
+        return row_done(row.pk, texts[row.pk])
     if row.state == KwaiOrderState.UNLINKED:
-        text = "Item sem vínculo: vincule o anúncio a um SKU e o pedido é recebido sozinho."
-        return RowResult(row.pk, RowOutcome.REFUSED, text)
-    return RowResult(row.pk, RowOutcome.REFUSED, f"Com problema: {row.problem}")
+        return row_refused(row.pk, refusals.UNLINKED)
+    return row_refused(row.pk, refusals.QUARANTINED.of(problem=row.problem))
 
 
 def _poison_quarantine(id_: int) -> list[RowResult]:
@@ -216,4 +218,4 @@ def _poison_quarantine(id_: int) -> list[RowResult]:
     KwaiOrder.objects.filter(pk=id_).update(
         state=row.state, problem_code=row.problem_code, problem=row.problem
     )
-    return [RowResult(id_, RowOutcome.REFUSED, f"Com problema: {row.problem}")]
+    return [row_refused(id_, refusals.QUARANTINED.of(problem=row.problem))]

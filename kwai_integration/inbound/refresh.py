@@ -7,15 +7,18 @@ from collections.abc import Iterator, Sequence
 from django.db import transaction
 
 from erp.accounts.models import Store, User
-from erp.channels import RowOutcome, RowResult
+from erp.channels import RowResult, row_done, row_refused
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
+from kwai_integration import refusals
 from kwai_integration.client import errors
 from kwai_integration.client.gateway import PAGE_SIZE
 from kwai_integration.connection import NotConnected, client_for
-from kwai_integration.inbound.checks import NOT_RECEIVED, KwaiOrderAction, kwai_orders_check
+from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.details import Fetched, details_fetch
-from kwai_integration.inbound.orders import Rules, rules_read, situations_set
+from kwai_integration.inbound.orders.rules import Rules, rules_read
+from kwai_integration.inbound.orders.situations import situations_set
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.staging import DETAILS_FAILED, DETAILS_MISSING, MISSING_TEXTS, kwai_orders_stage
 from kwai_integration.models import KwaiOrder, KwaiOrderState
@@ -28,7 +31,7 @@ def kwai_orders_refresh(*, ids: Sequence[int], actor: User | None = None) -> lis
     refused = {
         id_: reason for id_, reason in kwai_orders_check(KwaiOrderAction.REFRESH, ids).items() if reason
     }
-    results = {id_: RowResult(id_, RowOutcome.REFUSED, reason) for id_, reason in refused.items()}
+    results = {id_: row_refused(id_, reason) for id_, reason in refused.items()}
     for store, rows in _batches([id_ for id_ in ids if id_ not in refused]):
         results.update((result.id, result) for result in _batch_refresh(store, rows, actor))
     return [results[id_] for id_ in ids]
@@ -49,7 +52,7 @@ def _batch_refresh(store: Store, rows: list[KwaiOrder], actor: User | None) -> l
     try:
         fetched = details_fetch(client_for(store.pk), [row.external_id for row in rows])
     except (errors.KwaiError, NotConnected) as error:
-        return [RowResult(row.pk, RowOutcome.REFUSED, str(error)) for row in rows]
+        return [row_refused(row.pk, error.refusal) for row in rows]
     # What was quarantined is looked at anew although the answer is the same: the fault may have been ours.
     KwaiOrder.objects.filter(pk__in=[row.pk for row in rows], state=KwaiOrderState.QUARANTINED).update(
         digest=""
@@ -92,28 +95,25 @@ def _result(
 ) -> RowResult:
     refusal = _refusal(row, rules, removed)
     if refusal:
-        return RowResult(row.pk, RowOutcome.REFUSED, refusal)
+        return row_refused(row.pk, refusal)
     was, now = before[row.order_id or 0], after[row.order_id or 0]
     if was != now:
-        return RowResult(row.pk, RowOutcome.DONE, f"Situação alterada: {was.label} → {now.label}.")
+        return row_done(row.pk, f"Situação alterada: {was.label} → {now.label}.")
     reported = rules.situation(row.store_id, row.remote_status)
     if reported not in (None, now):
         label = situation_label(row.remote_status, rules.role(row.store_id, row.remote_status))
         text = f"Continua {now.label}: o Kwai diz {label}, que fica para trás."
-        return RowResult(row.pk, RowOutcome.DONE, text)
-    return RowResult(row.pk, RowOutcome.DONE, f"Sem mudança: continua {now.label}.")
+        return row_done(row.pk, text)
+    return row_done(row.pk, f"Sem mudança: continua {now.label}.")
 
 
-def _refusal(row: KwaiOrder, rules: Rules, removed: str) -> str:
+def _refusal(row: KwaiOrder, rules: Rules, removed: str) -> Refusal:
     if removed:
         return MISSING_TEXTS[removed]
     if row.state == KwaiOrderState.QUARANTINED:
-        return f"Com problema: {row.problem}"
+        return refusals.QUARANTINED.of(problem=row.problem)
     if row.order_id is None:
-        return NOT_RECEIVED
+        return refusals.NOT_RECEIVED
     if rules.situation(row.store_id, row.remote_status) is None:
-        return (
-            f"A situação {row.remote_status} do Kwai não está mapeada. "
-            "Diga o que ela significa em Integrações › Mapeamentos."
-        )
-    return ""
+        return refusals.UNMAPPED.of(code=row.remote_status)
+    return NO_REFUSAL

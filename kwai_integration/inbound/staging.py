@@ -13,6 +13,7 @@ from django.utils import timezone
 from erp.accounts.models import Store
 from erp.outbox.services import jobs_wake
 from erp.sales.services import EventDraft, order_events_append
+from kwai_integration import refusals
 from kwai_integration.client.codes import SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
 from kwai_integration.inbound.closing import orders_shipped_late
 from kwai_integration.inbound.isolation import failing_isolate
@@ -74,16 +75,7 @@ TOO_LARGE = Problem(
 )
 DETAILS_MISSING = "details_missing"
 DETAILS_FAILED = "details_failed"
-MISSING_TEXTS = {
-    DETAILS_MISSING: (
-        "O Kwai lista este pedido, mas não devolve os detalhes dele. "
-        "Use sincronizar situação mais tarde ou confira o pedido no Kwai."
-    ),
-    DETAILS_FAILED: (
-        "O Kwai não consegue devolver os detalhes deste pedido. "
-        "Use sincronizar situação mais tarde ou confira o pedido no Kwai."
-    ),
-}
+MISSING_TEXTS = {DETAILS_MISSING: refusals.DETAILS_MISSING, DETAILS_FAILED: refusals.DETAILS_FAILED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,19 @@ from erp.outbox.models import PushJob
 from erp.outbox.push_requests import FactRequest
 from erp.outbox.services import facts_request, jobs_retry
 from erp.outbox.statuses import JobState, Origin, WaitReason
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order, ShippedBy
 from expedition.models import Shipment, ShipmentStatus
-from kwai_integration.client.codes import LOGISTICS_LABEL, KwaiInvoiceStatus, KwaiRole
+from expedition.preconditions import invoice_problem
+from expedition.refusals import CANCELLED
+from kwai_integration import refusals
+from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRole
 from kwai_integration.client.writes import Permit, Write
 from kwai_integration.models import CHANNEL_KEY
 from kwai_integration.outbound import push_requests
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.logistics import CHOOSE_SHIPPER
 from kwai_integration.outbound.permits import Roles, permit_of, roles_for, write_problem
 
-SELLERS = "Este pedido vai por transportadora própria: não há envio a programar."
-ARRANGED = f"O {LOGISTICS_LABEL} já programou este envio; o número chega na próxima leitura do pedido."
 CONTENT = "arrange"
 
 
@@ -33,12 +34,12 @@ CONTENT = "arrange"
 class Judgement:
     """Why a shipment is not asked for now, and how the command answers that."""
 
-    text: str = ""
+    text: Refusal = NO_REFUSAL
     outcome: RowOutcome = RowOutcome.REFUSED
 
 
-def arrange_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
-    """Per shipment why it cannot be arranged, or an empty text; a constant number of queries."""
+def arrange_problems(shipments: Sequence[Shipment]) -> dict[int, Refusal]:
+    """Per shipment why it cannot be arranged, or what is so already; a constant number of queries."""
     return {pk: each.text for pk, each in _judged(shipments, _roles(shipments)).items()}
 
 
@@ -131,13 +132,13 @@ def _judge(shipment: Shipment, roles: Roles, waits_for: str | None) -> Judgement
     if problem := _own_problem(shipment):
         return Judgement(problem)
     if shipment.channel_number:
-        return Judgement(f"Já programado: número {shipment.channel_number}.", RowOutcome.ALREADY_DONE)
+        return Judgement(refusals.ARRANGED_WITH.of(number=shipment.channel_number), RowOutcome.ALREADY_DONE)
     order = shipment.order
     if permit_of(Write.ARRANGE_SHIPMENT, order, roles) is Permit.DONE:
-        return Judgement(ARRANGED, RowOutcome.ALREADY_DONE)
+        return Judgement(refusals.ARRANGED, RowOutcome.ALREADY_DONE)
     if waits_for is not None:
         why = waits_for.rstrip(".") or "na fila de envio"
-        return Judgement(f"Já pedido: {why}.", RowOutcome.ALREADY_QUEUED)
+        return Judgement(refusals.ARRANGE_ASKED.of(why=why), RowOutcome.ALREADY_QUEUED)
     if problem := push_requests.order_problem(order, shipment.store):
         return Judgement(problem)
     if problem := write_problem(Write.ARRANGE_SHIPMENT, order, roles):
@@ -147,23 +148,21 @@ def _judge(shipment: Shipment, roles: Roles, waits_for: str | None) -> Judgement
     return Judgement()
 
 
-def _own_problem(shipment: Shipment) -> str:
+def _own_problem(shipment: Shipment) -> Refusal:
     if shipment.status == ShipmentStatus.CANCELLED:
-        return "A expedição está cancelada."
+        return CANCELLED
     if shipment.order.shipped_by == ShippedBy.SELLER:
-        return SELLERS
-    return "" if shipment.is_channel_shipped else CHOOSE_SHIPPER
+        return refusals.SELLERS
+    return NO_REFUSAL if shipment.is_channel_shipped else refusals.CHOOSE_SHIPPER
 
 
-def _invoice_problem(shipment: Shipment) -> str:
+def _invoice_problem(shipment: Shipment) -> Refusal:
     """What keeps Kwai from accepting a note for this order, as far as somebody here can change it."""
     answer = getattr(shipment.order, "kwai_order", None)
     if answer is not None and answer.invoice_status == KwaiInvoiceStatus.REFUSED:
         reason = answer.invoice_refusal_reason.rstrip(". ") or "o Kwai não disse o motivo"
-        return f"O Kwai recusou a NF-e: {reason}. Corrija ou troque a nota e envie-a antes."
-    return (
-        "Falta a NF-e autorizada do pedido. Envie o XML em Notas Fiscais." if shipment.lacks_invoice else ""
-    )
+        return refusals.INVOICE_REFUSED.of(reason=reason)
+    return invoice_problem(shipment)
 
 
 def _invoices_first(shipments: Sequence[Shipment], roles: Roles) -> list[FactRequest]:

@@ -12,6 +12,7 @@ from erp.outbox.selectors import Mark, jobs_done
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
+from expedition import refusals
 from expedition.models import Shipment
 from kwai_integration.client.codes import (
     INVOICE_STATUS_LABELS,
@@ -27,7 +28,7 @@ from kwai_integration.outbound.dispatched import codes_sent, dispatch_text
 from kwai_integration.outbound.invoices import CANCELLED_BADGE, orders_with_cancelled_invoice
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.next_step import next_step, work_read
-from kwai_integration.outbound.push_requests import NO_INVOICE, own_shipments
+from kwai_integration.outbound.push_requests import own_shipments
 from kwai_integration.situations import roles_of, situation_label
 
 # The kind under which the timeline says that changed lines were not taken over.
@@ -170,7 +171,7 @@ def _steps(kwai_order: KwaiOrder) -> list[PanelStep]:
     active = Shipment.objects.active().filter(order=order).values_list("pk", flat=True)
     shipments = own_shipments(list(active))
     if not shipments:
-        return [PanelStep("programar envio", "calendar", "", NO_INVOICE)]
+        return [PanelStep("programar envio", "calendar", "", refusals.NO_INVOICE)]
     shipment = shipments[0]
     if shipment.channel_number:
         return []

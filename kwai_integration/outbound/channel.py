@@ -17,11 +17,13 @@ from erp.channels import (
     LabelFile,
     Logistics,
     Panel,
-    RowOutcome,
     RowResult,
     ShippingCode,
+    row_refused,
 )
 from erp.outbox.statuses import Origin
+from erp.refusals import NO_REFUSAL, Refusal
+from kwai_integration import refusals
 from kwai_integration.client.codes import LOGISTICS_LABEL, ShippingType
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.refresh import kwai_orders_refresh
@@ -71,11 +73,11 @@ class KwaiChannel(Facts):
     def shipment_delivered(self, ids: Sequence[int]) -> None:
         automation.deliveries_by_rule(ids)
 
-    def check(self, action: ChannelAction, ids: Sequence[int]) -> dict[int, str]:
+    def check(self, action: ChannelAction, ids: Sequence[int]) -> dict[int, Refusal]:
         if action is ChannelAction.REFRESH_STATUS:
             orders = _kwai_orders(ids)
             reasons = kwai_orders_check(KwaiOrderAction.REFRESH, list(orders.values()))
-            return {order_id: reasons.get(kwai_id, "") for order_id, kwai_id in orders.items()}
+            return {order_id: reasons.get(kwai_id, NO_REFUSAL) for order_id, kwai_id in orders.items()}
         rows, problems = CHECKS[action]
         return problems(rows(ids))
 
@@ -119,7 +121,7 @@ class KwaiChannel(Facts):
         return labels.shipping_label(shipment_id)
 
 
-CHECKS: dict[ChannelAction, tuple[Rows, Callable[[Any], dict[int, str]]]] = {
+CHECKS: dict[ChannelAction, tuple[Rows, Callable[[Any], dict[int, Refusal]]]] = {
     ChannelAction.SEND_INVOICE: (push_requests.own_invoices, push_requests.invoice_problems),
     ChannelAction.ARRANGE_SHIPMENT: (push_requests.own_shipments, arranging.arrange_problems),
     ChannelAction.SEND_TRACKING: (push_requests.own_shipments, push_requests.tracking_problems),
@@ -143,7 +145,7 @@ def _kwai_orders(order_ids: Sequence[int]) -> dict[int, int]:
 def _refresh(order_ids: Sequence[int], user: User | None) -> dict[int, RowResult]:
     orders = _kwai_orders(order_ids)
     by_kwai_id = {result.id: result for result in kwai_orders_refresh(ids=list(orders.values()), actor=user)}
-    missing = RowResult(0, RowOutcome.REFUSED, "O pedido não está mais ao alcance. Atualize a lista.")
+    missing = row_refused(0, refusals.ORDER_OUT_OF_REACH)
     return {
         order_id: RowResult(order_id, found.outcome, found.text)
         for order_id, kwai_id in orders.items()

@@ -36,7 +36,7 @@ def push_error(  # noqa: C901 - one case per row of the policy table
             return push.PushQuotaSpent(str(error), **details)
         case kwai.TokenExpired():
             # The client has renewed the pair and repeated the call before it gives up with this.
-            return push.CredentialExpired(str(error), refreshed=True, **details)
+            return push.CredentialExpired(str(error), **details)
         case kwai.ConsentEnded():
             return push.CredentialRevoked(str(error), **details)
         case kwai.PermissionMissing():

@@ -15,10 +15,10 @@ from expedition.services import (
     shipments_channel_codes_set,
     shipments_mark_delivered,
 )
+from kwai_integration import refusals
 from kwai_integration.client.codes import ARRIVED_ROLES, KwaiRole
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.models import CHANNEL_KEY
-from kwai_integration.outbound.arranging import SELLERS
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import (
     NOTHING_TO_SEND,
@@ -105,7 +105,7 @@ def pushes_withdraw(order_ids: Collection[int]) -> None:
         store__in=sellers.values("store_id"),
         subject__in=sellers.values("external_id"),
     )
-    jobs_withdraw(list(jobs), reason=SELLERS)
+    jobs_withdraw(list(jobs), reason=refusals.SELLERS)
 
 
 def trackings_withdraw(order_ids: Collection[int]) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from erp.channels import LabelFile, LabelKind, LabelNotReady, LabelRefused
 from expedition.models import Shipment
+from kwai_integration import refusals
 from kwai_integration.client import errors
-from kwai_integration.client.codes import LOGISTICS_LABEL, SHIPPED_ROLES, KwaiRole, LabelFormat
+from kwai_integration.client.codes import SHIPPED_ROLES, KwaiRole, LabelFormat
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.models import CHANNEL_KEY, KwaiSettings
 from kwai_integration.outbound.permits import roles_for
@@ -13,8 +14,6 @@ from kwai_integration.outbound.permits import roles_for
 KINDS = {LabelFormat.PDF: LabelKind.PDF, LabelFormat.ZPL: LabelKind.ZPL}
 # Without a connection nothing changes by itself within seconds.
 DISCONNECTED_SECONDS = 300.0
-TOO_LATE = f"O {LOGISTICS_LABEL} só dá a etiqueta até a coleta, e este pedido já foi coletado."
-CLOSED = "O pedido foi encerrado no Kwai: não há etiqueta para ele."
 
 
 def shipping_label(shipment_id: int) -> LabelFile | None:
@@ -46,6 +45,6 @@ def _role_check(shipment: Shipment) -> None:
     order = shipment.order
     role = roles_for([order])[order.store_id].get(order.remote_status)
     if role in SHIPPED_ROLES:
-        raise LabelRefused(TOO_LATE)
+        raise LabelRefused(refusals.LABEL_TOO_LATE)
     if role is KwaiRole.CLOSED:
-        raise LabelRefused(CLOSED)
+        raise LabelRefused(refusals.LABEL_CLOSED)

@@ -12,10 +12,6 @@ from kwai_integration.models import KwaiOrder
 
 # Said wherever somebody looks for a tracking code that nobody has to send (contract section 4).
 NOTHING_TO_SEND = f"O {LOGISTICS_LABEL} cuida do rastreio: nada a enviar."
-CHOOSE_SHIPPER = (
-    f"O Kwai não informa quem envia este pedido. Escolha {LOGISTICS_LABEL} ou transportadora própria na "
-    "página do pedido."
-)
 
 _SHIPPERS: Mapping[str, ShippedBy] = {
     ShippingType.KWAI_ENVIOS: ShippedBy.CHANNEL,

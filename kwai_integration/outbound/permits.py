@@ -13,7 +13,9 @@ from django.utils import timezone
 from erp.outbox.errors import NotYet, PushRefused
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import LONGEST_WAITS, JobState, WaitReason
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import UNREAD_LABELS, Order, RefundStatus
+from kwai_integration import refusals
 from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRefundStatus, KwaiRole
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.mapping.orders import MappedOrder
@@ -50,8 +52,8 @@ def permit_of(write: Write, order: Order, roles: Roles) -> Permit:
     return may(write, role, hold=bool(order.hold_reason), refund=order.refund_open)
 
 
-def write_problem(write: Write, order: Order, roles: Roles) -> str:
-    """Why `write` may not be asked for, or an empty text. What is done already, or has to wait for the note
+def write_problem(write: Write, order: Order, roles: Roles) -> Refusal:
+    """Why `write` may not be asked for. What is done already, or has to wait for the note
     first, may be asked for."""
     role = roles[order.store_id].get(order.remote_status)
     label = situation_label(order.remote_status, role)
@@ -87,27 +89,24 @@ def _read_check(remote: MappedOrder) -> None:
         )
 
 
-def _text(permit: Permit, write: Write, remote_status: str, label: str, frozen: str) -> str:
+def _text(permit: Permit, write: Write, remote_status: str, label: str, frozen: Refusal) -> Refusal:
     match permit:
         case Permit.YES | Permit.DONE | Permit.NOT_YET:
-            return ""
+            return NO_REFUSAL
         case Permit.UNKNOWN:
-            return (
-                f"A situação {remote_status or 'deste pedido'} do Kwai não é conhecida: diga em Mapeamentos "
-                "o que ela significa. Até lá nada é enviado."
-            )
+            return refusals.SITUATION_UNKNOWN.of(code=remote_status or "deste pedido")
         case Permit.HELD | Permit.REFUND:
             return frozen
         case Permit.FORBIDDEN:
-            return f"O Kwai mostra o pedido como {label}: nessa situação {NOT_ACCEPTED[write]}."
+            return refusals.NOT_PERMITTED.of(situation=label, write=NOT_ACCEPTED[write])
 
 
-def _remote_freeze(remote: MappedOrder) -> str:
+def _remote_freeze(remote: MappedOrder) -> Refusal:
     if remote.hold_reason:
-        return f"O Kwai pede para segurar o pedido: {remote.hold_reason}"
+        return refusals.REMOTE_HELD.of(reason=remote.hold_reason)
     if remote.refund_status is KwaiRefundStatus.REFUNDED:
-        return f"{RefundStatus.PAID.label} no Kwai. Não envie a mercadoria."
-    return "Há um reembolso em andamento no Kwai. Não envie a mercadoria."
+        return refusals.REMOTE_REFUNDED.of(refund=RefundStatus.PAID.label)
+    return refusals.REMOTE_REFUND_RUNS
 
 
 def _waiting_for_invoice(remote: MappedOrder, job: PushJob) -> NotYet | PushRefused:

@@ -11,26 +11,28 @@ from typing import TypeVar
 from django.db.models import Max
 
 from erp.accounts.models import Store, User
-from erp.channels import RowOutcome, RowResult
+from erp.channels import RowOutcome, RowResult, row_already, row_refused
 from erp.outbox.clearance import kinds_held
 from erp.outbox.models import PushJob
 from erp.outbox.push_requests import FactRequest, FactResult, RequestOutcome
 from erp.outbox.services import facts_request
 from erp.outbox.statuses import JobState, Origin
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order, ShippedBy
-from expedition.models import FormerCode, Shipment, ShipmentStatus
-from invoices.models import ISSUED, Invoice
+from expedition.models import FormerCode, Shipment
+from expedition.preconditions import concluded_problem, tracking_problem
+from invoices.models import Invoice
+from invoices.refusals import NOT_LINKED
+from invoices.sending import sending_problem
+from kwai_integration import refusals
 from kwai_integration.client.writes import Write, is_arrived_by_content
 from kwai_integration.models import CHANNEL_KEY
 from kwai_integration.outbound.dispatched import NO_OTHER, codes_sent, dispatch_text, is_sent_by_us
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.logistics import CHOOSE_SHIPPER, NOTHING_TO_SEND
+from kwai_integration.outbound.logistics import NOTHING_TO_SEND
 from kwai_integration.outbound.permits import Roles, roles_for, write_problem
 
 Row = TypeVar("Row", Invoice, Shipment)
-
-NO_INVOICE = "Falta a NF-e autorizada do pedido. Envie o XML em Notas Fiscais."
-NOT_ACTIVE = "A integração desta loja não está ativa. Ative-a em Integrações."
 
 HELD = "Na fila: nada sai antes que o primeiro envio deste tipo na loja seja conferido em Envios ao Kwai."
 OUTCOMES = {
@@ -52,19 +54,19 @@ def own_shipments(ids: Sequence[int]) -> list[Shipment]:
     return list(rows.select_related("order__kwai_order").defer(*answers))
 
 
-def invoice_problems(invoices: Sequence[Invoice]) -> dict[int, str]:
-    """Per note why it cannot be sent, or an empty text; a constant number of queries. `tracking_problems` and
+def invoice_problems(invoices: Sequence[Invoice]) -> dict[int, Refusal]:
+    """Per note why it cannot be sent; a constant number of queries. `tracking_problems` and
     `delivery_problems` answer the same for shipments."""
     roles = roles_for([row.order for row in invoices if row.order is not None])
     return {row.pk: _invoice_problem(row, roles) for row in invoices}
 
 
-def tracking_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
+def tracking_problems(shipments: Sequence[Shipment]) -> dict[int, Refusal]:
     roles = roles_for([row.order for row in shipments])
     return {row.pk: _tracking_problem(row, roles) for row in shipments}
 
 
-def delivery_problems(shipments: Sequence[Shipment]) -> dict[int, str]:
+def delivery_problems(shipments: Sequence[Shipment]) -> dict[int, Refusal]:
     roles = roles_for([row.order for row in shipments])
     ahead = _answers_outrun(shipments)
     return {row.pk: _delivery_problem(row, roles, is_outrun=row.pk in ahead) for row in shipments}
@@ -92,34 +94,26 @@ def _answers_outrun(shipments: Sequence[Shipment]) -> set[int]:
     }
 
 
-def _invoice_problem(invoice: Invoice, roles: Roles) -> str:
+def _invoice_problem(invoice: Invoice, roles: Roles) -> Refusal:
+    if problem := sending_problem(invoice):
+        return problem
     if invoice.order is None:
-        return "A nota está sem pedido. Vincule-a ao pedido na página da nota."
-    if invoice.status not in ISSUED:
-        return "Só notas autorizadas são enviadas ao Kwai."
+        return NOT_LINKED
     return order_problem(invoice.order, invoice.store) or write_problem(
         Write.UPLOAD_INVOICE, invoice.order, roles
     )
 
 
-def _tracking_problem(shipment: Shipment, roles: Roles) -> str:
+def _tracking_problem(shipment: Shipment, roles: Roles) -> Refusal:
     if shipment.is_channel_shipped:
-        return ""  # answered *já feito*: there is nothing to send
+        return NO_REFUSAL  # answered *já feito*: there is nothing to send
     if shipment.order.shipped_by == ShippedBy.UNKNOWN:
-        return CHOOSE_SHIPPER
-    if shipment.status == ShipmentStatus.PENDING:
-        return "Conclua o agrupamento (PLP ou coleta) antes de enviar o código."
-    if shipment.status == ShipmentStatus.CANCELLED:
-        return "A expedição está cancelada."
-    if shipment.lacks_invoice:
-        return NO_INVOICE
-    if not shipment.tracking_code:
-        return "Falta o código de rastreamento."
-    if shipment.chosen_carrier is None:
-        return "Falta a transportadora."
-    if problem := order_problem(shipment.order, shipment.store):
+        return refusals.CHOOSE_SHIPPER
+    if problem := tracking_problem(shipment) or order_problem(shipment.order, shipment.store):
         return problem
-    return "" if _kwai_holds(shipment, roles) else write_problem(Write.SHIP_ORDER, shipment.order, roles)
+    if _kwai_holds(shipment, roles):
+        return NO_REFUSAL
+    return write_problem(Write.SHIP_ORDER, shipment.order, roles)
 
 
 def _kwai_holds(shipment: Shipment, roles: Roles) -> bool:
@@ -131,12 +125,10 @@ def _kwai_holds(shipment: Shipment, roles: Roles) -> bool:
     )
 
 
-def _delivery_problem(shipment: Shipment, roles: Roles, *, is_outrun: bool) -> str:
-    if shipment.status in (ShipmentStatus.PENDING, ShipmentStatus.CANCELLED):
-        return "A expedição ainda não foi concluída."
-    if problem := order_problem(shipment.order, shipment.store):
+def _delivery_problem(shipment: Shipment, roles: Roles, *, is_outrun: bool) -> Refusal:
+    if problem := concluded_problem(shipment) or order_problem(shipment.order, shipment.store):
         return problem
-    return "" if is_outrun else write_problem(Write.CONFIRM_DELIVERY, shipment.order, roles)
+    return NO_REFUSAL if is_outrun else write_problem(Write.CONFIRM_DELIVERY, shipment.order, roles)
 
 
 def invoice_request(invoice: Invoice, order: Order, *, again: bool = False) -> FactRequest:
@@ -212,7 +204,7 @@ def _answered_trackings(shipments: Sequence[Shipment]) -> dict[int, RowResult]:
         for row in corrected
         if is_sent_by_us(row.order, row.former_code, sent)
     }
-    return {pk: RowResult(pk, RowOutcome.ALREADY_DONE, text) for pk, text in (carried | held).items()}
+    return {pk: row_already(pk, text) for pk, text in (carried | held).items()}
 
 
 def deliveries_request(
@@ -225,7 +217,7 @@ def deliveries_request(
 
 def _request(
     rows: Sequence[Row],
-    problems: Mapping[int, str],
+    problems: Mapping[int, Refusal],
     request: Callable[[Row], FactRequest],
     user: User | None,
     origin: Origin,
@@ -234,7 +226,7 @@ def _request(
     """Ask for what has no problem, in one call together with the requests that go `first`."""
     able: list[Row] = [row for row in rows if not problems[row.pk]]
     asked = facts_request(requests=[*first, *map(request, able)], requested_by=user, origin=origin)
-    results = {row.pk: RowResult(row.pk, RowOutcome.REFUSED, problems[row.pk]) for row in rows}
+    results = {row.pk: row_refused(row.pk, problems[row.pk]) for row in rows if problems[row.pk]}
     results.update(fact_rows([row.pk for row in able], asked[len(first) :]))
     return results
 
@@ -245,12 +237,12 @@ def _linked_invoice_request(invoice: Invoice, *, again: bool) -> FactRequest:
     return invoice_request(invoice, invoice.order, again=again)
 
 
-def order_problem(order: Order, store: Store | None) -> str:
+def order_problem(order: Order, store: Store | None) -> Refusal:
     """Why nothing may be asked of Kwai for this order, whatever it is."""
     if store is None or not store.is_active:
-        return NOT_ACTIVE
+        return refusals.NOT_ACTIVE
     if not order.external_id:
-        return "Este pedido não veio do Kwai."
+        return refusals.NOT_FROM_KWAI
     return order.frozen_reason
 
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 
 from django.utils import timezone
 
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.errors import PushRefused
-from erp.outbox.handlers import AttemptContext
 from erp.sales.models import Order
 from expedition.models import Shipment
 from kwai_integration.client import errors

@@ -19,8 +19,9 @@ from erp.accounts.models import Store, User
 from erp.accounts.services import audit_append
 from erp.outbox import clock
 from erp.outbox.services import calls_restore, queue_resume
+from erp.refusals import Refusal, RefusedError
 from erp.scheduling import ring
-from kwai_integration import tasks
+from kwai_integration import refusals, tasks
 from kwai_integration.app_health import oauth_call, oauth_is_due, oauth_paused
 from kwai_integration.client import errors, gateway
 from kwai_integration.client.types import TokenPair
@@ -37,8 +38,8 @@ from kwai_integration.models import (
 REQUEST_LIFE = timedelta(minutes=15)
 
 
-class ConsentRefused(Exception):
-    """The connection was not made; the text says why and what the operator can do."""
+class ConsentRefused(RefusedError):
+    """The connection was not made."""
 
 
 def consent_start(*, store: Store, user: User, session_key: str) -> str:
@@ -48,7 +49,7 @@ def consent_start(*, store: Store, user: User, session_key: str) -> str:
     and the browser session that asked. Raises ConsentRefused while Kwai refuses the application's secret.
     """
     if (pause := oauth_paused()) and not oauth_is_due():
-        raise ConsentRefused(f"{pause.reason} Depois use conectar com Kwai de novo.")
+        raise ConsentRefused(refusals.OAUTH_PAUSED.of(reason=pause.reason))
     status = secrets.token_urlsafe(32)
     ConsentRequest.objects.create(
         store=store,
@@ -70,17 +71,12 @@ def consent_finish(*, status: str, code: str, user: User, session_key: str) -> C
     """
     request = _request_spend(status=status, user=user, session_key=session_key)
     if not code:
-        raise ConsentRefused(
-            "A autorização foi recusada na página do Kwai. Nada mudou; "
-            "use conectar com Kwai para tentar de novo."
-        )
+        raise ConsentRefused(refusals.CONSENT_DENIED)
     try:
         with oauth_call():
             pair = gateway.exchange_code(gateway.client_config(), code=code)
     except errors.KwaiError as error:
-        raise ConsentRefused(
-            f"O Kwai não concluiu a conexão. {error} Use conectar com Kwai para tentar de novo."
-        ) from None
+        raise ConsentRefused(refusals.CONSENT_FAILED.of(error=error.refusal)) from None
     account = KwaiAccount.objects.get(pk=request.store_id)
     _merchant_check(account, pair, user)
     if account.merchant_id:
@@ -109,7 +105,7 @@ def consent_confirm(*, store: Store, user: User) -> Store:
     if offer is None:
         if KwaiAccount.objects.filter(pk=store.pk, health=ConnectionHealth.OK).exists():
             return store
-        raise ConsentRefused("A autorização expirou sem confirmação. Use conectar com Kwai de novo.")
+        raise ConsentRefused(refusals.CONSENT_EXPIRED)
     bound = _account_bind(store_id=store.pk, pair=_pair_read(offer.offer), user=user)
     offers_drop(store=store)
     return bound
@@ -164,10 +160,7 @@ def _request_spend(*, status: str, user: User, session_key: str) -> ConsentReque
         store__in=Store.objects.filter(company=user.company),
     )
     if not mine.update(used_at=timezone.now()):
-        raise ConsentRefused(
-            "Este retorno do Kwai não vale mais: já foi usado, expirou ou foi pedido em outra sessão. "
-            "Volte à integração e use conectar com Kwai de novo."
-        )
+        raise ConsentRefused(refusals.CONSENT_SPENT)
     return ConsentRequest.objects.get(status_hash=_hash(status))
 
 
@@ -208,20 +201,18 @@ def _merchant_check(account: KwaiAccount, pair: TokenPair, user: User) -> None:
         raise ConsentRefused(_taken(pair, user))
     if account.merchant_id and account.merchant_id != pair.merchant_id:
         raise ConsentRefused(
-            f"Esta integração pertence à conta Kwai {account.shop_name} ({account.merchant_id}), mas a "
-            f"autorização veio da conta {pair.shop_name} ({pair.merchant_id}). Entre na conta certa, ou "
-            "instale outra integração para a nova conta."
+            refusals.OTHER_ACCOUNT.of(
+                own=f"{account.shop_name} ({account.merchant_id})",
+                other=f"{pair.shop_name} ({pair.merchant_id})",
+            )
         )
 
 
-def _taken(pair: TokenPair, user: User) -> str:
+def _taken(pair: TokenPair, user: User) -> Refusal:
     """Names the other store only to who may see it: it may be another company's."""
     owner = Store.objects.visible_to(user).filter(kwai_account__merchant_id=pair.merchant_id).first()
     name = owner.name if owner else "outra integração"
-    return (
-        f"A conta Kwai {pair.shop_name} ({pair.merchant_id}) já está conectada em {name}. "
-        "Escolha outra conta."
-    )
+    return refusals.ACCOUNT_TAKEN.of(account=f"{pair.shop_name} ({pair.merchant_id})", store=name)
 
 
 def _hash(value: str) -> str:

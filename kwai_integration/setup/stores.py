@@ -12,9 +12,10 @@ from erp.accounts.models import Company, Store, StoreLifecycle, StoreMembership,
 from erp.accounts.services import audit_append
 from erp.outbox.services import queue_pause
 from erp.outbox.statuses import PauseMode
+from erp.refusals import RefusedError
 from erp.sales.models import ShippingKind, ShippingMethod
 from erp.scheduling import ring
-from kwai_integration import tasks
+from kwai_integration import refusals, tasks
 from kwai_integration.client.codes import ShippingType
 from kwai_integration.models import (
     CHANNEL_KEY,
@@ -29,11 +30,10 @@ from kwai_integration.models import (
 from kwai_integration.situations import default_situations
 
 FIRST_NAME = "Kwai Shop"
-ALREADY_WORKED = "Esta integração já trabalhou e guarda o que recebeu: use desativar."
 
 
-class StoreRefused(Exception):
-    """The step cannot be taken now; the text says what the operator has to do first."""
+class StoreRefused(RefusedError):
+    """The step cannot be taken now."""
 
 
 @transaction.atomic
@@ -47,7 +47,7 @@ def store_install(*, company: Company, user: User, name: str = "") -> Store:
     Company.objects.select_for_update(no_key=True).get(pk=company.pk)
     taken = set(Store.objects.filter(company=company).values_list("name", flat=True))
     if name in taken:
-        raise StoreRefused(f"Já existe uma integração chamada {name}. Escolha outro nome.")
+        raise StoreRefused(refusals.STORE_NAME_TAKEN.of(name=name))
     name = name or _name_free(taken)
     store = Store.objects.create(company=company, name=name, channel=CHANNEL_KEY)
     StoreMembership.objects.create(store=store, user=user)
@@ -88,7 +88,7 @@ def store_activate(*, store: Store, user: User) -> Store:
     if store.is_active:
         return store
     if not store.kwai_account.is_connected:
-        raise StoreRefused("Conecte a loja ao Kwai antes de ativar.")
+        raise StoreRefused(refusals.CONNECT_FIRST)
     store.lifecycle = StoreLifecycle.ACTIVE
     # The first time stays: it parts what was sold before anybody counted here from what was sold since.
     store.activated_at = store.activated_at or timezone.now()
@@ -125,14 +125,14 @@ def store_discard(*, store: Store, user: User) -> None:
     """
     store = Store.objects.select_for_update().get(pk=store.pk)
     if store.kwai_account.is_connected:
-        raise StoreRefused("Desconecte a loja do Kwai antes de descartar a integração.")
+        raise StoreRefused(refusals.DISCONNECT_FIRST)
     if store.lifecycle != StoreLifecycle.DRAFT:
-        raise StoreRefused(ALREADY_WORKED)
+        raise StoreRefused(refusals.ALREADY_WORKED)
     _audit(store, user, "discarded", f"Integração {store.name} descartada antes de ativar")
     try:
         store.delete()
     except ProtectedError:
-        raise StoreRefused(ALREADY_WORKED) from None
+        raise StoreRefused(refusals.ALREADY_WORKED) from None
 
 
 @transaction.atomic

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from erp.accounts.models import User
-from erp.channels import RowOutcome, RowResult
+from erp.channels import RowOutcome, RowResult, row_refused
 from erp.outbox.models import PushJob
 from erp.outbox.selectors import jobs_done, queue_notices, queues_paused
 from erp.outbox.services import jobs_cancel, jobs_retry
@@ -20,6 +20,7 @@ from erp.sales.models import Order
 from erp.web.lists import ChoiceFilter, Column, Empty, ListAction, ListPage, Tab
 from erp.web.requests import user_of
 from invoices.models import ISSUED, Invoice
+from kwai_integration import refusals
 from kwai_integration.outbound.badges import HELD_BACK
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.views.first_push import first_push_shown, held_texts
@@ -29,15 +30,15 @@ AGAIN = "envie de novo"
 OPEN = (JobState.PENDING, JobState.CLAIMED)
 REASONS = {
     "retry": {
-        JobState.DONE: "O Kwai já confirmou este envio.",
-        JobState.CLAIMED: "O envio está em andamento.",
-        JobState.SUPERSEDED: "Um envio mais novo tomou o lugar deste.",
+        JobState.DONE: refusals.PUSH_DONE,
+        JobState.CLAIMED: refusals.PUSH_UNDER_WAY,
+        JobState.SUPERSEDED: refusals.PUSH_SUPERSEDED,
     },
     "cancel": {
-        JobState.DONE: "O Kwai já confirmou este envio.",
-        JobState.CLAIMED: "O envio está em andamento.",
-        JobState.SUPERSEDED: "Este envio já terminou.",
-        JobState.CANCELLED: "Este envio já foi cancelado.",
+        JobState.DONE: refusals.PUSH_DONE,
+        JobState.CLAIMED: refusals.PUSH_UNDER_WAY,
+        JobState.SUPERSEDED: refusals.PUSH_ENDED,
+        JobState.CANCELLED: refusals.PUSH_CANCELLED,
     },
 }
 
@@ -98,14 +99,11 @@ class JobList(ListPage[PushJob]):
 
     def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
         do = jobs_retry if action == "retry" else jobs_cancel
+        outcome = RowOutcome.QUEUED if action == "retry" else RowOutcome.DONE
         return [
-            RowResult(
-                result.job_id,
-                (RowOutcome.QUEUED if action == "retry" else RowOutcome.DONE)
-                if result.accepted
-                else RowOutcome.REFUSED,
-                result.text,
-            )
+            RowResult(result.job_id, outcome, result.text)
+            if result.accepted
+            else row_refused(result.job_id, result.refusal)
             for result in do(job_ids=ids, requested_by=user_of(self.request))
         ]
 

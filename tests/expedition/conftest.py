@@ -22,7 +22,9 @@ from erp.channels import (
     RowOutcome,
     RowResult,
     ShippingCode,
+    row_refused,
 )
+from erp.refusals import Refusal
 from erp.sales.models import Buyer, Carrier, Order, OrderStatus, ShippingKind, ShippingMethod
 from expedition.models import Shipment, ShipmentGroup
 from expedition.services import group_create, shipments_open, tracking_set
@@ -180,14 +182,14 @@ class RecordingChannel(channels.Facts):
         model = Invoice if action is ChannelAction.SEND_INVOICE else Shipment
         return list(model.objects.filter(pk__in=ids, store__channel=self.key).values_list("pk", flat=True))
 
-    def check(self, action: ChannelAction, ids: Sequence[int]) -> dict[int, str]:
-        return {pk: self.reasons.get(pk, "") for pk in self.own(action, ids)}
+    def check(self, action: ChannelAction, ids: Sequence[int]) -> dict[int, Refusal]:
+        return {pk: Refusal("test.reason", self.reasons.get(pk, ""), "") for pk in self.own(action, ids)}
 
     def run(self, action: ChannelAction, ids: Sequence[int], *, user: User | None) -> dict[int, RowResult]:
         own = self.own(action, ids)
         self.commands.append((action, own))
         return {
-            pk: RowResult(pk, RowOutcome.REFUSED, self.reasons[pk])
+            pk: row_refused(pk, Refusal("test.reason", self.reasons[pk], ""))
             if pk in self.reasons
             else RowResult(pk, RowOutcome.QUEUED, "Na fila.")
             for pk in own

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from erp.accounts.models import Store, User
 from erp.channels import NO_CHANNEL, Badge, ChannelAction, RowOutcome
 from erp.sales.models import ShippingMethod
-from expedition import marketplace
+from expedition import marketplace, refusals
 from expedition.models import Shipment, ShipmentGroup
 from expedition.services import group_conclude
 from invoices.models import Invoice
@@ -24,9 +24,9 @@ def test_greyed_and_refused_for_the_same_reason(
 ) -> None:
     pending, own = open_shipment(jadlog, "JD1"), open_shipment(jadlog, of=counter_store)
     for name, expected in (
-        (marketplace.SEND_TRACKING, [marketplace.NOT_CONCLUDED, NO_CHANNEL]),
-        (marketplace.SEND_INVOICE, [marketplace.NO_INVOICE, NO_CHANNEL]),
-        (marketplace.DELIVER, ["", "Conclua a expedição antes."]),
+        (marketplace.SEND_TRACKING, ["", NO_CHANNEL]),
+        (marketplace.SEND_INVOICE, [refusals.NO_INVOICE, NO_CHANNEL]),
+        (marketplace.DELIVER, ["", refusals.NOT_CONCLUDED]),
     ):
         reasons = marketplace.reasons(name, [pending, own])
         assert [reasons[pending.pk], reasons[own.pk]] == expected
@@ -35,7 +35,8 @@ def test_greyed_and_refused_for_the_same_reason(
             text for text in expected if text
         ]
     assert [(action, ids) for action, ids in channel.commands if ids] == [
-        (ChannelAction.CONFIRM_DELIVERY, [pending.pk])
+        (ChannelAction.SEND_TRACKING, [pending.pk]),
+        (ChannelAction.CONFIRM_DELIVERY, [pending.pk]),
     ]
 
 
@@ -75,7 +76,7 @@ def test_a_group_may_when_one_member_may(
     channel.reasons[first.pk] = "Já despachado."
     assert marketplace.group_reasons(marketplace.SEND_TRACKING, members, [7, 8]) == {
         7: "",
-        8: marketplace.NO_MEMBERS,
+        8: refusals.GROUP_EMPTY,
     }
     rows = marketplace.run(marketplace.SEND_TRACKING, members[7], operator)
     assert [(row.id, row.outcome) for row in rows] == [

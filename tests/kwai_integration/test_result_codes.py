@@ -21,7 +21,8 @@ from django.utils import timezone
 from erp import scheduling
 from erp.accounts.models import Company, Store, StoreLifecycle, User
 from erp.outbox import claim, clock, drain, handlers
-from erp.outbox.handlers import Handler, Nature, Sent, Turn
+from erp.outbox.attempts import AttemptContext
+from erp.outbox.handlers import Handler, Nature, Sent
 from erp.outbox.models import ChannelPause, PushJob, StoreQueue
 from erp.outbox.push_requests import FactRequest
 from erp.outbox.selectors import calls_denied
@@ -241,8 +242,8 @@ BLOCKS = {
 
 @pytest.fixture
 def job(shop: Store, monkeypatch: pytest.MonkeyPatch) -> PushJob:
-    def send(loaded: Any, turn: Turn) -> Sent:
-        with calling(turn) as client:
+    def send(loaded: Any, context: AttemptContext) -> Sent:
+        with calling(context) as client:
             client.update_stock(StockUpdate(item_id="1", sku_id="2", stock=3))
         return Sent()
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from erp.outbox.handlers import Turn
+    from erp.outbox.attempts import AttemptContext
 
 
 def handler_register() -> None:
@@ -21,8 +21,8 @@ def handler_register() -> None:
     from kwai_integration.client.types import StockUpdate
     from kwai_integration.outbound.remote import calling
 
-    def send(loaded: Any, turn: Turn) -> Sent:
-        with calling(turn) as client:
+    def send(loaded: Any, context: AttemptContext) -> Sent:
+        with calling(context) as client:
             client.update_stock(StockUpdate(item_id="1", sku_id="2", stock=3))
         return Sent()
 

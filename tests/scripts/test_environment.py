@@ -56,6 +56,22 @@ def test_env_file_gets_what_is_missing_and_keeps_every_value(
     assert path.read_text() == first
 
 
+def test_an_empty_value_is_a_missing_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / ".env"
+    monkeypatch.setattr(environment, "ENV_FILE", path)
+    path.write_text("SECRET_KEY=\nFIELD_KEYS= # to come\n")
+    environment.env_file_complete()
+    assert environment.env_names(path.read_text()) == {"SECRET_KEY", "FIELD_KEYS"}
+
+
+def test_an_env_file_that_is_no_text_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / ".env"
+    monkeypatch.setattr(environment, "ENV_FILE", path)
+    path.write_bytes("# ação\n".encode("latin-1"))
+    with pytest.raises(environment.SetupError, match="UTF-8"):
+        environment.env_file_complete()
+
+
 def test_a_new_env_file_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "ENV_FILE", tmp_path / ".env")
     environment.env_file_complete()

@@ -181,6 +181,18 @@ def test_real_shop_has_no_sandbox_and_a_one_time_link(folder: Path, start: Calla
     assert not port_is_taken(int(port.rpartition(":")[2]))
 
 
+def test_settings_that_cannot_be_used_end_the_start_with_their_sentences(
+    folder: Path, start: Callable[..., Run]
+) -> None:
+    (folder / ".env").write_text("KWAI_POLL_SECONDS=15s\nOUTBOX_RETRY_HOURS=3 dias\n")
+    run = start(LOG_LEVEL="tudo")
+    assert run.process.wait(timeout=START_SECONDS) == 3
+    run.until("LOG_LEVEL não é DEBUG ou INFO ou")
+    assert sorted(line.split()[0] for line in run.lines) == [
+        "KWAI_POLL_SECONDS", "LOG_LEVEL", "OUTBOX_RETRY_HOURS",
+    ]  # fmt: skip
+
+
 def test_demonstration_refuses_a_company_that_issues_real_notes(
     folder: Path, start: Callable[..., Run]
 ) -> None:

@@ -303,8 +303,8 @@ def _shipping_reported(request: HttpRequest, saved: ShippingSet, numbers: Mappin
     kept: dict[str, list[str]] = {}
     for pk, problem in saved.problems.items():
         kept.setdefault(problem, []).append(str(numbers[pk]))
-    for problem, own in kept.items():
-        messages.error(request, f"{problem} Sem mudança: {', '.join(own)}.")
+    for reason, own in kept.items():
+        messages.error(request, f"{reason} Sem mudança: {', '.join(own)}.")
 
 
 def _shipping_save(ids: list[int], form: OrderShippingForm, user: User) -> ShippingSet:

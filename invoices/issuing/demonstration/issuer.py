@@ -16,6 +16,7 @@ from django.utils import timezone
 from lxml import etree
 
 from erp.brazil.documents import access_key_complete
+from invoices import refusals
 from invoices.intake import schema
 from invoices.intake.parser import parse
 from invoices.intake.signature import DSIG
@@ -65,7 +66,7 @@ class DemonstrationIssuer:
         signed = SignedInvoice(key, etree.tostring(note, encoding="UTF-8", xml_declaration=False))
         wrong = schema.problems(parse(_with_protocol(signed)))
         if wrong:
-            raise BuildRefused(f"A nota foge do leiaute nacional: {'; '.join(wrong)}. Corrija o cadastro.")
+            raise BuildRefused(refusals.LAYOUT.of(wrong="; ".join(wrong)))
         return signed
 
     def send(self, note: SignedInvoice) -> Answer:

@@ -9,20 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from erp.channels import ShippingCode
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.errors import PushRefused
-from erp.outbox.handlers import AttemptContext, Handler, Nature, Obsolete, Sent
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.sales.models import Order, ShippedBy
 from erp.sales.services import EventDraft, order_events_append
 from expedition.services import shipments_channel_codes_set
+from kwai_integration import refusals
 from kwai_integration.client.codes import LOGISTICS_LABEL, Handover
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.models import KwaiSettings
-from kwai_integration.outbound.arranging import SELLERS
 from kwai_integration.outbound.asked import asked_shipment, withdrawn
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.logistics import CHOOSE_SHIPPER, shipper_of, shipping_code
+from kwai_integration.outbound.logistics import shipper_of, shipping_code
 from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
 
@@ -41,7 +42,7 @@ def load(job: PushJob) -> LoadedArrangement | Obsolete:
     if removed := withdrawn(job, shipment):
         return removed
     if shipment.order.shipped_by == ShippedBy.SELLER and not job.needs_verification:
-        return Obsolete(SELLERS)
+        return Obsolete(refusals.SELLERS)
     handover = KwaiSettings.objects.values_list("arrange_handover", flat=True).get(pk=job.store_id)
     return LoadedArrangement(shipment.order, Handover(handover))
 
@@ -95,9 +96,9 @@ def _shipper_check(own: Order, remote: MappedOrder) -> None:
     reported = shipper_of(remote.shipping_type)
     shipped_by = own.shipped_by if reported is ShippedBy.UNKNOWN else reported
     if shipped_by == ShippedBy.SELLER:
-        raise PushRefused(SELLERS)
+        raise PushRefused(refusals.SELLERS)
     if shipped_by == ShippedBy.UNKNOWN:
-        raise PushRefused(CHOOSE_SHIPPER)
+        raise PushRefused(refusals.CHOOSE_SHIPPER)
 
 
 HANDLER = Handler(

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.errors import PushRefused
-from erp.outbox.handlers import AttemptContext, Handler, Nature, Obsolete, Sent
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append

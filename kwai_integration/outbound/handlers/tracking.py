@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.errors import PushRefused
-from erp.outbox.handlers import AttemptContext, Handler, Nature, Obsolete, Sent
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.sales.models import Order, ShippedBy
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment
+from kwai_integration import refusals
 from kwai_integration.client.codes import SHIPPED_ROLES
 from kwai_integration.client.types import InvoiceReference, ShipmentNotice
 from kwai_integration.client.writes import Write, is_arrived_by_content
@@ -27,7 +29,7 @@ from kwai_integration.outbound.asked import (
 )
 from kwai_integration.outbound.dispatched import NO_OTHER, codes_sent, dispatch_text, is_sent_by_us
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.outbound.logistics import CHOOSE_SHIPPER, NOTHING_TO_SEND, shipper_of
+from kwai_integration.outbound.logistics import NOTHING_TO_SEND, shipper_of
 from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.push_requests import tracking_request
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
@@ -125,7 +127,7 @@ def _shipper_check(own: Order, remote: MappedOrder) -> None:
     if shipped_by == ShippedBy.CHANNEL:
         raise PushRefused(NOTHING_TO_SEND)
     if shipped_by == ShippedBy.UNKNOWN:
-        raise PushRefused(CHOOSE_SHIPPER)
+        raise PushRefused(refusals.CHOOSE_SHIPPER)
 
 
 def _holds(order: MappedOrder, job: PushJob) -> bool:

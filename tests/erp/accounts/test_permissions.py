@@ -22,8 +22,8 @@ ARGUMENTS = {
     "pk": 987654321,
     "token": "none",
     "part": "comprador",
-    "paper": "danfe",
-    "stage": "conexao",
+    "printout": "danfe",
+    "step": "conexao",
 }
 
 

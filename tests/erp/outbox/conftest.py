@@ -12,8 +12,9 @@ import pytest
 from erp import scheduling
 from erp.accounts.models import Store, StoreLifecycle
 from erp.outbox import handlers
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.errors import PushError
-from erp.outbox.handlers import AttemptContext, Handler, Nature, Obsolete, Sent
+from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.outbox.push_requests import FactRequest, StateRequest
 
@@ -28,7 +29,6 @@ class Platform:
         self.answers: deque[Exception | Callable[[AttemptContext], None]] = deque()
         self.holds: set[str] = set()
         self.obsolete = ""
-        self.refreshed: list[int] = []
         self.lock = threading.Lock()
 
     def load(self, job: PushJob) -> Any:
@@ -58,9 +58,6 @@ class Platform:
     def record(self, job: PushJob, loaded: Any, sent: Sent) -> None:
         self.recorded.append((job.pk, sent))
 
-    def refresh(self, store_id: int) -> None:
-        self.refreshed.append(store_id)
-
 
 STEPS = {"invoice": 1, "tracking": 2, "delivery": 3, "cancel": 0}
 
@@ -73,7 +70,7 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> Platform:
         handlers.register(
             Handler(
                 kind=kind, label=f"Enviar {kind}", nature=Nature.FACT, call=kind, step=step, load=found.load,
-                send=found.send, record=found.record, is_satisfied=found.is_satisfied, refresh=found.refresh,
+                send=found.send, record=found.record, is_satisfied=found.is_satisfied,
             )
         )  # fmt: skip
     for kind in ("stock", "price"):

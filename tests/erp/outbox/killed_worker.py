@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from erp.outbox.handlers import AttemptContext
+    from erp.outbox.attempts import AttemptContext
     from erp.outbox.models import PushJob
 
 

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from erp.accounts.models import Store, User
-from erp.outbox import claim, clearance, drain, errors, tasks
+from erp.outbox import claim, clearance, drain, errors, refusals, tasks
 from erp.outbox.clearance import Compared, Followed, PreviewField, PushPreview
 from erp.outbox.clock import after
 from erp.outbox.models import FirstPush, PushJob, StoreQueue
@@ -86,7 +86,7 @@ def test_what_no_longer_waits_for_a_person_cannot_be_withheld(
     facts_request(requests=[fact(kind=kind, subject="900")])
     FirstPush.objects.update(cleared_at=timezone.now())
     result = clearance.first_push_withhold(job_id=job_of("900").pk, user=operator)
-    assert (result.accepted, result.text) == (False, clearance.NOT_HELD)
+    assert (result.accepted, result.text) == (False, refusals.NOT_HELD)
     assert job_of("900").state == JobState.PENDING
 
 

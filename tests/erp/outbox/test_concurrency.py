@@ -14,8 +14,9 @@ import pytest
 from django.db import connection
 
 from erp.outbox import claim, drain, handlers
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.clock import after
-from erp.outbox.handlers import AttemptContext, Sent
+from erp.outbox.handlers import Sent
 from erp.outbox.models import PushJob
 from erp.outbox.reap import reap
 from erp.outbox.services import facts_request, states_request

@@ -153,21 +153,11 @@ def test_already_done_counts_as_done(platform: Any, fact: Any, store: Any) -> No
     assert platform.recorded[0][1].already
 
 
-def test_an_expired_token_is_refreshed_once_and_repeated_at_once(
-    platform: Any, fact: Any, store: Any
-) -> None:
-    facts_request(requests=[fact()])
-    platform.answers.append(errors.CredentialExpired())
-    job = run(store)
-    assert (job.state, job.attempts, platform.refreshed) == (JobState.DONE, 1, [store.pk])
-    assert tries() == [(AttemptAction.SEND, AttemptOutcome.CREDENTIAL), SEND_DONE]
-
-
 def test_a_token_refused_after_the_refresh_waits_like_a_failure(platform: Any, fact: Any, store: Any) -> None:
     facts_request(requests=[fact()])
     platform.answers.extend([errors.CredentialExpired(), errors.CredentialExpired()])
     job = run(store)
-    assert (job.state, job.attempts, platform.refreshed) == (JobState.PENDING, 1, [store.pk])
+    assert (job.state, job.attempts) == (JobState.PENDING, 1)
     assert job.waiting_for == WaitReason.RETRY
 
 

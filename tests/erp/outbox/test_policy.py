@@ -65,11 +65,7 @@ TABLE = [
     (errors.PushQuotaSpent(), wait(RESET, WaitReason.QUOTA, hold_until=RESET)),
     (errors.PushQuotaSpent(resume_at=after(99)), wait(after(99), WaitReason.QUOTA, hold_until=after(99))),
     (errors.QueueWait(), wait(after(2), WaitReason.LIMIT)),
-    (
-        errors.CredentialExpired(),
-        PushOutcome(state=JobState.PENDING, counts=False, not_before=NOW, repeat=True),
-    ),
-    (errors.CredentialExpired(refreshed=True), retry()),
+    (errors.CredentialExpired(), retry()),
     (errors.CredentialRevoked(), wait(NOW, WaitReason.QUEUE, pause=PauseMode.CREDENTIAL)),
     (errors.ChannelRefused(), wait(NOW, WaitReason.QUEUE, pause_channel=True)),
     (errors.CallDenied(), wait(after(3600), WaitReason.GRANT, hold_until=after(3600))),

@@ -10,7 +10,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage, get_connection
 
 from erp.settings import email
@@ -45,15 +44,6 @@ def test_submission_means_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.EMAIL_HOST_USER, found.EMAIL_HOST_PASSWORD) == ("ana@x.example", "p@ss")
     assert found.DEFAULT_FROM_EMAIL == "ana@x.example"
     assert found.EMAIL_TIMEOUT == 10
-
-
-def test_an_unknown_kind_of_address_ends_the_start_without_showing_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with pytest.raises(ImproperlyConfigured, match="submission://") as refusal:
-        loaded(monkeypatch, EMAIL_URL="imap://ana:segredo@x.example")
-    monkeypatch.undo()
-    assert "segredo" not in str(refusal.value)
 
 
 class Postman(socketserver.StreamRequestHandler):

@@ -10,7 +10,8 @@ from django.http import HttpResponse
 from django.urls import include, path
 
 from erp.accounts.models import Branch, User
-from erp.channels import RowOutcome, RowResult
+from erp.channels import RowOutcome, RowResult, row_refused
+from erp.refusals import Refusal
 from erp.web.lists import ChoiceFilter, Column, DateFilter, Empty, Link, ListAction, ListPage, Tab
 
 
@@ -48,7 +49,7 @@ class BranchList(ListPage[Branch]):
             return HttpResponse("nome;uf", content_type="text/csv")
         reasons = self.check(action, ids)
         return [
-            RowResult(pk, RowOutcome.REFUSED, reasons[pk])
+            row_refused(pk, Refusal("test.reason", reasons[pk], ""))
             if pk in reasons
             else RowResult(pk, RowOutcome.DONE)
             for pk in ids

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from erp.channels import RowOutcome, RowResult
+from erp.channels import RowOutcome, RowResult, row_refused
+from erp.refusals import Refusal
 from erp.web.results import results_named
 
 
 def test_refused_rows_come_first_and_rows_are_named() -> None:
     rows = [
         RowResult(1, RowOutcome.DONE),
-        RowResult(2, RowOutcome.REFUSED, "falta a NF-e"),
+        row_refused(2, Refusal("test.reason", "falta a NF-e", "")),
         RowResult(3, RowOutcome.DONE),
     ]
     results = results_named("enviar", rows, {1: ("pedido 10", "/1/"), 2: ("pedido 20", "/2/")})

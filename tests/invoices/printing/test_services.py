@@ -15,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from erp.accounts.models import Company, User
 from erp.sales.models import Order, OrderEvent, OrderStatus, RefundStatus
+from invoices import refusals
 from invoices.models import Invoice, InvoiceStatus
 from invoices.printing import printouts as printouts
 from invoices.printing import services
@@ -127,7 +128,7 @@ def test_a_note_the_printer_stops_at_is_named_and_nothing_is_recorded(
     monkeypatch.setattr(printouts, "_invoice_draw", stops)
     with pytest.raises(PrintRefused) as refused:
         invoices_print(ids=ids(notes), printout=InvoicePrintout.DANFE, user=None)
-    assert [result.text for result in refused.value.results] == [services.NOT_ALONE, services.NOT_DRAWN]
+    assert [result.text for result in refused.value.results] == [refusals.NOT_ALONE, refusals.NOT_DRAWN]
     assert not Invoice.objects.filter(danfe_printed_at__isnull=False).exists()
 
 
@@ -187,7 +188,7 @@ def test_on_the_notes_page(
     sign_in: Callable[[User], Client],
     shop: FakeShop,
 ) -> None:
-    url = reverse("invoices:paper", args=[notes[0].pk, "danfe"])
+    url = reverse("invoices:printout", args=[notes[0].pk, "danfe"])
     watching = sign_in(viewer)
     assert watching.get(url)["Content-Type"] == "application/pdf"
     assert watching.post(url).status_code == 403
@@ -197,7 +198,7 @@ def test_on_the_notes_page(
     assert "ainda não impresso" in working.get(notes[0].get_absolute_url()).content.decode()
     assert codes(working.post(url).content) == [access_key(number=1)]
     assert "Emitida DANFE" in working.get(notes[0].get_absolute_url()).content.decode()
-    assert working.get(reverse("invoices:paper", args=[notes[0].pk, "boleto"])).status_code == 404
+    assert working.get(reverse("invoices:printout", args=[notes[0].pk, "boleto"])).status_code == 404
     Invoice.objects.filter(number=1).update(company=other_company, order=None, store=None)
     assert working.get(url).status_code == 404
 
@@ -213,7 +214,7 @@ STANDS_STILL: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("paper", InvoicePrintout)
+@pytest.mark.parametrize("printout", InvoicePrintout)
 @pytest.mark.parametrize("case", STANDS_STILL)
 def test_a_note_of_an_order_that_stands_still_is_not_put_on_paper(
     notes: list[Invoice],
@@ -226,12 +227,12 @@ def test_a_note_of_an_order_that_stands_still_is_not_put_on_paper(
     linked, loose = ids(notes)
     Order.objects.update(**STANDS_STILL[case])
     problem = Order.objects.get().printout_problem
-    assert print_problems([linked, loose, 99]) == {linked: problem, loose: "", 99: services.GONE}
+    assert print_problems([linked, loose, 99]) == {linked: problem, loose: "", 99: refusals.GONE}
     with pytest.raises(PrintRefused) as refused:
         invoices_printout(ids=[linked, loose], printout=printout)
-    assert [row.text for row in refused.value.results] == [problem, services.NOT_ALONE]
+    assert [row.text for row in refused.value.results] == [problem, refusals.NOT_ALONE]
     client, note = sign_in(operator), notes[0]
-    url = reverse("invoices:paper", args=[linked, printout])
+    url = reverse("invoices:printout", args=[linked, printout])
     for answer in (
         client.post(reverse("invoices:list"), {"action": printout, "ids": [linked]}),
         client.get(url, follow=True),

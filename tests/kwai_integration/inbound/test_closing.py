@@ -20,7 +20,8 @@ from expedition.models import GroupKind, GroupStatus, Package, Shipment, Shipmen
 from expedition.services import shipment_cancel
 from kwai_integration.client.codes import ARRIVED_ROLES, PAID_ROLES, SHIPPED_ROLES, SITUATIONS, KwaiRole
 from kwai_integration.inbound.closing import CLOSED_EVENT
-from kwai_integration.inbound.orders import rules_read, situations_set
+from kwai_integration.inbound.orders.rules import rules_read
+from kwai_integration.inbound.orders.situations import situations_set
 from kwai_integration.models import KwaiOrder, KwaiSettings, StatusMapping
 from kwai_integration.outbound.kinds import Kind
 from tests.kwai_integration.codes import CLOSED, PAID, PICKUP, RECEIVED, SHIPPED

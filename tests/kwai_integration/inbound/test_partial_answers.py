@@ -14,16 +14,10 @@ from erp.sales.statuses import OrderStatus
 from erp.stock.models import StockItem
 from kwai_integration.inbound.judging import store_judge
 from kwai_integration.inbound.linking import listing_link
-from kwai_integration.inbound.orders import (
-    AMOUNTS,
-    EMPTIED,
-    FOLLOWED,
-    LINE_FIELDS,
-    LINKS,
-    OPEN_LINES_OVER,
-    REFUND_FIELDS,
-    UNREAD_EVENT,
-)
+from kwai_integration.inbound.orders.follow import FOLLOWED, REFUND_FIELDS
+from kwai_integration.inbound.orders.lines import LINE_FIELDS
+from kwai_integration.inbound.orders.remarks import OPEN_LINES_OVER, UNREAD_EVENT
+from kwai_integration.inbound.orders.rules import AMOUNTS, EMPTIED, LINKS
 from kwai_integration.inbound.plan import orders_to_receive
 from kwai_integration.inbound.staging import STAGED_FIELDS
 from kwai_integration.mapping.orders import PARTS

@@ -34,10 +34,11 @@ from expedition.services import (
     tracking_set,
 )
 from expedition.services.labels import label_fetch, labels_due
+from kwai_integration import refusals
 from kwai_integration.client.codes import ARRIVED_ROLES, SITUATIONS, KwaiRole, ShippingType
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.models import KwaiOrder, KwaiSettings
-from kwai_integration.outbound.arranging import SELLERS, arrange_request
+from kwai_integration.outbound.arranging import arrange_request
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import NOTHING_TO_SEND
 from kwai_integration.outbound.push_requests import tracking_request
@@ -404,7 +405,7 @@ def test_what_turns_out_to_be_the_sellers_keeps_nothing_of_kwai(
     assert (after.tracking_code, after.channel_number) == ("", "")
     assert OrderEvent.objects.filter(order=order, text__contains="o número KE1BR saiu").count() == 1
     job = job_of(Kind.ARRANGE_SHIPMENT, order)
-    assert (job.state, job.last_error) == (JobState.CANCELLED, SELLERS)
+    assert (job.state, job.last_error) == (JobState.CANCELLED, refusals.SELLERS)
 
 
 @pytest.mark.parametrize("role", [role for role in KwaiRole if role is not KwaiRole.CLOSED])

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from erp.accounts.models import User
 from erp.channels import ChannelAction
-from erp.outbox import clearance
+from erp.outbox import clearance, refusals
 from erp.outbox.clock import after
 from erp.outbox.models import FirstPush, PushJob
 from erp.outbox.services import facts_request
@@ -124,7 +124,7 @@ def test_only_what_was_seen_leaves(
     assert job.state == JobState.PENDING
     assert FirstPush.objects.get(kind=kind).stage is FirstStage.WAITING
     if when == "release":
-        assert clearance.CHANGED in page(client, job)
+        assert refusals.CHANGED in page(client, job)
 
 
 @pytest.mark.parametrize("kind", list(Kind))

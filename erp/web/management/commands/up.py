@@ -31,7 +31,7 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.web_port, self.sandbox_port = demo.ports()
+        self.web_port, self.sandbox_port = settings.ERP_PORT, settings.SANDBOX_PORT
         self._check_ports()
         if settings.ERP_DEMO and (told := demo.former_set_aside(settings.VAR_DIR, timezone.localdate())):
             self._say(told)

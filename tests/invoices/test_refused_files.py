@@ -8,10 +8,10 @@ import pytest
 
 from erp.accounts.models import Company, Role, User
 from erp.sales.models import Order
-from invoices import refusals
+from invoices import refused_files
 from invoices.intake.parser import MAX_BYTES
 from invoices.models import RefusedFile
-from invoices.refusals import refused_file_keep
+from invoices.refused_files import refused_file_keep
 from invoices.services import invoices_import
 from tests.invoices.factory import access_key, nfe_xml
 
@@ -74,11 +74,11 @@ def test_only_the_newest_files_are_kept(
     keep(other_company, b"theirs")
     for number in range(4):
         keep(company, b"file %d" % number)
-    monkeypatch.setattr(refusals, "KEPT_FILES", 3)
+    monkeypatch.setattr(refused_files, "KEPT_FILES", 3)
     keep(company, b"file 4")
     kept = RefusedFile.objects.filter(company=company)
     assert [bytes(row.content or b"") for row in kept] == [b"file 4", b"file 3", b"file 2"]
-    monkeypatch.setattr(refusals, "KEPT_BYTES", 12)
+    monkeypatch.setattr(refused_files, "KEPT_BYTES", 12)
     keep(company, b"file 5")
     assert [bytes(row.content or b"") for row in kept.all()] == [b"file 5", b"file 4"]
     assert RefusedFile.objects.filter(company=other_company).count() == 1
