@@ -49,6 +49,8 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "password_set": Permission.PUBLIC,
     "web:home": Permission.MEMBER,
     "web:search": Permission.VIEW,
+    # Each condition asks for the permission of its source besides.
+    "attention:condition": Permission.MEMBER,
     "catalog:products": Permission.VIEW,
     "catalog:product_create": Permission.MANAGE,
     "catalog:product": (Permission.VIEW, Permission.MANAGE),
@@ -71,7 +73,6 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "kwai:store_disconnect": Permission.MANAGE,
     "kwai:store_discard": Permission.MANAGE,
     "kwai:store_guide": Permission.VIEW,
-    "kwai:store_notice": Permission.MANAGE,
     "kwai:store_live": Permission.MANAGE,
     "kwai:store_step": (Permission.VIEW, Permission.MANAGE),
     "kwai:oauth_callback": Permission.MANAGE,
@@ -155,8 +156,11 @@ def permission_of(url_name: str, method: str = "GET") -> Permission | None:
 def may(user: User, url_name: str, method: str = "GET") -> bool:
     """True when the role of `user` opens `url_name`."""
     permission = permission_of(url_name, method)
+    return permission is not None and holds(user, permission)
+
+
+def holds(user: User, permission: Permission) -> bool:
+    """True when the role of `user` has `permission`; what is public asks for no role and no login."""
     if permission is Permission.PUBLIC:
         return True
-    if permission is None or not user.is_authenticated or user.company_id is None:
-        return False
-    return permission in ROLE_PERMISSIONS[user.role]
+    return user.is_authenticated and user.company_id is not None and permission in ROLE_PERMISSIONS[user.role]

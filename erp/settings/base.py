@@ -99,6 +99,7 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "erp.accounts",
+    "erp.attention",
     "erp.web",
     "erp.outbox",
     "erp.catalog",

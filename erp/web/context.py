@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from erp import __version__
 from erp.accounts.models import User
 from erp.web import registry
+from erp.web.requests import board_of
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     return {
         "sidebar_sections": SimpleLazyObject(lambda: registry.sidebar_for(request)),
-        "shell_notices": SimpleLazyObject(lambda: registry.notices_for(request)),
+        "shell_notices": SimpleLazyObject(lambda: board_of(request).banners),
         "company": SimpleLazyObject(lambda: user.company) if isinstance(user, User) else None,
         "demo_mode": bool(getattr(settings, "ERP_DEMO", False)),
         "erp_version": __version__,

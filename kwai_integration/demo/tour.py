@@ -19,7 +19,7 @@ from erp.accounts.permissions import may
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.statuses import AttemptOutcome, JobState
 from erp.sales.models import Order, OrderStatus, ShippedBy
-from erp.sales.shell import TO_SHIP
+from erp.sales.statuses import TO_SHIP
 from erp.web.requests import user_of
 from expedition.models import Shipment, ShippingLabel
 from invoices.models import ISSUED, Invoice

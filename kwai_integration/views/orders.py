@@ -19,6 +19,7 @@ from erp.web.lists import (
     Column,
     DateFilter,
     Empty,
+    Filter,
     Link,
     ListAction,
     ListPage,
@@ -27,7 +28,7 @@ from erp.web.lists import (
 from erp.web.requests import user_of
 from kwai_integration.client.codes import PAID_ROLES, KwaiRole
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
-from kwai_integration.inbound.import_filter import filter_refusal
+from kwai_integration.inbound.import_filter import filter_refusal, waits_for_person
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
@@ -39,7 +40,21 @@ from kwai_integration.views.scope import store_choices
 
 
 def _status_choices(request: HttpRequest) -> list[tuple[str, str]]:
-    return [(row.code, row.label) for row in situations().rows.values()]
+    """Those of the table, and the one the address asks for should it be none of them."""
+    table, asked = situations(), request.GET.get("status", "")
+    known = [(row.code, row.label) for row in table.rows.values()]
+    return known if not asked or asked in table.rows else [*known, (asked, table.label(asked))]
+
+
+FILTERS = (
+    ChoiceFilter("store", "Loja", "store_id", choices=store_choices),
+    ChoiceFilter("status", "Situação no Kwai", "remote_status", choices=_status_choices),
+    DateFilter("since", "Desde", "placed_at__date__gte"),
+    DateFilter("until", "Até", "placed_at__date__lte"),
+)
+WAITING = ChoiceFilter(
+    "waiting", "Espera por", lambda _: waits_for_person(), choices=(("you", "você"),), all_label="todos"
+)
 
 
 class KwaiOrderList(ListPage[KwaiOrder]):
@@ -66,17 +81,16 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         Tab("received", "recebidos", Q(state=KwaiOrderState.RECEIVED)),
         Tab("quarantined", "com problema", Q(state=KwaiOrderState.QUARANTINED)),
     )
-    filters = (
-        ChoiceFilter("store", "Loja", "store_id", choices=store_choices),
-        ChoiceFilter("status", "Situação no Kwai", "remote_status", choices=_status_choices),
-        DateFilter("since", "Desde", "placed_at__date__gte"),
-        DateFilter("until", "Até", "placed_at__date__lte"),
-    )
     actions = (
         ListAction("receive", "receber pedidos", "download", in_bar=True),
         ListAction("refresh", "sincronizar situação", "refresh", in_bar=True),
     )
     poll_seconds = LIVE_SECONDS
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:  # type: ignore[override]
+        """What waits for a person is asked for by a link, not in the bar: five fields fill it."""
+        return (*FILTERS, WAITING) if self.request.GET.get(WAITING.name) else FILTERS
 
     @property
     def empty(self) -> Empty:  # type: ignore[override]

@@ -22,7 +22,7 @@ from erp.sales.models import Buyer, DeliveryAddress, Order, ShippedBy, ShippingM
 from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
 from erp.sales.services import ShippingSet, orders_shipping_set
 from erp.sales.shippers import order_shipper_set, shipper_label, shipper_problem
-from erp.sales.statuses import OrderStatus
+from erp.sales.statuses import TO_SHIP, OrderStatus
 from erp.sales.stock import lines_stock_read, order_stock_return, orders_lacking_stock
 from erp.web.lists import (
     LIVE_SECONDS,
@@ -72,6 +72,7 @@ class OrderList(ListPage[Order]):
     search_label = "número, número no Kwai ou comprador"
     tabs = (
         Tab("all", "todas"),
+        Tab("to_ship", "para enviar", Q(status__in=TO_SHIP)),
         Tab("short", "sem estoque", Q(pk__in=orders_lacking_stock())),
         *(Tab(status.value, status.label.lower(), Q(status=status)) for status in OrderStatus),
     )

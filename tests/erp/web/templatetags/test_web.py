@@ -9,13 +9,14 @@ from django.conf import settings
 from django.template import engines
 from django.urls import resolve
 
-from erp.accounts.models import StoreLifecycle
+from erp.accounts.models import Role, StoreLifecycle, User
+from erp.attention.register import rows_sources
 from erp.channels import Badge
 from erp.web import registry
 from erp.web.lists import ListPage
 from erp.web.templatetags.web import day, moment, money, person
 
-SHELVES: tuple[dict[str, Any], ...] = (registry._sidebar, registry._cards, registry._sources)
+SHELVES: tuple[dict[str, Any], ...] = (registry._sidebar, registry._sources)
 AFTER_MIDNIGHT_UTC = datetime(2026, 11, 24, 1, 5, tzinfo=UTC)
 
 
@@ -111,5 +112,7 @@ def test_every_icon_of_an_action_or_entry_is_in_the_sprite() -> None:
     resolve("/")  # imports every room's views
     actions = {action.icon for page in lists_below(ListPage) for action in page.actions}
     entries = {each.icon for shelf in SHELVES for each in shelf.values()}
+    waiting = {source.icon for source in rows_sources(User(company_id=1, role=Role.ADMIN))}
     assert len(actions) > 3
-    assert (actions | entries) - {""} - known_icons() == set()
+    assert len(waiting) > 3
+    assert (actions | entries | waiting) - {""} - known_icons() == set()

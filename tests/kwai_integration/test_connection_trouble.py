@@ -1,4 +1,4 @@
-"""Who is told that a consent ends, when, and how often."""
+"""What a connection needs of a person: who is told, when, and how often."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from django.urls import reverse
 from django.utils import timezone
 
 from erp.accounts.models import Company, Role, Store, StoreLifecycle, StoreMembership, User
+from erp.attention import tasks
+from erp.attention.board import Board
+from erp.attention.mails import _claims, mails_owe, mails_send
+from erp.attention.models import OwedMail
 from erp.outbox import breaker, clock, limits
 from erp.outbox.services import calls_restore, channel_pause, channel_resume
 from erp.outbox.statuses import WaitReason
-from erp.web import registry
-from kwai_integration import tasks
 from kwai_integration.app_health import oauth_call
 from kwai_integration.client import errors
 from kwai_integration.connection import account_health_set
-from kwai_integration.consent_warnings import _claims, notices, warnings_plan, warnings_send
-from kwai_integration.models import ConnectionHealth, ConnectionWarning, KwaiAccount, WarningKind
+from kwai_integration.connection_trouble import connection_items
+from kwai_integration.models import ConnectionHealth, KwaiAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -62,13 +64,12 @@ def ends_in(account: KwaiAccount, days: int) -> None:
 
 
 def work() -> None:
-    """What tick and task do."""
-    if warnings_plan():
-        warnings_send()
+    """What each turn of the task does."""
+    tasks.mail()
 
 
 def due() -> None:
-    ConnectionWarning.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    OwedMail.objects.update(due_at=timezone.now() - timedelta(seconds=1))
 
 
 def test_each_threshold_is_told_once(account: KwaiAccount) -> None:
@@ -84,13 +85,13 @@ def test_each_threshold_is_told_once(account: KwaiAccount) -> None:
     assert [days for days, _ in told] == [30, 7, 1]
     assert "termina em 30 dias" in told[0][1]
     assert "termina amanhã" in told[2][1]
-    assert ConnectionWarning.objects.count() == 3
+    assert OwedMail.objects.count() == 3
 
 
 def test_whoever_starts_late_is_told_once_not_three_times(account: KwaiAccount) -> None:
     ends_in(account, 0)
     work()
-    assert [row.kind for row in ConnectionWarning.objects.all()] == [WarningKind.DAYS_1]
+    assert [row.key for row in OwedMail.objects.all()] == ["kwai.consent_last_day"]
     assert len(mail.outbox) == 1
 
 
@@ -113,19 +114,18 @@ def test_the_end_is_told_at_once_and_once(account: KwaiAccount, health: Connecti
     assert len(mail.outbox) == 2
 
 
-def test_a_row_is_one_for_store_kind_and_consent(account: KwaiAccount) -> None:
-    ConnectionWarning.objects.create(account=account, kind=WarningKind.ENDED, about="pair 0")
-    with pytest.raises(IntegrityError, match=r"connection_warning_once|UNIQUE"), transaction.atomic():
-        ConnectionWarning.objects.create(account=account, kind=WarningKind.ENDED, about="pair 0")
-    with pytest.raises(IntegrityError), transaction.atomic():
-        ConnectionWarning.objects.create(account=account, kind="other", about="pair 0")
+def test_a_row_is_one_for_each_occurrence(account: KwaiAccount) -> None:
+    own = {"key": "kwai.consent_ended", "subject": f"store:{account.pk}", "occurrence": "pair 0"}
+    OwedMail.objects.create(company=account.store.company, **own)
+    with pytest.raises(IntegrityError, match=r"owed_mail_once|UNIQUE"), transaction.atomic():
+        OwedMail.objects.create(company=account.store.company, **own)
 
 
 def test_two_workers_send_one_message(account: KwaiAccount) -> None:
     ends_in(account, 7)
-    warnings_plan()
+    mails_owe()
     first, second = _claims(), _claims()
-    assert [row.kind for row in first] == [WarningKind.DAYS_7]
+    assert [row.key for row in first] == ["kwai.consent_ending"]
     assert list(second) == []
 
 
@@ -133,7 +133,7 @@ def test_a_worker_killed_before_sending_leaves_a_row_that_is_taken_up(
     account: KwaiAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends_in(account, 7)
-    warnings_plan()
+    mails_owe()
 
     class Killed(BaseException):
         pass
@@ -144,10 +144,10 @@ def test_a_worker_killed_before_sending_leaves_a_row_that_is_taken_up(
     with monkeypatch.context() as patch:
         patch.setattr(EmailMessage, "send", die)
         with pytest.raises(Killed):
-            warnings_send()
+            mails_send()
     work()
     assert mail.outbox == []
-    ConnectionWarning.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    OwedMail.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     work()
     work()
     assert len(mail.outbox) == 1
@@ -156,7 +156,7 @@ def test_a_worker_killed_before_sending_leaves_a_row_that_is_taken_up(
 def test_a_message_sent_again_has_the_same_id(account: KwaiAccount) -> None:
     ends_in(account, 7)
     work()
-    ConnectionWarning.objects.update(closed_at=None, lease_until=timezone.now() - timedelta(seconds=1))
+    OwedMail.objects.update(closed_at=None, lease_until=timezone.now() - timedelta(seconds=1))
     work()
     first, second = (message.message()["Message-ID"] for message in mail.outbox)
     assert first == second
@@ -173,7 +173,7 @@ def test_a_failure_is_tried_again_and_names_no_address(
     with monkeypatch.context() as patch:
         patch.setattr(EmailMessage, "send", refuse)
         work()
-    row = ConnectionWarning.objects.get()
+    row = OwedMail.objects.get()
     assert (row.attempts, row.closed_at, row.last_error) == (1, None, "ConnectionRefusedError")
     assert row.due_at > timezone.now()
     assert ADDRESS not in caplog.text
@@ -186,10 +186,10 @@ def test_a_failure_is_tried_again_and_names_no_address(
 
 def test_what_is_no_longer_true_is_not_sent(account: KwaiAccount) -> None:
     account_health_set(store_id=account.pk, health=ConnectionHealth.REVOKED)
-    assert warnings_plan()
+    mails_owe()
     KwaiAccount.objects.update(health=ConnectionHealth.OK)
-    assert warnings_send() == 0
-    assert ConnectionWarning.objects.get().closed_at is not None
+    assert mails_send() == 0
+    assert OwedMail.objects.get().closed_at is not None
 
 
 def test_administrators_of_the_company_with_an_address_are_told(
@@ -213,11 +213,12 @@ def test_administrators_of_the_company_with_an_address_are_told(
 def test_nobody_with_an_address_and_no_mail_server_fail_nothing(account: KwaiAccount, settings: Any) -> None:
     ends_in(account, 7)
     settings.EMAIL_ENABLED = False
-    assert warnings_plan() is False
+    work()
+    assert OwedMail.objects.get().closed_at is None
     settings.EMAIL_ENABLED = True
     User.objects.update(email="")
     work()
-    row = ConnectionWarning.objects.get()
+    row = OwedMail.objects.get()
     assert (row.recipients, mail.outbox) == (0, [])
     assert row.closed_at is not None
 
@@ -226,25 +227,12 @@ def test_stores_that_are_not_active_warn_nobody(account: KwaiAccount, admin: Use
     ends_in(account, 1)
     Store.objects.update(lifecycle=StoreLifecycle.INACTIVE)
     work()
-    assert not ConnectionWarning.objects.exists()
+    assert not OwedMail.objects.exists()
     assert shown(admin) == []
 
 
-def test_the_tick_rings_for_a_warning(account: KwaiAccount, django_capture_on_commit_callbacks: Any) -> None:
-    with django_capture_on_commit_callbacks() as bells:
-        tasks.plan()
-    assert bells == []
-    ends_in(account, 7)
-    with django_capture_on_commit_callbacks() as bells:
-        tasks.plan()
-    assert len(bells) == 1
-    tasks.warn()
-    assert len(mail.outbox) == 1
-
-
 def shown(user: User) -> list[str]:
-    request: Any = type("Request", (), {"user": user, "resolver_match": None})()
-    return [notice.text for notice in registry.notices_for(request)]
+    return [item.sentence for item in Board(user).banners]
 
 
 def test_every_page_of_an_administrator_shows_the_notice(
@@ -271,9 +259,8 @@ def test_notices_cost_one_statement_however_many_stores(
             company=company, name=f"K{number}", channel="kwai", lifecycle=StoreLifecycle.ACTIVE
         )
         connected(store, f"9{number}", days=3)
-    request: Any = type("Request", (), {"user": admin})()
     with CaptureQueriesContext(connection) as queries:
-        assert len(list(notices(request))) == 5
+        assert len(list(connection_items(admin))) == 5
     assert len(queries) == 1
 
 
@@ -312,7 +299,7 @@ def others(company: Company, count: int) -> list[KwaiAccount]:
 
 
 def texts(page: Any) -> list[str]:
-    return [notice.text for notice in page.context["shell_notices"]]
+    return [item.sentence for item in page.context["shell_notices"]]
 
 
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.OPERATOR])
@@ -357,9 +344,8 @@ def test_one_problem_of_many_renewals_is_told_once_with_their_names(
 ) -> None:
     others(company, 2)
     KwaiAccount.objects.update(refresh_problem="Código desconhecido (777).")
-    request: Any = type("Request", (), {"user": admin})()
-    (told,) = notices(request)
-    assert all(name in told.text for name in ("K0", "K1", account.store.name, "(777)"))
+    (told,) = connection_items(admin)
+    assert all(name in told.sentence for name in ("K0", "K1", account.store.name, "(777)"))
 
 
 def test_a_call_that_was_not_granted_offers_to_connect_again(
@@ -392,7 +378,6 @@ def test_the_card_tells_what_keeps_a_part_of_the_work_waiting(
 
 def test_an_account_that_kwai_does_not_recognise_says_so(account: KwaiAccount, admin: User) -> None:
     account_health_set(store_id=account.pk, health=ConnectionHealth.UNRECOGNISED)
-    request: Any = type("Request", (), {"user": admin})()
-    (told,) = notices(request)
-    assert "não reconhece a conta de vendedor" in told.text
-    assert told.label == "conectar com Kwai"
+    (told,) = connection_items(admin)
+    assert "não reconhece a conta de vendedor" in told.sentence
+    assert told.repair.label == "conectar com Kwai"
