@@ -29,6 +29,21 @@ def html_of(client: Client, path: str = "/filiais/", **headers: str) -> str:
     return response.content.decode()
 
 
+def test_a_column_draws_its_heading_and_its_cells(client: Client, branches: list[Branch]) -> None:
+    html = html_of(client)
+    assert '<th scope="col" class="d-none d-md-table-cell">CNPJ</th>' in html
+    link = f'<a href="/filiais/{branches[0].pk}/">{branches[0].tax_id}</a>'
+    assert f'<td class="d-none d-md-table-cell">{link}</td>' in html
+    assert '<th scope="col" class="text-end">UF</th>' in html
+    assert '<td class="text-end fw-bold" data-label="UF">SP</td>' in html
+
+
+def test_a_cell_without_content_is_empty(client: Client, branches: list[Branch]) -> None:
+    """What `td:empty` hides on a phone holds no line break of its template either."""
+    Branch.objects.update(name="")
+    assert html_of(client).count("<td></td>") == 50
+
+
 def test_first_page_holds_fifty_rows_in_order(client: Client) -> None:
     html = html_of(client)
     assert names(html) == [f"Filial {number:02d}" for number in range(50)]

@@ -107,6 +107,25 @@ def lists_below(page: type[ListPage[Any]]) -> set[type[ListPage[Any]]]:
     return children.union(*(lists_below(child) for child in children))
 
 
+def test_every_cell_is_drawn_by_a_template_or_a_value_and_no_template_is_left_over() -> None:
+    resolve("/")  # imports every room's views
+    own = [page for page in lists_below(ListPage) if not page.__module__.startswith("tests.")]
+    cells = {column.cell for page in own for column in page.columns}
+    files = {cell for cell in cells if cell.endswith(".html")}
+    for value in cells - files:
+        rendered(f"{{{{ object.{value} }}}}")  # an unknown filter is an error
+    root = settings.BASE_DIR / "templates"
+    named = {
+        name
+        for path in root.rglob("*.html")
+        for name in re.findall(r'{% include "([^"]+)"', path.read_text())
+    }
+    there = {str(path.relative_to(root)) for path in root.glob("*/cells/*.html")}
+    assert len(own) > 10
+    assert files - there == set()
+    assert there - files - named == set()
+
+
 def test_every_icon_of_an_action_or_entry_is_in_the_sprite() -> None:
     resolve("/")  # imports every room's views
     actions = {action.icon for page in lists_below(ListPage) for action in page.actions}
