@@ -123,6 +123,15 @@ def card(content: str, title: str = "", css: str = "", table: bool = False) -> S
 
 
 @register.simple_block_tag
+def empty_state(content: str, title: str, icon: str = "inbox", link: object = None) -> SafeString:
+    """`{% empty_state "Nenhum pedido" icon="package" %}…{% endempty_state %}`: an empty place and what to do
+    next; `link` has `label`, `url` and `icon`."""
+    text = SafeString(content.strip())
+    context = {"title": title, "text": text, "icon": icon, "link": link}
+    return template.loader.render_to_string("components/empty.html", context)
+
+
+@register.simple_block_tag
 def facts(content: str) -> SafeString:
     """`{% facts %}{% fact "CPF" %}…{% endfact %}{% endfacts %}`: names and values in two columns."""
     return format_html('<dl class="facts">{}</dl>', SafeString(content))
