@@ -121,6 +121,7 @@ def lint(_: Sequence[str]) -> int:
     checks = {
         "ruff check": ("-m", "ruff", "check", "."),
         "ruff format": ("-m", "ruff", "format", "--check", "."),
+        "templates": ("-m", "djlint", "--lint", "--quiet", "templates", "kwai_sandbox/templates"),
         "mypy": ("-m", "mypy", *(name for name in MYPY_TARGETS if (ROOT / name).is_dir())),
         "import contracts": ("-c", "from importlinter.cli import lint_imports_command as c; c()"),
         "migrations": ("manage.py", "makemigrations", "--check", "--dry-run"),

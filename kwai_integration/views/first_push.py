@@ -34,6 +34,12 @@ class Shown:
     is_own: bool
     other: PushJob | None
 
+    @property
+    def may_settle(self) -> bool:
+        """Whether there is a button to press: send or withhold, else look again or let the others go."""
+        unclear = self.stage is FirstStage.CHECKING and bool(self.row.note)
+        return self.may_go or (self.is_own and (unclear or self.stage is FirstStage.DIFFERENT))
+
 
 def first_push_shown(job: PushJob, user: User) -> Shown | None:
     """What the page of `job` says about the first push of its kind; None when its kind flows.

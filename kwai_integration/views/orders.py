@@ -61,15 +61,14 @@ class KwaiOrderList(ListPage[KwaiOrder]):
     title = "Pedidos no e-commerce"
     pretitle = "Vendas"
     columns = (
-        Column("Pedido no Kwai", css="d-none d-md-table-cell"),
-        Column("Loja", css="d-none d-xxl-table-cell"),
-        Column("Prazo de envio", css="d-none d-lg-table-cell"),
-        Column("Comprador e itens"),
-        Column("Situação no Kwai", css="d-none d-md-table-cell"),
-        Column("No ERP"),
-        Column("Total", numeric=True),
+        Column("Pedido no Kwai", "kwai/cells/order_number.html", shown_from="md"),
+        Column("Loja", "store.name", shown_from="xxl", css="text-secondary text-nowrap"),
+        Column("Prazo de envio", "kwai/cells/order_ship_by.html", shown_from="lg", css="text-secondary"),
+        Column("Comprador e itens", "kwai/cells/order_buyer.html", css="wide-cell"),
+        Column("Situação no Kwai", "status_text", shown_from="md"),
+        Column("No ERP", "kwai/cells/order_state.html"),
+        Column("Total", "total|money", numeric=True, css="text-nowrap"),
     )
-    row_template = "kwai/order_row.html"
     order_by = ("-placed_at", "-pk")
     search_fields = ("external_id", "buyer_name", "summary")
     search_label = "número, comprador ou item"

@@ -57,16 +57,20 @@ class OrderList(ListPage[Order]):
     title = "Pedidos de venda"
     pretitle = "Vendas"
     columns = (
-        Column("Pedido"),
-        Column("Loja", css="d-none d-xxl-table-cell"),
-        Column("Data", css="d-none d-md-table-cell"),
-        Column("Comprador"),
-        Column("Situação"),
-        Column("No e-commerce", css="d-none d-md-table-cell"),
-        Column("Forma de envio", css="d-none d-xxl-table-cell"),
-        Column("Total", numeric=True),
+        Column("Pedido", "sales/cells/order_number.html"),
+        Column("Loja", "store.name", shown_from="xxl", css="text-secondary text-nowrap"),
+        Column("Data", "placed_at|moment", shown_from="md", css="text-nowrap text-secondary"),
+        Column("Comprador", "buyer.name|person|truncatechars:28", css="wide-cell"),
+        Column("Situação", "sales/cells/order_status.html"),
+        Column("No e-commerce", "sales/cells/order_markers.html"),
+        Column(
+            "Forma de envio",
+            'shipping_method.name|default:"—"',
+            shown_from="xxl",
+            css="text-nowrap text-secondary",
+        ),
+        Column("Total", "total|money", numeric=True, css="text-nowrap"),
     )
-    row_template = "sales/order_row.html"
     order_by = ("-placed_at", "-pk")
     search_fields = ("external_id", "buyer__name", "number")
     search_label = "número, número no Kwai ou comprador"

@@ -1,4 +1,4 @@
-"""The branch list of `pages.py`, routed, permitted and with a row template of its own."""
+"""The branch list of `pages.py`, routed, permitted and with a cell template of its own."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ import pytest
 from erp.accounts.models import Branch, Company
 from erp.accounts.permissions import URL_PERMISSIONS, Permission
 
-ROW = (
-    '<td>{{ object.name }}</td><td class="d-none d-md-table-cell">{{ object.tax_id }}</td>'
-    '<td class="text-end">{{ object.state_code }}</td>'
-)
+CELL = '\n<a href="{{ row.url }}">{{ object.tax_id }}</a>\n'
 
 
 @pytest.fixture
@@ -21,7 +18,7 @@ def branch_page(settings: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     settings.ROOT_URLCONF = "tests.erp.web.pages"
     monkeypatch.setitem(URL_PERMISSIONS, "branches", (Permission.VIEW, Permission.OPERATE))
     original = [dict(each) for each in settings.TEMPLATES]
-    own = ("django.template.loaders.locmem.Loader", {"tests/branch_row.html": ROW})
+    own = ("django.template.loaders.locmem.Loader", {"tests/branch_tax_id.html": CELL})
     options = original[0]["OPTIONS"]
     settings.TEMPLATES = [original[0] | {"OPTIONS": options | {"loaders": [own, *options["loaders"]]}}]
     return "/filiais/"

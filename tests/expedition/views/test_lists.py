@@ -54,9 +54,9 @@ def test_labels_of_the_article(
         "visão por agrupamentos",
         "visão por pedidos",
         "Forma de envio",
-        ">todas <",
-        ">pendentes <",
-        ">concluídas <",
+        "todas <",
+        "pendentes <",
+        "concluídas <",
         "incluir expedição",
         "mais ações",
     ):

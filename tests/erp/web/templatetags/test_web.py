@@ -88,7 +88,8 @@ def test_card_and_facts_escape_their_values() -> None:
 def test_progress_asks_again_only_while_unfinished() -> None:
     template = '{% progress "Etiquetas" done 1200 errors=1 url="/p/" %}'
     assert 'hx-get="/p/"' in rendered(template, done=840)
-    assert 'value="840" max="1200"' in rendered(template, done=840)
+    assert 'value="840"' in rendered(template, done=840)
+    assert 'max="1200"' in rendered(template, done=840)
     assert "hx-get" not in rendered(template, done=1200)
 
 
@@ -106,6 +107,25 @@ def test_every_icon_named_in_a_template_is_in_the_sprite() -> None:
 def lists_below(page: type[ListPage[Any]]) -> set[type[ListPage[Any]]]:
     children = set(page.__subclasses__())
     return children.union(*(lists_below(child) for child in children))
+
+
+def test_every_cell_is_drawn_by_a_template_or_a_value_and_no_template_is_left_over() -> None:
+    resolve("/")  # imports every room's views
+    own = [page for page in lists_below(ListPage) if not page.__module__.startswith("tests.")]
+    cells = {column.cell for page in own for column in page.columns}
+    files = {cell for cell in cells if cell.endswith(".html")}
+    for value in cells - files:
+        rendered(f"{{{{ object.{value} }}}}")  # an unknown filter is an error
+    root = settings.BASE_DIR / "templates"
+    named = {
+        name
+        for path in root.rglob("*.html")
+        for name in re.findall(r'{% include "([^"]+)"', path.read_text())
+    }
+    there = {str(path.relative_to(root)) for path in root.glob("*/cells/*.html")}
+    assert len(own) > 10
+    assert files - there == set()
+    assert there - files - named == set()
 
 
 def test_every_icon_of_an_action_or_entry_is_in_the_sprite() -> None:
