@@ -27,7 +27,7 @@ from django.db import connection
 from django.utils import timezone
 
 from erp import scheduling, tracing
-from erp.channels import Outcome
+from erp.channels import RowOutcome
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.statuses import AttemptOutcome, JobState, Origin
 from erp.sales.models import Order
@@ -242,7 +242,7 @@ def delivery_begin(sandbox: RunningSandbox, order: Order) -> PushJob:
     shipment = shipment_of(wait_for(shipped.first))
     with tracing.bound("operator-click"):
         (result,) = deliveries_request([shipment], user=None, origin=Origin.BUTTON).values()
-    assert result.outcome == Outcome.QUEUED, result.text
+    assert result.outcome == RowOutcome.QUEUED, result.text
     wait_for(lambda: PushAttempt.objects.filter(outcome=AttemptOutcome.RUNNING).exists())
     return PushJob.objects.get(subject=order.external_id)
 
