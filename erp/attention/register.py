@@ -171,11 +171,6 @@ def register(source: Source) -> None:
         _severities[key] = severity
 
 
-def keys() -> set[str]:
-    """Every key of the product."""
-    return set(_sources)
-
-
 def rows_sources(user: User) -> list[RowsSource]:
     """Those whose permission `user` holds, in the order of their cards."""
     return sorted(
