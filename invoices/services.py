@@ -24,7 +24,7 @@ from invoices.holding import invoice_hold_locked, warnings_open
 from invoices.intake.archives import Entry, entries
 from invoices.intake.files import CompanyFacts
 from invoices.intake.reading import EventReading, NfeReading
-from invoices.intake.rules import InvoiceCheck, Severity, messages, refuse
+from invoices.intake.rules import CheckSeverity, InvoiceCheck, messages, refuse
 from invoices.intake.validation import judge
 from invoices.linking import (
     PROCEED,
@@ -113,7 +113,7 @@ class _Upload:
             checks=checks,
             user=self.user,
         )
-        return self.result(ImportOutcome.REFUSED, *messages(checks, Severity.REFUSE))
+        return self.result(ImportOutcome.REFUSED, *messages(checks, CheckSeverity.REFUSE))
 
 
 def invoices_import(
@@ -241,7 +241,7 @@ def _refusing(wanted: Match, order_checks: Sequence[InvoiceCheck]) -> tuple[Invo
         return ()
     if wanted.text:
         return (_order_check(wanted.text), *order_checks)
-    return tuple(order_checks) if messages(order_checks, Severity.REFUSE) else ()
+    return tuple(order_checks) if messages(order_checks, CheckSeverity.REFUSE) else ()
 
 
 def _place(
@@ -250,7 +250,7 @@ def _place(
     """Link the stored note to its locked order, or hold it while a warning needs a person."""
     if held_by := warnings_open(invoice, order, checks):
         invoice_hold_locked(invoice, order, place_of=upload.replaces)
-        texts = messages(held_by, Severity.WARN)
+        texts = messages(held_by, CheckSeverity.WARN)
         return upload.result(ImportOutcome.HELD, *texts, PROCEED, invoice=invoice, order=order)
     if order is None:
         raise AssertionError("a note without an order is placed only while a warning holds it")
