@@ -49,6 +49,12 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "password_set": Permission.PUBLIC,
     "web:home": Permission.MEMBER,
     "web:search": Permission.VIEW,
+    # Which works: `WorkQuerySet.visible_to`, by the permission of their kind.
+    "work:list": Permission.VIEW,
+    "work:work": Permission.VIEW,
+    "work:progress": Permission.VIEW,
+    "work:stop": Permission.VIEW,
+    "work:resume": Permission.VIEW,
     "catalog:products": Permission.VIEW,
     "catalog:product_create": Permission.MANAGE,
     "catalog:product": (Permission.VIEW, Permission.MANAGE),

@@ -101,6 +101,7 @@ INSTALLED_APPS = [
     "erp.accounts",
     "erp.web",
     "erp.outbox",
+    "erp.work",
     "erp.catalog",
     "erp.stock",
     "erp.sales",

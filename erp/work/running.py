@@ -1,0 +1,145 @@
+"""Doing works: a slice of rows at a time, each in one transaction with what became of its rows.
+
+A worker holds a work by a lease. Every slice renews it first, which also locks the row of the work: who lost
+the lease writes nothing, and who dies leaves whole rows only. A work is given its turn for some seconds, then
+the one that waited longest is next.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from erp import scheduling, tracing
+from erp.channels import RowOutcome
+from erp.work import lease
+from erp.work.files import files_erase_unneeded
+from erp.work.kinds import WorkKind, WorkRowResult
+from erp.work.lease import WorkLeaseLost
+from erp.work.models import Work, WorkRow
+from erp.work.services import workers_wake
+
+logger = logging.getLogger(__name__)
+
+TURN_SECONDS = 20.0
+# Works done at the same time; what else a worker of the embedded default serves must not wait for them.
+AT_ONCE = 2
+# A work taken up so often without a row being done goes on row by row, and so much oftener gives the row up.
+ROW_BY_ROW_AFTER = 2
+GIVE_UP_AFTER = 5
+
+BROKEN = WorkRowResult(
+    RowOutcome.REFUSED,
+    "work.row_failed",
+    "O ERP falhou nesta linha e nada dela foi gravado. Tente de novo; se repetir, avise o suporte.",
+)
+DEADLY = WorkRowResult(
+    RowOutcome.REFUSED,
+    "work.row_ends_worker",
+    "O processamento parou várias vezes nesta linha: ela foi deixada de lado. Avise o suporte.",
+)
+# They say nothing about the row: the slice is undone and done again later.
+PASSING = (WorkLeaseLost, OperationalError, InterfaceError, SoftTimeLimitExceeded, MemoryError)
+
+
+def work_run_next(*, seconds: float = TURN_SECONDS) -> None:
+    """Give the work that waited longest its turn, unless as many as allowed are under way."""
+    if Work.objects.unfinished().held().count() >= AT_ONCE:
+        return
+    work_id = Work.objects.due().order_by("turn_at", "pk").values_list("pk", flat=True).first()
+    if work_id is not None:
+        work_run(work_id=work_id, seconds=seconds)
+
+
+def work_run(*, work_id: int, seconds: float) -> None:
+    """Do slices of this work for about `seconds`; a worker is woken for what is left.
+
+    Does nothing when the work has ended, is stopped or in somebody's hands. After an error the lease is left
+    to run out, so that the next try comes later.
+    """
+    work = lease.claim(work_id)
+    if work is None:
+        return
+    ends = time.monotonic() + seconds
+    with tracing.bound(work.request_id):
+        try:
+            while _slice_do(work) and time.monotonic() < ends and not scheduling.is_stopping():
+                pass
+        except WorkLeaseLost:
+            return
+    lease.release(work)
+    files_erase_unneeded(work=work)
+    if Work.objects.due().exists():
+        workers_wake()
+
+
+def _slice_do(work: Work) -> bool:
+    """Do the next rows; False when none is left or somebody asked to stop."""
+    is_careful = work.fruitless_claims > ROW_BY_ROW_AFTER
+    rows = list(work.rows.undone()[: 1 if is_careful else work.kind_of.slice_rows])
+    if not rows:
+        return False
+    for row in rows:
+        row.work = work
+    if work.fruitless_claims > GIVE_UP_AFTER:
+        return _rows_give_up(work, rows, DEADLY)
+    return _rows_do(work, rows)
+
+
+def _rows_do(work: Work, rows: Sequence[WorkRow]) -> bool:
+    """All of them, or each alone when one spoils the slice; one that fails alone is told as failed."""
+    try:
+        return _rows_settle(work, work.kind_of, rows)
+    except PASSING:
+        raise
+    except Exception:
+        if len(rows) == 1:
+            logger.exception("Row %s of work %s failed", rows[0].position, work.pk)
+            return _rows_give_up(work, rows, BROKEN)
+    return all(_rows_do(work, [row]) for row in rows)
+
+
+def _rows_settle(work: Work, kind: WorkKind, rows: Sequence[WorkRow]) -> bool:
+    prepared = kind.prepare(work, rows) if kind.prepare else None
+    with transaction.atomic():
+        if not _goes_on(work):
+            return False
+        _results_write(work, rows, kind.run(work, rows, prepared))
+    return True
+
+
+def _rows_give_up(work: Work, rows: Sequence[WorkRow], result: WorkRowResult) -> bool:
+    with transaction.atomic():
+        if not _goes_on(work):
+            return False
+        _results_write(work, rows, [result] * len(rows))
+    return True
+
+
+def _goes_on(work: Work) -> bool:
+    """Locked and still ours; False when somebody asked to stop. Raises `WorkLeaseLost`."""
+    lease.renew(work)
+    work.refresh_from_db(fields=["total", "done", "stop_asked_at"])
+    return work.stop_asked_at is None
+
+
+def _results_write(work: Work, rows: Sequence[WorkRow], results: Sequence[WorkRowResult]) -> None:
+    for row, result in zip(rows, results, strict=True):
+        row.outcome, row.code, row.text = result.outcome, result.code, result.text
+        row.subject_id = row.subject_id if result.subject_id is None else result.subject_id
+    WorkRow.objects.bulk_update(rows, ["outcome", "code", "text", "subject_id"])
+    is_last = work.done + len(rows) == work.total
+    Work.objects.filter(pk=work.pk).update(
+        done=F("done") + len(rows),
+        failed=F("failed") + sum(result.outcome is RowOutcome.REFUSED for result in results),
+        fruitless_claims=0,
+        finished_at=timezone.now() if is_last else None,
+    )
+    work.done += len(rows)
+    work.fruitless_claims = 0

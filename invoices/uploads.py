@@ -1,0 +1,168 @@
+"""The upload of notes as a long work: a row for each file, a ZIP's members each their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, BinaryIO, Final, cast
+
+from django.conf import settings
+from django.utils import timezone
+
+from erp.accounts.models import Company, User
+from erp.accounts.permissions import Permission
+from erp.channels import RowOutcome
+from erp.sales.models import Order
+from erp.work import kinds
+from erp.work.files import file_keep, file_open
+from erp.work.kinds import RowWord, WorkKind, WorkRowResult
+from erp.work.models import Work, WorkRow
+from erp.work.running import work_run
+from erp.work.services import WorkRowDraft, work_extend, work_prepare
+from invoices.intake.archives import Entry, archive_contents, entries
+from invoices.intake.parser import MAX_BYTES
+from invoices.linking import company_facts
+from invoices.models import Invoice
+from invoices.services import (
+    ImportOutcome,
+    ImportResult,
+    JudgedFile,
+    entry_judge,
+    file_name_clean,
+    judged_store,
+)
+
+KIND: Final = "invoices.upload"
+# A page adds its files to one work, one request each; one that was left open starts another.
+ADDED_WITHIN: Final = timedelta(hours=1)
+FILE_GONE: Final = "O ERP não tem mais este arquivo. Envie-o de novo."
+CODE: Final = "invoice_upload."
+OUTCOMES: Final = {
+    ImportOutcome.REFUSED: RowOutcome.REFUSED,
+    ImportOutcome.ALREADY: RowOutcome.ALREADY_DONE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLinks:
+    """What the cells of a row lead to, within the user's reach."""
+
+    invoice: Invoice
+    order: Order | None
+
+
+def kind_register() -> None:
+    kinds.register(
+        WorkKind(
+            key=KIND,
+            title="Envio de notas fiscais",
+            heading="O que aconteceu com cada arquivo",
+            permission=Permission.OPERATE,
+            prepare=_file_judge,
+            run=_file_store,
+            slice_rows=1,  # one file in memory, and the locks of one note
+            word=_word,
+            extras=_links,
+            name_cell="invoices/cells/upload_name.html",
+            detail_cell="invoices/cells/upload_detail.html",
+        )
+    )
+
+
+def upload_take(
+    *,
+    files: Iterable[tuple[str, BinaryIO]],
+    company: Company,
+    user: User,
+    order: Order | None = None,
+    work: Work | None = None,
+) -> Work:
+    """Keep uploaded files as rows of a work, the given one or a new one, and do at once what is quickly done.
+
+    `order` links every accepted note to that order, as in `invoices_import`.
+    """
+    if work is None:
+        store, asked = (order.store, {"order": order.pk}) if order else (None, {})
+        work = work_prepare(kind=KIND, company=company, asked_by=user, store=store, input=asked)
+    for name, source in files:
+        work_extend(work=work, rows=_rows_of(work, name, source))
+    work_run(work_id=work.pk, seconds=settings.WORK_FIRST_SECONDS)
+    work.refresh_from_db()
+    return work
+
+
+def upload_open_for(*, user: User, order: Order | None, work_id: int | None) -> Work | None:
+    """The upload that more files of the same page belong to."""
+    own = Work.objects.filter(pk=work_id, kind=KIND, asked_by=user, company=user.company)
+    work = own.filter(created_at__gt=timezone.now() - ADDED_WITHIN).first() if work_id else None
+    return work if work is not None and work.input.get("order") == (order.pk if order else None) else None
+
+
+def _rows_of(work: Work, name: str, source: BinaryIO) -> list[WorkRowDraft]:
+    """One row, or one for each member of a ZIP. Of what is no ZIP that opens, no byte past the cap is kept."""
+    found = archive_contents(name, source)
+    source.seek(0)
+    kept = file_keep(
+        work=work,
+        name=file_name_clean(name),
+        source=source,
+        most=None if found.is_archive else MAX_BYTES + 1,
+    )
+    problem = {"problem": found.problem} if found.problem else {}
+    return [
+        WorkRowDraft(file_name_clean(each), file=kept, input={"place": place, **problem})
+        for place, each in enumerate(found.names)
+    ]
+
+
+def _file_judge(work: Work, rows: Sequence[WorkRow]) -> JudgedFile | None:
+    """Read and judge the file of the row; None when it is not here any more."""
+    (row,) = rows
+    entry = _entry(row)
+    if entry is None:
+        return None
+    order_id = work.input.get("order")
+    return entry_judge(
+        entry,
+        company=work.company,
+        facts=company_facts(work.company),
+        user=work.asked_by,
+        order=Order.objects.get(pk=order_id) if order_id else None,
+    )
+
+
+def _entry(row: WorkRow) -> Entry | None:
+    if row.file is None:
+        return None
+    with file_open(row.file) as stream:
+        if problem := row.input.get("problem"):
+            return Entry(row.name, stream.read(), problem)
+        return next(entries(row.file.name, stream, first=row.input["place"]), None)
+
+
+def _file_store(work: Work, rows: Sequence[WorkRow], judged: JudgedFile | None) -> list[WorkRowResult]:
+    if judged is None:
+        return [WorkRowResult(RowOutcome.REFUSED, f"{CODE}file_gone", FILE_GONE)]
+    return [_row_result(judged_store(judged))]
+
+
+def _row_result(result: ImportResult) -> WorkRowResult:
+    outcome = OUTCOMES.get(result.outcome, RowOutcome.DONE)
+    code = CODE + (result.code if result.outcome is ImportOutcome.REFUSED else result.outcome)
+    return WorkRowResult(
+        outcome, code, "\n".join(result.texts), result.invoice.pk if result.invoice else None
+    )
+
+
+def _word(outcome: RowOutcome, code: str) -> RowWord:
+    if outcome is RowOutcome.REFUSED:
+        return cast(RowWord, ImportOutcome.REFUSED)
+    return cast(RowWord, ImportOutcome(code.removeprefix(CODE)))
+
+
+def _links(rows: Sequence[WorkRow], user: User) -> Mapping[int, Any]:
+    ids = [row.subject_id for row in rows if row.subject_id is not None]
+    notes = Invoice.objects.visible_to(user).select_related("order", "wanted_order").in_bulk(ids)
+    found = ((row.pk, notes.get(row.subject_id)) for row in rows if row.subject_id is not None)
+    return {pk: UploadLinks(note, note.order or note.wanted_order) for pk, note in found if note is not None}
