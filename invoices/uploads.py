@@ -16,10 +16,11 @@ from erp.channels import RowOutcome
 from erp.sales.models import Order
 from erp.work import kinds
 from erp.work.files import file_keep, file_open
-from erp.work.kinds import RowWord, WorkKind, WorkRowResult
+from erp.work.kinds import RowWord, WorkKind, WorkRowResult, row_result_refused
 from erp.work.models import Work, WorkRow
 from erp.work.running import work_run
 from erp.work.services import WorkRowDraft, work_extend, work_prepare
+from invoices import refusals
 from invoices.intake.archives import Entry, archive_contents, entries
 from invoices.intake.parser import MAX_BYTES
 from invoices.linking import company_facts
@@ -36,7 +37,6 @@ from invoices.services import (
 KIND: Final = "invoices.upload"
 # A page adds its files to one work, one request each; one that was left open starts another.
 ADDED_WITHIN: Final = timedelta(hours=1)
-FILE_GONE: Final = "O ERP não tem mais este arquivo. Envie-o de novo."
 CODE: Final = "invoice_upload."
 OUTCOMES: Final = {
     ImportOutcome.REFUSED: RowOutcome.REFUSED,
@@ -84,7 +84,7 @@ def upload_take(
     """
     if work is None:
         store, asked = (order.store, {"order": order.pk}) if order else (None, {})
-        work = work_prepare(kind=KIND, company=company, asked_by=user, store=store, input=asked)
+        work = work_prepare(kind=KIND, company=company, asked_by=user, store=store, chosen=asked)
     for name, source in files:
         work_extend(work=work, rows=_rows_of(work, name, source))
     work_run(work_id=work.pk, seconds=settings.WORK_FIRST_SECONDS)
@@ -94,13 +94,15 @@ def upload_take(
 
 def upload_open_for(*, user: User, order: Order | None, work_id: int | None) -> Work | None:
     """The upload that more files of the same page belong to."""
-    own = Work.objects.filter(pk=work_id, kind=KIND, asked_by=user, company=user.company)
-    work = own.filter(created_at__gt=timezone.now() - ADDED_WITHIN).first() if work_id else None
-    return work if work is not None and work.input.get("order") == (order.pk if order else None) else None
+    if work_id is None:
+        return None
+    young = Work.objects.filter(created_at__gt=timezone.now() - ADDED_WITHIN, kind=KIND)
+    work = young.filter(pk=work_id, asked_by=user, company=user.company).first()
+    return work if work is not None and work.chosen.get("order") == (order.pk if order else None) else None
 
 
 def _rows_of(work: Work, name: str, source: BinaryIO) -> list[WorkRowDraft]:
-    """One row, or one for each member of a ZIP. Of what is no ZIP that opens, no byte past the cap is kept."""
+    """One row, or one for each member of a ZIP. Of all but a ZIP that opens no byte past the cap is kept."""
     found = archive_contents(name, source)
     source.seek(0)
     kept = file_keep(
@@ -111,7 +113,7 @@ def _rows_of(work: Work, name: str, source: BinaryIO) -> list[WorkRowDraft]:
     )
     problem = {"problem": found.problem} if found.problem else {}
     return [
-        WorkRowDraft(file_name_clean(each), file=kept, input={"place": place, **problem})
+        WorkRowDraft(file_name_clean(each), file=kept, chosen={"place": place, **problem})
         for place, each in enumerate(found.names)
     ]
 
@@ -122,7 +124,7 @@ def _file_judge(work: Work, rows: Sequence[WorkRow]) -> JudgedFile | None:
     entry = _entry(row)
     if entry is None:
         return None
-    order_id = work.input.get("order")
+    order_id = work.chosen.get("order")
     return entry_judge(
         entry,
         company=work.company,
@@ -136,14 +138,14 @@ def _entry(row: WorkRow) -> Entry | None:
     if row.file is None:
         return None
     with file_open(row.file) as stream:
-        if problem := row.input.get("problem"):
+        if problem := row.chosen.get("problem"):
             return Entry(row.name, stream.read(), problem)
-        return next(entries(row.file.name, stream, first=row.input["place"]), None)
+        return next(entries(row.file.name, stream, first=row.chosen["place"]), None)
 
 
 def _file_store(work: Work, rows: Sequence[WorkRow], judged: JudgedFile | None) -> list[WorkRowResult]:
     if judged is None:
-        return [WorkRowResult(RowOutcome.REFUSED, f"{CODE}file_gone", FILE_GONE)]
+        return [row_result_refused(refusals.UPLOAD_FILE_GONE)]
     return [_row_result(judged_store(judged))]
 
 

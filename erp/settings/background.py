@@ -147,8 +147,8 @@ OUTBOX_LEASE_SECONDS = env.whole("OUTBOX_LEASE_SECONDS", 60, 1, 3_600)
 OUTBOX_STORE_CONCURRENCY = env.whole("OUTBOX_STORE_CONCURRENCY", 4, 1, 100)
 OUTBOX_RETRY_HOURS = env.whole("OUTBOX_RETRY_HOURS", 72, 1, 720)
 OUTBOX_COALESCE_SECONDS = env.number("OUTBOX_COALESCE_SECONDS", 2.0, 0, 60)
-# Long work in front of a person (`erp/work`): how long a worker holds one without a sign of life, and how long
-# the request of the click itself works at it, so that what is small is done at once.
+# Long work in front of a person (`erp/work`): how long a worker holds one without a sign of life, and how
+# long the request of the click itself works at it, so that what is small is done at once.
 WORK_LEASE_SECONDS = env.whole("WORK_LEASE_SECONDS", 60, 1, 3_600)
 WORK_FIRST_SECONDS = 0.7
 # When the platform's daily counters start again: 3 is midnight in São Paulo.

@@ -1,4 +1,4 @@
-"""Keyset paging: histories by "before this one", steady while new ones arrive, and lists too long to count off."""
+"""Keyset paging: histories by "before this one", steady while new ones arrive, and very long lists."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def older_page(rows: QuerySet[M], before: str | None, size: int) -> tuple[list[M
 
 @dataclass(frozen=True)
 class KeysetPage:
-    """Where in a list paged by key we are; `after` and `before` lead to the neighbours, None where is none."""
+    """Where in a list paged by key we are; `after` and `before` lead to its neighbours, if any."""
 
     total: int
     shown_rows: int
@@ -37,7 +37,7 @@ class KeysetPage:
 def keyset_page(
     rows: QuerySet[M], column: str, total: int, size: int, asked: Mapping[str, str]
 ) -> tuple[KeysetPage, list[M]]:
-    """The page of `rows` by the ascending number `column` that `?after=` or `?before=` asks for, else the first."""
+    """The page that `?after=` or `?before=` asks for, else the first; ascending by the number in `column`."""
     after, before = id_of(asked.get("after")), id_of(asked.get("before"))
     backwards = before is not None
     if before is not None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from erp.accounts.permissions import ROLE_PERMISSIONS, Permission
 from erp.channels import RowOutcome
+from erp.refusals import Refusal
 
 if TYPE_CHECKING:
     from erp.accounts.models import User
@@ -46,6 +47,10 @@ class WorkRowResult:
     code: str = ""
     text: str = ""
     subject_id: int | None = None
+
+
+def row_result_refused(refusal: Refusal) -> WorkRowResult:
+    return WorkRowResult(RowOutcome.REFUSED, refusal.code, refusal)
 
 
 RowsRun = Callable[["Work", Sequence["WorkRow"], Any], Sequence[WorkRowResult]]

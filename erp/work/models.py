@@ -69,7 +69,7 @@ class WorkQuerySet(models.QuerySet["Work"]):
 class Work(models.Model):
     """One long work: its kind, who asked for it, what was chosen at the click, and how far it is.
 
-    `input` holds what is common to all rows. `done` and `failed` count rows and are written in the
+    `chosen` holds what is common to all rows. `done` and `failed` count rows and are written in the
     transaction of the rows themselves. `fruitless_claims` counts how often it was taken up since a row last
     ended: a row that kills its worker is given up after a few. A work without rows is being prepared.
     """
@@ -78,7 +78,7 @@ class Work(models.Model):
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="works")
     store = models.ForeignKey(Store, on_delete=models.PROTECT, null=True, related_name="works")
     asked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="works")
-    input = models.JSONField(default=dict)
+    chosen = models.JSONField(default=dict)
     request_id = models.CharField(max_length=64, blank=True)
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
@@ -174,8 +174,8 @@ class WorkRowQuerySet(models.QuerySet["WorkRow"]):
 class WorkRow(models.Model):
     """One row of a work; `outcome` is empty until it is done.
 
-    `subject_id` is the id of what the row is about, as the kind knows it; `input` what else was chosen at the
-    click. `text` is Portuguese, a sentence a line; `code` stable English.
+    `subject_id` is the id of what the row is about, as the kind knows it; `chosen` what else was chosen at
+    the click. `text` is Portuguese, a sentence a line; `code` stable English.
     """
 
     work = models.ForeignKey(Work, on_delete=models.CASCADE, related_name="rows")
@@ -183,7 +183,7 @@ class WorkRow(models.Model):
     subject_id = models.BigIntegerField(null=True)
     name = models.CharField("item", max_length=200)
     file = models.ForeignKey(WorkFile, on_delete=models.SET_NULL, null=True, related_name="rows")
-    input = models.JSONField(default=dict)
+    chosen = models.JSONField(default=dict)
     outcome = models.CharField("resultado", max_length=20, blank=True)
     code = models.CharField(max_length=60, blank=True)
     text = models.TextField("detalhe", blank=True)

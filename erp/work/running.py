@@ -18,9 +18,10 @@ from django.utils import timezone
 
 from erp import scheduling, tracing
 from erp.channels import RowOutcome
-from erp.work import lease
+from erp.refusals import Refusal
+from erp.work import lease, refusals
 from erp.work.files import files_erase_unneeded
-from erp.work.kinds import WorkKind, WorkRowResult
+from erp.work.kinds import WorkKind, WorkRowResult, row_result_refused
 from erp.work.lease import WorkLeaseLost
 from erp.work.models import Work, WorkRow
 from erp.work.services import workers_wake
@@ -34,16 +35,6 @@ AT_ONCE = 2
 ROW_BY_ROW_AFTER = 2
 GIVE_UP_AFTER = 5
 
-BROKEN = WorkRowResult(
-    RowOutcome.REFUSED,
-    "work.row_failed",
-    "O ERP falhou nesta linha e nada dela foi gravado. Tente de novo; se repetir, avise o suporte.",
-)
-DEADLY = WorkRowResult(
-    RowOutcome.REFUSED,
-    "work.row_ends_worker",
-    "O processamento parou várias vezes nesta linha: ela foi deixada de lado. Avise o suporte.",
-)
 # They say nothing about the row: the slice is undone and done again later.
 PASSING = (WorkLeaseLost, OperationalError, InterfaceError, SoftTimeLimitExceeded, MemoryError)
 
@@ -88,7 +79,7 @@ def _slice_do(work: Work) -> bool:
     for row in rows:
         row.work = work
     if work.fruitless_claims > GIVE_UP_AFTER:
-        return _rows_give_up(work, rows, DEADLY)
+        return _rows_give_up(work, rows, refusals.ROW_ENDS_WORKER)
     return _rows_do(work, rows)
 
 
@@ -101,7 +92,7 @@ def _rows_do(work: Work, rows: Sequence[WorkRow]) -> bool:
     except Exception:
         if len(rows) == 1:
             logger.exception("Row %s of work %s failed", rows[0].position, work.pk)
-            return _rows_give_up(work, rows, BROKEN)
+            return _rows_give_up(work, rows, refusals.ROW_FAILED)
     return all(_rows_do(work, [row]) for row in rows)
 
 
@@ -114,11 +105,11 @@ def _rows_settle(work: Work, kind: WorkKind, rows: Sequence[WorkRow]) -> bool:
     return True
 
 
-def _rows_give_up(work: Work, rows: Sequence[WorkRow], result: WorkRowResult) -> bool:
+def _rows_give_up(work: Work, rows: Sequence[WorkRow], why: Refusal) -> bool:
     with transaction.atomic():
         if not _goes_on(work):
             return False
-        _results_write(work, rows, [result] * len(rows))
+        _results_write(work, rows, [row_result_refused(why)] * len(rows))
     return True
 
 

@@ -24,7 +24,7 @@ class WorkRowDraft:
     name: str
     subject_id: int | None = None
     file: WorkFile | None = None
-    input: Mapping[str, Any] = field(default_factory=dict)
+    chosen: Mapping[str, Any] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -35,10 +35,10 @@ def work_start(
     asked_by: User,
     rows: Iterable[WorkRowDraft],
     store: Store | None = None,
-    input: Mapping[str, Any] | None = None,
+    chosen: Mapping[str, Any] | None = None,
 ) -> Work:
     """Freeze what was chosen and let a worker begin; the work's page is `get_absolute_url()`."""
-    work = work_prepare(kind=kind, company=company, asked_by=asked_by, store=store, input=input)
+    work = work_prepare(kind=kind, company=company, asked_by=asked_by, store=store, chosen=chosen)
     work_extend(work=work, rows=rows)
     return work
 
@@ -49,7 +49,7 @@ def work_prepare(
     company: Company,
     asked_by: User,
     store: Store | None = None,
-    input: Mapping[str, Any] | None = None,
+    chosen: Mapping[str, Any] | None = None,
 ) -> Work:
     """A work without rows, for files to be added to; nobody sees it before `work_extend`."""
     return Work.objects.create(
@@ -57,7 +57,7 @@ def work_prepare(
         company=company,
         asked_by=asked_by,
         store=store,
-        input=dict(input or {}),
+        chosen=dict(chosen or {}),
         request_id=tracing.current(),
     )
 
@@ -75,7 +75,7 @@ def work_extend(*, work: Work, rows: Iterable[WorkRowDraft]) -> None:
                 subject_id=draft.subject_id,
                 name=draft.name[:200],
                 file=draft.file,
-                input=dict(draft.input),
+                chosen=dict(draft.chosen),
             )
             for place, draft in enumerate(part)
         )

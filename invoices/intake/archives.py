@@ -75,24 +75,24 @@ def entries(name: str, source: bytes | BinaryIO, *, first: int = 0) -> Iterator[
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """What `entries` yields of a source: `names`, in order. `problem` says why a ZIP is not opened: it is then
-    one entry of its first bytes, as a file that is no ZIP is."""
+class ArchiveContents:
+    """What `entries` yields of a source: `names`, in order. `problem` says why a ZIP is not opened: then its
+    first bytes are one entry, as with a file that is no ZIP."""
 
     names: Sequence[str]
     problem: str = ""
     is_archive: bool = False
 
 
-def archive_contents(name: str, stream: BinaryIO) -> Contents:
+def archive_contents(name: str, stream: BinaryIO) -> ArchiveContents:
     """Look into `stream` without unpacking anything."""
     try:
         archive = _opened(stream)
     except ArchiveRefused as refused:
-        return Contents([name], refused.refusal)
+        return ArchiveContents([name], refused.refusal)
     if archive is None:
-        return Contents([name])
-    return Contents([f"{name}/{info.filename}" for info in _members(archive)], is_archive=True)
+        return ArchiveContents([name])
+    return ArchiveContents([f"{name}/{info.filename}" for info in _members(archive)], is_archive=True)
 
 
 def _opened(stream: BinaryIO) -> zipfile.ZipFile | None:

@@ -115,7 +115,7 @@ def test_a_file_for_one_order_is_linked_by_the_worker_too(
     order = make_order()
     send(client, ("lixo.xml", b"texto"), ("1.xml", NOTES["1.xml"]), order=order.pk)
     work = Work.objects.get()
-    assert (work.store, work.input) == (order.store, {"order": order.pk})
+    assert (work.store, work.chosen) == (order.store, {"order": order.pk})
     work_run(work_id=work.pk, seconds=60)
     assert Invoice.objects.get().order == order
     assert (

@@ -47,15 +47,18 @@ class Counting:
         return {row.pk: f"/linha/{row.subject_id}/" for row in rows if row.subject_id is not None}
 
 
-@pytest.fixture
-def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+def counting_kind(made: Counting) -> WorkKind:
     """The kind `test`, ten rows a slice."""
-    made = Counting()
-    kind = WorkKind(
+    return WorkKind(
         key="test", title="Contagem", permission=Permission.OPERATE, run=made.run, prepare=made.prepare,
         slice_rows=10, extras=made.extras,
     )  # fmt: skip
-    monkeypatch.setattr(kinds, "_kinds", {**kinds._kinds, kind.key: kind})
+
+
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
+    made = Counting()
+    monkeypatch.setattr(kinds, "_kinds", {**kinds._kinds, "test": counting_kind(made)})
     return made
 
 
