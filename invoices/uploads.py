@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any, BinaryIO, Final, cast
 
 from django.conf import settings
@@ -17,7 +19,7 @@ from erp.sales.models import Order
 from erp.work import kinds
 from erp.work.files import file_keep, file_open
 from erp.work.kinds import RowWord, WorkKind, WorkRowResult, row_result_refused
-from erp.work.models import Work, WorkRow
+from erp.work.models import Work, WorkFile, WorkRow
 from erp.work.running import work_run
 from erp.work.services import WorkRowDraft, work_extend, work_prepare
 from invoices import refusals
@@ -59,9 +61,8 @@ def kind_register() -> None:
             title="Envio de notas fiscais",
             heading="O que aconteceu com cada arquivo",
             permission=Permission.OPERATE,
-            prepare=_file_judge,
+            prepare=_files_judge,
             run=_file_store,
-            slice_rows=1,  # one file in memory, and the locks of one note
             word=_word,
             extras=_links,
             name_cell="invoices/cells/upload_name.html",
@@ -118,29 +119,34 @@ def _rows_of(work: Work, name: str, source: BinaryIO) -> list[WorkRowDraft]:
     ]
 
 
-def _file_judge(work: Work, rows: Sequence[WorkRow]) -> JudgedFile | None:
-    """Read and judge the file of the row; None when it is not here any more."""
-    (row,) = rows
-    entry = _entry(row)
-    if entry is None:
-        return None
-    order_id = work.chosen.get("order")
-    return entry_judge(
-        entry,
-        company=work.company,
-        facts=company_facts(work.company),
-        user=work.asked_by,
-        order=Order.objects.get(pk=order_id) if order_id else None,
-    )
+def _files_judge(work: Work, rows: Sequence[WorkRow]) -> Generator[JudgedFile | None, None, None]:
+    """Read and judge the file of each row, one in memory at once; None for one that is not here any more."""
+    facts = company_facts(work.company)
+    order = Order.objects.get(pk=work.chosen["order"]) if "order" in work.chosen else None
+    for entry in _entries(rows):
+        yield (
+            None
+            if entry is None
+            else entry_judge(entry, company=work.company, facts=facts, user=work.asked_by, order=order)
+        )
 
 
-def _entry(row: WorkRow) -> Entry | None:
-    if row.file is None:
-        return None
-    with file_open(row.file) as stream:
-        if problem := row.chosen.get("problem"):
-            return Entry(row.name, stream.read(), problem)
-        return next(entries(row.file.name, stream, first=row.chosen["place"]), None)
+def _entries(rows: Sequence[WorkRow]) -> Iterator[Entry | None]:
+    """What each row is about; rows of one file stand together, in the order of its members."""
+    for kept, own in groupby(rows, attrgetter("file")):
+        yield from _entries_of(kept, list(own))
+
+
+def _entries_of(kept: WorkFile | None, rows: Sequence[WorkRow]) -> Iterator[Entry | None]:
+    if kept is None:
+        yield from (None for _ in rows)
+        return
+    first = rows[0]
+    with file_open(kept) as stream:
+        if problem := first.chosen.get("problem"):
+            yield Entry(first.name, stream.read(), problem)
+        else:
+            yield from islice(entries(kept.name, stream, first=first.chosen["place"]), len(rows))
 
 
 def _file_store(work: Work, rows: Sequence[WorkRow], judged: JudgedFile | None) -> list[WorkRowResult]:

@@ -13,7 +13,7 @@ neither, so nothing is done twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,7 +54,7 @@ def row_result_refused(refusal: Refusal) -> WorkRowResult:
 
 
 RowsRun = Callable[["Work", Sequence["WorkRow"], Any], Sequence[WorkRowResult]]
-RowsPrepare = Callable[["Work", Sequence["WorkRow"]], Any]
+RowsPrepare = Callable[["Work", Sequence["WorkRow"]], "Generator[Any, None, None]"]
 RowsExtras = Callable[["Sequence[WorkRow]", "User"], Mapping[int, Any]]
 
 
@@ -71,11 +71,13 @@ class WorkKind:
     """A kind of work. `title` is what the work is called, `heading` stands above its rows (both Portuguese).
 
     `permission`: who may see, stop and resume works of this kind. `run` does at most `slice_rows` rows inside
-    one transaction. `prepare` runs before it with no transaction open and its answer is handed to `run`: what
-    takes long, and every call to the outside, which must then be safe to repeat. `word` names an outcome in
-    the kind's own words. `extras` fetches, for a page of rows at once, what `name_cell` and `detail_cell`
-    (templates; context `object`, the row) show as `object.extra`, by row id; the cells at hand take an
-    address.
+    one transaction. With `prepare` it does them one by one, each in its own: `prepare` yields, with no
+    transaction open, an answer for each row in turn, which is handed to `run`. There belongs what takes long
+    and every call to the outside, which must then be safe to repeat.
+
+    `word` names an outcome in the kind's own words. `extras` fetches, for a page of rows at once, what
+    `name_cell` and `detail_cell` (templates; context `object`, the row) show as `object.extra`, by row id;
+    the cells at hand take an address.
     """
 
     key: str

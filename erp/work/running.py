@@ -1,15 +1,17 @@
-"""Doing works: a slice of rows at a time, each in one transaction with what became of its rows.
+"""Doing works: a slice of rows at a time, in one transaction with what became of them.
 
-A worker holds a work by a lease. Every slice renews it first, which also locks the row of the work: who lost
-the lease writes nothing, and who dies leaves whole rows only. A work is given its turn for some seconds, then
-the one that waited longest is next.
+A worker holds a work by a lease. Every transaction renews it first, which also locks the row of the work: who
+lost the lease writes nothing, and who dies leaves whole rows only. A work is given its turn for some seconds,
+then the one that waited longest is next.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, transaction
@@ -21,7 +23,7 @@ from erp.channels import RowOutcome
 from erp.refusals import Refusal
 from erp.work import lease, refusals
 from erp.work.files import files_erase_unneeded
-from erp.work.kinds import WorkKind, WorkRowResult, row_result_refused
+from erp.work.kinds import RowsPrepare, WorkRowResult, row_result_refused
 from erp.work.lease import WorkLeaseLost
 from erp.work.models import Work, WorkRow
 from erp.work.services import workers_wake
@@ -49,7 +51,7 @@ def work_run_next(*, seconds: float = TURN_SECONDS) -> None:
 
 
 def work_run(*, work_id: int, seconds: float) -> None:
-    """Do slices of this work for about `seconds`; a worker is woken for what is left.
+    """Do rows of this work for about `seconds`; a worker is woken for what is left.
 
     Does nothing when the work has ended, is stopped or in somebody's hands. After an error the lease is left
     to run out, so that the next try comes later.
@@ -58,50 +60,88 @@ def work_run(*, work_id: int, seconds: float) -> None:
     if work is None:
         return
     ends = time.monotonic() + seconds
-    with tracing.bound(work.request_id):
-        try:
-            while _slice_do(work) and time.monotonic() < ends and not scheduling.is_stopping():
-                pass
-        except WorkLeaseLost:
-            return
+    try:
+        with tracing.bound(work.request_id), closing(_steps(work)) as steps:
+            for _ in steps:
+                if time.monotonic() >= ends or scheduling.is_stopping():
+                    break
+    except WorkLeaseLost:
+        return
     lease.release(work)
     files_erase_unneeded(work=work)
     if Work.objects.due().exists():
         workers_wake()
 
 
-def _slice_do(work: Work) -> bool:
-    """Do the next rows; False when none is left or somebody asked to stop."""
+def _steps(work: Work) -> Generator[None, None, None]:
+    """One transaction after the other, until no row is left or somebody asks to stop."""
+    while rows := _rows_next(work):
+        for goes_on in _rows_do(work, rows):
+            if not goes_on:
+                return
+            yield
+
+
+def _rows_next(work: Work) -> list[WorkRow]:
     is_careful = work.fruitless_claims > ROW_BY_ROW_AFTER
-    rows = list(work.rows.undone()[: 1 if is_careful else work.kind_of.slice_rows])
-    if not rows:
-        return False
+    undone = work.rows.undone().select_related("file")
+    rows = list(undone[: 1 if is_careful else work.kind_of.slice_rows])
     for row in rows:
         row.work = work
+    return rows
+
+
+def _rows_do(work: Work, rows: Sequence[WorkRow]) -> Iterator[bool]:
+    """Answers after each transaction whether to go on."""
     if work.fruitless_claims > GIVE_UP_AFTER:
-        return _rows_give_up(work, rows, refusals.ROW_ENDS_WORKER)
-    return _rows_do(work, rows)
+        yield _rows_give_up(work, rows, refusals.ROW_ENDS_WORKER)
+    elif work.kind_of.prepare:
+        yield from _each_prepared(work, rows, work.kind_of.prepare)
+    else:
+        yield from _all_together(work, rows)
 
 
-def _rows_do(work: Work, rows: Sequence[WorkRow]) -> bool:
-    """All of them, or each alone when one spoils the slice; one that fails alone is told as failed."""
+def _each_prepared(work: Work, rows: Sequence[WorkRow], prepare: RowsPrepare) -> Iterator[bool]:
+    """One row after the other; after one that fails the rest is prepared anew."""
+    with closing(prepare(work, rows)) as answers:
+        for row in rows:
+            try:
+                goes_on = _rows_settle(work, [row], next(answers))
+            except PASSING:
+                raise
+            except Exception:
+                yield _row_failed(work, row)
+                return
+            yield goes_on
+
+
+def _all_together(work: Work, rows: Sequence[WorkRow]) -> Iterator[bool]:
+    """The slice in one transaction, or each row alone when one spoils it."""
     try:
-        return _rows_settle(work, work.kind_of, rows)
+        goes_on = _rows_settle(work, rows, None)
     except PASSING:
         raise
     except Exception:
         if len(rows) == 1:
-            logger.exception("Row %s of work %s failed", rows[0].position, work.pk)
-            return _rows_give_up(work, rows, refusals.ROW_FAILED)
-    return all(_rows_do(work, [row]) for row in rows)
+            yield _row_failed(work, rows[0])
+            return
+    else:
+        yield goes_on
+        return
+    for row in rows:
+        yield from _all_together(work, [row])
 
 
-def _rows_settle(work: Work, kind: WorkKind, rows: Sequence[WorkRow]) -> bool:
-    prepared = kind.prepare(work, rows) if kind.prepare else None
+def _row_failed(work: Work, row: WorkRow) -> bool:
+    logger.exception("Row %s of work %s failed", row.position, work.pk)
+    return _rows_give_up(work, [row], refusals.ROW_FAILED)
+
+
+def _rows_settle(work: Work, rows: Sequence[WorkRow], prepared: Any) -> bool:
     with transaction.atomic():
         if not _goes_on(work):
             return False
-        _results_write(work, rows, kind.run(work, rows, prepared))
+        _results_write(work, rows, work.kind_of.run(work, rows, prepared))
     return True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,17 +19,18 @@ from erp.work.services import WorkRowDraft, work_start
 
 @dataclass
 class Counting:
-    """`on_prepare` is called before the transaction of a slice, `on_row` for each row inside it; names in
-    `refused` are refused."""
+    """`on_row` is called for each row inside its transaction, `on_prepare` before that, once it is set; names
+    in `refused` are refused."""
 
-    on_prepare: Callable[[Work], Any] = lambda work: None
+    on_prepare: Callable[[Work, WorkRow], Any] | None = None
     on_row: Callable[[Work, WorkRow], Any] = lambda work, row: None
     refused: set[str] = field(default_factory=set)
     slices: list[list[str]] = field(default_factory=list)
     prepared: list[Any] = field(default_factory=list)
 
-    def prepare(self, work: Work, rows: Sequence[WorkRow]) -> Any:
-        return self.on_prepare(work)
+    def prepare(self, work: Work, rows: Sequence[WorkRow]) -> Generator[Any, None, None]:
+        for row in rows:
+            yield self.on_prepare and self.on_prepare(work, row)
 
     def run(self, work: Work, rows: Sequence[WorkRow], prepared: Any) -> list[WorkRowResult]:
         self.slices.append([row.name for row in rows])
@@ -48,9 +49,9 @@ class Counting:
 
 
 def counting_kind(made: Counting) -> WorkKind:
-    """The kind `test`, ten rows a slice."""
+    """The kind `test`, ten rows a slice, each alone when something prepares them."""
     return WorkKind(
-        key="test", title="Contagem", permission=Permission.OPERATE, run=made.run, prepare=made.prepare,
+        key="test", title="Contagem", permission=Permission.OPERATE, run=made.run, prepare=made.prepare if made.on_prepare else None,
         slice_rows=10, extras=made.extras,
     )  # fmt: skip
 
@@ -60,6 +61,14 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> Counting:
     made = Counting()
     monkeypatch.setattr(kinds, "_kinds", {**kinds._kinds, "test": counting_kind(made)})
     return made
+
+
+@pytest.fixture
+def preparing(counting: Counting) -> Counting:
+    """`counting` with a preparation, to be replaced by the test's own."""
+    counting.on_prepare = lambda work, row: None
+    kinds.register(counting_kind(counting))
+    return counting
 
 
 @pytest.fixture

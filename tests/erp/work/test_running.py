@@ -159,20 +159,42 @@ def test_stop_ends_after_the_slice_and_resume_does_the_rest(
     assert (work_stop(work=work), work_resume(work=work)) == (False, False)
 
 
-def test_a_stop_during_the_preparation_keeps_the_slice_undone(
-    make_work: MakeWork, counting: Counting, counted: Counted
+def test_prepared_rows_are_done_alone_and_handed_their_own_answer(
+    make_work: MakeWork, preparing: Counting, counted: Counted
 ) -> None:
-    counting.on_prepare = lambda work: work_stop(work=work)
+    preparing.on_prepare = lambda work, row: f"{row.name} depois de {work.done}"
+    work_run(work_id=make_work(12).pk, seconds=LONG)
+    assert preparing.prepared == [f"r{number} depois de {number}" for number in range(12)]
+    assert preparing.slices == [[f"r{number}"] for number in range(12)]
+    assert counted() == once(12)
+
+
+def test_a_stop_during_the_preparation_keeps_the_row_undone(
+    make_work: MakeWork, preparing: Counting, counted: Counted
+) -> None:
+    preparing.on_prepare = lambda work, row: row.position == 3 and work_stop(work=work)
     work = make_work(10)
     work_run(work_id=work.pk, seconds=LONG)
-    assert counted() == {}
+    assert counted() == once(3)
     assert fresh(work).state is WorkState.STOPPED
 
 
-def test_what_prepare_answers_is_handed_to_run(make_work: MakeWork, counting: Counting) -> None:
-    counting.on_prepare = lambda work: f"{work.done} feitas"
-    work_run(work_id=make_work(20).pk, seconds=LONG)
-    assert counting.prepared == ["0 feitas", "10 feitas"]
+def test_a_turn_ends_between_prepared_rows(
+    make_work: MakeWork, preparing: Counting, counted: Counted
+) -> None:
+    work_run(work_id=make_work(10).pk, seconds=0)
+    assert counted() == once(1)
+
+
+def test_a_row_that_cannot_be_prepared_fails_alone(
+    make_work: MakeWork, preparing: Counting, counted: Counted
+) -> None:
+    preparing.on_prepare = lambda work, row: 1 / (row.position - 4)
+    work = make_work(12)
+    work_run(work_id=work.pk, seconds=LONG)
+    assert work.rows.get(position=4).code == "work.row_failed"
+    assert counted() == {name: 1 for name in once(12) if name != "r4"}
+    assert fresh(work).state is WorkState.FINISHED
 
 
 def test_only_one_worker_is_at_a_work(make_work: MakeWork) -> None:
@@ -186,16 +208,16 @@ def test_only_one_worker_is_at_a_work(make_work: MakeWork) -> None:
 
 
 def test_a_worker_that_was_away_too_long_writes_nothing(
-    make_work: MakeWork, counting: Counting, counted: Counted
+    make_work: MakeWork, preparing: Counting, counted: Counted
 ) -> None:
-    """Its lease ran out in the middle of a slice and another took the work over and ended it."""
+    """Its lease ran out in the middle of a row and another took the work over and ended it."""
 
-    def taken_over(work: Work) -> None:
-        counting.on_prepare = lambda work: None
+    def taken_over(work: Work, row: WorkRow) -> None:
+        preparing.on_prepare = lambda work, row: None
         lease_run_out(work)
         work_run(work_id=work.pk, seconds=LONG)
 
-    counting.on_prepare = taken_over
+    preparing.on_prepare = taken_over
     work = make_work(10)
     work_run(work_id=work.pk, seconds=LONG)
     assert counted() == once(10)
