@@ -6,6 +6,7 @@ urlpatterns = [
     path("", include("erp.web.urls")),
     path("", include("erp.accounts.urls")),
     path("", include("erp.attention.urls")),
+    path("trabalhos/", include("erp.work.urls")),
     path("produtos/", include("erp.catalog.urls")),
     path("", include("erp.stock.urls")),
     path("", include("erp.sales.urls")),

@@ -8,10 +8,11 @@ class InvoicesConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
-        from invoices import shell
+        from invoices import shell, uploads
         from invoices.issuing.issuers import ImportedIssuer, issuer_register
 
         shell.register()
+        uploads.kind_register()
         issuer_register(ImportedIssuer())
         if settings.ERP_DEMO:
             from invoices.issuing.demonstration.issuer import DemonstrationIssuer

@@ -210,6 +210,13 @@ EXPORT_DAMAGED = Refusal(
     "{file} Restore it from a copy and export again.",
 )
 
+# Uploads
+UPLOAD_FILE_GONE = Refusal(
+    "invoice_upload.file_gone",
+    "O ERP não tem mais este arquivo. Envie-o de novo.",
+    "The ERP does not hold this file any more. Upload it again.",
+)
+
 # Archives
 ZIP_BROKEN = Refusal(
     "archive.broken",

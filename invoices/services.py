@@ -25,7 +25,7 @@ from invoices.intake.archives import Entry, entries
 from invoices.intake.files import CompanyFacts
 from invoices.intake.reading import EventReading, NfeReading
 from invoices.intake.rules import CheckSeverity, InvoiceCheck, messages, refuse
-from invoices.intake.validation import judge
+from invoices.intake.validation import InvoiceVerdict, judge
 from invoices.linking import (
     PROCEED,
     InvoiceRefused,
@@ -48,6 +48,8 @@ STORED_CANCELLED = (
 
 
 class ImportOutcome(models.TextChoices):
+    """How the import of one file ended, in the words of the screens."""
+
     LINKED = "linked", "vinculada"
     IMPORTED = "imported", "sem pedido"
     ALREADY = "already", "já importada"
@@ -61,7 +63,21 @@ class ImportOutcome(models.TextChoices):
     def colour(self) -> str:
         return _OUTCOME_COLOURS[self.value]
 
+    def counted(self, count: int) -> str:
+        """`1 vinculada`, `3 vinculadas`."""
+        return f"{count} {_OUTCOME_PLURALS[self.value] if count > 1 else self.label}"
 
+
+_OUTCOME_PLURALS = {
+    "linked": "vinculadas",
+    "imported": "sem pedido",
+    "already": "já importadas",
+    "held": "pendentes",
+    "cancelled": "canceladas",
+    "event": "eventos guardados",
+    "skipped": "ignorados",
+    "refused": "recusadas",
+}
 _OUTCOME_COLOURS = {
     "linked": "green",
     "imported": "yellow",
@@ -76,13 +92,15 @@ _OUTCOME_COLOURS = {
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What became of one file. `texts` (Portuguese): reasons of a refusal, warnings, what is left to do."""
+    """What became of one file. `texts` (Portuguese): reasons of a refusal, warnings, what is left to do.
+    `code` names the check that refused it."""
 
     name: str
     outcome: ImportOutcome
     texts: tuple[str, ...] = ()
     invoice: Invoice | None = None
     order: Order | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +118,9 @@ class _Upload:
         *texts: str,
         invoice: Invoice | None = None,
         order: Order | None = None,
+        code: str = "",
     ) -> ImportResult:
-        return ImportResult(self.name, outcome, tuple(filter(None, texts)), invoice, order)
+        return ImportResult(self.name, outcome, tuple(filter(None, texts)), invoice, order, code)
 
     def refused(self, *checks: InvoiceCheck) -> ImportResult:
         """Keep the file with its reasons for the tab *rejeitadas*."""
@@ -113,7 +132,17 @@ class _Upload:
             checks=checks,
             user=self.user,
         )
-        return self.result(ImportOutcome.REFUSED, *messages(checks, CheckSeverity.REFUSE))
+        code = next((check.code for check in checks if check.refuses), "")
+        return self.result(ImportOutcome.REFUSED, *messages(checks, CheckSeverity.REFUSE), code=code)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedFile:
+    """A file the validation has looked at, of which nothing is stored yet."""
+
+    upload: _Upload
+    entry: Entry
+    verdict: InvoiceVerdict | None
 
 
 def invoices_import(
@@ -132,10 +161,30 @@ def invoices_import(
     """
     facts = company_facts(company)
     return [
-        _import_entry(_Upload(company, user, order, _clean_name(entry.name), entry.content), entry, facts)
+        judged_store(entry_judge(entry, company=company, facts=facts, user=user, order=order))
         for name, source in files
         for entry in entries(name, source)
     ]
+
+
+def entry_judge(
+    entry: Entry, *, company: Company, facts: CompanyFacts, user: User | None, order: Order | None
+) -> JudgedFile:
+    """The first half of an import, which takes the time and needs no database."""
+    upload = _Upload(company, user, order, file_name_clean(entry.name), entry.content)
+    is_judged = entry.is_note and not entry.problem
+    return JudgedFile(upload, entry, judge(entry.content, company=facts) if is_judged else None)
+
+
+def judged_store(judged: JudgedFile) -> ImportResult:
+    """The second half: store the file or keep it with its reasons, in a transaction of its own."""
+    if judged.verdict is not None:
+        return _import(judged.upload, judged.verdict)
+    if not judged.entry.is_note:
+        text = "Não é um XML: nada foi lido deste arquivo."
+        return judged.upload.result(ImportOutcome.SKIPPED, text)
+    problem = refuse(judged.entry.problem)
+    return judged.upload.refused(InvoiceCheck("archive", "ZIP que se abre", problem))
 
 
 def invoice_replace(*, invoice: Invoice, name: str, content: bytes, user: User | None) -> ImportResult:
@@ -144,8 +193,8 @@ def invoice_replace(*, invoice: Invoice, name: str, content: bytes, user: User |
     The platform takes another key until the order is shipped (contract section 4, uploadInvoice). The older
     note stays stored and says what replaced it; cancelling it is done where it was issued.
     """
-    upload = _Upload(invoice.company, user, invoice.order, _clean_name(name), content, replaces=invoice)
-    return _import(upload, company_facts(invoice.company))
+    upload = _Upload(invoice.company, user, invoice.order, file_name_clean(name), content, replaces=invoice)
+    return _import(upload, judge(content, company=company_facts(invoice.company)))
 
 
 @transaction.atomic
@@ -178,16 +227,7 @@ def invoice_carrier_set(
     return True
 
 
-def _import_entry(upload: _Upload, entry: Entry, facts: CompanyFacts) -> ImportResult:
-    if not entry.is_note:
-        return upload.result(ImportOutcome.SKIPPED, "Não é um XML: nada foi lido deste arquivo.")
-    if entry.problem:
-        return upload.refused(InvoiceCheck("archive", "ZIP que se abre", refuse(entry.problem)))
-    return _import(upload, facts)
-
-
-def _import(upload: _Upload, facts: CompanyFacts) -> ImportResult:
-    verdict = judge(upload.content, company=facts)
+def _import(upload: _Upload, verdict: InvoiceVerdict) -> ImportResult:
     if verdict.event is not None and not verdict.refusals:
         return _event(upload, verdict.event)
     if not verdict.accepted or verdict.reading is None:
@@ -358,6 +398,6 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _clean_name(name: str) -> str:
+def file_name_clean(name: str) -> str:
     """File names are typed by strangers: PostgreSQL refuses NUL and lone surrogates."""
     return "".join(char for char in name if char.isprintable())[:120] or "arquivo sem nome"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.http import HttpRequest
 
 from erp.attention import register as attention
-from erp.attention.register import CheckSeverity
+from erp.attention.register import Severity
 from erp.web import registry
 from erp.web.requests import user_of
 from invoices.models import Invoice
@@ -28,7 +28,7 @@ def register() -> None:
             many="notas autorizadas esperam ser vinculadas a um pedido",
             repair="Vincular",
             url_name="invoices:unlinked",
-            severity=CheckSeverity.WARNING,
+            severity=Severity.WARNING,
             order=30,
         )
     )

@@ -51,6 +51,12 @@ URL_PERMISSIONS: dict[str, Permission | tuple[Permission, Permission]] = {
     "web:search": Permission.VIEW,
     # Each condition asks for the permission of its source besides.
     "attention:condition": Permission.MEMBER,
+    # Which works: `WorkQuerySet.visible_to`, by the permission of their kind.
+    "work:list": Permission.VIEW,
+    "work:work": Permission.VIEW,
+    "work:progress": Permission.VIEW,
+    "work:stop": Permission.VIEW,
+    "work:resume": Permission.VIEW,
     "catalog:products": Permission.VIEW,
     "catalog:product_create": Permission.MANAGE,
     "catalog:product": (Permission.VIEW, Permission.MANAGE),

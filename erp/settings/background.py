@@ -54,7 +54,7 @@ else:
     CELERY_WORKER_POOL = "threads"
 
 # Each queue with a key of its own: under the default key every message would reach every queue.
-QUEUES = ("push", "inbound", "invoices", "labels", "maint")
+QUEUES = ("push", "inbound", "invoices", "labels", "work", "maint")
 CELERY_TASK_QUEUES = [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]
 CELERY_TASK_DEFAULT_QUEUE = "maint"
 CELERY_TASK_ROUTES = {
@@ -64,6 +64,7 @@ CELERY_TASK_ROUTES = {
     "kwai_integration.tasks.judge": {"queue": "inbound"},
     "invoices.tasks.*": {"queue": "invoices"},
     "expedition.tasks.labels_fetch": {"queue": "labels"},
+    "erp.work.tasks.run": {"queue": "work"},
     "kwai_integration.tasks.refresh_tokens": {"queue": "inbound"},
     "kwai_integration.tasks.events": {"queue": "inbound"},
     "kwai_integration.tasks.app_probe": {"queue": "inbound"},
@@ -75,6 +76,7 @@ QUEUE_LIMITS = {
     "inbound": (110, 120),
     "invoices": (110, 120),
     "labels": (570, 600),
+    "work": (110, 120),
     "maint": (570, 600),
 }
 CELERY_TASK_ACKS_LATE = True
@@ -128,6 +130,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": schedule(3600.0),
         "options": {"queue": "maint", "expires": 3600},
     },
+    "work-sweep": {
+        "task": "erp.work.tasks.sweep",
+        "schedule": schedule(5.0),
+        "options": {"queue": "maint", "expires": 10},
+    },
+    "work-retention": {
+        "task": "erp.work.tasks.expire",
+        "schedule": schedule(3600.0),
+        "options": {"queue": "maint", "expires": 3600},
+    },
     "outbox-retention": {
         "task": "erp.outbox.tasks.expire",
         "schedule": schedule(3600.0),
@@ -140,6 +152,10 @@ OUTBOX_LEASE_SECONDS = env.whole("OUTBOX_LEASE_SECONDS", 60, 1, 3_600)
 OUTBOX_STORE_CONCURRENCY = env.whole("OUTBOX_STORE_CONCURRENCY", 4, 1, 100)
 OUTBOX_RETRY_HOURS = env.whole("OUTBOX_RETRY_HOURS", 72, 1, 720)
 OUTBOX_COALESCE_SECONDS = env.number("OUTBOX_COALESCE_SECONDS", 2.0, 0, 60)
+# Long work in front of a person (`erp/work`): how long a worker holds one without a sign of life, and how
+# long the request of the click itself works at it, so that what is small is done at once.
+WORK_LEASE_SECONDS = env.whole("WORK_LEASE_SECONDS", 60, 1, 3_600)
+WORK_FIRST_SECONDS = 0.7
 # When the platform's daily counters start again: 3 is midnight in São Paulo.
 OUTBOX_DAY_STARTS_UTC_HOUR = env.whole("OUTBOX_DAY_STARTS_UTC_HOUR", 3, 0, 23)
 # /readyz says no when a push that could have been sent has waited for longer: no worker is at it.

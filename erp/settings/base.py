@@ -102,6 +102,7 @@ INSTALLED_APPS = [
     "erp.attention",
     "erp.web",
     "erp.outbox",
+    "erp.work",
     "erp.catalog",
     "erp.stock",
     "erp.sales",

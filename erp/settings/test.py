@@ -26,6 +26,8 @@ DATABASES["default"]["TEST"] = {  # noqa: F405
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AXES_ENABLED = False
+# However slow the machine is, a small work is done by its own request.
+WORK_FIRST_SECONDS = 60.0
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

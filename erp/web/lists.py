@@ -28,6 +28,7 @@ from erp.accounts.models import User
 from erp.accounts.permissions import may
 from erp.channels import RowResult, row_refused
 from erp.refusals import Refusal
+from erp.web.paging import KeysetPage, keyset_page
 from erp.web.requests import ids_of
 from erp.web.results import Results, results_named
 
@@ -259,7 +260,11 @@ def action_asked(posted: QueryDict) -> tuple[str, list[int]]:
 
 
 class ListPage(View, Generic[M]):
-    """Base of every list. Override `queryset` and, with actions, `run` and `check`."""
+    """Base of every list. Override `queryset` and, with actions, `run` and `check`.
+
+    `keyset` names a number column by which a very long list is paged, forwards and back, instead of by page
+    numbers: no page costs more than the first. It also orders the list.
+    """
 
     title: str = ""
     pretitle: str = ""
@@ -272,6 +277,7 @@ class ListPage(View, Generic[M]):
     actions: Sequence[ListAction] = ()
     empty: Empty = Empty()
     page_size: int = 50
+    keyset: str = ""
     poll_seconds: int = 0
     template_name: str = "web/list.html"
     partial_name: str = "web/list_partial.html"
@@ -341,8 +347,7 @@ class ListPage(View, Generic[M]):
         tab = self._current_tab()
         found = self._found()
         counts = self._counts(found)
-        page = self._page(counts[tab.key])
-        objects = list(self._ordered(found.filter(tab.condition))[page.offset : page.offset + page.size])
+        page, objects = self._paged(found.filter(tab.condition), counts[tab.key])
         self.decorate(objects)
         return {
             "view": self,
@@ -418,6 +423,13 @@ class ListPage(View, Generic[M]):
         wanted = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 1
         last = Page(1, self.page_size, total).last
         return Page(min(max(wanted, 1), last), self.page_size, total)
+
+    def _paged(self, found: QuerySet[M], total: int) -> tuple[Page | KeysetPage, list[M]]:
+        """The page asked for and its rows: by number, or with `keyset` by `?after=` and `?before=`."""
+        if self.keyset:
+            return keyset_page(found, self.keyset, total, self.page_size, self.request.GET)
+        page = self._page(total)
+        return page, list(self._ordered(found)[page.offset : page.offset + page.size])
 
     def _ordered(self, found: QuerySet[M]) -> QuerySet[M]:
         """Ends in the primary key: without it rows jump between pages."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final
@@ -57,24 +57,60 @@ class Entry:
     is_note: bool = True
 
 
-def entries(name: str, source: bytes | BinaryIO) -> Iterator[Entry]:
-    """The files in `source`: itself, or the members of a ZIP. Never raises for its content."""
+def entries(name: str, source: bytes | BinaryIO, *, first: int = 0) -> Iterator[Entry]:
+    """The files in `source`: itself, or the members of a ZIP from the one at place `first` on. Never raises
+    for its content."""
     stream = io.BytesIO(source) if isinstance(source, bytes) else source
-    head = stream.read(MAX_BYTES + 1)
-    if not head.startswith(_STARTS):
-        yield Entry(name, head)
+    problem = ""
+    try:
+        archive = _opened(stream)
+    except ArchiveRefused as refused:
+        archive, problem = None, refused.refusal
+    if archive is None:
+        stream.seek(0)
+        yield Entry(name, stream.read(MAX_BYTES + 1), problem)
         return
+    for info in _members(archive)[first:]:
+        yield _entry(f"{name}/{info.filename}", archive, info)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveContents:
+    """What `entries` yields of a source: `names`, in order. `problem` says why a ZIP is not opened: then its
+    first bytes are one entry, as with a file that is no ZIP."""
+
+    names: Sequence[str]
+    problem: str = ""
+    is_archive: bool = False
+
+
+def archive_contents(name: str, stream: BinaryIO) -> ArchiveContents:
+    """Look into `stream` without unpacking anything."""
+    try:
+        archive = _opened(stream)
+    except ArchiveRefused as refused:
+        return ArchiveContents([name], refused.refusal)
+    if archive is None:
+        return ArchiveContents([name])
+    return ArchiveContents([f"{name}/{info.filename}" for info in _members(archive)], is_archive=True)
+
+
+def _opened(stream: BinaryIO) -> zipfile.ZipFile | None:
+    """The ZIP, its directory checked; None for a file that is none. Raises `ArchiveRefused`."""
+    stream.seek(0)
+    if not stream.read(len(_END)).startswith(_STARTS):
+        return None
     try:
         _check_end(stream)
-        with zipfile.ZipFile(stream) as archive:
-            members = [info for info in archive.infolist() if not _is_ignored(info)]
-            _check_directory(members)
-            for info in members:
-                yield _entry(f"{name}/{info.filename}", archive, info)
-    except ArchiveRefused as refused:
-        yield Entry(name, head, refused.refusal)
+        archive = zipfile.ZipFile(stream)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError):
-        yield Entry(name, head, refusals.ZIP_BROKEN)
+        raise ArchiveRefused(refusals.ZIP_BROKEN) from None
+    _check_directory(_members(archive))
+    return archive
+
+
+def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    return [info for info in archive.infolist() if not _is_ignored(info)]
 
 
 def _check_end(stream: BinaryIO) -> None:

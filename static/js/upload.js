@@ -46,34 +46,28 @@
 
   const form = document.querySelector("form[data-upload]");
   if (!form) return;
-  const card = document.querySelector("[data-upload-results]");
-  const rows = card.querySelector("[data-upload-rows]");
-  const state = card.querySelector("[data-upload-state]");
-  const bar = card.querySelector("progress");
+  const sending = document.querySelector("[data-upload-progress]");
+  const state = sending.querySelector("[data-upload-state]");
+  const bar = sending.querySelector("progress");
+  const results = document.querySelector("[data-upload-results]");
   const input = form.querySelector('input[type="file"]');
 
-  const send = async (file) => {
+  /* All files of one click belong to one work; the address keeps it, so that a reload shows it again. */
+  const send = async (file, work) => {
     const body = new FormData(form);
     body.delete(input.name);
     body.append(input.name, file);
     body.append("fragment", "1");
+    if (work) body.append("work", work);
     const answer = await fetch(form.action, { method: "POST", body, redirect: "error" });
     if (!answer.ok) throw new Error(String(answer.status));
-    rows.insertAdjacentHTML("beforeend", await answer.text());
-  };
-
-  // "2 recusadas", "2 eventos guardados"; "2 sem pedido" stays
-  const plural = (label) => {
-    if (label.startsWith("sem ")) return label;
-    return label.replace(/[aeo]\b/g, "$&s");
-  };
-
-  const summary = () => {
-    const counts = new Map();
-    for (const row of rows.querySelectorAll("[data-outcome]")) {
-      counts.set(row.dataset.outcome, (counts.get(row.dataset.outcome) ?? 0) + 1);
-    }
-    return [...counts].map(([outcome, count]) => `${count} ${count > 1 ? plural(outcome) : outcome}`).join(", ");
+    results.innerHTML = await answer.text();
+    window.htmx.process(results);
+    const sent = results.querySelector("[data-work]").dataset.work;
+    const address = new URL(window.location.href);
+    address.searchParams.set("work", sent);
+    window.history.replaceState(window.history.state, "", address);
+    return sent;
   };
 
   form.addEventListener("submit", async (event) => {
@@ -83,22 +77,23 @@
     const files = [...input.files];
     form.dataset.sent = "yes";
     form.classList.add("is-busy");
-    rows.replaceChildren();
-    card.hidden = false;
-    card.querySelector("[data-upload-progress]").hidden = false;
+    results.replaceChildren();
+    sending.hidden = false;
     bar.hidden = false;
     bar.max = files.length;
-    card.focus();
+    sending.scrollIntoView({ block: "nearest" });
     let done = 0;
+    let work = "";
     try {
       for (const file of files) {
         state.textContent = `Enviando ${done + 1} de ${files.length}: ${file.name}`;
         bar.value = done;
-        await send(file);
+        work = await send(file, work);
         done += 1;
       }
-      state.textContent = `Pronto: ${summary()}.`;
+      sending.hidden = true;
       form.reset();
+      results.querySelector("#results").focus();
     } catch {
       state.textContent = `O envio parou: ${files.length - done} de ${files.length} arquivos não foram enviados. `
         + "Confira a conexão e envie de novo; o que já chegou é reconhecido.";

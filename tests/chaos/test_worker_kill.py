@@ -81,14 +81,24 @@ def _shipment(store: Store, number: int, external_id: str) -> Shipment:
 
 @contextmanager
 def worker(sandbox: RunningSandbox, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker that pushes to the sandbox."""
+    values = {
+        "OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS),
+        "KWAI_API_URL": sandbox.url,
+        **sandbox.credentials.as_environment(),
+    }
+    with worker_process(folder, values) as process:
+        yield process
+
+
+@contextmanager
+def worker_process(folder: Path, values: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """A Celery worker with its scheduler, in a process group of its own that is killed at the end."""
     environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"} | {
         "DJANGO_SETTINGS_MODULE": "erp.settings.test",
         "DATABASE_URL": _database_url(),
         "BROKER_DIR": str(folder),
-        "OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS),
-        "KWAI_API_URL": sandbox.url,
-        **sandbox.credentials.as_environment(),
+        **values,
     }
     for name in ("messages", "control"):
         (folder / name).mkdir(exist_ok=True)

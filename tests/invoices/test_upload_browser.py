@@ -50,7 +50,7 @@ def test_drop_files_read_the_answers_and_send(
     page.evaluate(DROP, [[[name, base64.b64encode(content).decode()] for name, content in files.items()]])
     expect(page.locator("[data-drop-list] li")).to_have_text(list(files))
     page.get_by_role("button", name="Enviar e conferir").click()
-    results = page.locator("#results li")
+    results = page.locator("#results tbody tr")
     expect(results.nth(0)).to_contain_text("vinculada")
     expect(results.nth(1)).to_contain_text("não é um XML")
     expect(results.nth(2)).to_contain_text("lote.zip/cancelamento.xml")
@@ -58,6 +58,9 @@ def test_drop_files_read_the_answers_and_send(
         "Pronto: 1 vinculada, 2 recusadas, 1 evento guardado."
     )
     assert Invoice.objects.get().document.read() == files["nota.xml"]
+    page.reload()
+    expect(results).to_have_count(4)
+    expect(results.nth(0)).to_contain_text("vinculada")
 
     page.get_by_role("link", name="Notas Fiscais").first.click()
     tab = page.get_by_role("link", name="emitidas")

@@ -52,7 +52,7 @@ def waiting(company: Company, admin: User) -> Invoice:
 
 def upload(client: Client, *contents: tuple[str, bytes], **data: object) -> str:
     files = [SimpleUploadedFile(name, content, "text/xml") for name, content in contents]
-    return client.post(reverse("invoices:upload"), {"files": files, **data}).content.decode()
+    return client.post(reverse("invoices:upload"), {"files": files, **data}, follow=True).content.decode()
 
 
 def test_upload_answers_for_every_file(client: Client, make_order: MakeOrder) -> None:
@@ -85,7 +85,7 @@ def test_upload_of_a_zip_answers_for_every_member(client: Client) -> None:
 
 def test_the_pages_script_is_answered_with_rows_alone(client: Client) -> None:
     page = upload(client, ("a.xml", nfe_xml()), fragment="1")
-    assert page.count("<li") == 1
+    assert page.count("a.xml") == 1
     assert "<html" not in page
 
 

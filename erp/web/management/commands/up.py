@@ -21,7 +21,7 @@ from erp.accounts.setup import setup_is_open, setup_url
 from erp.runtime import demo
 from erp.runtime.supervisor import Program, Supervisor, port_holder, port_is_taken
 
-QUEUES = "push,inbound,invoices,labels,maint"
+QUEUES = "push,inbound,invoices,labels,work,maint"
 # The pages come up first: on two cores, four processes that start together are all late.
 LATER_SECONDS = 2.5
 
