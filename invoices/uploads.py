@@ -65,8 +65,8 @@ def kind_register() -> None:
             run=_file_store,
             word=_word,
             extras=_links,
-            name_cell="invoices/cells/upload_name.html",
-            detail_cell="invoices/cells/upload_detail.html",
+            name_cell="invoices/upload_name.html",
+            detail_cell="invoices/upload_detail.html",
         )
     )
 

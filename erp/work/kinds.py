@@ -89,8 +89,8 @@ class WorkKind:
     heading: str = "O que aconteceu com cada item"
     word: Callable[[RowOutcome, str], RowWord] = outcome_word
     extras: RowsExtras = no_extras
-    name_cell: str = "work/cells/name.html"
-    detail_cell: str = "work/cells/detail.html"
+    name_cell: str = "work/name.html"
+    detail_cell: str = "work/detail.html"
 
 
 _kinds: dict[str, WorkKind] = {}

@@ -47,7 +47,7 @@ BY_ROLE: Mapping[KwaiRole, NextStep] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class OrderWork:
     """What is known here of one order: its note in force and whether Kwai has judged another one, its
     shipment in force, its latest pushes by kind, and whether goods of it are out of stock."""
 
@@ -58,11 +58,11 @@ class Work:
     is_unseen: bool = False
 
 
-def work_read(order: Order, marks: Mapping[str, Mark]) -> Work:
+def work_read(order: Order, marks: Mapping[str, Mark]) -> OrderWork:
     """A constant number of queries."""
     rows = Invoice.objects.filter(order=order).exclude(status__in=("cancelled", "rejected"))
     note = rows.first()
-    return Work(
+    return OrderWork(
         note,
         Shipment.objects.active().filter(order=order).first(),
         marks,
@@ -71,9 +71,11 @@ def work_read(order: Order, marks: Mapping[str, Mark]) -> Work:
     )
 
 
-def next_step(order: Order, role: KwaiRole | None, invoice_status: str, work: Work | None = None) -> NextStep:
+def next_step(
+    order: Order, role: KwaiRole | None, invoice_status: str, work: OrderWork | None = None
+) -> NextStep:
     """For the order's page; `invoice_status` is what Kwai last said of the note."""
-    work = work or Work()
+    work = work or OrderWork()
     if role is None:
         return _unmapped(order)
     if order.refund_open and role in SHIPPED_ROLES:
@@ -100,7 +102,7 @@ def _unmapped(order: Order) -> NextStep:
     return NextStep(Owner.YOU, text, "Abrir Mapeamentos", "plug", f"{url}#situation" if url else "")
 
 
-def _return_step(order: Order, work: Work) -> NextStep:
+def _return_step(order: Order, work: OrderWork) -> NextStep:
     if order.refund_status == RefundStatus.PAID and not work.is_away:
         return NOBODYS
     if order.refund_status == RefundStatus.PAID:
@@ -108,7 +110,7 @@ def _return_step(order: Order, work: Work) -> NextStep:
     return NextStep(Owner.YOU, "Acompanhar a devolução no Kwai.")
 
 
-def _invoice_step(order: Order, invoice_status: str, work: Work) -> NextStep:
+def _invoice_step(order: Order, invoice_status: str, work: OrderWork) -> NextStep:
     note = work.note
     if invoice_status == KwaiInvoiceStatus.RECEIVED:
         return ACCEPT_NOTE
@@ -129,7 +131,7 @@ def _invoice_step(order: Order, invoice_status: str, work: Work) -> NextStep:
     return NextStep(Owner.YOU, "Enviar a NF-e.", "Enviar nota fiscal", "send", _invoice_url(note))
 
 
-def _is_done(work: Work) -> bool:
+def _is_done(work: OrderWork) -> bool:
     """The latest push of a note was confirmed."""
     mark = work.marks.get(Kind.SEND_INVOICE)
     return mark is not None and mark.is_done
@@ -140,7 +142,7 @@ def _issue(order: Order) -> NextStep:
     return NextStep(Owner.YOU, "Gerar a NF-e.", "Gerar nota fiscal", "file-invoice", url)
 
 
-def _parcel_step(order: Order, role: KwaiRole, work: Work) -> NextStep:
+def _parcel_step(order: Order, role: KwaiRole, work: OrderWork) -> NextStep:
     shipper, shipment = ShippedBy(order.shipped_by), work.shipment
     if shipper is ShippedBy.UNKNOWN:
         return WHO_CARRIES
@@ -174,7 +176,7 @@ def _invoice_from_elsewhere() -> NextStep:
     return NextStep(Owner.YOU, text, "Enviar XML da nota", "upload", reverse("invoices:upload"))
 
 
-def _pushed(kind: Kind, work: Work, done: NextStep) -> NextStep | None:
+def _pushed(kind: Kind, work: OrderWork, done: NextStep) -> NextStep | None:
     """The step while a push of `kind` waits, is blocked or was confirmed; None when none is asked for."""
     mark = work.marks.get(kind)
     if mark is None or mark.state in (JobState.SUPERSEDED, JobState.CANCELLED):
