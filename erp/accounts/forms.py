@@ -9,6 +9,7 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.validators import UnicodeUsernameValidator
 
+from erp import channels
 from erp.accounts.issuers import issuer_choices
 from erp.accounts.models import Branch, Company, FiscalEnvironment, Role, Store, User
 from erp.brazil.documents import STATES, cnpj_parse, postal_code_parse
@@ -49,7 +50,9 @@ class CompanyDataForm(forms.ModelForm[Company]):
         label="CNPJ do intermediador",
         max_length=18,
         required=False,
-        help_text="O CNPJ do marketplace (Kwai), que a nota cita nas vendas feitas por ele.",
+        help_text=channels.worded(
+            "O CNPJ do marketplace ({channel}), que a nota cita nas vendas feitas por ele."
+        ),
     )
     invoice_issuer = forms.ChoiceField(label="Emissão das notas")
     default_origin = forms.ChoiceField(label="Origem", required=False)

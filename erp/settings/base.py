@@ -19,6 +19,7 @@ from erp.settings.mode import ERP_PORT
 
 django_stubs_ext.monkeypatch()
 
+PRODUCT_NAME = "Integração Kwai"
 BASE_DIR = ROOT
 VAR_DIR = BASE_DIR / "var"
 
@@ -99,6 +100,7 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "erp.accounts",
+    "erp.runtime",
     "erp.web",
     "erp.outbox",
     "erp.catalog",

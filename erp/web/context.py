@@ -8,17 +8,20 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from erp import channels
 from erp.accounts.models import User
 from erp.web import registry
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """`sidebar_sections`, `shell_notices`, the current `company` (None before set-up and signed out) and
-    `demo_mode`."""
+    """`sidebar_sections`, `shell_notices`, the current `company` (None before set-up and signed out),
+    what people call the product and its channels, and `demo_mode`."""
     user = getattr(request, "user", None)
     return {
         "sidebar_sections": SimpleLazyObject(lambda: registry.sidebar_for(request)),
         "shell_notices": SimpleLazyObject(lambda: registry.notices_for(request)),
         "company": SimpleLazyObject(lambda: user.company) if isinstance(user, User) else None,
+        "product_name": settings.PRODUCT_NAME,
+        "channel_name": channels.label(),
         "demo_mode": bool(getattr(settings, "ERP_DEMO", False)),
     }

@@ -69,7 +69,7 @@ class OrderList(ListPage[Order]):
     row_template = "sales/order_row.html"
     order_by = ("-placed_at", "-pk")
     search_fields = ("external_id", "buyer__name", "number")
-    search_label = "número, número no Kwai ou comprador"
+    search_label = channels.worded("número, número no {channel} ou comprador")
     tabs = (
         Tab("all", "todas"),
         Tab("short", "sem estoque", Q(pk__in=orders_lacking_stock())),
@@ -89,10 +89,11 @@ class OrderList(ListPage[Order]):
 
     @property
     def empty(self) -> Empty:  # type: ignore[override]
+        url = channels.stores_url()
         return Empty(
             "Nenhum pedido de venda",
             "Conecte uma loja em Integrações; os pedidos aparecem aqui depois de recebidos.",
-            Link("Abrir Integrações", reverse("kwai:stores"), "plug"),
+            Link("Abrir Integrações", url, "plug") if url else None,
         )
 
     def queryset(self) -> QuerySet[Order]:
