@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from erp.accounts.models import Branch, Company
-from erp.accounts.permissions import URL_PERMISSIONS, Permission
 
 ROW = (
     '<td>{{ object.name }}</td><td class="d-none d-md-table-cell">{{ object.tax_id }}</td>'
@@ -16,10 +15,9 @@ ROW = (
 
 
 @pytest.fixture
-def branch_page(settings: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+def branch_page(settings: Any) -> str:
     """The address of the branch list: everyone reads, operators act."""
     settings.ROOT_URLCONF = "tests.erp.web.pages"
-    monkeypatch.setitem(URL_PERMISSIONS, "branches", (Permission.VIEW, Permission.OPERATE))
     original = [dict(each) for each in settings.TEMPLATES]
     own = ("django.template.loaders.locmem.Loader", {"tests/branch_row.html": ROW})
     options = original[0]["OPTIONS"]
