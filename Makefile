@@ -2,17 +2,20 @@
 # `make test ARGS="-k outbox"`.
 PYTHON ?= python3
 
-.PHONY: help setup run test test-services lint lock audit bench-nfe
+.PHONY: help setup run test test-browser chaos-short test-services lint lock audit bench-nfe
 
 help:
 	@echo "make run            inicia o ERP em http://127.0.0.1:8000 (na primeira vez instala tudo)"
-	@echo "make test           executa os testes"
-	@echo "make test-services  os mesmos testes em PostgreSQL e Redis"
+	@echo "make setup          instala os pacotes e gera os segredos de .env (run e test já o fazem)"
+	@echo "make test           executa os testes, menos os dos três comandos abaixo"
+	@echo "make test-browser   os testes que usam o chromium"
+	@echo "make chaos-short    os testes que matam processos"
+	@echo "make test-services  todos os testes em PostgreSQL e Redis"
 	@echo "make lint           estilo, tipos, contratos de importação e migrações"
 	@echo "make lock           recalcula os arquivos requirements*.lock"
 	@echo "make audit          procura falhas conhecidas nas dependências (precisa de internet)"
 	@echo "make bench-nfe      mede a conferência das notas fiscais, com o nfelib na mesma execução"
 
-setup run test test-services lint lock audit bench-nfe:
+setup run test test-browser chaos-short test-services lint lock audit bench-nfe:
 	@command -v $(PYTHON) >/dev/null || { echo "Python não encontrado: instale o Python 3.11 ou mais novo."; exit 1; }
 	@$(PYTHON) dev $@ $(ARGS)

@@ -5,6 +5,7 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("erp.web.urls")),
     path("", include("erp.accounts.urls")),
+    path("", include("erp.attention.urls")),
     path("produtos/", include("erp.catalog.urls")),
     path("", include("erp.stock.urls")),
     path("", include("erp.sales.urls")),

@@ -92,21 +92,14 @@ def labels_print(*, shipments: Sequence[Shipment], with_danfe: bool, actor: User
 
 
 def _contents(rows: Sequence[Shipment], with_danfe: bool) -> dict[int, bytes]:
-    too_many = refusals.TOO_MANY_LABELS.of(most=MOST_LABELS) if len(rows) > MOST_LABELS else NO_REFUSAL
-    problems = {each.pk: too_many or label_problem(each) for each in rows}
-    if with_danfe:
-        problems |= {
-            each.pk: refusals.DANFE_LACKS_INVOICE
-            for each in rows
-            if not problems[each.pk] and each.lacks_invoice
-        }
-    _refuse(problems)
+    """The file of each row, by shipment id; raises `LabelsRefused` when one of them cannot be printed."""
+    _refuse({each.pk: _problem(each, with_danfe, len(rows)) for each in rows})
     kinds = {each.label.kind for each in rows}
     if len(kinds) > 1:
-        _refuse(dict.fromkeys(problems, refusals.TWO_KINDS))
+        _refuse(dict.fromkeys((each.pk for each in rows), refusals.TWO_KINDS))
     if with_danfe and kinds == {LabelKind.ZPL}:
-        _refuse(dict.fromkeys(problems, refusals.NO_DANFE_WITH_ZPL))
-    contents = {}
+        _refuse(dict.fromkeys((each.pk for each in rows), refusals.NO_DANFE_WITH_ZPL))
+    contents, problems = {}, {each.pk: NO_REFUSAL for each in rows}
     for each in rows:
         try:
             contents[each.pk] = label_read(each.label)
@@ -114,6 +107,14 @@ def _contents(rows: Sequence[Shipment], with_danfe: bool) -> dict[int, bytes]:
             problems[each.pk] = refusals.LABEL_DAMAGED
     _refuse(problems)
     return contents
+
+
+def _problem(shipment: Shipment, with_danfe: bool, count: int) -> Refusal:
+    if count > MOST_LABELS:
+        return refusals.TOO_MANY_LABELS.of(most=MOST_LABELS)
+    if problem := label_problem(shipment):
+        return problem
+    return refusals.DANFE_LACKS_INVOICE if with_danfe and shipment.lacks_invoice else NO_REFUSAL
 
 
 def _refuse(problems: Mapping[int, Refusal]) -> None:

@@ -1,4 +1,4 @@
-"""What the expedição adds to the shell: sidebar, home card and search."""
+"""What the expedição adds to the shell: sidebar, what needs a person, search."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 from django.http import HttpRequest
 
+from erp.accounts.models import User
+from erp.attention import register as attention
 from erp.web import registry
 from erp.web.requests import user_of
-from expedition.models import Shipment, ShipmentStatus
+from expedition.models import Shipment, ShipmentQuerySet, ShipmentStatus
 from expedition.selectors import shipments_matching
 
 
@@ -16,19 +18,29 @@ def register() -> None:
     registry.sidebar_register(
         section="vendas", label="Expedição", url_name="expedition:list", icon="truck", order=40
     )
-    registry.home_card_register(
-        label="Expedições pendentes", url_name="expedition:list", icon="truck", content=_pending, order=40
+    attention.register(
+        attention.RowsSource(
+            key="expedition.shipments_pending",
+            label="Expedições pendentes",
+            icon="truck",
+            rows=_pending,
+            one="pedido espera na expedição",
+            many="pedidos esperam na expedição",
+            repair="Abrir expedição",
+            url_name="expedition:list",
+            query="agrupamentos=pedidos&tab=pendentes",
+            order=40,
+        )
     )
     registry.search_source_register(
         label="Expedição", url_name="expedition:list", icon="truck", search=_search, order=40
     )
 
 
-def _pending(request: HttpRequest) -> registry.CardContent:
-    pending = Shipment.objects.visible_to(user_of(request)).filter(status=ShipmentStatus.PENDING)
-    count = pending.count()
-    text = "pedido espera na expedição" if count == 1 else "pedidos esperam na expedição"
-    return registry.CardContent(count, text, "Abrir expedição", "blue" if count else "green")
+def _pending(user: User) -> ShipmentQuerySet:
+    # The company is what the index begins with.
+    own = Shipment.objects.visible_to(user).filter(company=user.company)
+    return own.filter(status=ShipmentStatus.PENDING)
 
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:

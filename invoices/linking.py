@@ -33,7 +33,7 @@ from invoices.intake.files import CompanyFacts
 from invoices.intake.order_rules import OrderFacts
 from invoices.intake.parser import parse
 from invoices.intake.reading import NfeReading, read
-from invoices.intake.rules import InvoiceCheck, Severity, messages
+from invoices.intake.rules import CheckSeverity, InvoiceCheck, messages
 from invoices.intake.validation import judge, match
 from invoices.models import OUT_OF_FORCE, DocumentDamaged, Invoice, InvoiceDocument, InvoiceStatus
 
@@ -65,7 +65,7 @@ def invoice_link(*, invoice_id: int, order_id: int, user: User | None) -> tuple[
     held_by = warnings_open(invoice, order, checks)
     if held_by:
         invoice_hold_locked(invoice, order, place_of=None)
-        return messages(held_by, Severity.WARN)
+        return messages(held_by, CheckSeverity.WARN)
     invoice_place_locked(invoice, order, user)
     return ()
 
@@ -275,7 +275,7 @@ def _checks_of(invoice: Invoice, order: Order | None) -> tuple[InvoiceCheck, ...
 
 
 def _refuse_to_link(order: Order, checks: tuple[InvoiceCheck, ...], replaces: Invoice | None = None) -> None:
-    findings = messages(checks, Severity.REFUSE)
+    findings = messages(checks, CheckSeverity.REFUSE)
     found = [refusals.CHECKS_REFUSE.of(findings=" ".join(findings))] if findings else []
     if problem := order_problem(order, replaces):
         found.insert(0, problem)

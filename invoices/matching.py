@@ -204,6 +204,15 @@ def _free_ids(orders: Sequence[Order]) -> set[int]:
     return set(rows.exclude(status=OrderStatus.CANCELLED).values_list("pk", flat=True))
 
 
+def _cited(cited: Sequence[Order], free: Collection[int]) -> Suggestion:
+    """What follows from the orders a note names: one that is free is meant."""
+    open_ones = [order for order in cited if order.pk in free]
+    if len(open_ones) == 1:
+        return Suggestion(open_ones[0], Basis.REFERENCE)
+    numbers = ", ".join(str(order.number) for order in open_ones[:5])
+    return Suggestion(None, text=f"A nota cita mais de um pedido: {numbers}." if open_ones else TAKEN)
+
+
 def _suggestion(
     invoice: Invoice,
     reading: NfeReading | None,
@@ -215,14 +224,8 @@ def _suggestion(
     if reading is None:
         return Suggestion(None, text=UNREADABLE)
     for words in _sources(reading):
-        cited = _named(words, named, reading)
-        open_ones = [order for order in cited if order.pk in free]
-        if len(open_ones) == 1:
-            return Suggestion(open_ones[0], Basis.REFERENCE)
-        if cited:
-            numbers = ", ".join(str(order.number) for order in open_ones[:5])
-            text = f"A nota cita mais de um pedido: {numbers}." if open_ones else TAKEN
-            return Suggestion(None, text=text)
+        if cited := _named(words, named, reading):
+            return _cited(cited, free)
     likeness = (invoice.recipient_tax_id, invoice.total)
     latest = invoice.issued_at + CLOCKS
     same = [order for order in alike.get(likeness, ()) if order.pk in free and order.placed_at <= latest]

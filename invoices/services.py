@@ -6,7 +6,7 @@ Locks are taken in one order: the order, then the note.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, TypeVar
@@ -24,7 +24,7 @@ from invoices.holding import invoice_hold_locked, warnings_open
 from invoices.intake.archives import Entry, entries
 from invoices.intake.files import CompanyFacts
 from invoices.intake.reading import EventReading, NfeReading
-from invoices.intake.rules import InvoiceCheck, Severity, messages, refuse
+from invoices.intake.rules import CheckSeverity, InvoiceCheck, messages, refuse
 from invoices.intake.validation import judge
 from invoices.linking import (
     PROCEED,
@@ -113,7 +113,7 @@ class _Upload:
             checks=checks,
             user=self.user,
         )
-        return self.result(ImportOutcome.REFUSED, *messages(checks, Severity.REFUSE))
+        return self.result(ImportOutcome.REFUSED, *messages(checks, CheckSeverity.REFUSE))
 
 
 def invoices_import(
@@ -215,35 +215,49 @@ def _event(upload: _Upload, event: EventReading) -> ImportResult:
 
 @transaction.atomic
 def _store(upload: _Upload, reading: NfeReading, file_checks: tuple[InvoiceCheck, ...]) -> ImportResult:
+    """Where the note belongs is judged under the company's lock, then written."""
     company_imports_lock(upload.company)
     known = Invoice.objects.filter(access_key=reading.access_key).select_related("order").first()
-    if known is not None:
-        problem = _known_problem(known, upload)
-        is_placed = known.order is not None or (upload.order is None and known.wanted_order_id is not None)
-        if problem or is_placed or known.status in OUT_OF_FORCE:
-            return _answer_known(known, problem, upload)
+    if known is not None and (answer := _answer_known(known, upload)):
+        return answer
     cancellation = cancellation_of(upload.company, reading.access_key)
     if cancellation is not None and known is None:
         invoice = _create(upload, reading, cancelled_at=cancellation.registered_at)
         return upload.result(ImportOutcome.CANCELLED, STORED_CANCELLED, invoice=invoice)
     wanted = _wanted_order(upload, reading)
     order_checks = judged_with(reading, wanted.order) if wanted.order is not None else ()
-    if wanted.order is not None and (wanted.text or messages(order_checks, Severity.REFUSE)):
-        known_only_here = [_order_check(wanted.text)] if wanted.text else []
-        return upload.refused(*known_only_here, *order_checks)
+    if refusing := _refusing(wanted, order_checks):
+        return upload.refused(*refusing)
     invoice = known or _create(upload, reading)
-    held_by = warnings_open(invoice, wanted.order, (*file_checks, *order_checks))
-    if held_by:
-        invoice_hold_locked(invoice, wanted.order, place_of=upload.replaces)
-        texts = messages(held_by, Severity.WARN)
-        return upload.result(ImportOutcome.HELD, *texts, PROCEED, invoice=invoice, order=wanted.order)
-    if wanted.order is None:
+    if wanted.order is None and not warnings_open(invoice, None, file_checks):
         outcome = ImportOutcome.ALREADY if known else ImportOutcome.IMPORTED
         return upload.result(outcome, wanted.text, invoice=invoice)
+    return _place(upload, invoice, wanted.order, (*file_checks, *order_checks))
+
+
+def _refusing(wanted: Match, order_checks: Sequence[InvoiceCheck]) -> tuple[InvoiceCheck, ...]:
+    """Why the order that was found takes no such note; nothing without an order."""
+    if wanted.order is None:
+        return ()
+    if wanted.text:
+        return (_order_check(wanted.text), *order_checks)
+    return tuple(order_checks) if messages(order_checks, CheckSeverity.REFUSE) else ()
+
+
+def _place(
+    upload: _Upload, invoice: Invoice, order: Order | None, checks: Sequence[InvoiceCheck]
+) -> ImportResult:
+    """Link the stored note to its locked order, or hold it while a warning needs a person."""
+    if held_by := warnings_open(invoice, order, checks):
+        invoice_hold_locked(invoice, order, place_of=upload.replaces)
+        texts = messages(held_by, CheckSeverity.WARN)
+        return upload.result(ImportOutcome.HELD, *texts, PROCEED, invoice=invoice, order=order)
+    if order is None:
+        raise AssertionError("a note without an order is placed only while a warning holds it")
     if upload.replaces is not None:
-        invoice_replace_locked(upload.replaces, invoice, wanted.order, upload.user)
-    invoice_place_locked(invoice, wanted.order, upload.user)
-    return upload.result(ImportOutcome.LINKED, invoice=invoice, order=wanted.order)
+        invoice_replace_locked(upload.replaces, invoice, order, upload.user)
+    invoice_place_locked(invoice, order, upload.user)
+    return upload.result(ImportOutcome.LINKED, invoice=invoice, order=order)
 
 
 def _known_problem(known: Invoice, upload: _Upload) -> Refusal:
@@ -255,9 +269,13 @@ def _known_problem(known: Invoice, upload: _Upload) -> Refusal:
     return NO_REFUSAL
 
 
-def _answer_known(known: Invoice, problem: str, upload: _Upload) -> ImportResult:
-    if problem:
+def _answer_known(known: Invoice, upload: _Upload) -> ImportResult | None:
+    """What a file of a known note is answered; None while the note has still to find its order."""
+    if problem := _known_problem(known, upload):
         return upload.refused(_order_check(problem))
+    is_placed = known.order is not None or (upload.order is None and known.wanted_order_id is not None)
+    if not is_placed and known.status not in OUT_OF_FORCE:
+        return None
     if upload.user is not None and not Invoice.objects.visible_to(upload.user).filter(pk=known.pk).exists():
         return upload.result(ImportOutcome.ALREADY, OUT_OF_REACH)
     return upload.result(ImportOutcome.ALREADY, invoice=known, order=known.order)

@@ -1,4 +1,4 @@
-"""What the notes add to the shell: sidebar, home card and search."""
+"""What the notes add to the shell: sidebar, what needs a person, search."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from django.http import HttpRequest
 
+from erp.attention import register as attention
+from erp.attention.register import Severity
 from erp.web import registry
 from erp.web.requests import user_of
 from invoices.models import Invoice
@@ -16,25 +18,23 @@ def register() -> None:
     registry.sidebar_register(
         section="vendas", label="Notas Fiscais", url_name="invoices:list", icon="file-invoice", order=30
     )
-    registry.home_card_register(
-        label="Notas sem pedido",
-        url_name="invoices:unlinked",
-        icon="file-invoice",
-        content=_unlinked,
-        order=30,
+    attention.register(
+        attention.RowsSource(
+            key="invoices.without_order",
+            label="Notas sem pedido",
+            icon="file-invoice",
+            rows=lambda user: Invoice.objects.visible_to(user).without_order(),
+            one="nota autorizada espera ser vinculada a um pedido",
+            many="notas autorizadas esperam ser vinculadas a um pedido",
+            repair="Vincular",
+            url_name="invoices:unlinked",
+            severity=Severity.WARNING,
+            order=30,
+        )
     )
     registry.search_source_register(
         label="Notas fiscais", url_name="invoices:list", icon="file-invoice", search=_search
     )
-
-
-def _unlinked(request: HttpRequest) -> registry.CardContent | None:
-    own = Invoice.objects.visible_to(user_of(request))
-    count = own.without_order().count()
-    if not count:
-        return None
-    text = "notas autorizadas esperam ser vinculadas" if count > 1 else "nota autorizada espera ser vinculada"
-    return registry.CardContent(count, f"{text} a um pedido", "Vincular", "orange")
 
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:

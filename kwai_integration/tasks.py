@@ -7,7 +7,7 @@ from celery import shared_task
 
 from erp import scheduling
 from kwai_integration import app_probe as application
-from kwai_integration import connection, consent_warnings
+from kwai_integration import connection
 from kwai_integration.inbound import events as push_messages
 from kwai_integration.inbound import judging
 from kwai_integration.inbound import plan as planning
@@ -19,7 +19,7 @@ REFRESHES_A_TICK = 5
 @shared_task(name="kwai_integration.tasks.plan", ignore_result=True)
 def plan() -> None:
     """Ring for the stores with hints to fetch, a poll that is due or stored orders to receive, for token
-    pairs to renew, for the probe that ends a pause of everything and for warnings to send."""
+    pairs to renew and for the probe that ends a pause of everything."""
     from kwai_integration.setup.consent import requests_forget
 
     push_messages.events_reap()
@@ -37,8 +37,6 @@ def plan() -> None:
         scheduling.ring(judge, store_id=store_id)
     connection.queues_heal()
     requests_forget()
-    if consent_warnings.warnings_plan():
-        scheduling.ring(warn)
 
 
 @shared_task(name="kwai_integration.tasks.refresh_tokens", ignore_result=True)
@@ -51,12 +49,6 @@ def refresh_tokens(store_id: int) -> None:
 def app_probe() -> None:
     """Ask Kwai whether it accepts the application again."""
     application.app_probe()
-
-
-@shared_task(name="kwai_integration.tasks.warn", ignore_result=True)
-def warn() -> None:
-    """Send the warnings that wait."""
-    consent_warnings.warnings_send()
 
 
 @shared_task(name="kwai_integration.tasks.poll", ignore_result=True)

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -25,7 +26,7 @@ def main() -> int:
     Exit code 1 when the port is taken, 2 when options, a dialect or a recording cannot be read, 3 for a state
     of another edition.
     """
-    options = _options()
+    options = options_parse()
     try:
         sandbox = _sandbox(options)
     except OtherEdition as error:
@@ -35,7 +36,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return UNREADABLE
     try:
-        server = build_server(sandbox, options.port)
+        server = build_server(sandbox, options.port, options.host)
     except (OSError, SystemExit):
         print(f"A porta {options.port} já está em uso: escolha outra com --port.", file=sys.stderr)
         return 1
@@ -53,18 +54,22 @@ def main() -> int:
     return 0
 
 
-def _options() -> argparse.Namespace:
+def options_parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Of the command line unless `arguments` are given; a wrong one ends the process with code 2."""
     parser = argparse.ArgumentParser(
         prog="kwai_sandbox", description="Emulador da Kwai Shop para desenvolvimento."
     )
     parser.add_argument("--port", type=int, default=8100)
+    parser.add_argument(
+        "--host", default=ADDRESS, help="onde escutar: 0.0.0.0 para contêineres; /_sandbox/ só atende daqui"
+    )
     parser.add_argument("--state", type=Path, help="arquivo que guarda tudo; sem ele, só na memória")
     parser.add_argument("--seed", type=int, default=1, help="variante dos dados iniciais; 0 começa vazio")
     parser.add_argument("--reset", action="store_true", help="esquece o estado guardado antes de começar")
     parser.add_argument("--push-url", default="", help="endereço do ERP que recebe as notificações")
     parser.add_argument("--fixtures", type=Path, help="gravação em JSON com pedidos e anúncios a servir")
     parser.add_argument("--dialect", type=Path, help="arquivo JSON com outros caminhos, campos e códigos")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def _sandbox(options: argparse.Namespace) -> Sandbox:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from kwai_sandbox.wire import REFUSED, Refusal
+from kwai_sandbox.wire import REFUSED, CallRefusal
 
 KEY_FORM = re.compile(r"[0-9]{6}[0-9A-Z]{12}[0-9]{26}")
 MODEL = slice(20, 22)
@@ -27,11 +27,11 @@ DIGESTS = {
 
 
 def access_key_check(key: str) -> None:
-    """44 characters, model 55, right check digit (letters are legal in the CNPJ); `Refusal` 422 else."""
+    """44 characters, model 55, right check digit (letters are legal in the CNPJ); `CallRefusal` 422 else."""
     if not KEY_FORM.fullmatch(key) or key[MODEL] != NFE_MODEL:
-        raise Refusal(REFUSED, "A chave de acesso não é de uma NF-e (44 caracteres, modelo 55).")
+        raise CallRefusal(REFUSED, "A chave de acesso não é de uma NF-e (44 caracteres, modelo 55).")
     if key[-1] != check_digit(key[:-1]):
-        raise Refusal(REFUSED, "O dígito verificador da chave de acesso está errado.")
+        raise CallRefusal(REFUSED, "O dígito verificador da chave de acesso está errado.")
 
 
 def check_digit(body: str) -> str:
@@ -42,40 +42,40 @@ def check_digit(body: str) -> str:
 
 
 def key_matches(key: str, number: object, series: object) -> None:
-    """Number and series must be those inside the key; `Refusal` 422 else."""
+    """Number and series must be those inside the key; `CallRefusal` 422 else."""
     for name, told, written in (("número", number, key[NUMBER]), ("série", series, key[SERIES])):
         if not str(told).isdigit() or int(str(told)) != int(written):
-            raise Refusal(REFUSED, f"O campo {name} da NF-e não confere com a chave de acesso.")
+            raise CallRefusal(REFUSED, f"O campo {name} da NF-e não confere com a chave de acesso.")
 
 
 def document_decode(encoded: str) -> bytes:
-    """The document out of its base64; `Refusal` 422 else."""
+    """The document out of its base64; `CallRefusal` 422 else."""
     try:
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
-        raise Refusal(REFUSED, "O XML da NF-e não está em base64.") from None
+        raise CallRefusal(REFUSED, "O XML da NF-e não está em base64.") from None
 
 
 def document_glance(document: bytes, key: str) -> None:
-    """The loose check: something that calls itself an authorised note and carries the key; `Refusal` else."""
+    """The loose check: it calls itself an authorised note and carries the key; `CallRefusal` else."""
     if b"nfeProc" not in document or key.encode() not in document:
-        raise Refusal(REFUSED, "O XML não é a NF-e autorizada (nfeProc) desta chave de acesso.")
+        raise CallRefusal(REFUSED, "O XML não é a NF-e autorizada (nfeProc) desta chave de acesso.")
 
 
 def document_check(document: bytes, *, key: str, number: object, series: object) -> None:
-    """The strict check: parsed, authorised, and everywhere the note that the call names; `Refusal` 422 else.
+    """The strict check: parsed, authorised, everywhere the note that the call names; `CallRefusal` 422 else.
 
     The digests of protocol, signature and content must be one; a note without a signature has only the rest.
     """
     root = _parsed(document)
     note, protocol = root.find("n:NFe/n:infNFe", NAMES), root.find("n:protNFe/n:infProt", NAMES)
     if root.tag != f"{{{NAMES['n']}}}nfeProc" or note is None:
-        raise Refusal(REFUSED, "O XML não é uma NF-e autorizada (nfeProc).")
+        raise CallRefusal(REFUSED, "O XML não é uma NF-e autorizada (nfeProc).")
     if protocol is None:
-        raise Refusal(REFUSED, "O XML não tem o protocolo de autorização da SEFAZ (protNFe).")
+        raise CallRefusal(REFUSED, "O XML não tem o protocolo de autorização da SEFAZ (protNFe).")
     answer = _text(protocol, "n:cStat")
     if answer not in AUTHORISED:
-        raise Refusal(REFUSED, f"A SEFAZ não autorizou esta nota (cStat {answer or 'ausente'}).")
+        raise CallRefusal(REFUSED, f"A SEFAZ não autorizou esta nota (cStat {answer or 'ausente'}).")
     for name, written, told in (
         ("a chave da nota (Id)", note.get("Id"), f"NFe{key}"),
         ("a chave do protocolo (chNFe)", _text(protocol, "n:chNFe"), key),
@@ -83,7 +83,7 @@ def document_check(document: bytes, *, key: str, number: object, series: object)
         ("a série (serie)", _text(note, "n:ide/n:serie"), str(series)),
     ):
         if written != told:
-            raise Refusal(REFUSED, f"No XML, {name} é {written or 'ausente'} e o envio diz {told}.")
+            raise CallRefusal(REFUSED, f"No XML, {name} é {written or 'ausente'} e o envio diz {told}.")
     signature = root.find("n:NFe/d:Signature", NAMES)
     if signature is not None:
         _digests_check(note, signature, protocol)
@@ -94,9 +94,9 @@ def _parsed(document: bytes) -> etree._Element:
     try:
         root = etree.fromstring(document, parser)
     except etree.XMLSyntaxError as error:
-        raise Refusal(REFUSED, f"O XML da NF-e não pôde ser lido: {error}") from None
+        raise CallRefusal(REFUSED, f"O XML da NF-e não pôde ser lido: {error}") from None
     if root.getroottree().docinfo.internalDTD is not None:
-        raise Refusal(REFUSED, "O XML da NF-e tem um DOCTYPE, que não é aceito.")
+        raise CallRefusal(REFUSED, "O XML da NF-e tem um DOCTYPE, que não é aceito.")
     return root
 
 
@@ -109,13 +109,15 @@ def _digests_check(note: etree._Element, signature: etree._Element, protocol: et
     method = None if reference is None else reference.find("d:DigestMethod", NAMES)
     hasher = DIGESTS.get("" if method is None else method.get("Algorithm", ""))
     if reference is None or hasher is None:
-        raise Refusal(REFUSED, "A assinatura da nota não diz como o conteúdo foi resumido (DigestMethod).")
+        raise CallRefusal(
+            REFUSED, "A assinatura da nota não diz como o conteúdo foi resumido (DigestMethod)."
+        )
     signed = "".join(_text(reference, "d:DigestValue").split())
     if signed != "".join(_text(protocol, "n:digVal").split()):
-        raise Refusal(REFUSED, "O protocolo da SEFAZ é de outro conteúdo: digVal difere da assinatura.")
+        raise CallRefusal(REFUSED, "O protocolo da SEFAZ é de outro conteúdo: digVal difere da assinatura.")
     computed = (base64.b64encode(hasher(form).digest()).decode() for form in _canonical_forms(note))
     if signed not in computed:
-        raise Refusal(REFUSED, "O conteúdo da nota não é o que foi assinado: o DigestValue não confere.")
+        raise CallRefusal(REFUSED, "O conteúdo da nota não é o que foi assinado: o DigestValue não confere.")
 
 
 def _canonical_forms(note: etree._Element) -> Iterator[bytes]:

@@ -16,17 +16,17 @@ from kwai_sandbox.fiscal import (
 from kwai_sandbox.ledger import Identity
 from kwai_sandbox.orders import SandboxOrder, order_move
 from kwai_sandbox.statuses import ARRANGED, BY_CODE, DELIVERED_ONCE, SHIPPED_ONCE, Status, status_of
-from kwai_sandbox.wire import ALREADY_DONE, NOT_FOUND, REFUSED, Call, Refusal, SandboxReply
+from kwai_sandbox.wire import ALREADY_DONE, NOT_FOUND, REFUSED, Call, CallRefusal, SandboxReply
 
 INVOICE_FIELDS = ("accessKey", "number", "series", "issuedAt")
 SHIPMENT_FIELDS = ("carrierCode", "trackingNumber", "shippedAt", "estimatedDeliveryAt")
 
 
 def order_owned(call: Call, order_id: str) -> SandboxOrder:
-    """An order of the calling merchant; `Refusal` 404 for any other."""
+    """An order of the calling merchant; `CallRefusal` 404 for any other."""
     order = orders.order_get(call.sandbox.state, order_id)
     if order is None or order.merchant_id != call.merchant_id:
-        raise Refusal(NOT_FOUND, "Pedido não encontrado nesta loja.")
+        raise CallRefusal(NOT_FOUND, "Pedido não encontrado nesta loja.")
     return order
 
 
@@ -59,12 +59,12 @@ def invoice_upload(call: Call) -> SandboxReply:
     return order_written(call, order, "order_updated")
 
 
-def _invoice_known(order: SandboxOrder) -> Refusal:
+def _invoice_known(order: SandboxOrder) -> CallRefusal:
     if order.detail.get("invoiceStatus") == orders.INVOICE_REFUSED:
-        return Refusal(
+        return CallRefusal(
             REFUSED, f"Esta NF-e foi recusada: {order.detail.get('invoiceRefusalReason')}. Envie outra."
         )
-    return Refusal(ALREADY_DONE, "Esta NF-e já foi recebida.")
+    return CallRefusal(ALREADY_DONE, "Esta NF-e já foi recebida.")
 
 
 def _invoice_read(call: Call, key: str) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _invoice_review(call: Call, order: SandboxOrder) -> None:
     switches = call.sandbox.settings
     review, reason = switches["invoiceReview"], switches["invoiceRefusalReason"]
     if review == "refuse":
-        raise Refusal(REFUSED, f"A NF-e foi recusada pela plataforma: {reason}")
+        raise CallRefusal(REFUSED, f"A NF-e foi recusada pela plataforma: {reason}")
     call.sandbox.reviews.forget(order.order_id)
     if review in ("soon", "refuse_later"):
         refusal = reason if review == "refuse_later" else ""
@@ -112,7 +112,7 @@ def order_ship(call: Call) -> SandboxReply:
     order = _order(call)
     shipment = _shipment_read(call)
     if order.is_platform_shipped:
-        raise Refusal(
+        raise CallRefusal(
             REFUSED, "O Kwai Envios cuida do envio deste pedido; o código de rastreio não é aceito."
         )
     if order.detail.get("trackingNumber") and status_of(order.status) in ARRANGED | SHIPPED_ONCE:
@@ -134,19 +134,19 @@ def _after_shipping(call: Call, order: SandboxOrder) -> Status:
 def _shipment_read(call: Call) -> dict[str, Any]:
     shipped_at, estimated_at = call.moment("shippedAt"), call.moment("estimatedDeliveryAt")
     if estimated_at < shipped_at:
-        raise Refusal(REFUSED, "estimatedDeliveryAt é anterior a shippedAt.")
+        raise CallRefusal(REFUSED, "estimatedDeliveryAt é anterior a shippedAt.")
     names = ("carrierCode", "carrierName", "trackingNumber")
     shipment = {name: call.text(name) for name in names}
     address = call.body.get("trackingUrl")
     if address is not None and not isinstance(address, str):
-        raise Refusal(REFUSED, "trackingUrl deve ser um texto.")
+        raise CallRefusal(REFUSED, "trackingUrl deve ser um texto.")
     return shipment | {"trackingUrl": address, "shippedAt": shipped_at, "estimatedDeliveryAt": estimated_at}
 
 
 def _shipped_again(order: SandboxOrder, shipment: dict[str, Any]) -> SandboxReply:
     names = ("carrierCode", "trackingNumber")
     if any(order.detail.get(name) != shipment[name] for name in names):
-        raise Refusal(
+        raise CallRefusal(
             REFUSED,
             f"O pedido está na situação “{order.status_name}” e já foi despachado com o código"
             f" {order.detail['trackingNumber']}.",
@@ -159,14 +159,14 @@ def _invoice_for_shipment(call: Call, order: SandboxOrder) -> None:
     told = call.body.get("invoice")
     held = order.received.get("invoice")
     if order.detail.get("invoiceStatus") == orders.INVOICE_REFUSED:
-        raise Refusal(REFUSED, "A NF-e do pedido foi recusada; envie outra antes de despachar.")
+        raise CallRefusal(REFUSED, "A NF-e do pedido foi recusada; envie outra antes de despachar.")
     if not isinstance(told, dict) or not told.get("accessKey"):
         if held is None and order.detail.get("invoiceStatus") != orders.INVOICE_ACCEPTED:
-            raise Refusal(REFUSED, "Envie a NF-e do pedido antes de despachar.")
+            raise CallRefusal(REFUSED, "Envie a NF-e do pedido antes de despachar.")
         return
     key = str(told["accessKey"])
     if held is not None and held["accessKey"] != key:
-        raise Refusal(REFUSED, "A NF-e informada não é a que já foi recebida para este pedido.")
+        raise CallRefusal(REFUSED, "A NF-e informada não é a que já foi recebida para este pedido.")
     access_key_check(key)
     key_matches(key, told.get("number"), told.get("series"))
     order.detail["invoice"] = {name: told.get(name) for name in INVOICE_FIELDS}
@@ -178,7 +178,7 @@ def delivery_confirm(call: Call) -> SandboxReply:
     order = _order(call)
     delivered_at = call.moment("deliveredAt")
     if "delivery" in order.received and status_of(order.status) in DELIVERED_ONCE:
-        raise Refusal(ALREADY_DONE, "A entrega deste pedido já foi confirmada.")
+        raise CallRefusal(ALREADY_DONE, "A entrega deste pedido já foi confirmada.")
     preconditions.CONFIRM_DELIVERY.check(order)
     order.received["delivery"] = {"deliveredAt": delivered_at, "receivedAt": now_ms()}
     order.detail["deliveredAt"] = delivered_at
@@ -191,7 +191,7 @@ def order_cancel(call: Call) -> SandboxReply:
     order = _order(call)
     reason = call.text("reason")
     if "cancellation" in order.received and order.status == Status.CLOSED:
-        raise Refusal(ALREADY_DONE, "O pedido já foi cancelado.")
+        raise CallRefusal(ALREADY_DONE, "O pedido já foi cancelado.")
     preconditions.CANCEL_ORDER.check(order)
     order.received["cancellation"] = {"reason": reason, "receivedAt": now_ms()}
     order.detail["cancelReason"] = reason

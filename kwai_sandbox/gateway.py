@@ -37,8 +37,8 @@ from kwai_sandbox.wire import (
     UNKNOWN_CODE,
     VERSION_INVALID,
     Call,
+    CallRefusal,
     Envelope,
-    Refusal,
     SandboxReply,
     ids_on_wire,
 )
@@ -171,7 +171,7 @@ def serve(name: str = "") -> Response:
     arrival = sandbox.stats.arrived(incoming.path, incoming.merchant_id)
     try:
         outcome = _answer(sandbox, incoming, arrival)
-    except Refusal as refusal:
+    except CallRefusal as refusal:
         outcome = _told(sandbox, incoming, Envelope(refusal.result, refusal.message, refusal.data))
     fields = incoming.query if request.method == "GET" else _readable_body(sandbox, known)
     sandbox.stats.answered(
@@ -215,7 +215,7 @@ def _answer(sandbox: Sandbox, incoming: IncomingCall, arrival: Arrival) -> CallO
         return _play(sandbox, incoming, fault, lambda: _oauth(sandbox, name, query), lambda: None)
     endpoint = ENDPOINTS.get(name)
     if endpoint is None or endpoint.verb != request.method:
-        raise Refusal(NOT_FOUND, f"Não existe {request.method} {request.path}.")
+        raise CallRefusal(NOT_FOUND, f"Não existe {request.method} {request.path}.")
     _authenticate(sandbox, request, endpoint)
     call = Call(sandbox, query["merchantId"], query, _body(sandbox, incoming, endpoint.verb))
     _limits_check(sandbox, arrival, incoming)
@@ -240,7 +240,7 @@ def _in_flight(sandbox: Sandbox, identity: Identity | None) -> Iterator[None]:
 def _oauth(sandbox: Sandbox, name: str, query: dict[str, str]) -> Envelope:
     try:
         return OAUTH_ENDPOINTS[name](sandbox, query)
-    except Refusal as refusal:
+    except CallRefusal as refusal:
         return Envelope(refusal.result, refusal.message, refusal.data)
 
 
@@ -250,7 +250,7 @@ def _run(call: Call, endpoint: SandboxEndpoint, identity: Identity | None, fault
         try:
             reply = endpoint.handler(call)
             envelope = Envelope(OK, "success", reply.data)
-        except Refusal as refusal:
+        except CallRefusal as refusal:
             reply = SandboxReply()
             envelope = Envelope(refusal.result, refusal.message, refusal.data)
         if identity is not None:
@@ -365,19 +365,19 @@ def envelope_text(sandbox: Sandbox, envelope: Envelope, call: str = "") -> str:
 
 
 def _authenticate(sandbox: Sandbox, incoming: Request, endpoint: SandboxEndpoint) -> None:
-    """App, version, signature, clock, token, merchant, scope; `Refusal` names the first miss."""
+    """App, version, signature, clock, token, merchant, scope; `CallRefusal` names the first miss."""
     query = incoming.args.to_dict()
     for name, result in COMMON_PARAMETERS.items():
         if not query.get(name):
-            raise Refusal(result, f"Falta o parâmetro {name}.")
+            raise CallRefusal(result, f"Falta o parâmetro {name}.")
     if any(len(values) > 1 for values in incoming.args.to_dict(flat=False).values()):
-        raise Refusal(BAD_SIGNATURE, "Há parâmetros repetidos.")
+        raise CallRefusal(BAD_SIGNATURE, "Há parâmetros repetidos.")
     if query["appKey"] != sandbox.credentials.app_key:
-        raise Refusal(APP_INVALID, "O appKey não é conhecido.")
+        raise CallRefusal(APP_INVALID, "O appKey não é conhecido.")
     if query["version"] != API_VERSION:
-        raise Refusal(VERSION_INVALID, f"version deve ser {API_VERSION}.")
+        raise CallRefusal(VERSION_INVALID, f"version deve ser {API_VERSION}.")
     if not signature_matches(incoming.path, query, sandbox.credentials):
-        raise Refusal(BAD_SIGNATURE, "A assinatura está errada.")
+        raise CallRefusal(BAD_SIGNATURE, "A assinatura está errada.")
     _clock_check(sandbox, query["ts"])
     oauth.token_check(
         sandbox.state,
@@ -390,7 +390,7 @@ def _authenticate(sandbox: Sandbox, incoming: Request, endpoint: SandboxEndpoint
 def _clock_check(sandbox: Sandbox, text: str) -> None:
     skew = sandbox.settings["timestampSkewMs"]
     if not (text.isascii() and text.isdigit() and len(text) == 13) or abs(int(text) - now_ms()) > skew:
-        raise Refusal(
+        raise CallRefusal(
             CLOCK_WRONG, f"ts deve ser o horário atual em milissegundos, com diferença até {skew} ms."
         )
 
@@ -401,9 +401,9 @@ def _body(sandbox: Sandbox, incoming: IncomingCall, verb: str) -> dict[str, Any]
     try:
         body = sandbox.dialect.body_in(incoming.call, json.loads(request.get_data()))
     except ValueError:
-        raise Refusal(REFUSED, "O corpo não é JSON.") from None
+        raise CallRefusal(REFUSED, "O corpo não é JSON.") from None
     if not isinstance(body, dict):
-        raise Refusal(REFUSED, "O corpo deve ser um objeto JSON.")
+        raise CallRefusal(REFUSED, "O corpo deve ser um objeto JSON.")
     return body
 
 
@@ -415,8 +415,8 @@ def _limits_check(sandbox: Sandbox, arrival: Arrival, incoming: IncomingCall) ->
     ):
         if limit and rate > limit:
             sandbox.stats.wait_told(scope, LIMIT_SECONDS)
-            raise Refusal(
+            raise CallRefusal(
                 TOO_MANY_REQUESTS, f"Passou de {limit} chamadas por segundo.", {"retryAfter": LIMIT_SECONDS}
             )
     if switches["dailyQuota"] and arrival.today > switches["dailyQuota"]:
-        raise Refusal(QUOTA_SPENT, "A cota diária de chamadas acabou.")
+        raise CallRefusal(QUOTA_SPENT, "A cota diária de chamadas acabou.")

@@ -11,7 +11,7 @@ from kwai_sandbox.fulfilment import order_owned, order_written
 from kwai_sandbox.ledger import Identity
 from kwai_sandbox.orders import SandboxOrder, order_move
 from kwai_sandbox.statuses import ARRANGED, Status, status_of
-from kwai_sandbox.wire import REFUSED, Call, Refusal, SandboxReply, id_text
+from kwai_sandbox.wire import REFUSED, Call, CallRefusal, SandboxReply, id_text
 
 HANDOVERS = ("PICKUP", "DROP_OFF")
 CARRIER_NAME = "Kwai Envios"
@@ -24,13 +24,13 @@ def shipment_arrange(call: Call) -> SandboxReply:
     order = order_owned(call, call.identifier("orderId"))
     handover = call.text("handover")
     if handover not in HANDOVERS:
-        raise Refusal(REFUSED, f"handover deve ser {' ou '.join(HANDOVERS)}.")
+        raise CallRefusal(REFUSED, f"handover deve ser {' ou '.join(HANDOVERS)}.")
     _platform_shipped(order, "o envio não é programado no Kwai")
     if status_of(order.status) in ARRANGED:
         return SandboxReply(_arrangement(order))
     preconditions.ARRANGE_SHIPMENT.check(order)
     if order.detail.get("invoiceStatus") == orders.INVOICE_REFUSED:
-        raise Refusal(
+        raise CallRefusal(
             REFUSED, f"A NF-e foi recusada: {order.detail.get('invoiceRefusalReason')}. Envie outra."
         )
     order_move(order, Status.AWAITING_PICKUP, now_ms())
@@ -48,7 +48,7 @@ def _arrangement(order: SandboxOrder) -> dict[str, Any]:
 
 def _platform_shipped(order: SandboxOrder, refusal: str) -> None:
     if not order.is_platform_shipped:
-        raise Refusal(REFUSED, f"O pedido usa transportadora própria; {refusal}.")
+        raise CallRefusal(REFUSED, f"O pedido usa transportadora própria; {refusal}.")
 
 
 def arrangement_identity(body: dict[str, Any]) -> Identity:
@@ -62,10 +62,10 @@ def shipping_label(call: Call) -> SandboxReply:
     _platform_shipped(order, "a etiqueta não é da Kwai")
     preconditions.SHIPPING_LABEL.check(order)
     if not order.has_label:
-        raise Refusal(REFUSED, "A NF-e do pedido ainda não foi aceita.")
+        raise CallRefusal(REFUSED, "A NF-e do pedido ainda não foi aceita.")
     form = call.query.get("format", "PDF").upper()
     if form not in ("PDF", "ZPL"):
-        raise Refusal(REFUSED, "format deve ser PDF ou ZPL.")
+        raise CallRefusal(REFUSED, "format deve ser PDF ou ZPL.")
     content = label_content(order, form)
     return SandboxReply(
         {"orderId": order.order_id, "format": form, "content": base64.b64encode(content).decode()}

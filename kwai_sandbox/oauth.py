@@ -19,8 +19,8 @@ from kwai_sandbox.wire import (
     SCOPE_MISSING,
     SECRET_INVALID,
     TOKEN_INVALID,
+    CallRefusal,
     Envelope,
-    Refusal,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def token_exchange(sandbox: Sandbox, query: dict[str, str]) -> Envelope:
         if row is not None and row["expires_at"] > now_ms():
             state.run("DELETE FROM retired_tokens WHERE merchant_id = ?", row["merchant_id"])
             return Envelope(OK, "success", _pair_issue(state, row["merchant_id"], row["scopes"]))
-    raise Refusal(REFRESH_INVALID, "O código de autorização não existe, já foi usado ou venceu.")
+    raise CallRefusal(REFRESH_INVALID, "O código de autorização não existe, já foi usado ou venceu.")
 
 
 def token_refresh(sandbox: Sandbox, query: dict[str, str]) -> Envelope:
@@ -83,13 +83,15 @@ def token_refresh(sandbox: Sandbox, query: dict[str, str]) -> Envelope:
     _app_check(sandbox.credentials, query, "refresh_token")
     state, token = sandbox.state, query.get("refresh_token", "")
     if _retired_reused(sandbox, token):
-        raise Refusal(CONSENT_REVOKED, "O refresh token já tinha sido trocado: a autorização foi encerrada.")
+        raise CallRefusal(
+            CONSENT_REVOKED, "O refresh token já tinha sido trocado: a autorização foi encerrada."
+        )
     with state.transaction():
         row = state.row("SELECT * FROM grants WHERE refresh_token = ?", token)
         if row is not None and row["revoked"]:
-            raise Refusal(CONSENT_REVOKED, "O vendedor revogou a autorização.")
+            raise CallRefusal(CONSENT_REVOKED, "O vendedor revogou a autorização.")
         if row is None or row["refresh_expires_at"] <= now_ms():
-            raise Refusal(REFRESH_INVALID, "O refresh token não existe, já foi usado ou venceu.")
+            raise CallRefusal(REFRESH_INVALID, "O refresh token não existe, já foi usado ou venceu.")
         answer = _pair_issue(state, row["merchant_id"], row["scopes"])
         state.run("INSERT INTO retired_tokens VALUES (?, ?)", token, row["merchant_id"])
     odd_merchant = settings_read(state)["refreshAnswersMerchantId"]
@@ -117,11 +119,11 @@ def consent_end(sandbox: Sandbox, merchant_id: str) -> bool:
 
 def _app_check(credentials: AppCredentials, query: dict[str, str], grant_type: str) -> None:
     if query.get("appKey") != credentials.app_key:
-        raise Refusal(APP_INVALID, "O appKey não é conhecido.")
+        raise CallRefusal(APP_INVALID, "O appKey não é conhecido.")
     if not secrets.compare_digest(query.get("appSecret", "").encode(), credentials.app_secret.encode()):
-        raise Refusal(SECRET_INVALID, "O appSecret está errado.")
+        raise CallRefusal(SECRET_INVALID, "O appSecret está errado.")
     if query.get("grant_type") != grant_type:
-        raise Refusal(REFUSED, f"grant_type deve ser {grant_type}.")
+        raise CallRefusal(REFUSED, f"grant_type deve ser {grant_type}.")
 
 
 def _pair_issue(state: State, merchant_id: str, scopes: str) -> dict[str, Any]:
@@ -149,16 +151,16 @@ def _pair_issue(state: State, merchant_id: str, scopes: str) -> dict[str, Any]:
 
 
 def token_check(state: State, *, access_token: str, merchant_id: str, scope: str) -> None:
-    """Whether the token opens this call; raises `Refusal` 402 or 444 to 446."""
+    """Whether the token opens this call; raises `CallRefusal` 402 or 444 to 446."""
     row = state.row("SELECT * FROM grants WHERE access_token = ?", access_token)
     if row is not None and row["revoked"]:
-        raise Refusal(CONSENT_REVOKED, "O vendedor revogou a autorização.")
+        raise CallRefusal(CONSENT_REVOKED, "O vendedor revogou a autorização.")
     if row is None or row["access_expires_at"] <= now_ms():
-        raise Refusal(TOKEN_INVALID, "O accessToken não existe ou venceu.")
+        raise CallRefusal(TOKEN_INVALID, "O accessToken não existe ou venceu.")
     if row["merchant_id"] != merchant_id:
-        raise Refusal(MERCHANT_INVALID, "O merchantId não existe ou não é o do accessToken.")
+        raise CallRefusal(MERCHANT_INVALID, "O merchantId não existe ou não é o do accessToken.")
     if scope not in row["scopes"].split(","):
-        raise Refusal(SCOPE_MISSING, f"A autorização não inclui {scope}.")
+        raise CallRefusal(SCOPE_MISSING, f"A autorização não inclui {scope}.")
 
 
 def grants_list(state: State) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kwai_sandbox.orders import SandboxOrder
 from kwai_sandbox.statuses import ARRANGED, TO_SHIP, Status, status_of
-from kwai_sandbox.wire import REFUSED, Refusal
+from kwai_sandbox.wire import REFUSED, CallRefusal
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Precondition:
     also_frozen: bool = False
 
     def check(self, order: SandboxOrder) -> None:
-        """Raise `Refusal` 422, naming the situation, when the order does not permit the write."""
+        """Raise `CallRefusal` 422, naming the situation, when the order does not permit the write."""
         if status_of(order.status) not in self.permitted:
-            raise Refusal(REFUSED, f"O pedido está na situação “{order.status_name}” e {self.refusal}.")
+            raise CallRefusal(REFUSED, f"O pedido está na situação “{order.status_name}” e {self.refusal}.")
         if order.frozen_reason and not self.also_frozen:
-            raise Refusal(REFUSED, order.frozen_reason)
+            raise CallRefusal(REFUSED, order.frozen_reason)
 
 
 UPLOAD_INVOICE = Precondition(TO_SHIP, "não aceita NF-e")

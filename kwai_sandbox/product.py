@@ -13,7 +13,7 @@ from kwai_sandbox.drafts import SEED_DATA
 from kwai_sandbox.items import SandboxItem
 from kwai_sandbox.ledger import Identity
 from kwai_sandbox.trade import page_of
-from kwai_sandbox.wire import NOT_FOUND, REFUSED, Call, Refusal, SandboxReply, id_text
+from kwai_sandbox.wire import NOT_FOUND, REFUSED, Call, CallRefusal, SandboxReply, id_text
 
 LARGEST_STOCK = 999_999
 LARGEST_IMAGE = 2 * 1024 * 1024
@@ -44,7 +44,7 @@ def sku_list(call: Call) -> SandboxReply:
 def _owned(call: Call, item_id: str) -> SandboxItem:
     item = items.item_get(call.sandbox.state, item_id)
     if item is None or item.merchant_id != call.merchant_id:
-        raise Refusal(NOT_FOUND, "Anúncio não encontrado nesta loja.")
+        raise CallRefusal(NOT_FOUND, "Anúncio não encontrado nesta loja.")
     return item
 
 
@@ -52,7 +52,7 @@ def _sku(call: Call) -> tuple[SandboxItem, dict[str, Any]]:
     item = _owned(call, call.identifier("itemId"))
     sku = item.sku(call.identifier("skuId"))
     if sku is None:
-        raise Refusal(NOT_FOUND, "SKU não encontrado neste anúncio.")
+        raise CallRefusal(NOT_FOUND, "SKU não encontrado neste anúncio.")
     return item, sku
 
 
@@ -68,7 +68,7 @@ def stock_update(call: Call) -> SandboxReply:
     item, sku = _sku(call)
     stock = call.number("stock")
     if stock > LARGEST_STOCK:
-        raise Refusal(REFUSED, f"O estoque vai até {LARGEST_STOCK}.")
+        raise CallRefusal(REFUSED, f"O estoque vai até {LARGEST_STOCK}.")
     applied = sku["stock"] != stock
     sku["stock"] = stock
     return _changed(call, item, applied)
@@ -88,13 +88,13 @@ def _promotion(call: Call) -> dict[str, Any]:
         return dict.fromkeys(PROMOTION_FIELDS)
     price = call.number("promotionalPrice", 1)
     if price >= call.number("salePrice", 1):
-        raise Refusal(REFUSED, "O preço promocional deve ser menor que o preço.")
+        raise CallRefusal(REFUSED, "O preço promocional deve ser menor que o preço.")
     moments = {
         name: call.moment(name) if call.body.get(name) is not None else None for name in PROMOTION_FIELDS[1:]
     }
     begin, end = moments["promotionStartsAt"], moments["promotionEndsAt"]
     if begin is not None and end is not None and end <= begin:
-        raise Refusal(REFUSED, "O fim da promoção deve vir depois do começo.")
+        raise CallRefusal(REFUSED, "O fim da promoção deve vir depois do começo.")
     return {"promotionalPrice": price, **moments}
 
 
@@ -136,24 +136,24 @@ def _content(call: Call) -> dict[str, Any]:
     values["categoryId"] = _category(call)
     skus = call.body.get("skus")
     if not isinstance(skus, list) or not skus:
-        raise Refusal(REFUSED, "Informe ao menos um SKU.")
+        raise CallRefusal(REFUSED, "Informe ao menos um SKU.")
     values["skus"] = [_sku_content(call, sku) for sku in skus]
     numbers = [sku["number"] for sku in values["skus"]]
     if len(set(numbers)) != len(numbers):
-        raise Refusal(REFUSED, "Há códigos de SKU repetidos no anúncio.")
+        raise CallRefusal(REFUSED, "Há códigos de SKU repetidos no anúncio.")
     return values
 
 
 def _category(call: Call) -> str:
     category_id = call.identifier("categoryId")
     if not any(entry["categoryId"] == category_id and entry["leaf"] for entry in SEED_DATA["categories"]):
-        raise Refusal(REFUSED, "A categoria não existe ou não é do último nível.")
+        raise CallRefusal(REFUSED, "A categoria não existe ou não é do último nível.")
     return category_id
 
 
 def _sku_content(call: Call, sku: Any) -> dict[str, Any]:
     if not isinstance(sku, dict):
-        raise Refusal(REFUSED, "Cada SKU deve ser um objeto.")
+        raise CallRefusal(REFUSED, "Cada SKU deve ser um objeto.")
     inner = Call(call.sandbox, call.merchant_id, call.query, sku)
     values = {name: sku[name] for name in SKU_FIELDS if name in sku}
     values["number"] = inner.text("number")
@@ -167,9 +167,9 @@ def active_status_update(call: Call) -> SandboxReply:
     item = _owned(call, call.identifier("itemId"))
     status = call.number("activeStatus")
     if status not in (items.ACTIVE, items.INACTIVE):
-        raise Refusal(REFUSED, "activeStatus deve ser 1 (ativo) ou 3 (inativo).")
+        raise CallRefusal(REFUSED, "activeStatus deve ser 1 (ativo) ou 3 (inativo).")
     if item.body["activeStatus"] in (items.IN_REVIEW, items.REFUSED):
-        raise Refusal(REFUSED, f"O anúncio está {item.status_name}.")
+        raise CallRefusal(REFUSED, f"O anúncio está {item.status_name}.")
     applied = item.body["activeStatus"] != status
     item.body["activeStatus"] = status
     return _changed(call, item, applied)
@@ -181,10 +181,10 @@ def image_upload(call: Call) -> SandboxReply:
     try:
         content = base64.b64decode(call.text("content"), validate=True)
     except (binascii.Error, ValueError):
-        raise Refusal(REFUSED, "A imagem não está em base64.") from None
+        raise CallRefusal(REFUSED, "A imagem não está em base64.") from None
     form = next((name for start, name in IMAGE_FORMS.items() if content.startswith(start)), None)
     if form is None or len(content) > LARGEST_IMAGE:
-        raise Refusal(REFUSED, "A imagem deve ser JPG ou PNG de até 2 MB.")
+        raise CallRefusal(REFUSED, "A imagem deve ser JPG ou PNG de até 2 MB.")
     return SandboxReply({"url": f"{IMAGE_HOST}/{hashlib.sha256(content).hexdigest()}.{form}"})
 
 
@@ -197,7 +197,7 @@ def category_attributes(call: Call) -> SandboxReply:
     """GET getCategoryAttributes: what a listing of the category is asked for."""
     category_id = id_text(call.query.get("categoryId"), "categoryId")
     if not any(entry["categoryId"] == category_id for entry in SEED_DATA["categories"]):
-        raise Refusal(NOT_FOUND, "Categoria não encontrada.")
+        raise CallRefusal(NOT_FOUND, "Categoria não encontrada.")
     attributes = SEED_DATA["attributes"]
     return SandboxReply(attributes["default"] + attributes.get(category_id, []))
 

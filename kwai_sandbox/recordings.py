@@ -34,7 +34,7 @@ from kwai_sandbox import items, oauth, orders
 from kwai_sandbox.clock import now_ms
 from kwai_sandbox.items import SandboxItem
 from kwai_sandbox.orders import SandboxOrder
-from kwai_sandbox.wire import Refusal, id_text
+from kwai_sandbox.wire import CallRefusal, id_text
 
 if TYPE_CHECKING:
     from kwai_sandbox.sandbox import Sandbox
@@ -141,7 +141,7 @@ def _rows(value: Any, id_name: str, where: str, meant: Callable[[Row], Row]) -> 
 def _id(row: Row, name: str, where: str) -> str:
     try:
         return id_text(row.get(name), name)
-    except Refusal:
+    except CallRefusal:
         raise ValueError(f"{where}: {name} deve ter de 1 a 19 dígitos") from None
 
 

@@ -63,9 +63,9 @@ class RunningSandbox:
             return json.load(answer)
 
 
-def build_server(sandbox: Sandbox, port: int) -> BaseWSGIServer:
-    """A threaded server on the loopback address; port 0 picks a free one."""
-    return make_server(ADDRESS, port, create_app(sandbox), threaded=True, request_handler=QuietHandler)
+def build_server(sandbox: Sandbox, port: int, host: str = ADDRESS) -> BaseWSGIServer:
+    """A threaded server on the loopback address unless `host` says another; port 0 picks a free one."""
+    return make_server(host, port, create_app(sandbox), threaded=True, request_handler=QuietHandler)
 
 
 @contextmanager

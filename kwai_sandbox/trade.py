@@ -6,7 +6,7 @@ from typing import Any
 
 from kwai_sandbox import orders
 from kwai_sandbox.faults import DUPLICATE_PAGE, SKIP_PAGE
-from kwai_sandbox.wire import REFUSED, Call, Refusal, SandboxReply, id_text
+from kwai_sandbox.wire import REFUSED, Call, CallRefusal, SandboxReply, id_text
 
 LARGEST_PAGE = 50
 
@@ -27,11 +27,11 @@ def refund_list(call: Call) -> SandboxReply:
 def _window(call: Call, table: str, key: str) -> tuple[int, list[Any]]:
     column = orders.TIME_COLUMNS.get(str(call.body.get("timeRangeField")))
     if column is None:
-        raise Refusal(REFUSED, "timeRangeField deve ser UPDATE_TIME ou CREATE_TIME.")
+        raise CallRefusal(REFUSED, "timeRangeField deve ser UPDATE_TIME ou CREATE_TIME.")
     begin, end = call.moment("timeFrom"), call.moment("timeTo")
     longest = call.sandbox.settings["maxWindowMs"]
     if not 0 <= end - begin <= longest:
-        raise Refusal(REFUSED, f"A janela de timeFrom a timeTo deve ter de 0 a {longest} ms.")
+        raise CallRefusal(REFUSED, f"A janela de timeFrom a timeTo deve ter de 0 a {longest} ms.")
     where = f"FROM {table} WHERE merchant_id = ? AND {column} BETWEEN ? AND ?"
     window = (call.merchant_id, begin, end)
     state = call.sandbox.state
@@ -48,7 +48,7 @@ def page_of(call: Call, page_name: str, size_name: str) -> tuple[int, int]:
     """
     size = call.number(size_name, 1)
     if size > LARGEST_PAGE:
-        raise Refusal(REFUSED, f"{size_name} vai até {LARGEST_PAGE}.")
+        raise CallRefusal(REFUSED, f"{size_name} vai até {LARGEST_PAGE}.")
     offset = (call.number(page_name, 1) - 1) * size
     if call.page_fault == DUPLICATE_PAGE:
         offset = max(0, offset - 1)
@@ -61,7 +61,7 @@ def order_details(call: Call) -> SandboxReply:
     """POST queryOrderDetails: up to one page of orders; unknown ids are left out."""
     asked = call.body.get("orderList")
     if not isinstance(asked, list) or not 1 <= len(asked) <= LARGEST_PAGE:
-        raise Refusal(REFUSED, f"orderList deve ter de 1 a {LARGEST_PAGE} pedidos.")
+        raise CallRefusal(REFUSED, f"orderList deve ter de 1 a {LARGEST_PAGE} pedidos.")
     ids = [id_text(entry, "orderList") for entry in asked]
     switches = call.sandbox.settings
     found = orders.orders_of(call.sandbox.state, call.merchant_id, ids)

@@ -41,7 +41,7 @@ class Verbatim(dict[str, Any]):
     """A recorded object that leaves exactly as it was recorded."""
 
 
-class Refusal(Exception):
+class CallRefusal(Exception):
     """The platform says no: a result code other than 200 and a text for the operator."""
 
     def __init__(self, result: int, message: str, data: Any = None) -> None:
@@ -74,21 +74,21 @@ class Call:
         """A non-empty text field of the body; 422 otherwise."""
         value = self.body.get(name)
         if not isinstance(value, str) or not value.strip():
-            raise Refusal(REFUSED, f"Informe o campo {name}.")
+            raise CallRefusal(REFUSED, f"Informe o campo {name}.")
         return value
 
     def number(self, name: str, minimum: int = 0) -> int:
         """A whole number of the body (centavos, pieces, pages); 422 otherwise."""
         value = self.body.get(name)
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-            raise Refusal(REFUSED, f"O campo {name} deve ser um número inteiro a partir de {minimum}.")
+            raise CallRefusal(REFUSED, f"O campo {name} deve ser um número inteiro a partir de {minimum}.")
         return value
 
     def moment(self, name: str) -> int:
         """A time of the body in Unix milliseconds; seconds are refused with 422."""
         value = self.number(name)
         if not EARLIEST_MS <= value < EARLIEST_MS * 10:
-            raise Refusal(REFUSED, f"O campo {name} deve estar em milissegundos UTC.")
+            raise CallRefusal(REFUSED, f"O campo {name} deve estar em milissegundos UTC.")
         return value
 
     def identifier(self, name: str) -> str:
@@ -105,7 +105,7 @@ class SandboxReply:
 
 
 def id_text(value: Any, name: str) -> str:
-    """An id of up to 19 digits as text; raises `Refusal` 422 for anything else."""
+    """An id of up to 19 digits as text; raises `CallRefusal` 422 for anything else."""
     text = str(value)
     if (
         isinstance(value, bool)
@@ -113,9 +113,9 @@ def id_text(value: Any, name: str) -> str:
         or not text.isascii()
         or not text.isdigit()
     ):
-        raise Refusal(REFUSED, f"O campo {name} não é um identificador válido.")
+        raise CallRefusal(REFUSED, f"O campo {name} não é um identificador válido.")
     if int(text) > MAX_ID:
-        raise Refusal(REFUSED, f"O campo {name} tem mais de 19 dígitos.")
+        raise CallRefusal(REFUSED, f"O campo {name} tem mais de 19 dígitos.")
     return text
 
 

@@ -23,6 +23,13 @@ from scripts.environment import (
 
 # What only a person's own installation sets; the suite runs on the embedded default whatever they say.
 SERVICE_NAMES = ("DATABASE_URL", "REDIS_URL")
+# Together everything but `services`, and no test in two of them.
+PARTS = {
+    "test": "not browser and not chaos and not services",
+    "test-browser": "browser and not chaos and not services",
+    "chaos-short": "chaos and not services",
+}
+SLOWEST = 10
 MYPY_TARGETS = ("erp", "invoices", "expedition", "kwai_integration", "kwai_sandbox", "scripts")
 PIP_AUDIT = "pip-audit==2.9.0"
 UV = "uv==0.13.9"
@@ -58,17 +65,40 @@ def run(rest: Sequence[str]) -> int:
 
 def test(rest: Sequence[str]) -> int:
     prepare(DEV_LOCK)
+    print("Não inclui: test-browser, chaos-short e test-services (cada um é um comando).", flush=True)
+    return _embedded("test", rest)
+
+
+def test_browser(rest: Sequence[str]) -> int:
+    prepare(DEV_LOCK)
     chromium_ensure()
-    for name in SERVICE_NAMES:
-        os.environ.pop(name, None)
-    return _python("-m", "pytest", "-n", "2", "-m", "not services", *rest)
+    return _embedded("test-browser", rest)
+
+
+def chaos_short(rest: Sequence[str]) -> int:
+    prepare(DEV_LOCK)
+    return _embedded("chaos-short", rest)
 
 
 def test_services(rest: Sequence[str]) -> int:
+    """The whole suite, each part of it."""
     prepare(DEV_LOCK)
     chromium_ensure()
     os.environ["KWAI_REQUIRE_SERVICES"] = "1"
-    return _python("-m", "scripts.services", str(PYTHON), "-m", "pytest", "-n", "2", *rest)
+    return _python("-m", "scripts.services", str(PYTHON), *_pytest(), *rest)
+
+
+def _embedded(part: str, rest: Sequence[str]) -> int:
+    """One part of the suite on SQLite and the queue in a folder."""
+    for name in SERVICE_NAMES:
+        os.environ.pop(name, None)
+    return _python(*_pytest(), "-m", PARTS[part], *rest)
+
+
+def _pytest() -> tuple[str, ...]:
+    """pytest on every core this process may use; two at least, since tests wait more than they compute."""
+    workers = max(2, len(os.sched_getaffinity(0)))
+    return ("-m", "pytest", "-n", str(workers), f"--durations={SLOWEST}")
 
 
 def chromium_ensure() -> None:
@@ -91,6 +121,7 @@ def lint(_: Sequence[str]) -> int:
     checks = {
         "ruff check": ("-m", "ruff", "check", "."),
         "ruff format": ("-m", "ruff", "format", "--check", "."),
+        "templates": ("-m", "djlint", "--lint", "--quiet", "templates", "kwai_sandbox/templates"),
         "mypy": ("-m", "mypy", *(name for name in MYPY_TARGETS if (ROOT / name).is_dir())),
         "import contracts": ("-c", "from importlinter.cli import lint_imports_command as c; c()"),
         "migrations": ("manage.py", "makemigrations", "--check", "--dry-run"),
@@ -142,6 +173,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "setup": setup,
     "run": run,
     "test": test,
+    "test-browser": test_browser,
+    "chaos-short": chaos_short,
     "test-services": test_services,
     "lint": lint,
     "lock": lock,

@@ -114,8 +114,11 @@ def permission_of(url_name: str, method: str = "GET") -> Permission | None:
 def may(user: User, url_name: str, method: str = "GET") -> bool:
     """True when the role of `user` opens `url_name`."""
     permission = permission_of(url_name, method)
+    return permission is not None and holds(user, permission)
+
+
+def holds(user: User, permission: Permission) -> bool:
+    """True when the role of `user` has `permission`; what is public asks for no role and no login."""
     if permission is Permission.PUBLIC:
         return True
-    if permission is None or not user.is_authenticated or user.company_id is None:
-        return False
-    return permission in ROLE_PERMISSIONS[user.role]
+    return user.is_authenticated and user.company_id is not None and permission in ROLE_PERMISSIONS[user.role]

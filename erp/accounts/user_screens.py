@@ -29,13 +29,12 @@ class UserList(ListPage[User]):
     title = "Usuários"
     pretitle = "Configurações"
     columns = (
-        Column("Nome"),
-        Column("Papel"),
-        Column("Lojas", css="d-none d-md-table-cell"),
-        Column("Último acesso", css="d-none d-md-table-cell"),
-        Column("Acesso"),
+        Column("Nome", "accounts/cells/user_name.html"),
+        Column("Papel", "get_role_display"),
+        Column("Lojas", "accounts/cells/user_stores.html", shown_from="md", css="text-secondary"),
+        Column("Último acesso", "accounts/cells/user_last_login.html", shown_from="md", css="text-secondary"),
+        Column("Acesso", "accounts/cells/user_access.html"),
     )
-    row_template = "accounts/user_row.html"
     order_by = ("first_name", "username", "pk")
     tabs = (Tab("active", "com acesso", Q(is_active=True)), Tab("off", "sem acesso", Q(is_active=False)))
     search_fields = ("first_name", "last_name", "username", "email")

@@ -23,16 +23,21 @@ class SkuList(ListPage[Sku]):
     title = "Produtos"
     pretitle = "Cadastros"
     columns = (
-        Column("Código (SKU)"),
-        Column("Produto"),
-        Column("Variação", css="d-none d-md-table-cell"),
-        Column("GTIN", css="d-none d-xl-table-cell"),
-        Column("Preço", numeric=True),
-        Column("Físico", numeric=True, css="d-none d-md-table-cell"),
-        Column("Reservado", numeric=True, css="d-none d-md-table-cell"),
-        Column("Disponível", numeric=True),
+        Column("Código (SKU)", "catalog/cells/sku_code.html"),
+        Column("Produto", "catalog/cells/sku_product.html", css="wide-cell"),
+        Column("Variação", 'specification|default:"—"', shown_from="md", css="text-secondary"),
+        Column("GTIN", 'gtin|default:"—"', shown_from="xl", css="text-secondary"),
+        Column("Preço", "price|money", numeric=True, css="text-nowrap"),
+        Column("Físico", "balance.on_hand", numeric=True, shown_from="md"),
+        Column("Reservado", "balance.reserved", numeric=True, shown_from="md"),
+        Column(
+            "Disponível",
+            "catalog/cells/sku_available.html",
+            numeric=True,
+            css="fw-bold",
+            stack_label="Disponível",
+        ),
     )
-    row_template = "catalog/sku_row.html"
     order_by = ("product__name", "code", "pk")
     search_fields = ("code", "product__name", "specification", "gtin")
     search_label = "código, nome, variação ou GTIN"

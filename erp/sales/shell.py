@@ -1,4 +1,4 @@
-"""What sales adds to the shell: sidebar, home card and search."""
+"""What sales adds to the shell: sidebar, what needs a person, search."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
-from erp.sales.models import Order
-from erp.sales.statuses import OrderStatus
+from erp.accounts.models import User
+from erp.attention import register as attention
+from erp.sales.models import Order, OrderQuerySet
+from erp.sales.statuses import TO_SHIP
 from erp.web import registry
 from erp.web.requests import id_of, user_of
-
-TO_SHIP = (OrderStatus.APPROVED, OrderStatus.PREPARING, OrderStatus.INVOICED, OrderStatus.READY_TO_SHIP)
 
 
 def register() -> None:
@@ -30,18 +30,28 @@ def register() -> None:
         registry.sidebar_register(
             section="cadastros", label=label, url_name=url_name, icon=icon, order=20 + order
         )
-    registry.home_card_register(
-        label="Pedidos para enviar", url_name="sales:orders", icon="shopping-cart", content=_to_ship, order=20
+    attention.register(
+        attention.RowsSource(
+            key="sales.orders_to_ship",
+            label="Pedidos para enviar",
+            icon="shopping-cart",
+            rows=_to_ship,
+            one="pedido pago ainda não enviado",
+            many="pedidos pagos ainda não enviados",
+            repair="Ver pedidos",
+            url_name="sales:orders",
+            query="tab=to_ship",
+            order=20,
+        )
     )
     registry.search_source_register(
         label="Pedidos de venda", url_name="sales:orders", icon="shopping-cart", search=_search
     )
 
 
-def _to_ship(request: HttpRequest) -> registry.CardContent:
-    count = Order.objects.visible_to(user_of(request)).filter(status__in=TO_SHIP).count()
-    text = "pedidos pagos ainda não enviados" if count != 1 else "pedido pago ainda não enviado"
-    return registry.CardContent(count, text, "Ver pedidos", "blue" if count else "green")
+def _to_ship(user: User) -> OrderQuerySet:
+    # The company is what the index begins with.
+    return Order.objects.visible_to(user).filter(company=user.company, status__in=TO_SHIP)
 
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:

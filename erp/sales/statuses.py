@@ -27,6 +27,9 @@ class OrderStatus(models.TextChoices):
         return RANKS[self]
 
 
+# Paid for and not on its way.
+TO_SHIP = (OrderStatus.APPROVED, OrderStatus.PREPARING, OrderStatus.INVOICED, OrderStatus.READY_TO_SHIP)
+
 COLOURS = {
     OrderStatus.INCOMPLETE: "orange",
     OrderStatus.OPEN: "azure",

@@ -98,6 +98,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": schedule(5.0),
         "options": {"queue": "maint", "expires": 10},
     },
+    "attention-mail": {
+        "task": "erp.attention.tasks.mail",
+        "schedule": schedule(30.0),
+        "options": {"queue": "maint", "expires": 60},
+    },
     "kwai-plan": {
         "task": "kwai_integration.tasks.plan",
         "schedule": schedule(PLAN_SECONDS),

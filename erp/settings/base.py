@@ -100,6 +100,7 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "erp.accounts",
+    "erp.attention",
     "erp.runtime",
     "erp.web",
     "erp.outbox",

@@ -1,13 +1,16 @@
-"""What stock adds to the shell: sidebar, home card and search."""
+"""What stock adds to the shell: sidebar, what needs a person, search."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
+from erp.accounts.models import User
+from erp.attention import register as attention
+from erp.attention.register import Severity
 from erp.catalog.models import Sku
 from erp.stock.models import StockReservation
 from erp.stock.selectors import balances_of
@@ -22,21 +25,29 @@ def register() -> None:
     registry.sidebar_register(
         section="cadastros", label="Depósitos", url_name="stock:warehouses", icon="home", order=14
     )
-    registry.home_card_register(
-        label="Produtos em falta", url_name="stock:balances", icon="stack-2", content=_waiting, order=25
+    attention.register(
+        attention.RowsSource(
+            key="stock.skus_short",
+            label="Produtos em falta",
+            icon="stack-2",
+            rows=_waiting,
+            one="SKU com pedidos esperando",
+            many="SKUs com pedidos esperando",
+            repair="Ver estoque",
+            url_name="stock:balances",
+            query="tab=waiting",
+            severity=Severity.WARNING,
+            order=25,
+        )
     )
     registry.search_source_register(
         label="Estoque", url_name="stock:balances", icon="stack-2", search=_search
     )
 
 
-def _waiting(request: HttpRequest) -> registry.CardContent | None:
-    own = StockReservation.objects.waiting().filter(sku__company=user_of(request).company)
-    count = own.values("sku_id").distinct().count()
-    if not count:
-        return None
-    text = "SKUs com pedidos esperando" if count != 1 else "SKU com pedidos esperando"
-    return registry.CardContent(count, text, "Ver estoque", "orange")
+def _waiting(user: User) -> QuerySet[Sku]:
+    waiting = StockReservation.objects.waiting().values("sku_id")
+    return Sku.objects.filter(company=user.company, pk__in=waiting)
 
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:

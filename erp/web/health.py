@@ -17,7 +17,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from erp import scheduling
+from erp import __version__, scheduling
 from erp.outbox import selectors
 
 logger = logging.getLogger(__name__)
@@ -32,8 +32,8 @@ _applied = False
 @login_not_required
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 while this process answers at all; asks nobody else."""
-    return JsonResponse({"status": "ok"})
+    """200 with the version while this process answers at all; asks nobody else."""
+    return JsonResponse({"status": "ok", "version": __version__})
 
 
 @never_cache

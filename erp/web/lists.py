@@ -1,8 +1,8 @@
 """List pages as declarations: tabs with counts, filters, search, paging, bulk and row actions.
 
-A view subclasses `ListPage`, names its columns and writes one template with the `<td>`s of a row. The same
-address answers the page, or only the list when htmx asks for it; actions are POSTed back to it and answered
-with the list under a panel of results. `docs/screens.md` has an example.
+A view subclasses `ListPage` and declares its columns. The same address answers the page, or only the list
+when htmx asks for it; actions are POSTed back to it and answered with the list under a panel of results.
+`docs/screens.md` has an example.
 """
 
 from __future__ import annotations
@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Model, Q, QuerySet
+from django.forms.utils import flatatt
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.dateparse import parse_date
+from django.utils.safestring import SafeString
 from django.views.generic import View
 
 from erp.accounts.models import User
@@ -45,11 +48,34 @@ NOTHING_CHOSEN = "Nenhuma linha marcada. Marque as linhas desejadas e repita a a
 
 @dataclass(frozen=True)
 class Column:
-    """A heading. `css` goes to its cell, e.g. `d-none d-lg-table-cell` (write the same on the `<td>`)."""
+    """One column: its heading and the `<td>` of every row are drawn from this alone.
+
+    `cell` is what the `<td>` holds: a template file (`.html`; context: `object`, `row`), else a value of the
+    row's object as templates write it, e.g. `store.name` or `total|money`. `css` is the class of the `<td>`,
+    `shown_from` the narrowest screen that has the column. On a phone, which shows no headings, `stack_label`
+    stands before the value.
+    """
 
     label: str
+    cell: str
     numeric: bool = False
+    shown_from: Literal["", "sm", "md", "lg", "xl", "xxl"] = ""
     css: str = ""
+    stack_label: str = ""
+
+    @cached_property
+    def heading_attributes(self) -> SafeString:
+        return flatatt({"class": self._classes() or None})
+
+    @cached_property
+    def cell_attributes(self) -> SafeString:
+        classes = f"{self._classes()} {self.css}".strip()
+        return flatatt({"class": classes or None, "data-label": self.stack_label or None})
+
+    def _classes(self) -> str:
+        """What heading and cells share."""
+        width = f"d-none d-{self.shown_from}-table-cell" if self.shown_from else ""
+        return f"{width} {'text-end' if self.numeric else ''}".strip()
 
 
 @dataclass(frozen=True)
@@ -238,7 +264,6 @@ class ListPage(View, Generic[M]):
     title: str = ""
     pretitle: str = ""
     columns: Sequence[Column] = ()
-    row_template: str = ""
     order_by: Sequence[str] = ()
     tabs: Sequence[Tab] = ()
     filters: Sequence[Filter] = ()
@@ -252,7 +277,7 @@ class ListPage(View, Generic[M]):
     partial_name: str = "web/list_partial.html"
 
     def queryset(self) -> QuerySet[M]:
-        """Every row this user may see, with what the row template reads joined in."""
+        """Every row this user may see, with what the cells read joined in."""
         raise NotImplementedError
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:

@@ -1,12 +1,12 @@
-"""What other apps add to the shell from `AppConfig.ready()`: sidebar entries, home cards and panels,
-search sources, notices above every page.
+"""What other apps add to the shell from `AppConfig.ready()`: sidebar entries, home panels, search sources.
 
-Everything names a URL and is shown only to those whose role may open it (`erp.accounts.permissions`).
+Everything names a URL and is shown only to those whose role may open it (`erp.accounts.permissions`). What
+needs a person is not registered here but in `erp.attention.register`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,41 +15,21 @@ from django.urls import reverse
 
 from erp.accounts.models import User
 from erp.accounts.permissions import may
+from erp.web.requests import board_of
 
 SECTIONS = ("início", "cadastros", "vendas", "configurações")
 
 
 @dataclass(frozen=True)
 class SidebarEntry:
-    """A link of the sidebar. `badge` answers a number or a short text, None or 0 for no badge."""
+    """A link of the sidebar. `attention` is the key of the register whose count stands beside it."""
 
     section: str
     label: str
     url_name: str
     icon: str
     order: int = 50
-    badge: Callable[[HttpRequest], int | str | None] | None = None
-
-
-@dataclass(frozen=True)
-class CardContent:
-    """What a home card says: one figure, what it means, and the next step (the label of its button)."""
-
-    value: int | str
-    text: str
-    next_step: str = ""
-    tone: str = "blue"
-
-
-@dataclass(frozen=True)
-class HomeCard:
-    """A card of the home page. `content` answers None when there is nothing worth saying."""
-
-    label: str
-    url_name: str
-    icon: str
-    content: Callable[[HttpRequest], CardContent | None]
-    order: int = 50
+    attention: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,42 +60,17 @@ class SearchSource:
 
 
 @dataclass(frozen=True)
-class Notice:
-    """Something that stops work until this user acts: shown above every page, with one button."""
-
-    text: str
-    label: str
-    url: str
-    tone: str = "warning"
-    new_tab: bool = False
-
-    @property
-    def icon(self) -> str:
-        return "alert-circle" if self.tone == "danger" else "alert-triangle"
-
-
-@dataclass(frozen=True)
-class NoticeSource:
-    """Who knows of notices; `url_name` says whose permission they take. Asked on every page: one query."""
-
-    url_name: str
-    notices: Callable[[HttpRequest], Iterable[Notice]]
-
-
-@dataclass(frozen=True)
 class SidebarLink:
     label: str
     url: str
     icon: str
-    badge: int | str | None
+    badge: str
     active: bool
 
 
 _sidebar: dict[str, SidebarEntry] = {}
-_cards: dict[str, HomeCard] = {}
 _panels: dict[str, HomePanel] = {}
 _sources: dict[str, SearchSource] = {}
-_notices: dict[Callable[[HttpRequest], Iterable[Notice]], NoticeSource] = {}
 
 
 def sidebar_register(
@@ -125,7 +80,7 @@ def sidebar_register(
     url_name: str,
     icon: str,
     order: int = 50,
-    badge: Callable[[HttpRequest], int | str | None] | None = None,
+    attention: str = "",
 ) -> None:
     """Add a link to a section of the sidebar; registering a URL name again replaces its entry.
 
@@ -133,19 +88,7 @@ def sidebar_register(
     """
     if section not in SECTIONS:
         raise ValueError(f"unknown sidebar section {section!r}; known: {SECTIONS}")
-    _sidebar[url_name] = SidebarEntry(section, label, url_name, icon, order, badge)
-
-
-def home_card_register(
-    *,
-    label: str,
-    url_name: str,
-    icon: str,
-    content: Callable[[HttpRequest], CardContent | None],
-    order: int = 50,
-) -> None:
-    """Add a card to the home page; one per label. The card leads to `url_name`."""
-    _cards[label] = HomeCard(label, url_name, icon, content, order)
+    _sidebar[url_name] = SidebarEntry(section, label, url_name, icon, order, attention)
 
 
 def home_panel_register(
@@ -167,18 +110,6 @@ def search_source_register(
     _sources[label] = SearchSource(label, url_name, icon, search, order)
 
 
-def notice_source_register(*, url_name: str, notices: Callable[[HttpRequest], Iterable[Notice]]) -> None:
-    """Let an app say what stops work; shown to those who may open `url_name`, where they can act."""
-    _notices[notices] = NoticeSource(url_name, notices)
-
-
-def notices_for(request: HttpRequest) -> list[Notice]:
-    """What this user must act on, the worst first."""
-    sources = (source for source in _notices.values() if _opens(request, source.url_name))
-    found = [notice for source in sources for notice in source.notices(request)]
-    return sorted(found, key=lambda notice: notice.tone != "danger")
-
-
 def sidebar_for(request: HttpRequest) -> list[tuple[str, list[SidebarLink]]]:
     """The sections with something in them for this user, in order, each with its links."""
     entries = sorted(
@@ -186,17 +117,12 @@ def sidebar_for(request: HttpRequest) -> list[tuple[str, list[SidebarLink]]]:
         key=lambda entry: (entry.order, entry.label),
     )
     active = _active_url(request, [reverse(entry.url_name) for entry in entries])
+    figures = board_of(request).figures({entry.attention for entry in entries})
     sections = [
-        (section, [_link(entry, request, active) for entry in entries if entry.section == section])
+        (section, [_link(entry, figures, active) for entry in entries if entry.section == section])
         for section in SECTIONS
     ]
     return [(section, links) for section, links in sections if links]
-
-
-def home_cards_for(request: HttpRequest) -> list[tuple[HomeCard, CardContent]]:
-    cards = sorted(_cards.values(), key=lambda card: (card.order, card.label))
-    contents = ((card, card.content(request)) for card in cards if _opens(request, card.url_name))
-    return [(card, content) for card, content in contents if content is not None]
 
 
 def home_panels_for(request: HttpRequest) -> list[tuple[str, dict[str, Any]]]:
@@ -222,10 +148,9 @@ def _opens(request: HttpRequest, url_name: str) -> bool:
     return isinstance(request.user, User) and may(request.user, url_name)
 
 
-def _link(entry: SidebarEntry, request: HttpRequest, active: str) -> SidebarLink:
+def _link(entry: SidebarEntry, figures: Mapping[str, str], active: str) -> SidebarLink:
     url = reverse(entry.url_name)
-    badge = entry.badge(request) if entry.badge else None
-    return SidebarLink(entry.label, url, entry.icon, badge or None, url == active)
+    return SidebarLink(entry.label, url, entry.icon, figures.get(entry.attention, ""), url == active)
 
 
 def _active_url(request: HttpRequest, urls: list[str]) -> str:

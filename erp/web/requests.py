@@ -8,6 +8,7 @@ from typing import cast
 from django.http import HttpRequest
 
 from erp.accounts.models import User
+from erp.attention.board import Board
 
 # Nineteen digits may pass the largest number a column holds, and PostgreSQL then refuses the query.
 LONGEST_ID = 18
@@ -16,6 +17,11 @@ LONGEST_ID = 18
 def user_of(request: HttpRequest) -> User:
     """The permission middleware lets nobody else come as far as a view."""
     return cast(User, request.user)
+
+
+def board_of(request: HttpRequest) -> Board:
+    """What needs the signed-in user, read once whatever parts of the page show it."""
+    return cast(Board, vars(request).setdefault("_attention_board", Board(user_of(request))))
 
 
 def id_of(text: str | None) -> int | None:

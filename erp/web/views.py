@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from erp import tracing
 from erp.web import registry
 from erp.web.lists import LIVE_SECONDS
+from erp.web.requests import board_of
 
 SHORTEST_SEARCH = 2
 
@@ -17,14 +18,11 @@ SHORTEST_SEARCH = 2
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """*início*: one card per thing that needs somebody, each with its next step."""
-    panels = [] if _refreshes_cards(request) else _panels(request)
-    cards = registry.home_cards_for(request)
-    return render(request, "web/home.html", {"panels": panels, "cards": cards, "live_seconds": LIVE_SECONDS})
-
-
-def _refreshes_cards(request: HttpRequest) -> bool:
-    """The cards look again by themselves; panels have addresses of their own for that."""
-    return request.headers.get("HX-Target") == "home-cards"
+    context = {"cards": board_of(request).cards, "live_seconds": LIVE_SECONDS}
+    # The cards look again by themselves; panels have addresses of their own for that.
+    if request.headers.get("HX-Target") == "home-cards":
+        return render(request, "web/home_cards.html", context)
+    return render(request, "web/home.html", context | {"panels": _panels(request)})
 
 
 def _panels(request: HttpRequest) -> list[str]:

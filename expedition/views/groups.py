@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from django.contrib import messages
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from erp import channels
 from erp.channels import RowOutcome
-from erp.refusals import Refusal
+from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order, ShippingMethod
 from erp.sales.shippers import method_problem
 from erp.web.results import Results
@@ -228,30 +228,29 @@ def _group_page(
     held = {pk: code.number for pk, code in channels.shipping_codes(orders).items()}
     carried = [each for each in members.values() if each.is_channel_shipped]
     arrange = marketplace.reasons(marketplace.ARRANGE, [each for each in carried if not each.channel_number])
+    rows = []
+    for pk, each in members.items():
+        reason = arrange.get(pk, NO_REFUSAL)
+        row = {
+            "shipment": each,
+            "code": (typed or {}).get(pk, each.tracking_code),
+            "problem": conclusion_problem(each) if group.is_open and not reason else "",
+            "notice": correction_notice(each, held.get(each.order_id, "")),
+            "may_arrange": pk in arrange and not reason,
+            "arrange_reason": reason,
+            "markers": badges[each.order_id],
+        }
+        rows.append(row)
     context = {
         "group": group,
-        "rows": [
-            {
-                "shipment": each,
-                "code": (typed or {}).get(pk, each.tracking_code),
-                "problem": conclusion_problem(each) if group.is_open and not arrange.get(pk) else "",
-                "notice": correction_notice(each, held.get(each.order_id, "")),
-                "may_arrange": pk in arrange and not arrange[pk],
-                "arrange_reason": arrange.get(pk, ""),
-                "markers": badges[each.order_id],
-            }
-            for pk, each in members.items()
-        ],
-        "first_without_code": next(
-            (pk for pk, each in members.items() if not each.tracking_code and not each.is_channel_shipped),
-            None,
-        ),
+        "rows": rows,
+        "first_without_code": _first_without_code(members),
         "is_typed": len(carried) < len(members),
         "to_arrange": sum(not reason for reason in arrange.values()),
         "has_labels": bool(carried),
         "has_numbers": any(each.channel_number for each in carried),
         "labels_problem": group_label_problem(list(members.values())),
-        "logistics_name": carried[0].logistics_name if carried else "",
+        "logistics_name": _logistics_name(carried),
         "hidden": group.shipments.count() - len(members),
         "results": results,
         "expected_form": ExpectedDeliveryForm(),
@@ -259,3 +258,15 @@ def _group_page(
         "send_tracking": marketplace.SEND_TRACKING,
     }
     return render(request, "expedition/group.html", context)
+
+
+def _first_without_code(members: Mapping[int, Shipment]) -> int | None:
+    """Where the cursor goes: the first row whose code somebody still types."""
+    for pk, each in members.items():
+        if not each.tracking_code and not each.is_channel_shipped:
+            return pk
+    return None
+
+
+def _logistics_name(carried: Sequence[Shipment]) -> str:
+    return carried[0].logistics_name if carried else ""

@@ -109,14 +109,13 @@ class ExpeditionList(ListPage[Any]):
 class GroupList(ExpeditionList):
     noun = "agrupamento"
     columns = (
-        Column("Número"),
-        Column("Data de emissão", css="d-none d-md-table-cell"),
-        Column("Forma de envio"),
-        Column("Objetos", numeric=True),
-        Column("Situação"),
-        Column("No e-commerce", css="d-none d-md-table-cell"),
+        Column("Número", "expedition/cells/group_number.html"),
+        Column("Data de emissão", "created_at|timestamp", shown_from="md", css="text-secondary"),
+        Column("Forma de envio", "shipping_method.name"),
+        Column("Objetos", "size", numeric=True, stack_label="Objetos"),
+        Column("Situação", "components/cells/status.html"),
+        Column("No e-commerce", "expedition/cells/markers.html"),
     )
-    row_template = "expedition/group_row.html"
     page_size = 25
     tabs = (
         Tab("todas", "todas"),
@@ -179,15 +178,14 @@ class GroupList(ExpeditionList):
 class ShipmentList(ExpeditionList):
     noun = "expedição"
     columns = (
-        Column("Nº de expedição"),
-        Column("Pedido"),
-        Column("NF-e", css="d-none d-xxl-table-cell"),
-        Column("Forma de envio", css="d-none d-md-table-cell"),
-        Column("Rastreio"),
-        Column("Situação"),
-        Column("No e-commerce", css="d-none d-md-table-cell"),
+        Column("Nº de expedição", "expedition/cells/shipment_number.html"),
+        Column("Pedido", "expedition/cells/shipment_order.html"),
+        Column("NF-e", "expedition/cells/shipment_invoice.html", shown_from="xxl", css="text-nowrap"),
+        Column("Forma de envio", "expedition/cells/shipment_method.html", shown_from="md"),
+        Column("Rastreio", "expedition/cells/shipment_tracking.html", css="text-nowrap"),
+        Column("Situação", "expedition/cells/shipment_status.html"),
+        Column("No e-commerce", "expedition/cells/markers.html"),
     )
-    row_template = "expedition/shipment_row.html"
     tabs = (
         Tab("todas", "todas"),
         Tab("pendentes", "pendentes", Q(status=ShipmentStatus.PENDING)),

@@ -15,7 +15,7 @@ CaseT = TypeVar("CaseT")
 RuledT_contra = TypeVar("RuledT_contra", contravariant=True)
 
 
-class Severity(StrEnum):
+class CheckSeverity(StrEnum):
     REFUSE = "refuse"
     WARN = "warn"
 
@@ -24,7 +24,7 @@ class Severity(StrEnum):
 class Finding:
     """What a rule found: `message` is Portuguese and says what to do next."""
 
-    severity: Severity
+    severity: CheckSeverity
     message: str
 
 
@@ -46,19 +46,19 @@ class InvoiceCheck:
 
     @property
     def refuses(self) -> bool:
-        return self.finding is not None and self.finding.severity is Severity.REFUSE
+        return self.finding is not None and self.finding.severity is CheckSeverity.REFUSE
 
     @property
     def warns(self) -> bool:
-        return self.finding is not None and self.finding.severity is Severity.WARN
+        return self.finding is not None and self.finding.severity is CheckSeverity.WARN
 
 
 def refuse(message: str) -> Finding:
-    return Finding(Severity.REFUSE, message)
+    return Finding(CheckSeverity.REFUSE, message)
 
 
 def warn(message: str) -> Finding:
-    return Finding(Severity.WARN, message)
+    return Finding(CheckSeverity.WARN, message)
 
 
 def evaluate(rules: Sequence[Rule[CaseT]], case: CaseT) -> tuple[InvoiceCheck, ...]:
@@ -66,7 +66,7 @@ def evaluate(rules: Sequence[Rule[CaseT]], case: CaseT) -> tuple[InvoiceCheck, .
     return tuple(_evaluated(rules, case))
 
 
-def messages(checks: Sequence[InvoiceCheck], severity: Severity) -> tuple[str, ...]:
+def messages(checks: Sequence[InvoiceCheck], severity: CheckSeverity) -> tuple[str, ...]:
     findings = [check.finding for check in checks if check.finding is not None]
     return tuple(finding.message for finding in findings if finding.severity is severity)
 

@@ -9,7 +9,7 @@ from invoices.intake.event_rules import EVENT_RULES, EventCase
 from invoices.intake.files import CompanyFacts, FileCase
 from invoices.intake.order_rules import ORDER_RULES, OrderCase, OrderFacts
 from invoices.intake.reading import EventReading, NfeReading
-from invoices.intake.rules import InvoiceCheck, Severity, evaluate, messages
+from invoices.intake.rules import CheckSeverity, InvoiceCheck, evaluate, messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class InvoiceVerdict:
 
     @property
     def refusals(self) -> tuple[str, ...]:
-        return messages(self.checks, Severity.REFUSE)
+        return messages(self.checks, CheckSeverity.REFUSE)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return messages(self.checks, Severity.WARN)
+        return messages(self.checks, CheckSeverity.WARN)
 
     @property
     def accepted(self) -> bool:

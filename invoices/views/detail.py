@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from erp import channels
 from erp.accounts.models import Company
 from erp.accounts.permissions import may
+from erp.channels import InvoiceStage
 from erp.web.requests import user_of
 from invoices import refusals
 from invoices.forms import InvoiceCarrierForm
@@ -32,6 +33,7 @@ from invoices.linking import (
 from invoices.matching import order_not_found, orders_named
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceEvent, InvoiceStatus
 from invoices.printing.services import print_problems
+from invoices.sending import send_problems
 from invoices.services import invoice_carrier_set
 from invoices.views.downloads import file_response
 
@@ -43,6 +45,7 @@ def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
     invoice = _invoice(request, pk)
     order, verdict = invoice.order, _verdict(invoice)
     checks = (*verdict.checks, *order_checks(invoice, verdict.reading)) if verdict else ()
+    state = channels.invoice_states([pk]).get(pk)
     context = {
         "invoice": invoice,
         "status": InvoiceStatus(invoice.status),
@@ -50,7 +53,9 @@ def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "checks": checks,
         "failed": sum(check.refuses for check in checks),
         "warned": sum(check.warns for check in checks),
-        "state": channels.invoice_states([pk]).get(pk),
+        "state": state,
+        "is_unsent": state is not None and state.stage is InvoiceStage.NOT_SENT,
+        "send_problem": send_problems([pk])[pk],
         "replace_problem": replace_problem(invoice, order) if order else "",
         "print_problem": print_problems([pk])[pk],
         "unlink_problem": unlink_problem(invoice, order) if order else "",

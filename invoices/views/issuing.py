@@ -73,9 +73,7 @@ def invoice_issue(request: HttpRequest) -> HttpResponse:
     company = cast(Company, user.company)
     if request.method == "POST" and "confirm" not in request.POST:
         _, ids = action_asked(request.POST)
-        return redirect(
-            f"{reverse('invoices:issue')}?{urlencode([('order', pk) for pk in ids[:MAX_ORDERS]])}"
-        )
+        return redirect(_address(ids[:MAX_ORDERS]))
     ids = _reachable(request.POST.getlist("ids") or request.GET.getlist("order"), user)
     results: list[RowResult] = []
     if request.method == "POST":
@@ -110,6 +108,11 @@ def invoice_cancellation(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "components/form_page.html", context)
 
 
+def _address(ids: Sequence[int]) -> str:
+    """Where the page of these orders is."""
+    return f"{reverse('invoices:issue')}?{urlencode([('order', pk) for pk in ids])}"
+
+
 def _reachable(texts: Sequence[str], user: User) -> list[int]:
     asked = ids_of(texts)[:MAX_ORDERS]
     return list(
@@ -136,6 +139,7 @@ def _page(
     context = {
         "previews": previews,
         "single": previews[0] if len(previews) == 1 else None,
+        "again_url": _address([preview.draft.order_id for preview in previews]),
         "ready": [preview.draft.order_id for preview in previews if preview.ready],
         "issuer": issuer,
         "imports": any(

@@ -47,16 +47,15 @@ class InvoiceList(ListPage[Invoice]):
     title = "Notas Fiscais"
     pretitle = "Vendas"
     columns = (
-        Column("Nota"),
-        Column("Emissão", css="d-none d-md-table-cell"),
-        Column("Destinatário", css="d-none d-xl-table-cell"),
-        Column("Pedido"),
-        Column("Situação"),
-        Column("No e-commerce", css="d-none d-md-table-cell"),
-        Column("Forma de envio", css="d-none d-xxl-table-cell"),
-        Column("Total", numeric=True, css="d-none d-sm-table-cell"),
+        Column("Nota", "invoices/cells/invoice_number.html", css="text-nowrap"),
+        Column("Emissão", "invoices/cells/issued_on.html", shown_from="md", css="text-nowrap text-secondary"),
+        Column("Destinatário", "invoices/cells/invoice_recipient.html", shown_from="xl", css="text-nowrap"),
+        Column("Pedido", "invoices/cells/invoice_order.html"),
+        Column("Situação", "invoices/cells/invoice_status.html"),
+        Column("No e-commerce", "invoices/cells/invoice_channel.html", shown_from="md"),
+        Column("Forma de envio", 'shipping_method.name|default:"—"', shown_from="xxl", css="text-secondary"),
+        Column("Total", "total|money", numeric=True, shown_from="sm", css="text-nowrap"),
     )
-    row_template = "invoices/invoice_row.html"
     order_by = ("-issued_at", "-pk")
     search_fields = ("number",)
     search_label = "número, chave, destinatário ou pedido"
@@ -155,13 +154,14 @@ class RefusedFileList(ListPage[RefusedFile]):
     title = InvoiceList.title
     pretitle = InvoiceList.pretitle
     columns = (
-        Column("Arquivo"),
-        Column("Nota", css="d-none d-md-table-cell"),
-        Column("Pedido", css="d-none d-lg-table-cell"),
-        Column("Motivo"),
-        Column("Enviado", css="d-none d-md-table-cell"),
+        Column("Arquivo", "invoices/cells/refused_file.html", css="text-break"),
+        Column("Nota", "invoices/cells/refused_number.html", shown_from="md", css="text-nowrap"),
+        Column("Pedido", "invoices/cells/refused_order.html", shown_from="lg"),
+        Column("Motivo", "invoices/cells/refused_reasons.html", css="text-break"),
+        Column(
+            "Enviado", "invoices/cells/refused_sent.html", shown_from="md", css="text-nowrap text-secondary"
+        ),
     )
-    row_template = "invoices/refused_row.html"
     order_by = ("-last_sent_at", "-pk")
     search_fields = ("file_name", "access_key", "order__external_id")
     search_label = "arquivo, chave ou pedido"

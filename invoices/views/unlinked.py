@@ -24,13 +24,12 @@ class UnlinkedList(ListPage[Invoice]):
     title = "Notas sem pedido"
     pretitle = "Vendas · Notas Fiscais"
     columns = (
-        Column("Nota"),
-        Column("Emissão", css="d-none d-md-table-cell"),
-        Column("Destinatário", css="d-none d-md-table-cell"),
-        Column("Total", numeric=True, css="d-none d-sm-table-cell"),
-        Column("Pedido"),
+        Column("Nota", "invoices/cells/unlinked_number.html", css="text-nowrap"),
+        Column("Emissão", "invoices/cells/issued_on.html", shown_from="md", css="text-nowrap text-secondary"),
+        Column("Destinatário", "invoices/cells/unlinked_recipient.html", shown_from="md", css="text-nowrap"),
+        Column("Total", "total|money", numeric=True, shown_from="sm", css="text-nowrap"),
+        Column("Pedido", "invoices/cells/unlinked_order.html"),
     )
-    row_template = "invoices/unlinked_row.html"
     order_by = ("-issued_at", "-pk")
     search_fields = ("number",)
     search_label = "número, chave ou destinatário"

@@ -19,7 +19,7 @@ from erp.accounts.permissions import may
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.statuses import AttemptOutcome, JobState
 from erp.sales.models import Order, OrderStatus, ShippedBy
-from erp.sales.shell import TO_SHIP
+from erp.sales.statuses import TO_SHIP
 from erp.web.requests import user_of
 from expedition.models import Shipment, ShippingLabel
 from invoices.models import ISSUED, Invoice
@@ -315,25 +315,39 @@ def _troubled(user: User) -> frozenset[str]:
 
 def _progress_of(seen: _Seen) -> dict[str, tuple[bool, TourPlace]]:
     """Per step, in order, whether it has happened and where it is done."""
-    store, order, carried = seen.store, seen.order, seen.carried
+    store, troubled = seen.store, seen.troubled
     at_store = TourPlace("kwai:store", store.pk) if store else TourPlace("kwai:stores")
-    at_note = TourPlace("invoices:issue", query=f"?order={order.pk}") if order else TourPlace("kwai:orders")
-    at_shipping = TourPlace("sales:order_shipping", order.pk) if order else TourPlace("kwai:orders")
-    at_shipments = TourPlace("expedition:list")
     return {
         "install": (store is not None, at_store if store else TourPlace("kwai:store_add")),
         "connect": (seen.connected_at is not None, at_store),
         "activate": (store is not None and store.lifecycle == StoreLifecycle.ACTIVE, at_store),
         "buy": (seen.bought, TourPlace(sandbox_path="_sandbox/")),
-        "receive": (order is not None, TourPlace("kwai:orders")),
-        "invoice": (bool(order and order.is_invoiced), at_note),
-        "method": (bool(order and (order.shipping_method_id or order.is_packed)), at_shipping),
-        "pack": (bool(order and order.is_packed), TourPlace("expedition:include")),
-        "track": (bool(order and order.is_tracked), at_shipments),
-        "deliver": (bool(order and order.is_delivered), at_shipments),
-        "arrange": (bool(carried and carried.is_arranged), at_shipments),
-        "label": (bool(carried and carried.is_labelled), at_shipments),
-        "collect": (bool(carried and carried.is_collected), TourPlace("expedition:include")),
-        "break": (bool(seen.troubled), TourPlace(sandbox_path="_sandbox/centre/faults")),
-        "safe": (JobState.DONE in seen.troubled, TourPlace("kwai:jobs")),
+        **_order_progress(seen),
+        "break": (bool(troubled), TourPlace(sandbox_path="_sandbox/centre/faults")),
+        "safe": (JobState.DONE in troubled, TourPlace("kwai:jobs")),
     }
+
+
+def _order_progress(seen: _Seen) -> dict[str, tuple[bool, TourPlace]]:
+    """The steps of one parcel of an own carrier, then of one that Kwai Envios carries."""
+    order, carried = seen.order, seen.carried
+    at_orders, at_shipments = TourPlace("kwai:orders"), TourPlace("expedition:list")
+    at_note = TourPlace("invoices:issue", query=f"?order={order.pk}") if order else at_orders
+    at_shipping = TourPlace("sales:order_shipping", order.pk) if order else at_orders
+    has_method = bool(order and (order.shipping_method_id or order.is_packed))
+    return {
+        "receive": (order is not None, at_orders),
+        "invoice": (_has(order, "is_invoiced"), at_note),
+        "method": (has_method, at_shipping),
+        "pack": (_has(order, "is_packed"), TourPlace("expedition:include")),
+        "track": (_has(order, "is_tracked"), at_shipments),
+        "deliver": (_has(order, "is_delivered"), at_shipments),
+        "arrange": (_has(carried, "is_arranged"), at_shipments),
+        "label": (_has(carried, "is_labelled"), at_shipments),
+        "collect": (_has(carried, "is_collected"), TourPlace("expedition:include")),
+    }
+
+
+def _has(order: Order | None, name: str) -> bool:
+    """An annotation of the tour's query."""
+    return order is not None and bool(getattr(order, name))

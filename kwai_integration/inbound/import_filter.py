@@ -9,8 +9,10 @@ from django.db.models import Q
 from erp.refusals import NO_REFUSAL, Refusal
 from kwai_integration import refusals
 from kwai_integration.client.codes import KwaiRole
-from kwai_integration.models import KwaiOrder, KwaiSettings
+from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
 from kwai_integration.situations import roles_of, situations
+
+WAITING_STATES = (KwaiOrderState.STAGED, KwaiOrderState.UNLINKED, KwaiOrderState.QUARANTINED)
 
 
 def filter_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> Refusal:
@@ -21,6 +23,11 @@ def filter_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) 
     if row.order_id or role is None or options is None or role in options.import_roles:
         return NO_REFUSAL
     return refusals.FILTERED.of(role=situations().role_label(role))
+
+
+def waits_for_person() -> Q:
+    """`KwaiOrder` rows somebody can do something about; what is kept outside moves by itself."""
+    return Q(state__in=WAITING_STATES) & ~filtered_out()
 
 
 def filtered_out() -> Q:

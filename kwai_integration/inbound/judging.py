@@ -13,14 +13,17 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from erp import scheduling
+from erp.attention.conditions import condition_open
+from erp.attention.register import store_subject
 from erp.sales.models import Order
+from kwai_integration.conditions import ORDERS_JUDGED_AGAIN
 from kwai_integration.inbound.isolation import failing_isolate
 from kwai_integration.inbound.orders.follow import orders_follow
 from kwai_integration.inbound.orders.rules import IncomingOrder, Rules, rules_read
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.staging import STAGED_FIELDS, mapped_show, usable_problem
 from kwai_integration.mapping.orders import PROBLEMS, MappedOrder, order_read
-from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings, StoreNotice
+from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
 from kwai_integration.names import names
 
 logger = logging.getLogger(__name__)
@@ -28,7 +31,6 @@ logger = logging.getLogger(__name__)
 SLICE = 100
 # A task lives 120 s; what is left is taken up by the next one.
 BUDGET_SECONDS = 20.0
-MOVED_KEY = "edition-2-orders"
 SHOWN_FIELDS = [name for name in STAGED_FIELDS if not name.startswith(("payload", "digest", "fetch_"))]
 
 
@@ -123,6 +125,10 @@ def _finish(options: KwaiSettings) -> None:
         "Os pedidos que já estavam aqui foram conferidos com a segunda edição dos códigos do Kwai: "
         f"{what} de situação. Nada foi enviado por isso."
     )
-    StoreNotice.objects.update_or_create(
-        store_id=options.pk, key=MOVED_KEY, defaults={"text": text, "read_at": None, "read_by": None}
+    condition_open(
+        key=ORDERS_JUDGED_AGAIN,
+        subject=store_subject(options.pk),
+        text=text,
+        company_id=options.store.company_id,
+        store_id=options.pk,
     )

@@ -216,20 +216,17 @@ def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: dat
     # refer to the store are not held up by this kind of lock.
     Store.objects.select_for_update(no_key=True).only("pk").get(pk=store.pk)
     known = _known_rows(store, [answer.external_id for answer in answers])
-    unchanged = [known[a.external_id] for a in answers if _is_equal(a, known.get(a.external_id))]
-    changes = [answer for answer in answers if not _is_equal(answer, known.get(answer.external_id))]
+    unchanged, changes = _parted(answers, known)
     older = [known[a.external_id] for a in changes if _loses(a, known.get(a.external_id), fetch_started_at)]
-    losers = {row.external_id for row in older}
     verdicts = {row.pk: row.invoice_status for row in known.values()}
     roles = store_roles(store.pk) if changes or any(answer.passed for answer in answers) else {}
+    losers = {row.external_id for row in older}
     fresh = [
         _filled(known, store, a, fetch_started_at, roles) for a in changes if a.external_id not in losers
     ]
-    created = KwaiOrder.objects.bulk_create([row for row in fresh if row.pk is None])
-    changed = [row for row in fresh if row.external_id in known]
-    KwaiOrder.objects.bulk_update(changed, STAGED_FIELDS)
+    created, changed = _rows_write(fresh, known)
     _late_shipped_note(answers, [*older, *unchanged], roles, fetch_started_at)
-    judged = [row for row in changed if row.invoice_status != verdicts[row.pk]]
+    judged = _judged_anew(changed, verdicts)
     _verdicts_tell(judged)
     pushes_heal([*changed, *unchanged], accepted=_accepted(judged))
     return StepResult(
@@ -240,6 +237,30 @@ def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: dat
         quarantined=_pks(row for row in fresh if row.state == KwaiOrderState.QUARANTINED),
         pending=_pks(row for row in [*fresh, *unchanged, *older] if _is_pending(row)),
     )
+
+
+def _judged_anew(changed: Sequence[KwaiOrder], verdicts: Mapping[int, str]) -> list[KwaiOrder]:
+    """Rows whose note Kwai judges otherwise than before (`verdicts`, by row id)."""
+    return [row for row in changed if row.invoice_status != verdicts[row.pk]]
+
+
+def _parted(
+    answers: Sequence[_Answer], known: Mapping[str, KwaiOrder]
+) -> tuple[list[KwaiOrder], list[_Answer]]:
+    """The rows whose answer is the known one, and the answers that are not."""
+    equal = [_is_equal(answer, known.get(answer.external_id)) for answer in answers]
+    pairs = list(zip(answers, equal, strict=True))
+    return [known[a.external_id] for a, same in pairs if same], [a for a, same in pairs if not same]
+
+
+def _rows_write(
+    fresh: Sequence[KwaiOrder], known: Mapping[str, KwaiOrder]
+) -> tuple[list[KwaiOrder], list[KwaiOrder]]:
+    """The rows that are new, and those that were here."""
+    created = KwaiOrder.objects.bulk_create([row for row in fresh if row.pk is None])
+    changed = [row for row in fresh if row.external_id in known]
+    KwaiOrder.objects.bulk_update(changed, STAGED_FIELDS)
+    return created, changed
 
 
 def _known_rows(store: Store, external_ids: list[str]) -> dict[str, KwaiOrder]:

@@ -3,11 +3,9 @@
 from kwai_integration.models.account import (
     CHANNEL_KEY,
     ConnectionHealth,
-    ConnectionWarning,
     ConsentRequest,
     KwaiAccount,
     OAuthPause,
-    WarningKind,
 )
 from kwai_integration.models.binding import (
     KwaiOrder,
@@ -23,7 +21,6 @@ from kwai_integration.models.settings import (
     KwaiSettings,
     SetupStep,
     StepKey,
-    StoreNotice,
 )
 
 __all__ = [
@@ -31,7 +28,6 @@ __all__ = [
     "HISTORY_DAYS",
     "SETTLED",
     "ConnectionHealth",
-    "ConnectionWarning",
     "ConsentRequest",
     "EventState",
     "InboundEvent",
@@ -47,7 +43,5 @@ __all__ = [
     "ShippingMapping",
     "StatusMapping",
     "StepKey",
-    "StoreNotice",
     "SyncCursor",
-    "WarningKind",
 ]

@@ -136,42 +136,6 @@ class OAuthPause(models.Model):
     retry_at = models.DateTimeField()
 
 
-class WarningKind(models.TextChoices):
-    """Before a consent ends, and when a connection has ended."""
-
-    DAYS_30 = "days_30", "Faltam 30 dias"
-    DAYS_7 = "days_7", "Faltam 7 dias"
-    DAYS_1 = "days_1", "Falta 1 dia"
-    ENDED = "ended", "Conexão encerrada"
-
-
-class ConnectionWarning(models.Model):
-    """An e-mail that is owed to the administrators: one row for each store, kind and consent.
-
-    `about` names the consent: its end for the days before, the version of the token pair for its end.
-    """
-
-    account = models.ForeignKey(KwaiAccount, on_delete=models.CASCADE, related_name="warnings")
-    kind = models.CharField(max_length=7, choices=WarningKind.choices)
-    about = models.CharField(max_length=40)
-    created_at = models.DateTimeField(db_default=Now())
-    due_at = models.DateTimeField(db_default=Now())
-    lease_until = models.DateTimeField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    # Sent, or no longer true before it could be sent (then `recipients` is 0).
-    closed_at = models.DateTimeField(null=True)
-    recipients = models.PositiveSmallIntegerField(default=0)
-    last_error = models.CharField(max_length=60, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["account", "kind", "about"], name="connection_warning_once"),
-            models.CheckConstraint(
-                condition=Q(kind__in=WarningKind.values), name="connection_warning_known_kind"
-            ),
-        ]
-
-
 class ConsentRequest(models.Model):
     """One *conectar com Kwai*: the `status` value sent to the consent page, single use, tied to the
     user and browser session that asked. Only a hash of the value is stored.

@@ -133,20 +133,3 @@ class SetupStep(models.Model):
                 name="setup_step_saved_by_somebody",
             ),
         ]
-
-
-class StoreNotice(models.Model):
-    """Something about a store that somebody should read once; it stays above every page until then."""
-
-    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="kwai_notices")
-    key = models.CharField(max_length=40)
-    text = models.CharField(max_length=500)
-    created_at = models.DateTimeField(auto_now_add=True)
-    read_at = models.DateTimeField(null=True)
-    read_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["store", "key"], name="store_notice_once")]
-        indexes = [
-            models.Index(fields=["store"], condition=Q(read_at__isnull=True), name="store_notice_unread")
-        ]

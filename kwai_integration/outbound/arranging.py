@@ -24,6 +24,7 @@ from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRole
 from kwai_integration.client.writes import Permit, Write
 from kwai_integration.models import CHANNEL_KEY
 from kwai_integration.outbound import push_requests
+from kwai_integration.outbound.invoices import invoices_unseen
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.permits import Roles, permit_of, roles_for, write_problem
 
@@ -108,9 +109,18 @@ def _roles(shipments: Sequence[Shipment]) -> Roles:
 
 
 def _judged(shipments: Sequence[Shipment], roles: Roles) -> dict[int, Judgement]:
-    waiting = _waiting(shipments)
+    waiting, unseen = (
+        _waiting(shipments),
+        invoices_unseen({row.invoice.pk: (row.invoice, row.order) for row in shipments if row.invoice}),
+    )
     return {
-        row.pk: _judge(row, roles, waiting.get((row.store_id, row.order.external_id))) for row in shipments
+        row.pk: _judge(
+            row,
+            roles,
+            waiting.get((row.store_id, row.order.external_id)),
+            is_unseen=row.invoice_id in unseen,
+        )
+        for row in shipments
     }
 
 
@@ -128,7 +138,7 @@ def _waiting(shipments: Sequence[Shipment]) -> dict[tuple[int, str], str]:
     }
 
 
-def _judge(shipment: Shipment, roles: Roles, waits_for: str | None) -> Judgement:
+def _judge(shipment: Shipment, roles: Roles, waits_for: str | None, *, is_unseen: bool) -> Judgement:
     if problem := _own_problem(shipment):
         return Judgement(problem)
     if shipment.channel_number:
@@ -144,7 +154,7 @@ def _judge(shipment: Shipment, roles: Roles, waits_for: str | None) -> Judgement
     if problem := write_problem(Write.ARRANGE_SHIPMENT, order, roles):
         return Judgement(problem)
     if roles[order.store_id].get(order.remote_status) is not KwaiRole.TO_ARRANGE:
-        return Judgement(_invoice_problem(shipment))
+        return Judgement(_invoice_problem(shipment, is_unseen=is_unseen))
     return Judgement()
 
 
@@ -156,8 +166,11 @@ def _own_problem(shipment: Shipment) -> Refusal:
     return NO_REFUSAL if shipment.is_channel_shipped else refusals.CHOOSE_SHIPPER
 
 
-def _invoice_problem(shipment: Shipment) -> Refusal:
-    """What keeps Kwai from accepting a note for this order, as far as somebody here can change it."""
+def _invoice_problem(shipment: Shipment, *, is_unseen: bool) -> Refusal:
+    """What keeps Kwai from accepting a note for this order, as far as somebody here can change it. Its word
+    on a note that another one has replaced (`is_unseen`) keeps nothing: the new one goes first."""
+    if is_unseen:
+        return invoice_problem(shipment)
     answer = getattr(shipment.order, "kwai_order", None)
     if answer is not None and answer.invoice_status == KwaiInvoiceStatus.REFUSED:
         reason = answer.invoice_refusal_reason.rstrip(". ") or "o Kwai não disse o motivo"

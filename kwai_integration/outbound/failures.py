@@ -2,56 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from erp.outbox import errors as push
 from kwai_integration.client import errors as kwai
 from kwai_integration.connection import NotConnected
 
+Details = dict[str, Any]
 
-def push_error(  # noqa: C901 - one case per row of the policy table
-    error: kwai.KwaiError | NotConnected,
-) -> push.PushError:
+
+def push_error(error: kwai.KwaiError | NotConnected) -> push.PushError:
     """What the outbox must know of `error`; its text never holds a secret or personal data."""
     if isinstance(error, NotConnected):
         return push.CredentialRevoked(str(error))
-    details: dict[str, Any] = {
+    details: Details = {
         "remote_code": "" if error.code is None else str(error.code),
         "http_status": error.http_status,
         "call": error.call,
     }
-    match error:
-        case kwai.ConnectionFailed():
-            return push.PushNotSent(str(error), **details)
-        case kwai.KwaiOutcomeUnknown() | kwai.PlatformFault():
-            return push.PushOutcomeUnknown(str(error), write=error.write, **details)
-        case kwai.AppPaused():
-            return push.QueueWait(str(error), seconds=error.retry_after or 2.0, **details)
-        case kwai.RateLimited(call="oauth_refresh"):
-            text = str(error) if isinstance(error, kwai.RefreshOnHold) else ""
-            return push.QueueWait(text, seconds=error.retry_after or 2.0, **details)
-        case kwai.RateLimited():
-            return push.Throttled(str(error), retry_after=error.retry_after or 1.0, **details)
-        case kwai.KwaiQuotaSpent():
-            return push.PushQuotaSpent(str(error), **details)
-        case kwai.TokenExpired():
-            # The client has renewed the pair and repeated the call before it gives up with this.
-            return push.CredentialExpired(str(error), **details)
-        case kwai.ConsentEnded():
-            return push.CredentialRevoked(str(error), **details)
-        case kwai.PermissionMissing():
-            return push.CallDenied(str(error), retry_after=error.retry_after, **details)
-        case kwai.AppRefused() | kwai.SecretInvalid():
-            # The same words as `app_health.app_pause`: whichever comes first is what the notice says.
-            return push.ChannelRefused(error.sentence(), **details)
-        case kwai.KwaiAccessUnclear():
-            return push.PushAccessUnclear(str(error), write=error.write, **details)
-        case kwai.NotFound():
-            return push.NotFoundOnWrite(**details) if error.write else push.PushRefused(str(error), **details)
-        case kwai.KwaiAlreadyDone():
-            return push.PushAlreadyDone(str(error), **details)
-        case kwai.BusinessRefused():
-            return push.PushRefused(error.text or str(error), **details)
-        case _:
-            code = "" if error.code is None else str(error.code)
-            return push.UnknownAnswer(code, str(error), write=error.write, http_status=error.http_status)
+    for kind, made in _ROWS:
+        if isinstance(error, kind):
+            return made(error, details)
+    code = details["remote_code"]
+    return push.UnknownAnswer(code, str(error), write=error.write, http_status=error.http_status)
+
+
+def _limited(error: Any, details: Details) -> push.PushError:
+    if error.call != "oauth_refresh":
+        return push.Throttled(str(error), retry_after=error.retry_after or 1.0, **details)
+    text = str(error) if isinstance(error, kwai.RefreshOnHold) else ""
+    return push.QueueWait(text, seconds=error.retry_after or 2.0, **details)
+
+
+def _not_found(error: Any, details: Details) -> push.PushError:
+    return push.NotFoundOnWrite(**details) if error.write else push.PushRefused(str(error), **details)
+
+
+# In this order: the first row that fits decides.
+_ROWS: tuple[tuple[type[kwai.KwaiError], Callable[[Any, Details], push.PushError]], ...] = (
+    (kwai.ConnectionFailed, lambda e, d: push.PushNotSent(str(e), **d)),
+    (kwai.KwaiOutcomeUnknown, lambda e, d: push.PushOutcomeUnknown(str(e), write=e.write, **d)),
+    (kwai.PlatformFault, lambda e, d: push.PushOutcomeUnknown(str(e), write=e.write, **d)),
+    (kwai.AppPaused, lambda e, d: push.QueueWait(str(e), seconds=e.retry_after or 2.0, **d)),
+    (kwai.RateLimited, _limited),
+    (kwai.KwaiQuotaSpent, lambda e, d: push.PushQuotaSpent(str(e), **d)),
+    # The client has renewed the pair and repeated the call before it gives up with this.
+    (kwai.TokenExpired, lambda e, d: push.CredentialExpired(str(e), **d)),
+    (kwai.ConsentEnded, lambda e, d: push.CredentialRevoked(str(e), **d)),
+    (kwai.PermissionMissing, lambda e, d: push.CallDenied(str(e), retry_after=e.retry_after, **d)),
+    # The same words as `app_health.app_pause`: whichever comes first is what the notice says.
+    (kwai.AppRefused, lambda e, d: push.ChannelRefused(e.sentence(), **d)),
+    (kwai.SecretInvalid, lambda e, d: push.ChannelRefused(e.sentence(), **d)),
+    (kwai.KwaiAccessUnclear, lambda e, d: push.PushAccessUnclear(str(e), write=e.write, **d)),
+    (kwai.NotFound, _not_found),
+    (kwai.KwaiAlreadyDone, lambda e, d: push.PushAlreadyDone(str(e), **d)),
+    (kwai.BusinessRefused, lambda e, d: push.PushRefused(e.text or str(e), **d)),
+)

@@ -19,6 +19,7 @@ from erp.channels import Badge, InvoiceStage, InvoiceState
 from erp.outbox.models import PushJob
 from erp.outbox.push_requests import Topic
 from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState
+from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
 from invoices.models import ISSUED, Invoice, InvoiceStatus
 from kwai_integration.client.codes import KwaiInvoiceStatus
@@ -143,6 +144,27 @@ def _jobs_by_topic(notes: Sequence[Invoice]) -> dict[Topic, list[PushJob]]:
     for job in rows.order_by("finished_at", "pk"):
         topics[(job.store_id, job.kind, job.subject)].append(job)
     return topics
+
+
+def invoices_unseen(notes: Mapping[int, tuple[Invoice, Order]]) -> set[int]:
+    """Those of these notes, by id with their order, that came after another one Kwai received: what it says
+    of the order's note is about that one. One query."""
+    requests = {pk: invoice_request(note, order) for pk, (note, order) in notes.items()}
+    done = PushJob.objects.facts().filter(
+        kind=Kind.SEND_INVOICE,
+        state=JobState.DONE,
+        store_id__in={request.store_id for request in requests.values()},
+        subject__in={request.subject for request in requests.values()},
+    )
+    last = (
+        {
+            (job.store_id, job.kind, job.subject): job.idempotency_key
+            for job in done.order_by("finished_at", "pk")
+        }
+        if requests
+        else {}
+    )
+    return {pk for pk, request in requests.items() if last.get(request.topic, request.key) != request.key}
 
 
 def _state(note: Invoice, jobs: Mapping[Topic, Sequence[PushJob]], answer: tuple[str, str]) -> InvoiceState:

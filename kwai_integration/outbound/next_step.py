@@ -15,11 +15,14 @@ from erp.stock.services import lines_shipped_out
 from expedition.models import Shipment
 from invoices.models import ISSUED, Invoice
 from kwai_integration.client.codes import PAID_ROLES, SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
+from kwai_integration.outbound.invoices import invoices_unseen
 from kwai_integration.outbound.kinds import Kind
 
 REFUSED = KwaiInvoiceStatus.REFUSED
 NOBODYS = NextStep(Owner.NOBODY, "Nada: o pedido terminou.")
 FROZEN = NextStep(Owner.YOU, "Resolver o que mantém o pedido parado, no alto desta página.")
+HELD = NextStep(Owner.CHANNEL, "Liberar o pedido, que ele pede para segurar.")
+REFUND_ASKED = NextStep(Owner.CHANNEL, "Decidir o reembolso que o comprador pediu.")
 WHO_CARRIES = NextStep(Owner.YOU, "Dizer quem leva o pacote.")
 ACCEPT_NOTE = NextStep(Owner.CHANNEL, "Aceitar a NF-e, que está em análise.")
 WAITING = {
@@ -34,24 +37,37 @@ BLOCKED = {
 }
 
 
+BY_ROLE: Mapping[KwaiRole, NextStep] = {
+    KwaiRole.AWAITING_PAYMENT: NextStep(Owner.BUYER, "Pagar."),
+    KwaiRole.SHIPPED: NextStep(Owner.CARRIER, "Entregar. Quando souber que chegou, marque como entregue."),
+    KwaiRole.DELIVERED: NOBODYS,
+    KwaiRole.COMPLETED: NOBODYS,
+    KwaiRole.CLOSED: NOBODYS,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is known here of one order: its note in force, its shipment in force, its latest pushes by kind,
-    and whether goods of it are out of stock."""
+    """What is known here of one order: its note in force and whether Kwai has judged another one, its
+    shipment in force, its latest pushes by kind, and whether goods of it are out of stock."""
 
     note: Invoice | None = None
     shipment: Shipment | None = None
     marks: Mapping[str, Mark] = field(default_factory=dict)
     is_away: bool = True
+    is_unseen: bool = False
 
 
 def work_read(order: Order, marks: Mapping[str, Mark]) -> Work:
     """A constant number of queries."""
+    rows = Invoice.objects.filter(order=order).exclude(status__in=("cancelled", "rejected"))
+    note = rows.first()
     return Work(
-        Invoice.objects.filter(order=order).exclude(status__in=("cancelled", "rejected")).first(),
+        note,
         Shipment.objects.active().filter(order=order).first(),
         marks,
         bool(lines_shipped_out(order.lines.values_list("pk", flat=True))),
+        is_unseen=bool(note and invoices_unseen({note.pk: (note, order)})),
     )
 
 
@@ -63,19 +79,19 @@ def next_step(order: Order, role: KwaiRole | None, invoice_status: str, work: Wo
     if order.refund_open and role in SHIPPED_ROLES:
         return _return_step(order, work)
     if order.frozen_reason and (role in PAID_ROLES or order.handover_unclear):
-        return FROZEN
-    match role:
-        case KwaiRole.AWAITING_PAYMENT:
-            return NextStep(Owner.BUYER, "Pagar.")
-        case KwaiRole.AWAITING_INVOICE:
-            return _invoice_step(order, invoice_status, work)
-        case KwaiRole.TO_ARRANGE | KwaiRole.AWAITING_PICKUP | KwaiRole.PACKED:
-            return _parcel_step(order, role, work)
-        case KwaiRole.SHIPPED:
-            text = "Entregar. Quando souber que chegou, marque como entregue."
-            return NextStep(Owner.CARRIER, text)
-        case KwaiRole.DELIVERED | KwaiRole.COMPLETED | KwaiRole.CLOSED:
-            return NOBODYS
+        return _frozen_step(order)
+    if role is KwaiRole.AWAITING_INVOICE:
+        return _invoice_step(order, invoice_status, work)
+    return BY_ROLE.get(role) or _parcel_step(order, role, work)
+
+
+def _frozen_step(order: Order) -> NextStep:
+    """A hold and a refund that is only asked for end at Kwai; the rest ends by a decision here."""
+    if order.hold_reason:
+        return HELD
+    if order.refund_open and order.refund_status != RefundStatus.PAID:
+        return REFUND_ASKED
+    return FROZEN
 
 
 def _unmapped(order: Order) -> NextStep:
@@ -100,7 +116,8 @@ def _invoice_step(order: Order, invoice_status: str, work: Work) -> NextStep:
         return NextStep(Owner.CHANNEL, "Passar o pedido adiante: a NF-e já foi aceita.")
     if note is None:
         return _issue(order)
-    pushed, is_refused = _pushed(Kind.SEND_INVOICE, work, ACCEPT_NOTE), invoice_status == REFUSED
+    is_refused = invoice_status == REFUSED and not work.is_unseen
+    pushed = None if work.is_unseen and _is_done(work) else _pushed(Kind.SEND_INVOICE, work, ACCEPT_NOTE)
     if pushed and not (is_refused and pushed is ACCEPT_NOTE):
         return pushed
     if is_refused:
@@ -110,6 +127,12 @@ def _invoice_step(order: Order, invoice_status: str, work: Work) -> NextStep:
         text = "Conferir a NF-e, que ainda não foi autorizada."
         return NextStep(Owner.YOU, text, "Abrir nota fiscal", "file-invoice", _invoice_url(note))
     return NextStep(Owner.YOU, "Enviar a NF-e.", "Enviar nota fiscal", "send", _invoice_url(note))
+
+
+def _is_done(work: Work) -> bool:
+    """The latest push of a note was confirmed."""
+    mark = work.marks.get(Kind.SEND_INVOICE)
+    return mark is not None and mark.is_done
 
 
 def _issue(order: Order) -> NextStep:
@@ -128,10 +151,7 @@ def _parcel_step(order: Order, role: KwaiRole, work: Work) -> NextStep:
         pushed = _pushed(Kind.ARRANGE_SHIPMENT, work, NextStep(Owner.CHANNEL, "Dar o número do envio."))
         return pushed or NextStep(Owner.YOU, "Programar o envio.", "Abrir expedição", "truck-delivery", url)
     if shipper is ShippedBy.CHANNEL:
-        if shipment and shipment.concluded_at:
-            return NextStep(Owner.CARRIER, "Coletar o pacote; o Kwai mostra enviado quando ele for lido.")
-        text = "Imprimir a etiqueta e concluir a coleta. O Kwai mostra enviado quando o pacote for lido."
-        return NextStep(Owner.YOU, text, "Imprimir etiqueta", "tag", url)
+        return _pickup_step(shipment, url)
     reported = NextStep(Owner.CARRIER, "Levar o pacote; o Kwai mostra enviado depois disso.")
     if role is not KwaiRole.TO_ARRANGE:
         return reported
@@ -139,6 +159,13 @@ def _parcel_step(order: Order, role: KwaiRole, work: Work) -> NextStep:
     return _pushed(Kind.SEND_TRACKING, work, reported) or NextStep(
         Owner.YOU, text, "Abrir expedição", "truck-delivery", url
     )
+
+
+def _pickup_step(shipment: Shipment | None, url: str) -> NextStep:
+    if shipment and shipment.concluded_at:
+        return NextStep(Owner.CARRIER, "Coletar o pacote; o Kwai mostra enviado quando ele for lido.")
+    text = "Imprimir a etiqueta e concluir a coleta. O Kwai mostra enviado quando o pacote for lido."
+    return NextStep(Owner.YOU, text, "Imprimir etiqueta", "tag", url)
 
 
 def _invoice_from_elsewhere() -> NextStep:

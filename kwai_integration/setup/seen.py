@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from django.db import connection
 from django.db.models import Count
 
 from erp.accounts.models import Store
 from kwai_integration.client.codes import ShippingType
 from kwai_integration.models import KwaiOrder
+
+# From one code to the next along the index `kwai_order_codes`: the cost grows with stores and codes alone.
+_SITUATIONS = """
+WITH RECURSIVE seen (store_id, code) AS (
+    SELECT store.id, (SELECT MIN(remote_status) FROM kwai_integration_kwaiorder WHERE store_id = store.id)
+    FROM accounts_store AS store
+    UNION ALL
+    SELECT seen.store_id, (
+        SELECT MIN(remote_status) FROM kwai_integration_kwaiorder
+        WHERE store_id = seen.store_id AND remote_status > seen.code
+    )
+    FROM seen WHERE seen.code IS NOT NULL
+)
+SELECT store_id, code FROM seen WHERE code > ''
+"""
 
 
 @dataclass(frozen=True)
@@ -19,6 +35,13 @@ class SeenCode:
     situations: Counter[str] = field(default_factory=Counter)
     shippings: Counter[str] = field(default_factory=Counter)
     payments: Counter[str] = field(default_factory=Counter)
+
+
+def situations_seen() -> list[tuple[int, str]]:
+    """The situations that orders of each store are in, as (store id, code)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SITUATIONS)
+        return [(int(store_id), str(code)) for store_id, code in cursor.fetchall()]
 
 
 def codes_seen(store: Store) -> SeenCode:

@@ -12,6 +12,8 @@ from django.forms.boundfield import BoundField
 from django.utils.translation import ngettext
 
 from erp.accounts.models import Store
+from erp.attention.conditions import condition_withdraw
+from erp.attention.register import store_subject
 from erp.sales.models import PaymentMethod, ShippedBy, ShippingKind, ShippingMethod
 from erp.sales.shippers import method_fits
 from erp.sales.statuses import OrderStatus
@@ -22,6 +24,7 @@ from kwai_integration.client.codes import (
     ShippingType,
 )
 from kwai_integration.client.text import clean_text
+from kwai_integration.conditions import MAPPINGS_TO_CHECK
 from kwai_integration.inbound.reprocess import orders_reprocess
 from kwai_integration.models import PaymentMapping, ShippingMapping, StatusMapping, StepKey
 from kwai_integration.outbound.logistics import shipper_of
@@ -229,7 +232,8 @@ class MappingsForm(StepForm):
         if typed and typed not in asked.labels:
             wanted[typed] = self.cleaned_data[NEW_ROLE] or ""
         rows = self.store.status_mappings
-        rows.filter(needs_check=True).update(needs_check=False)
+        if rows.filter(needs_check=True).update(needs_check=False):
+            condition_withdraw(key=MAPPINGS_TO_CHECK, subject=store_subject(self.store.pk))
         changed = [code for code, role in wanted.items() if role != asked.roles.get(code, "")]
         for code in changed:
             rows.filter(remote_code=code).update(role=wanted[code])

@@ -15,7 +15,7 @@ from erp.channels import Badge
 from erp.outbox.models import PushJob
 from erp.outbox.selectors import calls_denied, queue_rests
 from erp.outbox.statuses import JobState
-from kwai_integration.consent_warnings import denied_sentence, ended, renewal_sentence
+from kwai_integration.connection_trouble import denied_sentence, ended, renewal_sentence
 from kwai_integration.models import ConnectionHealth, InboundEvent, KwaiOrder, KwaiOrderState, SyncCursor
 from kwai_integration.setup.wizard import STEPS, step_number
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from erp.accounts.models import User
@@ -18,7 +16,6 @@ from erp.outbox import clearance
 from erp.outbox.models import FirstPush, PushJob
 from erp.outbox.push_requests import JobResult
 from erp.outbox.statuses import FirstStage, JobState
-from erp.web import registry
 from erp.web.requests import user_of
 from kwai_integration.outbound.kinds import Kind
 
@@ -36,6 +33,12 @@ class Shown:
     may_go: bool
     is_own: bool
     other: PushJob | None
+
+    @property
+    def may_settle(self) -> bool:
+        """Whether there is a button to press: send or withhold, else look again or let the others go."""
+        unclear = self.stage is FirstStage.CHECKING and bool(self.row.note)
+        return self.may_go or (self.is_own and (unclear or self.stage is FirstStage.DIFFERENT))
 
 
 def first_push_shown(job: PushJob, user: User) -> Shown | None:
@@ -66,17 +69,6 @@ def held_texts(jobs: Iterable[PushJob], user: User) -> dict[int, str]:
     return {pk: text for pk, text in found.items() if text}
 
 
-def notices(request: HttpRequest) -> Iterator[registry.Notice]:
-    """What waits for a person, above every page of those who may send; one query."""
-    for row in clearance.first_pushes(user=user_of(request)):
-        text, label, job_id, tone = _notice(row)
-        if job_id is not None:
-            name = f"{row.store.name}: primeiro envio de {Kind(row.kind).label}"
-            yield registry.Notice(
-                text=f"{name} {text}", label=label, url=reverse("kwai:job", args=[job_id]), tone=tone
-            )
-
-
 @require_POST
 def job_first(request: HttpRequest, pk: int) -> HttpResponse:
     """*Enviar*, *não enviar*, *conferir de novo* and *liberar os outros*."""
@@ -95,21 +87,6 @@ ACTS: dict[str, Callable[[int, User, str], JobResult]] = {
     "recheck": lambda pk, user, _: clearance.first_push_recheck(job_id=pk),
     "clear": lambda pk, user, _: clearance.first_push_clear(job_id=pk, user=user),
 }
-
-
-def _notice(row: FirstPush) -> tuple[str, str, int | None, str]:
-    candidate = row.candidate_id  # type: ignore[attr-defined]
-    match row.stage:
-        case FirstStage.WAITING:
-            others = (row.waiting or 1) - 1  # type: ignore[attr-defined]
-            rest = ngettext(" Mais %d espera por ele.", " Mais %d esperam por ele.", others) % others
-            text = f"espera a sua conferência.{rest if others else ''}"
-            return text, "conferir", candidate, "warning"
-        case FirstStage.BLOCKED:
-            return "está parado; os outros esperam.", "ver o motivo", row.job_id, "danger"
-        case FirstStage.DIFFERENT:
-            return "saiu, mas o Kwai mostra outra coisa; os outros esperam.", "decidir", row.job_id, "danger"
-    return "", "", None, ""
 
 
 def _held_text(job: PushJob, row: FirstPush) -> str:

@@ -56,14 +56,18 @@ class JobList(ListPage[PushJob]):
     title = "Envios ao Kwai"
     pretitle = "Vendas"
     columns = (
-        Column("Pedido no Kwai"),
-        Column("Envio"),
-        Column("Situação"),
-        Column("Motivo e próximo passo"),
-        Column("Tentativas", numeric=True, css="d-none d-md-table-cell"),
-        Column("Solicitado em", css="d-none d-lg-table-cell"),
+        Column("Pedido no Kwai", "kwai/cells/job_subject.html"),
+        Column("Envio", "kind_label"),
+        Column("Situação", "kwai/cells/job_state.html"),
+        Column("Motivo e próximo passo", "kwai/cells/job_reason.html", css="wide-cell"),
+        Column("Tentativas", "attempts", numeric=True, shown_from="md"),
+        Column(
+            "Solicitado em",
+            "kwai/cells/job_requested.html",
+            shown_from="lg",
+            css="text-nowrap text-secondary",
+        ),
     )
-    row_template = "kwai/job_row.html"
     order_by = ("-requested_at", "-pk")
     search_fields = ("subject",)
     search_label = "número do pedido no Kwai"

@@ -25,13 +25,12 @@ class ListingList(ListPage[Listing]):
     title = "Itens do Kwai"
     pretitle = "Vendas · Pedidos no e-commerce"
     columns = (
-        Column("Item no Kwai"),
-        Column("Código do vendedor"),
-        Column("Loja", css="d-none d-lg-table-cell"),
-        Column("Pedidos esperando", numeric=True),
-        Column("SKU no ERP"),
+        Column("Item no Kwai", "kwai/cells/listing_item.html"),
+        Column("Código do vendedor", 'seller_code|default:"—"', css="font-monospace"),
+        Column("Loja", "store.name", shown_from="lg", css="text-secondary"),
+        Column("Pedidos esperando", "waiting", numeric=True, stack_label="Pedidos esperando"),
+        Column("SKU no ERP", "kwai/cells/listing_sku.html"),
     )
-    row_template = "kwai/listing_row.html"
     order_by = ("-waiting", "pk")
     search_fields = ("title", "seller_code", "item_id", "sku_id_remote")
     search_label = "título, código ou número do item"

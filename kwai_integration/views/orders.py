@@ -19,6 +19,7 @@ from erp.web.lists import (
     Column,
     DateFilter,
     Empty,
+    Filter,
     Link,
     ListAction,
     ListPage,
@@ -27,7 +28,7 @@ from erp.web.lists import (
 from erp.web.requests import user_of
 from kwai_integration.client.codes import PAID_ROLES, KwaiRole
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
-from kwai_integration.inbound.import_filter import filter_refusal
+from kwai_integration.inbound.import_filter import filter_refusal, waits_for_person
 from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
@@ -39,22 +40,35 @@ from kwai_integration.views.scope import store_choices
 
 
 def _status_choices(request: HttpRequest) -> list[tuple[str, str]]:
-    return [(row.code, row.label) for row in situations().rows.values()]
+    """Those of the table, and the one the address asks for should it be none of them."""
+    table, asked = situations(), request.GET.get("status", "")
+    known = [(row.code, row.label) for row in table.rows.values()]
+    return known if not asked or asked in table.rows else [*known, (asked, table.label(asked))]
+
+
+FILTERS = (
+    ChoiceFilter("store", "Loja", "store_id", choices=store_choices),
+    ChoiceFilter("status", "Situação no Kwai", "remote_status", choices=_status_choices),
+    DateFilter("since", "Desde", "placed_at__date__gte"),
+    DateFilter("until", "Até", "placed_at__date__lte"),
+)
+WAITING = ChoiceFilter(
+    "waiting", "Espera por", lambda _: waits_for_person(), choices=(("you", "você"),), all_label="todos"
+)
 
 
 class KwaiOrderList(ListPage[KwaiOrder]):
     title = "Pedidos no e-commerce"
     pretitle = "Vendas"
     columns = (
-        Column("Pedido no Kwai", css="d-none d-md-table-cell"),
-        Column("Loja", css="d-none d-xxl-table-cell"),
-        Column("Prazo de envio", css="d-none d-lg-table-cell"),
-        Column("Comprador e itens"),
-        Column("Situação no Kwai", css="d-none d-md-table-cell"),
-        Column("No ERP"),
-        Column("Total", numeric=True),
+        Column("Pedido no Kwai", "kwai/cells/order_number.html", shown_from="md"),
+        Column("Loja", "store.name", shown_from="xxl", css="text-secondary text-nowrap"),
+        Column("Prazo de envio", "kwai/cells/order_ship_by.html", shown_from="lg", css="text-secondary"),
+        Column("Comprador e itens", "kwai/cells/order_buyer.html", css="wide-cell"),
+        Column("Situação no Kwai", "status_text", shown_from="md"),
+        Column("No ERP", "kwai/cells/order_state.html"),
+        Column("Total", "total|money", numeric=True, css="text-nowrap"),
     )
-    row_template = "kwai/order_row.html"
     order_by = ("-placed_at", "-pk")
     search_fields = ("external_id", "buyer_name", "summary")
     search_label = "número, comprador ou item"
@@ -66,17 +80,16 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         Tab("received", "recebidos", Q(state=KwaiOrderState.RECEIVED)),
         Tab("quarantined", "com problema", Q(state=KwaiOrderState.QUARANTINED)),
     )
-    filters = (
-        ChoiceFilter("store", "Loja", "store_id", choices=store_choices),
-        ChoiceFilter("status", "Situação no Kwai", "remote_status", choices=_status_choices),
-        DateFilter("since", "Desde", "placed_at__date__gte"),
-        DateFilter("until", "Até", "placed_at__date__lte"),
-    )
     actions = (
         ListAction("receive", "receber pedidos", "download", in_bar=True),
         ListAction("refresh", "sincronizar situação", "refresh", in_bar=True),
     )
     poll_seconds = LIVE_SECONDS
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:  # type: ignore[override]
+        """What waits for a person is asked for by a link, not in the bar: five fields fill it."""
+        return (*FILTERS, WAITING) if self.request.GET.get(WAITING.name) else FILTERS
 
     @property
     def empty(self) -> Empty:  # type: ignore[override]

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from erp.accounts.models import Store, StoreQuerySet
+from erp.accounts.models import Store, StoreLifecycle, StoreQuerySet
 from erp.web.requests import user_of
 from kwai_integration.models import CHANNEL_KEY
 
@@ -26,8 +26,8 @@ def kwai_stores(request: HttpRequest) -> StoreQuerySet:
 
 
 def store_choices(request: HttpRequest) -> list[tuple[Any, Any]]:
-    """Choices of the filter *loja*: pickers see only ACTIVE stores."""
-    return list(kwai_stores(request).active().values_list("pk", "name"))
+    """Choices of the filter *loja*: a store that was switched off still has its rows."""
+    return list(kwai_stores(request).exclude(lifecycle=StoreLifecycle.DRAFT).values_list("pk", "name"))
 
 
 def leading_to_kwai(response: HttpResponse) -> HttpResponse:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from erp.accounts.models import Company
 from erp.accounts.permissions import may
-from erp.web.requests import user_of
+from erp.web.requests import ids_of, user_of
 from kwai_integration.setup.activation import activation_try
 from kwai_integration.setup.consent import (
     ConsentRefused,
@@ -48,9 +48,12 @@ CHANNEL_NAMES = "kwai shop"
 
 @require_safe
 def store_list(request: HttpRequest) -> HttpResponse:
-    """One card per Kwai store, with its lifecycle and, apart from it, its connection."""
+    """One card per Kwai store: its lifecycle and, apart from it, its connection. `?store=` picks some."""
+    named = ids_of(request.GET.getlist("store"))
+    stores = kwai_stores(request).filter(pk__in=named) if named else kwai_stores(request)
     context = {
-        "cards": store_cards(list(kwai_stores(request))),
+        "cards": store_cards(list(stores)),
+        "is_filtered": bool(named),
         "may_manage": may(user_of(request), "kwai:store_add"),
     }
     return render(request, "kwai/stores.html", context)

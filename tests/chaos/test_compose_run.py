@@ -1,5 +1,6 @@
 """The commands of the compose file, run without Docker on the files the image would hold, against PostgreSQL
-and Redis: they become healthy, bring an order of the emulator in, and stop without losing what is under way."""
+and Redis: they become healthy, a new company brings an order of the emulator in as the workflow does it
+(`scripts/first_order.py`), and they stop without losing what is under way."""
 
 from __future__ import annotations
 
@@ -26,28 +27,18 @@ from django.db import connection
 from django.utils import timezone
 
 from erp import scheduling, tracing
-from erp.accounts.models import Store, User
-from erp.catalog.models import Product, Sku
+from erp.channels import RowOutcome
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.statuses import AttemptOutcome, JobState, Origin
 from erp.sales.models import Order
 from expedition.models import Shipment, ShipmentStatus
-from kwai_integration.client import gateway
-from kwai_integration.connection import account_store_pair
-from kwai_integration.models import (
-    ConnectionHealth,
-    EventState,
-    InboundEvent,
-    KwaiAccount,
-    KwaiSettings,
-)
+from kwai_integration.models import EventState, InboundEvent
 from kwai_integration.outbound.push_requests import deliveries_request
-from kwai_integration.setup.stores import store_activate, store_install
 from kwai_sandbox.server import RunningSandbox, running
+from scripts.first_order import first_order
 from scripts.services import own_redis
-from tests.chaos.test_worker_kill import MERCHANT
 from tests.compose import ROOT, image_build, image_environment, image_parts, services
-from tests.kwai_integration.codes import PAID, SHIPPED
+from tests.kwai_integration.codes import SHIPPED
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos, pytest.mark.services]
 
@@ -113,6 +104,17 @@ class Stack:
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
 
+    def setup_link(self) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", "setup_link"],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
     def kill(self) -> None:
         for process in self.processes.values():
             try:
@@ -128,7 +130,6 @@ def sandbox(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningS
     monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: None)
     with running() as emulator:
         settings.KWAI_API_URL = emulator.url
-        emulator.control("POST", "merchants", {"merchantId": MERCHANT, "shopName": "Loja"})
         yield emulator
 
 
@@ -166,6 +167,9 @@ def _environment(folder: Path, port: int, redis_url: str, sandbox: RunningSandbo
         "POSTGRES_PASSWORD": "unused",
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "KWAI_API_URL": sandbox.url,
+        "KWAI_CONSENT_URL": f"{sandbox.url}/shop/b/authorize",
+        # The push of this test waits for nobody.
+        "KWAI_CONFIRM_FIRST_PUSH": "off",
         "ERP_PORT": str(port),
         "WEB_WORKERS": "1",
         "PUSH_PROCESSES": "1",
@@ -187,30 +191,7 @@ def _database_url() -> str:
     return f"postgres://{values['USER']}{secret}@{host}{port}/{values['NAME']}"
 
 
-@pytest.fixture
-def shop(sandbox: RunningSandbox, admin: User, stack: Stack) -> Store:
-    """A connected, active store that receives by itself; the emulator pushes to the web service."""
-    assert admin.company is not None
-    product = Product.objects.create(company=admin.company, name="Caneca")
-    Sku.objects.create(company=admin.company, product=product, code="SKU-1", price=5_000)
-    store = store_install(company=admin.company, name="Loja nova", user=admin)
-    code = sandbox.control("POST", "grants", {"merchantId": MERCHANT})["code"]
-    account = KwaiAccount.objects.get(pk=store.pk)
-    account.merchant_id, account.health = MERCHANT, ConnectionHealth.OK
-    account_store_pair(account, gateway.exchange_code(gateway.client_config(), code=code))
-    account.save()
-    KwaiSettings.objects.update(auto_receive=True)
-    sandbox.control("PUT", "pushes", {"url": f"http://127.0.0.1:{stack.port}/kwai/webhook/"})
-    return store_activate(store=store, user=admin)
-
-
-def order_make(sandbox: RunningSandbox, status: int) -> str:
-    body = {"merchantId": MERCHANT, "count": 1, "status": status, "skus": [{"number": "SKU-1"}]}
-    (order_id,) = sandbox.control("POST", "orders", body)["orderIds"]
-    return str(order_id)
-
-
-def test_the_compose_file_runs(stack: Stack, sandbox: RunningSandbox, shop: Store) -> None:
+def test_the_compose_file_runs(stack: Stack, sandbox: RunningSandbox) -> None:
     migrated = stack.start("migrate")
     collected = subprocess.run(
         ["sh", "-c", image_build()[1]],
@@ -227,13 +208,14 @@ def test_the_compose_file_runs(stack: Stack, sandbox: RunningSandbox, shop: Stor
         list(pool.map(lambda name: wait_for(lambda: stack.is_healthy(name)), ours))
     wait_for(lambda: stack.get("/readyz")[0] == 200)
 
-    order_id = order_make(sandbox, status=PAID)
-    wait_for(lambda: Order.objects.filter(external_id=order_id).exists())
+    sandbox.control("PUT", "pushes", {"url": f"http://127.0.0.1:{stack.port}/kwai/webhook/"})
+    order_id = first_order(stack.setup_link(), sandbox.url)
+    order = Order.objects.get(external_id=order_id)
     event = wait_for(lambda: InboundEvent.objects.filter(subject=order_id, state=EventState.DONE).first())
     told = [line for line in stack.lines("web") if line.get("route") == "kwai:webhook"]
     assert event.request_id in {line["request_id"] for line in told}
 
-    job = delivery_begin(sandbox)
+    job = delivery_begin(sandbox, order)
     stopped = {name: stack.processes[name] for name in ours}
     for process in stopped.values():
         process.send_signal(signal.SIGTERM)
@@ -251,17 +233,18 @@ def test_the_compose_file_runs(stack: Stack, sandbox: RunningSandbox, shop: Stor
     assert call["request_id"] == job.request_id
 
 
-def delivery_begin(sandbox: RunningSandbox) -> PushJob:
+def delivery_begin(sandbox: RunningSandbox, order: Order) -> PushJob:
     """A push whose call is under way and takes seconds."""
     fault = {"path": "confirmDelivery", "kind": "slow", "rate": 1, "delayMs": SLOW_MS}
     sandbox.control("PUT", "faults", fault)
-    order_id = order_make(sandbox, status=SHIPPED)
-    order = wait_for(lambda: Order.objects.filter(external_id=order_id).first())
-    shipment = shipment_of(order)
+    sandbox.control("PATCH", f"orders/{order.external_id}", {"status": SHIPPED})
+    shipped = Order.objects.filter(pk=order.pk, remote_status=str(SHIPPED))
+    shipment = shipment_of(wait_for(shipped.first))
     with tracing.bound("operator-click"):
-        deliveries_request([shipment], user=None, origin=Origin.BUTTON)
+        (result,) = deliveries_request([shipment], user=None, origin=Origin.BUTTON).values()
+    assert result.outcome == RowOutcome.QUEUED, result.text
     wait_for(lambda: PushAttempt.objects.filter(outcome=AttemptOutcome.RUNNING).exists())
-    return PushJob.objects.get(subject=order_id)
+    return PushJob.objects.get(subject=order.external_id)
 
 
 def shipment_of(order: Order) -> Shipment:

@@ -13,9 +13,10 @@ import pytest
 from django.utils import timezone
 
 from erp.accounts.models import AuditEntry, Store, User
+from erp.attention.models import OwedMail
 from kwai_integration.client import gateway
 from kwai_integration.connection import client_for
-from kwai_integration.models import ConnectionHealth, ConnectionWarning, KwaiAccount
+from kwai_integration.models import ConnectionHealth, KwaiAccount
 from kwai_integration.setup.consent import _account_bind
 from kwai_sandbox.server import RunningSandbox
 from tests.chaos.test_worker_kill import MERCHANT, sandbox, wait_for, worker
@@ -60,9 +61,9 @@ def test_a_pair_lost_with_its_worker_ends_in_one_request_for_consent(
     due()
     with worker(sandbox, tmp_path):
         wait_for(lambda: account().health == ConnectionHealth.REVOKED, seconds=120)
-        wait_for(lambda: ConnectionWarning.objects.filter(kind="ended").exists(), seconds=60)
+        wait_for(lambda: OwedMail.objects.filter(key="kwai.consent_ended").exists(), seconds=60)
     assert AuditEntry.objects.filter(action="kwai.connection").count() == 1
-    assert ConnectionWarning.objects.count() == 1
+    assert OwedMail.objects.count() == 1
 
     code = sandbox.control("POST", "grants", {"merchantId": MERCHANT})["code"]
     pair = gateway.exchange_code(gateway.client_config(), code=code)

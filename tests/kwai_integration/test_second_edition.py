@@ -10,7 +10,7 @@ from django.db.models import JSONField, Value
 
 from erp.accounts.models import Store
 from kwai_integration.client.codes import PAID_ROLES, SITUATIONS, KwaiRole
-from kwai_integration.models import KwaiOrder, KwaiSettings, StatusMapping, StoreNotice
+from kwai_integration.models import KwaiOrder, KwaiSettings, StatusMapping
 from kwai_integration.situations import default_situations
 from tests.kwai_integration.inbound.conftest import FETCHED
 
@@ -43,20 +43,19 @@ def test_the_defaults_of_the_migration_are_those_of_the_product():
 def test_untouched_rows_take_the_new_defaults_and_invented_codes_go(former):
     MIGRATION.forwards(apps, None)
     assert mapped(former) == MIGRATION.SECOND_DEFAULTS
-    assert not StoreNotice.objects.exists()
     assert not StatusMapping.objects.filter(needs_check=True).exists()
 
 
 @pytest.mark.parametrize(
     ("code", "status"), [("30", "preparing"), ("80", "open"), ("33", "approved"), ("60", "incomplete")]
 )
-def test_a_row_somebody_chose_stays_is_marked_and_told_once(former, code, status):
+def test_a_row_somebody_chose_stays_is_marked_and_named(former, code, status):
     StatusMapping.objects.update_or_create(store=former, remote_code=code, defaults={"status": status})
-    MIGRATION.forwards(apps, None)
+    rows = {row.remote_code: row for row in StatusMapping.objects.all()}
+    assert MIGRATION._mappings_move(StatusMapping, former.pk, rows) == [code]
     row = StatusMapping.objects.get(remote_code=code)
     assert (row.status, row.needs_check) == (status, True)
     assert set(mapped(former)) == set(SITUATIONS) | {code}
-    assert code in StoreNotice.objects.get().text
 
 
 @pytest.mark.parametrize(
@@ -84,12 +83,13 @@ def test_situations_that_are_imported_keep_their_meaning(former, stored, moved):
     assert KwaiSettings.objects.get().import_roles == moved
 
 
-def test_only_stores_with_orders_are_judged_again(former):
+@pytest.mark.parametrize(("orders", "mark"), [(0, None), (1, 0)])
+def test_only_stores_with_orders_are_judged_again(former, orders, mark):
+    KwaiOrder.objects.bulk_create(
+        KwaiOrder(store=former, external_id=str(number), fetch_started_at=FETCHED) for number in range(orders)
+    )
     MIGRATION.forwards(apps, None)
-    assert KwaiSettings.objects.get().judged_up_to is None
-    KwaiOrder.objects.create(store=former, external_id="1", fetch_started_at=FETCHED)
-    MIGRATION.forwards(apps, None)
-    assert KwaiSettings.objects.get().judged_up_to == 0
+    assert KwaiSettings.objects.get().judged_up_to == mark
 
 
 def test_a_store_without_settings_has_its_mappings_moved(former):

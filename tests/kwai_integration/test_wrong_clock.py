@@ -21,6 +21,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from erp.accounts.models import Company, FiscalEnvironment, Store, User
+from erp.attention import mails
+from erp.attention.models import OwedMail
 from erp.outbox import claim, clearance, clock, drain, limits
 from erp.outbox.models import ChannelPause, FirstPush, PushJob, RateLimit, StoreQueue, is_due
 from erp.outbox.reap import reap
@@ -31,13 +33,11 @@ from expedition.models import Shipment, ShippingLabel
 from expedition.services.labels import labels_due
 from invoices.issuing.models import InvoiceIssue
 from invoices.issuing.services import issues_due
-from kwai_integration import consent_warnings
 from kwai_integration.connection import StoreTokens, account_refresh, accounts_to_refresh
 from kwai_integration.inbound import events, plan
 from kwai_integration.inbound.poll import store_poll
 from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import (
-    ConnectionWarning,
     ConsentRequest,
     EventState,
     InboundEvent,
@@ -46,7 +46,6 @@ from kwai_integration.models import (
     KwaiOrderState,
     OAuthPause,
     SyncCursor,
-    WarningKind,
 )
 from kwai_integration.setup.consent import requests_forget
 from tests.kwai_integration.inbound.conftest import detail
@@ -313,15 +312,15 @@ def _(world: World) -> None:
     assert account_refresh(store_id=world.shop.pk) is True
 
 
-@heals("kwai_integration.ConnectionWarning.due_at", "kwai_integration.ConnectionWarning.lease_until")
+@heals("attention.OwedMail.due_at", "attention.OwedMail.lease_until")
 def _(world: World) -> None:
     world.settings.EMAIL_ENABLED = True
     User.objects.filter(pk=world.admin.pk).update(email="dona@loja.example")
     KwaiAccount.objects.filter(pk=world.shop.pk).update(refresh_expires_at=timezone.now() + timedelta(days=6))
-    assert consent_warnings.warnings_plan()
-    rows = ConnectionWarning.objects.filter(kind=WarningKind.DAYS_7)
+    mails.mails_owe()
+    rows = OwedMail.objects.filter(key="kwai.consent_ending")
     rows.update(due_at=world.then(timedelta(hours=2)), lease_until=world.then(timedelta(minutes=2)))
-    assert consent_warnings.warnings_send() == 1
+    assert mails.mails_send() == 1
     assert len(mail.outbox) == 1
 
 
@@ -527,6 +526,11 @@ NOT_WAITED_FOR = {
     "sales.DeliveryAddress.edited_at",
     "sales.OrderEvent.at",
     "invoices.InvoiceIssue.created_at",
+    "attention.Condition.opened_at",
+    "attention.Condition.seen_at",
+    "attention.Condition.withdrawn_at",
+    "attention.OwedMail.created_at",
+    "attention.OwedMail.closed_at",
     "invoices.InvoiceIssue.updated_at",
     "invoices.InvoiceNumberGap.created_at",
     "invoices.Invoice.issued_at",
@@ -556,8 +560,6 @@ NOT_WAITED_FOR = {
     "kwai_integration.KwaiAccount.refresh_lost_at",
     "kwai_integration.KwaiAccount.connected_at",
     "kwai_integration.OAuthPause.since",
-    "kwai_integration.ConnectionWarning.created_at",
-    "kwai_integration.ConnectionWarning.closed_at",
     "kwai_integration.ConsentRequest.created_at",
     "kwai_integration.ConsentRequest.used_at",
     "kwai_integration.KwaiOrder.placed_at",
@@ -575,8 +577,6 @@ NOT_WAITED_FOR = {
     "kwai_integration.InboundEvent.received_at",
     "kwai_integration.InboundEvent.settled_at",
     "kwai_integration.SetupStep.saved_at",
-    "kwai_integration.StoreNotice.created_at",
-    "kwai_integration.StoreNotice.read_at",
 }
 OURS = ("erp", "invoices", "expedition", "kwai_integration")
 

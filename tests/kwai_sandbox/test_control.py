@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kwai_sandbox.app import create_app
 from kwai_sandbox.server import RunningSandbox, running
 from kwai_sandbox.statuses import ARRANGED, SHIPPED_ONCE, Status
 from tests.kwai_sandbox.conftest import MERCHANT, Caller, send
@@ -133,6 +134,12 @@ def test_a_sku_that_is_not_listed_is_404(seller: Caller, body: dict[str, Any]) -
 def test_foreign_hosts_and_pages_are_kept_out(sandbox: RunningSandbox, headers: dict[str, str]) -> None:
     assert send(sandbox.url, "POST", "/_sandbox/reset", None, headers).status == 403
     assert len(sandbox.control("GET", "merchants")["merchants"]) == 2
+
+
+@pytest.mark.parametrize(("peer", "status"), [("127.0.0.1", 200), ("172.17.0.2", 403)])
+def test_other_machines_are_kept_out(sandbox: RunningSandbox, peer: str, status: int) -> None:
+    client = create_app(sandbox.sandbox).test_client()
+    assert client.get("/_sandbox/merchants", environ_base={"REMOTE_ADDR": peer}).status_code == status
 
 
 def test_plain_form_posts_do_not_reach_the_json_calls(sandbox: RunningSandbox) -> None:

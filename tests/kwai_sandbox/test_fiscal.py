@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from kwai_sandbox.fiscal import document_check, document_decode, document_glance
-from kwai_sandbox.wire import Refusal
+from kwai_sandbox.wire import CallRefusal
 from tests.invoices import factory
 from tests.kwai_sandbox.conftest import Caller, access_key, invoice, note
 
@@ -73,26 +73,26 @@ WRONG: dict[str, tuple[Callable[[], bytes], str]] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_any_other_document_is_refused_with_its_reason(case: str) -> None:
     build, word = WRONG[case]
-    with pytest.raises(Refusal, match=word) as caught:
+    with pytest.raises(CallRefusal, match=word) as caught:
         check(build())
     assert caught.value.result == 422
 
 
 @pytest.mark.parametrize(("number", "series", "word"), [(2, SERIES, "nNF"), (NUMBER, 2, "serie")])
 def test_number_and_series_are_those_of_the_note(number: int, series: int, word: str) -> None:
-    with pytest.raises(Refusal, match=word):
+    with pytest.raises(CallRefusal, match=word):
         check(note(), number, series)
 
 
 @pytest.mark.parametrize("encoded", ["ç", "a", "not base64!"])
 def test_what_is_not_base64_is_refused(encoded: str) -> None:
-    with pytest.raises(Refusal, match="base64"):
+    with pytest.raises(CallRefusal, match="base64"):
         document_decode(encoded)
 
 
 def test_the_loose_check_takes_what_looks_like_a_note() -> None:
     document_glance(f"<nfeProc>{KEY}".encode(), KEY)
-    with pytest.raises(Refusal):
+    with pytest.raises(CallRefusal):
         document_glance(b"<nfeProc>", KEY)
 
 

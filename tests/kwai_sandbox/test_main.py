@@ -119,6 +119,17 @@ def test_nothing_is_printed_after_the_start(start: Start) -> None:
     assert process.stdout.read() == ""
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere 127.0.0.2 is nobody's address")
+@pytest.mark.parametrize(("options", "answers"), [((), False), (("--host", "0.0.0.0"), True)])
+def test_it_listens_beyond_this_address_only_when_told_to(
+    start: Start, options: tuple[str, ...], answers: bool
+) -> None:
+    _, sandbox = start(*options)
+    with socket.socket() as probe:
+        port = int(sandbox.url.rpartition(":")[2])
+        assert (probe.connect_ex(("127.0.0.2", port)) == 0) is answers
+
+
 def test_a_taken_port_ends_in_one_sentence() -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))

@@ -19,6 +19,7 @@ from erp.sales.services import master_row_save
 from erp.web.lists import Column, Empty, Link, ListPage, Tab
 from erp.web.requests import user_of
 
+NAME = Column("Nome", "components/cells/name.html")
 ACTIVE_TABS = (
     Tab("active", "ativas", Q(is_active=True)),
     Tab("inactive", "inativas", Q(is_active=False)),
@@ -59,8 +60,11 @@ class CarrierList(MasterList):
     title = "Transportadoras"
     singular = "transportadora"
     url_stem = "sales:carrier"
-    columns = (Column("Nome"), Column("Código no e-commerce"), Column("CNPJ", css="d-none d-md-table-cell"))
-    row_template = "sales/carrier_row.html"
+    columns = (
+        NAME,
+        Column("Código no e-commerce", "code", css="font-monospace"),
+        Column("CNPJ", 'tax_id|default:"—"', shown_from="md", css="text-secondary"),
+    )
     search_fields = ("name", "code", "tax_id")
 
 
@@ -70,12 +74,11 @@ class ShippingMethodList(MasterList):
     singular = "forma de envio"
     url_stem = "sales:shipping_method"
     columns = (
-        Column("Nome"),
-        Column("Tipo"),
-        Column("Transportadora", css="d-none d-md-table-cell"),
-        Column("Prazo (dias úteis)", numeric=True),
+        NAME,
+        Column("Tipo", "get_kind_display"),
+        Column("Transportadora", 'carrier.name|default:"—"', shown_from="md", css="text-secondary"),
+        Column("Prazo (dias úteis)", "delivery_days", numeric=True, stack_label="Dias úteis"),
     )
-    row_template = "sales/shipping_method_row.html"
 
     def queryset(self) -> QuerySet[Any]:
         return super().queryset().select_related("carrier")
@@ -86,8 +89,7 @@ class PaymentMethodList(MasterList):
     title = "Formas de recebimento"
     singular = "forma de recebimento"
     url_stem = "sales:payment_method"
-    columns = (Column("Nome"),)
-    row_template = "sales/payment_method_row.html"
+    columns = (NAME,)
 
 
 class MasterForm(View):

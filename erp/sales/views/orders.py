@@ -22,7 +22,7 @@ from erp.sales.models import Buyer, DeliveryAddress, Order, ShippedBy, ShippingM
 from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
 from erp.sales.services import ShippingSet, order_shipping_edit, orders_shipping_set
 from erp.sales.shippers import order_shipper_set, shipper_label, shipper_problem
-from erp.sales.statuses import OrderStatus
+from erp.sales.statuses import TO_SHIP, OrderStatus
 from erp.sales.stock import lines_stock_read, order_stock_return, orders_lacking_stock
 from erp.web.lists import (
     LIVE_SECONDS,
@@ -57,21 +57,26 @@ class OrderList(ListPage[Order]):
     title = "Pedidos de venda"
     pretitle = "Vendas"
     columns = (
-        Column("Pedido"),
-        Column("Loja", css="d-none d-xxl-table-cell"),
-        Column("Data", css="d-none d-md-table-cell"),
-        Column("Comprador"),
-        Column("Situação"),
-        Column("No e-commerce", css="d-none d-md-table-cell"),
-        Column("Forma de envio", css="d-none d-xxl-table-cell"),
-        Column("Total", numeric=True),
+        Column("Pedido", "sales/cells/order_number.html"),
+        Column("Loja", "store.name", shown_from="xxl", css="text-secondary text-nowrap"),
+        Column("Data", "placed_at|moment", shown_from="md", css="text-nowrap text-secondary"),
+        Column("Comprador", "buyer.name|person|truncatechars:28", css="wide-cell"),
+        Column("Situação", "sales/cells/order_status.html"),
+        Column("No e-commerce", "sales/cells/order_markers.html"),
+        Column(
+            "Forma de envio",
+            'shipping_method.name|default:"—"',
+            shown_from="xxl",
+            css="text-nowrap text-secondary",
+        ),
+        Column("Total", "total|money", numeric=True, css="text-nowrap"),
     )
-    row_template = "sales/order_row.html"
     order_by = ("-placed_at", "-pk")
     search_fields = ("external_id", "buyer__name", "number")
     search_label = channels.worded("número, número no {channel} ou comprador")
     tabs = (
         Tab("all", "todas"),
+        Tab("to_ship", "para enviar", Q(status__in=TO_SHIP)),
         Tab("short", "sem estoque", Q(pk__in=orders_lacking_stock())),
         *(Tab(status.value, status.label.lower(), Q(status=status)) for status in OrderStatus),
     )

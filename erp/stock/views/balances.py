@@ -55,15 +55,22 @@ class BalanceList(ListPage[Sku]):
     title = "Estoque"
     pretitle = "Cadastros"
     columns = (
-        Column("Código (SKU)", css="d-none d-md-table-cell"),
-        Column("Produto"),
-        Column("Por depósito", css="d-none d-xl-table-cell"),
-        Column("Físico", numeric=True, css="d-none d-md-table-cell"),
-        Column("Reservado", numeric=True, css="d-none d-md-table-cell"),
-        Column("Disponível", numeric=True),
-        Column("Situação", css="d-none d-md-table-cell"),
+        Column("Código (SKU)", "stock/cells/balance_code.html", shown_from="md"),
+        Column("Produto", "stock/cells/balance_product.html", css="wide-cell"),
+        Column(
+            "Por depósito", "stock/cells/balance_places.html", shown_from="xl", css="text-secondary small"
+        ),
+        Column("Físico", "on_hand", numeric=True, shown_from="md"),
+        Column("Reservado", "reserved", numeric=True, shown_from="md"),
+        Column(
+            "Disponível",
+            "stock/cells/balance_available.html",
+            numeric=True,
+            css="fw-bold",
+            stack_label="Disponível",
+        ),
+        Column("Situação", "stock/cells/balance_state.html", shown_from="md"),
     )
-    row_template = "stock/balance_row.html"
     order_by = ("product__name", "code", "pk")
     search_fields = ("code", "product__name", "specification", "gtin")
     search_label = "código, nome, variação ou GTIN"

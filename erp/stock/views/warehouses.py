@@ -21,8 +21,11 @@ from erp.web.requests import user_of
 class WarehouseList(ListPage[Warehouse]):
     title = "Depósitos"
     pretitle = "Cadastros"
-    columns = (Column("Nome"), Column("Unidades em estoque", numeric=True), Column("Uso"))
-    row_template = "stock/warehouse_row.html"
+    columns = (
+        Column("Nome", "components/cells/name.html"),
+        Column("Unidades em estoque", "units", numeric=True, stack_label="Unidades"),
+        Column("Uso", "stock/cells/warehouse_use.html"),
+    )
     order_by = ("-is_default", "name", "pk")
     search_fields = ("name",)
     search_label = "nome"

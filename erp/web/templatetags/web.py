@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django import template
 from django.forms.boundfield import BoundField, BoundWidget
+from django.template import Context, Engine, Template
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,6 +20,9 @@ from erp.brazil.documents import postal_code_format, tax_id_format
 from erp.brazil.money import money_format
 from erp.channels import Badge
 from erp.web import forms
+
+if TYPE_CHECKING:
+    from erp.web.lists import Column
 
 register = template.Library()
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -39,6 +45,23 @@ def icon(name: str, css: str = "") -> SafeString:
         static("vendor/tabler-icons/icons.svg"),
         name,
     )
+
+
+@register.simple_tag(takes_context=True)
+def cell(context: Context, column: Column) -> SafeString:
+    """`{% cell column %}`: the `<td>` of one row for an `erp.web.lists.Column`; context: `object`, `row`."""
+    # Of a cell without content nothing is left, not even a line break: `td:empty` hides it on a phone.
+    content = _cell_template(column.cell).render(context).strip()
+    return SafeString(f"<td{column.cell_attributes}>{content}</td>")
+
+
+def _cell_template(cell: str) -> Template:
+    return Engine.get_default().get_template(cell) if cell.endswith(".html") else _value_template(cell)
+
+
+@cache
+def _value_template(value: str) -> Template:
+    return Engine.get_default().from_string(f"{{{{ object.{value} }}}}")
 
 
 @register.simple_tag
@@ -98,6 +121,15 @@ def card(content: str, title: str = "", css: str = "", table: bool = False) -> S
     )
     body = content if table else format_html('<div class="card-body">{}</div>', SafeString(content))
     return format_html('<section class="card mb-3 {}">{}{}</section>', css, head, SafeString(body))
+
+
+@register.simple_block_tag
+def empty_state(content: str, title: str, icon: str = "inbox", link: object = None) -> SafeString:
+    """`{% empty_state "Nenhum pedido" icon="package" %}…{% endempty_state %}`: an empty place and what to do
+    next; `link` has `label`, `url` and `icon`."""
+    text = SafeString(content.strip())
+    context = {"title": title, "text": text, "icon": icon, "link": link}
+    return render_to_string("components/empty.html", context)
 
 
 @register.simple_block_tag

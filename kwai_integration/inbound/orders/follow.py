@@ -62,7 +62,7 @@ class Known:
 
 
 @dataclass
-class Followed:
+class FollowedOrder:
     """What one answer changed of its order; the order itself has its new values, unwritten."""
 
     order: Order
@@ -87,9 +87,7 @@ def orders_follow(
     """
     if not incoming:
         return {}
-    ids = [entry.row.order_id for entry in incoming if entry.row.order_id]
-    rows = Order.objects.filter(pk__in=ids).select_related("shipping_method").lock_for_update()
-    orders = {order.pk: order for order in rows}
+    orders = _orders_locked(incoming)
     known = _known(orders, incoming)
     followed = {
         order.pk: order_followed(order, entry, rules, known)
@@ -107,9 +105,9 @@ def orders_follow(
     return {pk: bool(each.changes) or each.is_touched or pk in moved for pk, each in followed.items()}
 
 
-def order_followed(order: Order, entry: IncomingOrder, rules: Rules, known: Known) -> Followed:
+def order_followed(order: Order, entry: IncomingOrder, rules: Rules, known: Known) -> FollowedOrder:
     """Let one order take over what its answer says, in memory."""
-    result = Followed(order)
+    result = FollowedOrder(order)
     was_frozen = bool(order.frozen_reason)
     reported = _columns_follow(result, entry.mapped)
     _refund_follow(result, entry, known)
@@ -119,7 +117,11 @@ def order_followed(order: Order, entry: IncomingOrder, rules: Rules, known: Know
         result.drafts.append(remarks.hold_event(order))
     result.is_released = (was_frozen or "hold_reason" in reported) and not order.frozen_reason
     if "remote_status" in reported and rules.situation(order.store_id, order.remote_status) is None:
-        result.drafts.append(remarks.unmapped_event(order, order.remote_status))
+        result.drafts.append(
+            remarks.unmapped_event(
+                order, order.remote_status, rules.role(order.store_id, order.remote_status)
+            )
+        )
     if shipper_follow(order, entry.mapped):
         result.changes.append("quem envia")
         result.has_other_shipper = True
@@ -130,14 +132,10 @@ def order_followed(order: Order, entry: IncomingOrder, rules: Rules, known: Know
 
 
 def followed_write(
-    followed: Mapping[int, Followed], incoming: Sequence[IncomingOrder], rules: Rules, actor: User | None
+    followed: Mapping[int, FollowedOrder], incoming: Sequence[IncomingOrder], rules: Rules, actor: User | None
 ) -> None:
     """Write what changed of a batch, parts and timeline included, and let the stock follow its lines."""
-    for model in (Buyer, DeliveryAddress):
-        changed = parts_follow(model, incoming, rules)
-        parts_write(model, changed)
-        for part in changed:
-            followed[part.order_id].changes.append(part_label(part))
+    _parts_write(followed, incoming, rules)
     touched = [each.order for each in followed.values() if each.changes or each.is_touched]
     for order in touched:
         order.updated_at = timezone.now()
@@ -171,6 +169,12 @@ def refunds_of(incoming: Iterable[IncomingOrder]) -> Listed:
     return refunds_listed({row.store_id for row in rows}, {row.external_id for row in rows})
 
 
+def _orders_locked(incoming: Sequence[IncomingOrder]) -> dict[int, Order]:
+    ids = [entry.row.order_id for entry in incoming if entry.row.order_id]
+    rows = Order.objects.filter(pk__in=ids).select_related("shipping_method").lock_for_update()
+    return {order.pk: order for order in rows}
+
+
 def _known(orders: Mapping[int, Order], incoming: Sequence[IncomingOrder]) -> Known:
     lines: dict[int, list[OrderLine]] = defaultdict(list)
     for line in OrderLine.objects.filter(order_id__in=orders).order_by("order_id", "position"):
@@ -181,7 +185,7 @@ def _known(orders: Mapping[int, Order], incoming: Sequence[IncomingOrder]) -> Kn
     return Known(lines, {*noted, *left}, refunds_of(incoming))
 
 
-def _columns_follow(result: Followed, mapped: MappedOrder) -> list[str]:
+def _columns_follow(result: FollowedOrder, mapped: MappedOrder) -> list[str]:
     """The names of the columns that changed."""
     values = followed_columns(mapped)
     reported = [name for name, value in values.items() if getattr(result.order, name) != value]
@@ -191,7 +195,7 @@ def _columns_follow(result: Followed, mapped: MappedOrder) -> list[str]:
     return reported
 
 
-def _refund_follow(result: Followed, entry: IncomingOrder, known: Known) -> None:
+def _refund_follow(result: FollowedOrder, entry: IncomingOrder, known: Known) -> None:
     order, row = result.order, entry.row
     before = [getattr(order, name) for name in REFUND_FIELDS]
     if refund_take(order, row, known.refunds[row.store_id, row.external_id]):
@@ -200,7 +204,7 @@ def _refund_follow(result: Followed, entry: IncomingOrder, known: Known) -> None
         result.is_touched = True
 
 
-def _closing_follow(result: Followed, rules: Rules) -> None:
+def _closing_follow(result: FollowedOrder, rules: Rules) -> None:
     """A closed order that the platform opens again moves on; closing itself is `closing.orders_close`."""
     order = result.order
     role = rules.role(order.store_id, order.remote_status)
@@ -209,14 +213,14 @@ def _closing_follow(result: Followed, rules: Rules) -> None:
         result.is_touched = result.is_reopened = True
 
 
-def _unread_follow(result: Followed, parts: list[str]) -> None:
+def _unread_follow(result: FollowedOrder, parts: list[str]) -> None:
     if parts != result.order.unread_parts:
         result.drafts.append(remarks.unread_event(result.order, parts))
         result.order.unread_parts = parts
         result.is_touched = True
 
 
-def _choices_follow(result: Followed, entry: IncomingOrder, rules: Rules) -> None:
+def _choices_follow(result: FollowedOrder, entry: IncomingOrder, rules: Rules) -> None:
     """Ways of shipping and of payment that a mapping knows by now, where nobody has chosen any."""
     order = result.order
     method = rules.shipping(order.store_id, entry.mapped, order.shipped_by)
@@ -229,7 +233,7 @@ def _choices_follow(result: Followed, entry: IncomingOrder, rules: Rules) -> Non
         result.changes.append("forma de recebimento (mapeamento)")
 
 
-def _content_follow(result: Followed, entry: IncomingOrder, rules: Rules, known: Known) -> None:
+def _content_follow(result: FollowedOrder, entry: IncomingOrder, rules: Rules, known: Known) -> None:
     """Lines and amounts follow together, or not at all: a note or the stock has settled both. Lines that
     cannot be read or linked stay, and hold no amount back."""
     order, amounts = result.order, rules.amounts(entry)
@@ -248,7 +252,17 @@ def _content_follow(result: Followed, entry: IncomingOrder, rules: Rules, known:
     result.lines = plan if lines_differ else None
 
 
-def _lines_write(followed: Iterable[Followed]) -> list[int]:
+def _parts_write(
+    followed: Mapping[int, FollowedOrder], incoming: Sequence[IncomingOrder], rules: Rules
+) -> None:
+    for model in (Buyer, DeliveryAddress):
+        changed = parts_follow(model, incoming, rules)
+        parts_write(model, changed)
+        for part in changed:
+            followed[part.order_id].changes.append(part_label(part))
+
+
+def _lines_write(followed: Iterable[FollowedOrder]) -> list[int]:
     """Returns the ids of the lines that were taken away."""
     plans = [(each.order, each.lines) for each in followed if each.lines]
     removed = [line.pk for _, plan in plans for line in plan.removed]

@@ -13,7 +13,7 @@ from erp.sales.models import OPEN_LINES, UNREAD_LABELS, Order, OrderEvent
 from erp.sales.services import EventDraft
 from erp.sales.statuses import OrderStatus
 from expedition.models import Package, Shipment
-from kwai_integration.client.codes import SHIPPED_ROLES
+from kwai_integration.client.codes import SHIPPED_ROLES, KwaiRole
 from kwai_integration.inbound.orders.lines import LINE_FIELDS
 from kwai_integration.inbound.orders.rules import EMPTIED, LINKS, IncomingOrder, Rules
 from kwai_integration.mapping.orders import MappedOrder
@@ -24,6 +24,8 @@ from kwai_integration.situations import situations
 UNMAPPED = "unmapped"
 SHIPPED_ELSEWHERE = "shipped_elsewhere"
 UNREAD_EVENT = "kwai.unread"
+# What may be sent follows the role: a code with one is held back by no missing mapping.
+NOTHING_SENT = ", e até lá nada é enviado"
 OPEN_LINES_OVER = {
     LINKS: "Todos os itens do pedido têm vínculo.",
     EMPTIED: "O pedido voltou a ter itens no Kwai.",
@@ -33,7 +35,8 @@ OPEN_LINES_OVER = {
 def received_event(order: Order, entry: IncomingOrder, rules: Rules) -> EventDraft:
     remote = entry.mapped.remote_status
     if rules.situation(entry.store.pk, remote) is None:
-        return unmapped_event(order, remote, f"Pedido {entry.mapped.external_id} recebido do Kwai. ")
+        role = rules.role(entry.store.pk, remote)
+        return unmapped_event(order, remote, role, f"Pedido {entry.mapped.external_id} recebido do Kwai. ")
     text = (
         f"Pedido {entry.mapped.external_id} recebido do Kwai: "
         f"{situations().label(remote)} → {OrderStatus(order.status).label}"
@@ -41,10 +44,11 @@ def received_event(order: Order, entry: IncomingOrder, rules: Rules) -> EventDra
     return EventDraft(order.pk, "received", text, data={"remote_status": remote})
 
 
-def unmapped_event(order: Order, remote: str, before: str = "") -> EventDraft:
+def unmapped_event(order: Order, remote: str, role: KwaiRole | None, before: str = "") -> EventDraft:
+    ends = "" if role else NOTHING_SENT
     text = (
         f"{before}A situação {remote} do Kwai não está mapeada e a situação daqui não foi mudada. Diga em "
-        "Integrações › Mapeamentos o que ela significa; o pedido segue sozinho, e até lá nada é enviado."
+        f"Integrações › Mapeamentos o que ela significa; o pedido segue sozinho{ends}."
     )
     link = reverse("kwai:store_step", args=[order.store_id, "mapeamentos"])
     return EventDraft(order.pk, UNMAPPED, text, link=f"{link}#situation", data={"remote_status": remote})

@@ -1,4 +1,4 @@
-"""The branch list of `pages.py`, routed, permitted and with a row template of its own."""
+"""The branch list of `pages.py`, routed, permitted and with a cell template of its own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ import pytest
 
 from erp.accounts.models import Branch, Company
 
-ROW = (
-    '<td>{{ object.name }}</td><td class="d-none d-md-table-cell">{{ object.tax_id }}</td>'
-    '<td class="text-end">{{ object.state_code }}</td>'
-)
+CELL = '\n<a href="{{ row.url }}">{{ object.tax_id }}</a>\n'
 
 
 @pytest.fixture
@@ -19,7 +16,7 @@ def branch_page(settings: Any) -> str:
     """The address of the branch list: everyone reads, operators act."""
     settings.ROOT_URLCONF = "tests.erp.web.pages"
     original = [dict(each) for each in settings.TEMPLATES]
-    own = ("django.template.loaders.locmem.Loader", {"tests/branch_row.html": ROW})
+    own = ("django.template.loaders.locmem.Loader", {"tests/branch_tax_id.html": CELL})
     options = original[0]["OPTIONS"]
     settings.TEMPLATES = [original[0] | {"OPTIONS": options | {"loaders": [own, *options["loaders"]]}}]
     return "/filiais/"

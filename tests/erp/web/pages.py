@@ -19,8 +19,11 @@ from erp.web.lists import ChoiceFilter, Column, DateFilter, Empty, Link, ListAct
 class BranchList(ListPage[Branch]):
     title = "Filiais"
     pretitle = "Cadastros"
-    columns = (Column("Nome"), Column("CNPJ", css="d-none d-md-table-cell"), Column("UF", numeric=True))
-    row_template = "tests/branch_row.html"
+    columns = (
+        Column("Nome", "name"),
+        Column("CNPJ", "tests/branch_tax_id.html", shown_from="md"),
+        Column("UF", "state_code", numeric=True, css="fw-bold", stack_label="UF"),
+    )
     order_by = ("name",)
     tabs = (Tab("", "todas"), Tab("sp", "paulistas", Q(state_code="SP")))
     filters = (

@@ -11,6 +11,7 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from django.urls import reverse
 
+from erp import __version__
 from erp.accounts.models import User
 
 
@@ -29,6 +30,12 @@ def test_the_demo_ribbon_shows_only_in_the_demo(
 ) -> None:
     settings.ERP_DEMO = demo
     assert ("Demonstração:" in sign_in(admin).get("/").content.decode()) is demo
+
+
+def test_every_page_says_its_version(admin: User, sign_in: Callable[[User], Client]) -> None:
+    for client in (Client(), sign_in(admin)):
+        html = client.get("/", follow=True).content.decode()
+        assert f"Versão {__version__}</footer>" in html
 
 
 def test_pages_carry_no_inline_script_or_style(admin: User, sign_in: Callable[[User], Client]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.test import Client
 
-from erp import scheduling
+from erp import __version__, scheduling
 from erp.accounts.models import Store
 from erp.outbox import clock
 from erp.outbox.models import PushJob, StoreQueue
@@ -47,7 +47,7 @@ def job(store: Store, minutes: int, **values: Any) -> PushJob:
 def test_alive_asks_nobody(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         answer = Client().get("/healthz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "version": __version__})
 
 
 def test_ready_tells_every_part(store: Store) -> None:

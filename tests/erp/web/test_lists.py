@@ -29,6 +29,21 @@ def html_of(client: Client, path: str = "/filiais/", **headers: str) -> str:
     return response.content.decode()
 
 
+def test_a_column_draws_its_heading_and_its_cells(client: Client, branches: list[Branch]) -> None:
+    html = html_of(client)
+    assert '<th scope="col" class="d-none d-md-table-cell">CNPJ</th>' in html
+    link = f'<a href="/filiais/{branches[0].pk}/">{branches[0].tax_id}</a>'
+    assert f'<td class="d-none d-md-table-cell">{link}</td>' in html
+    assert '<th scope="col" class="text-end">UF</th>' in html
+    assert '<td class="text-end fw-bold" data-label="UF">SP</td>' in html
+
+
+def test_a_cell_without_content_is_empty(client: Client, branches: list[Branch]) -> None:
+    """What `td:empty` hides on a phone holds no line break of its template either."""
+    Branch.objects.update(name="")
+    assert html_of(client).count("<td></td>") == 50
+
+
 def test_first_page_holds_fifty_rows_in_order(client: Client) -> None:
     html = html_of(client)
     assert names(html) == [f"Filial {number:02d}" for number in range(50)]
@@ -50,7 +65,7 @@ def test_tabs_count_and_filter_and_keep_the_query(client: Client) -> None:
     assert len(names(html)) == 40
     counts = re.findall(r'class="tab-count">(\d+)<', html)
     assert counts == ["60", "40"]
-    assert "q=filial" in re.findall(r'class="nav-link[^"]*" href="(\?[^"]*)"', html)[0]
+    assert "q=filial" in re.findall(r'class="nav-link[^"]*"\s+href="(\?[^"]*)"', html)[0]
 
 
 def test_an_empty_tab_points_to_the_others(client: Client) -> None:
@@ -109,7 +124,7 @@ def test_row_menu_acts_on_its_own_row_whatever_is_ticked(client: Client, branche
     panel = html.split('id="results"')[1].split("</section>")[0]
     assert "Filial 02" in panel
     assert "Filial 01" not in panel
-    assert re.search(rf'value="{ticked.pk}" aria-label="[^"]*" checked', html)
+    assert re.search(rf'value="{ticked.pk}"\s+aria-label="[^"]*"\s+checked', html)
 
 
 def test_a_row_of_another_company_is_out_of_reach(client: Client, other_company: Company) -> None:

@@ -13,7 +13,7 @@ from erp.web import registry
 
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_sidebar", "_cards", "_panels", "_sources", "_notices"):
+    for name in ("_sidebar", "_panels", "_sources"):
         monkeypatch.setattr(registry, name, {})
 
 
@@ -58,29 +58,6 @@ def test_an_unknown_section_is_refused() -> None:
         registry.sidebar_register(section="outros", label="x", url_name="web:home", icon="x")
 
 
-def test_badge_of_zero_is_not_shown(admin: User) -> None:
-    registry.sidebar_register(
-        section="início", label="Início", url_name="web:home", icon="home", badge=lambda request: 0
-    )
-    ((_, (link,)),) = registry.sidebar_for(request_of(admin))
-    assert link.badge is None
-
-
-def test_home_shows_cards_with_something_to_say(admin: User, sign_in: Callable[[User], Client]) -> None:
-    registry.home_card_register(
-        label="Calado", url_name="sales:orders", icon="box", content=lambda request: None
-    )
-    registry.home_card_register(
-        label="Recusados",
-        url_name="sales:orders",
-        icon="box",
-        content=lambda request: registry.CardContent(2, "envios recusados", "Ver motivos"),
-    )
-    html = sign_in(admin).get("/").content.decode()
-    assert "Ver motivos" in html
-    assert "Calado" not in html
-
-
 def test_search_asks_only_sources_the_role_may_open(viewer: User, sign_in: Callable[[User], Client]) -> None:
     def hit(request: HttpRequest, text: str) -> list[registry.SearchHit]:
         return [registry.SearchHit(f"achado {text}", "/x/")]
@@ -102,14 +79,6 @@ def test_search_of_one_letter_asks_nobody(viewer: User, sign_in: Callable[[User]
     registry.search_source_register(label="x", url_name="sales:orders", icon="box", search=ask)
     assert "ao menos duas letras" in sign_in(viewer).get("/busca/?q=a").content.decode()
     assert asked == []
-
-
-def test_notices_show_to_those_who_may_act_the_worst_first(admin: User, viewer: User) -> None:
-    mild = registry.Notice("termina em 7 dias", "conectar", "/a/")
-    bad = registry.Notice("revogado", "conectar", "/b/", tone="danger")
-    registry.notice_source_register(url_name="catalog:product_create", notices=lambda request: [mild, bad])
-    assert registry.notices_for(request_of(admin)) == [bad, mild]
-    assert registry.notices_for(request_of(viewer)) == []
 
 
 def test_panels_follow_the_role_and_may_stay_silent(admin: User, viewer: User) -> None:

@@ -5,14 +5,14 @@ from html import unescape
 
 import pytest
 from django.db import connection
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from erp.accounts.models import Store, User
+from erp.attention.board import Board
 from erp.channels import ChannelAction
 from erp.sales.models import ShippingMethod
-from expedition import shell
 from expedition.models import Shipment, ShipmentGroup
 from expedition.services import group_conclude
 from invoices.models import Invoice
@@ -54,9 +54,9 @@ def test_labels_of_the_article(
         "visão por agrupamentos",
         "visão por pedidos",
         "Forma de envio",
-        ">todas <",
-        ">pendentes <",
-        ">concluídas <",
+        "todas <",
+        "pendentes <",
+        "concluídas <",
         "incluir expedição",
         "mais ações",
     ):
@@ -219,10 +219,8 @@ def test_home_and_search_know_the_shipments(
     shipment = open_shipment(correios, S10)
     foreign = open_shipment(correios, OTHER_S10, of=counter_store)
     client = sign_in(operator)
-    request = RequestFactory().get("/")
-    request.user = operator
-    content = shell._pending(request)
-    assert (content.value, content.text) == (1, "pedido espera na expedição")
+    (card,) = [item for item in Board(operator).cards if item.key == "expedition.shipments_pending"]
+    assert (card.figure, card.sentence) == ("1", "pedido espera na expedição")
     hits = unescape(client.get(reverse("web:search"), {"q": S10}).content.decode())
     assert shipment.get_absolute_url() in hits
     assert (

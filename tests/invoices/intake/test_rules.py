@@ -15,7 +15,7 @@ from invoices.intake.event_rules import EVENT_RULES
 from invoices.intake.files import CompanyFacts
 from invoices.intake.order_rules import ORDER_RULES, OrderFacts
 from invoices.intake.parser import MAX_BYTES
-from invoices.intake.rules import InvoiceCheck, Severity
+from invoices.intake.rules import CheckSeverity, InvoiceCheck
 from invoices.intake.validation import InvoiceVerdict, judge, match
 from tests.invoices.factory import (
     BUYER_TAX_ID,
@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 COMPANY = CompanyFacts(frozenset({COMPANY_TAX_ID}), "homologation", NOW)
 OTHER_COMPANY = "11444777000161"
 
-REFUSE, WARN = Severity.REFUSE, Severity.WARN
+REFUSE, WARN = CheckSeverity.REFUSE, CheckSeverity.WARN
 
 
 def change(old: str, new: str) -> Callable[[str], str]:
@@ -66,7 +66,7 @@ def flip_signature(text: str) -> str:
     return text.replace(value[1], base64.b64encode(raw).decode())
 
 
-DOCUMENTS: dict[str, tuple[Severity, bytes]] = {
+DOCUMENTS: dict[str, tuple[CheckSeverity, bytes]] = {
     "size": (REFUSE, b"<" + b" " * MAX_BYTES),
     "xml": (REFUSE, nfe_xml()[:3000]),
     "doctype": (REFUSE, nfe_xml(document=change("<nfeProc", "<!DOCTYPE nfeProc><nfeProc"))),
@@ -90,7 +90,7 @@ DOCUMENTS: dict[str, tuple[Severity, bytes]] = {
 }
 
 CORRECTION = event_xml(kind="110110", text="O peso bruto correto e 0,900 kg")
-EVENTS: dict[str, tuple[Severity, bytes]] = {
+EVENTS: dict[str, tuple[CheckSeverity, bytes]] = {
     "size": (REFUSE, DOCUMENTS["size"][1]),
     "xml": (REFUSE, DOCUMENTS["xml"][1]),
     "doctype": (REFUSE, event_xml(document=change("<procEventoNFe", "<!DOCTYPE x><procEventoNFe"))),
@@ -107,7 +107,7 @@ EVENTS: dict[str, tuple[Severity, bytes]] = {
 }
 
 ORDER = OrderFacts("9007", BUYER_TAX_ID, 17000, placed_at=datetime(2026, 11, 20, tzinfo=UTC))
-ORDERS: dict[str, tuple[Severity, OrderFacts]] = {
+ORDERS: dict[str, tuple[CheckSeverity, OrderFacts]] = {
     "cancellation": (REFUSE, replace(ORDER, cancelled=True)),
     "linked": (REFUSE, replace(ORDER, linked_to="77 (9008)")),
     "recipient": (REFUSE, replace(ORDER, buyer_tax_id="11144477735")),
@@ -120,7 +120,7 @@ def verdict(content: bytes, company: CompanyFacts = COMPANY) -> InvoiceVerdict:
     return judge(content, company=company)
 
 
-def found(checks: tuple[InvoiceCheck, ...]) -> dict[str, Severity]:
+def found(checks: tuple[InvoiceCheck, ...]) -> dict[str, CheckSeverity]:
     return {check.code: check.finding.severity for check in checks if check.finding}
 
 

@@ -12,7 +12,7 @@ from lxml import etree
 from invoices.intake.document_rules import DOCUMENT_RULES
 from invoices.intake.files import CompanyFacts
 from invoices.intake.order_rules import ORDER_RULES, OrderFacts
-from invoices.intake.rules import Severity
+from invoices.intake.rules import CheckSeverity
 from invoices.intake.validation import InvoiceVerdict, judge, match
 from tests.invoices.factory import (
     BUYER_TAX_ID,
@@ -296,7 +296,7 @@ def test_homologation_recipient_in_a_production_note_is_refused() -> None:
 # The note beside its order
 
 
-def order_checks(**facts: object) -> dict[str, Severity | None]:
+def order_checks(**facts: object) -> dict[str, CheckSeverity | None]:
     reading = verdict(nfe_xml(total=17000)).reading
     assert reading is not None
     order = OrderFacts(**{"label": "9007", "buyer_tax_id": BUYER_TAX_ID, "total": 17000, **facts})  # type: ignore[arg-type]
@@ -312,13 +312,14 @@ def test_recipient_that_agrees_with_what_is_known_of_the_buyer(known: str) -> No
 
 @pytest.mark.parametrize("known", ["11144477735", "***111222**", "11222333000181"])
 def test_recipient_who_is_somebody_else_is_refused(known: str) -> None:
-    assert order_checks(buyer_tax_id=known)["recipient"] is Severity.REFUSE
+    assert order_checks(buyer_tax_id=known)["recipient"] is CheckSeverity.REFUSE
 
 
 @pytest.mark.parametrize(
-    ("total", "severity"), [(17001, None), (16999, None), (17002, Severity.WARN), (0, Severity.WARN)]
+    ("total", "severity"),
+    [(17001, None), (16999, None), (17002, CheckSeverity.WARN), (0, CheckSeverity.WARN)],
 )
-def test_another_total_warns(total: int, severity: Severity | None) -> None:
+def test_another_total_warns(total: int, severity: CheckSeverity | None) -> None:
     assert order_checks(total=total)["total"] is severity
 
 

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from erp.accounts.models import Store
+from erp.attention.models import Condition
 from erp.catalog.models import Sku
 from erp.outbox.models import PushJob
 from erp.sales.models import Order, RefundStatus
 from erp.sales.services import orders_status_set
 from erp.sales.statuses import OrderStatus
 from kwai_integration import tasks
+from kwai_integration.conditions import ORDERS_JUDGED_AGAIN
 from kwai_integration.inbound import judging
-from kwai_integration.inbound.judging import MOVED_KEY, store_judge, stores_to_judge
-from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings, StoreNotice
+from kwai_integration.inbound.judging import store_judge, stores_to_judge
+from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
 from tests.kwai_integration.codes import CLOSED, PAID, PICKUP, RECEIVED, SHIPPED
 from tests.kwai_integration.inbound.conftest import detail, line
 from tests.kwai_integration.inbound.test_receive import take_in
@@ -50,7 +52,7 @@ def test_orders_move_to_where_the_platform_has_them(former: Store, monkeypatch: 
     assert not PushJob.objects.exists()
     shipped = KwaiOrder.objects.filter(first_shipped_at__isnull=False).count()
     assert shipped == 2
-    assert "4 mudaram de situação. Nada foi enviado" in StoreNotice.objects.get(key=MOVED_KEY).text
+    assert "4 mudaram de situação. Nada foi enviado" in Condition.objects.get(key=ORDERS_JUDGED_AGAIN).text
 
 
 def test_it_moves_nothing_backwards_even_where_the_store_allows_it(former: Store) -> None:
@@ -70,7 +72,7 @@ def test_an_interrupted_run_goes_on_where_it_stood(former: Store, monkeypatch: p
     KwaiSettings.objects.update(judged_up_to=rows[1], judged_moved=1)
     store_judge(former.pk)
     assert statuses() == ["approved", "approved", "shipped", "delivered", "cancelled"]
-    assert "4 mudaram" in StoreNotice.objects.get().text
+    assert "4 mudaram" in Condition.objects.get().text
 
 
 def test_the_planner_rings_for_it(former: Store, monkeypatch: pytest.MonkeyPatch) -> None:

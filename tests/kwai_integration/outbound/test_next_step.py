@@ -12,10 +12,11 @@ from erp.channels import ChannelAction, Owner
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, OrderEvent, RefundStatus, ShippedBy
+from invoices.models import Invoice, InvoiceStatus
 from kwai_integration.client.codes import PAID_ROLES, SITUATIONS, KwaiInvoiceStatus, KwaiRole
 from kwai_integration.models import KwaiOrder, StatusMapping
 from kwai_integration.outbound.badges import LINES_KEPT
-from kwai_integration.outbound.next_step import FROZEN, next_step
+from kwai_integration.outbound.next_step import FROZEN, HELD, REFUND_ASKED, next_step
 from kwai_integration.situations import situations
 from tests.kwai_integration.codes import NOBODYS
 from tests.kwai_integration.outbound.conftest import Desk
@@ -36,7 +37,7 @@ def test_every_case_names_an_owner_and_a_step(role, shipper, note):
 @pytest.mark.parametrize("role", KwaiRole)
 def test_what_freezes_comes_first_while_something_could_still_be_done(role):
     held = Order(hold_reason="análise", shipped_by=ShippedBy.SELLER)
-    assert (next_step(held, role, "0") == FROZEN) is (role in PAID_ROLES)
+    assert (next_step(held, role, "0") == HELD) is (role in PAID_ROLES)
     unclear = Order(closed_at=timezone.now(), handover_unclear=True)
     assert next_step(unclear, KwaiRole.CLOSED, "2") == FROZEN
     refunded = Order(status="approved", refund_open=True, refund_status=RefundStatus.PAID)
@@ -153,3 +154,25 @@ def test_lines_that_were_not_taken_over_are_said_until_the_parcel_leaves(
     page = sign_in(admin).get(reverse("sales:order", args=[order.pk]))
     assert bool(page.context["channel_panel"].warnings) is shows
     assert page.content.decode().count("Os daqui foram mantidos.") == 1 + shows
+
+
+def test_a_hold_and_a_refund_that_is_asked_for_are_kwais_turn():
+    held = Order(hold_reason="análise", shipped_by=ShippedBy.SELLER)
+    assert next_step(held, KwaiRole.TO_ARRANGE, "2") == HELD
+    asked = Order(status="approved", refund_open=True, refund_status=RefundStatus.ASKED)
+    assert next_step(asked, KwaiRole.TO_ARRANGE, "2") == REFUND_ASKED
+
+
+@pytest.mark.django_db
+def test_what_kwai_says_of_a_replaced_note_is_not_said_of_the_new_one(desk: Desk, admin, sign_in):
+    (order,) = desk.orders()
+    client, note = sign_in(admin), desk.invoice(order)
+    desk.ask(ChannelAction.SEND_INVOICE, note.pk)
+    PushJob.objects.update(state=JobState.DONE, finished_at=timezone.now())
+    KwaiOrder.objects.update(invoice_status=KwaiInvoiceStatus.REFUSED)
+    assert primary(client, order) == "Corrigir nota fiscal"
+    Invoice.objects.filter(pk=note.pk).update(status=InvoiceStatus.CANCELLED, cancelled_at=timezone.now())
+    newer = desk.invoice(order)
+    assert primary(client, order) == "Enviar nota fiscal"
+    desk.ask(ChannelAction.SEND_INVOICE, newer.pk)
+    assert primary(client, order) is None

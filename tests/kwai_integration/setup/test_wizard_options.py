@@ -32,7 +32,7 @@ from tests.kwai_integration.outbound.conftest import Desk, desk, rings  # noqa: 
 ROOT = Path(__file__).resolve().parents[3]
 # Setting -> the module that acts on it.
 READERS = {
-    "name": "kwai_integration/consent_warnings.py",
+    "name": "kwai_integration/connection_trouble.py",
     "stock_exit_at": "erp/sales/stock.py",
     "setup_step": "kwai_integration/setup/wizard.py",
     "history_days": "kwai_integration/setup/stores.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_a_refused_note_is_said_once_with_the_way_to_the_note(
     page = sign_in(admin).get(reverse("kwai:job", args=[job_of(Kind.SEND_TRACKING, order).pk]))
     text = page.content.decode()
     assert "Confira o comprador. Corrija" in text
-    alert = text.split('role="alert"', 1)[1].split("</div></div>", 1)[0]
+    alert = re.split(r"</div>\s*</div>", text.split('role="alert"', 1)[1])[0]
     assert alert.count("Corrija") == 1
     assert shipment.invoice is not None
     assert shipment.invoice.get_absolute_url() in text

@@ -9,13 +9,14 @@ from django.conf import settings
 from django.template import engines
 from django.urls import resolve
 
-from erp.accounts.models import StoreLifecycle
+from erp.accounts.models import Role, StoreLifecycle, User
+from erp.attention.register import rows_sources
 from erp.channels import Badge
 from erp.web import registry
 from erp.web.lists import ListPage
 from erp.web.templatetags.web import day, moment, money, person
 
-SHELVES: tuple[dict[str, Any], ...] = (registry._sidebar, registry._cards, registry._sources)
+SHELVES: tuple[dict[str, Any], ...] = (registry._sidebar, registry._sources)
 AFTER_MIDNIGHT_UTC = datetime(2026, 11, 24, 1, 5, tzinfo=UTC)
 
 
@@ -87,7 +88,8 @@ def test_card_and_facts_escape_their_values() -> None:
 def test_progress_asks_again_only_while_unfinished() -> None:
     template = '{% progress "Etiquetas" done 1200 errors=1 url="/p/" %}'
     assert 'hx-get="/p/"' in rendered(template, done=840)
-    assert 'value="840" max="1200"' in rendered(template, done=840)
+    assert 'value="840"' in rendered(template, done=840)
+    assert 'max="1200"' in rendered(template, done=840)
     assert "hx-get" not in rendered(template, done=1200)
 
 
@@ -107,9 +109,30 @@ def lists_below(page: type[ListPage[Any]]) -> set[type[ListPage[Any]]]:
     return children.union(*(lists_below(child) for child in children))
 
 
+def test_every_cell_is_drawn_by_a_template_or_a_value_and_no_template_is_left_over() -> None:
+    resolve("/")  # imports every room's views
+    own = [page for page in lists_below(ListPage) if not page.__module__.startswith("tests.")]
+    cells = {column.cell for page in own for column in page.columns}
+    files = {cell for cell in cells if cell.endswith(".html")}
+    for value in cells - files:
+        rendered(f"{{{{ object.{value} }}}}")  # an unknown filter is an error
+    root = settings.BASE_DIR / "templates"
+    named = {
+        name
+        for path in root.rglob("*.html")
+        for name in re.findall(r'{% include "([^"]+)"', path.read_text())
+    }
+    there = {str(path.relative_to(root)) for path in root.glob("*/cells/*.html")}
+    assert len(own) > 10
+    assert files - there == set()
+    assert there - files - named == set()
+
+
 def test_every_icon_of_an_action_or_entry_is_in_the_sprite() -> None:
     resolve("/")  # imports every room's views
     actions = {action.icon for page in lists_below(ListPage) for action in page.actions}
     entries = {each.icon for shelf in SHELVES for each in shelf.values()}
+    waiting = {source.icon for source in rows_sources(User(company_id=1, role=Role.ADMIN))}
     assert len(actions) > 3
-    assert (actions | entries) - {""} - known_icons() == set()
+    assert len(waiting) > 3
+    assert (actions | entries | waiting) - {""} - known_icons() == set()

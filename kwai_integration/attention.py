@@ -1,0 +1,227 @@
+"""What needs a person because of Kwai: orders, pushes, stores. What the connections need is in
+`connection_trouble`, what is told once in `conditions`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.utils.translation import ngettext
+
+from erp.accounts.models import User
+from erp.accounts.permissions import Permission
+from erp.attention.board import rows_count
+from erp.attention.register import (
+    Item,
+    ItemsSource,
+    Repair,
+    RowsSource,
+    Severity,
+    register,
+    store_subject,
+)
+from erp.outbox import clearance
+from erp.outbox.models import FirstPush, PushJob
+from erp.outbox.statuses import FirstStage, JobState
+from kwai_integration import connection_trouble as trouble
+from kwai_integration.inbound.import_filter import waits_for_person
+from kwai_integration.models import KwaiOrder
+from kwai_integration.outbound.kinds import Kind
+from kwai_integration.setup.seen import situations_seen
+from kwai_integration.situations import roles_of, situations
+
+ORDERS_TO_RECEIVE = "kwai.orders_to_receive"
+PUSHES_STOPPED = "kwai.pushes_stopped"
+
+# More unmapped codes than anybody reads; the page of mappings has them all.
+MOST_CODES = 20
+
+
+def sources_register() -> None:
+    register(
+        RowsSource(
+            key=ORDERS_TO_RECEIVE,
+            label="Pedidos a receber",
+            icon="building-store",
+            rows=lambda user: KwaiOrder.objects.visible_to(user).filter(waits_for_person()),
+            one="pedido do Kwai espera por você",
+            many="pedidos do Kwai esperam por você",
+            repair="Receber",
+            url_name="kwai:orders",
+            query="waiting=you",
+            order=10,
+        )
+    )
+    register(
+        RowsSource(
+            key=PUSHES_STOPPED,
+            label="Envios parados",
+            icon="send",
+            rows=lambda user: PushJob.objects.visible_to(user).filter(
+                kind__in=list(Kind), state=JobState.BLOCKED
+            ),
+            one="envio ao Kwai parou e espera por você",
+            many="envios ao Kwai pararam e esperam por você",
+            repair="Ver motivos",
+            url_name="kwai:jobs",
+            query="tab=blocked",
+            severity=Severity.WARNING,
+        )
+    )
+    register(
+        ItemsSource(
+            severities={"kwai.no_store": Severity.WARNING},
+            items=_no_store,
+            permission=Permission.MANAGE,
+            on_home=True,
+            order=5,
+        )
+    )
+    register(
+        ItemsSource(
+            severities={
+                "kwai.stores_not_working": Severity.WARNING,
+                "kwai.situation_unmapped": Severity.WARNING,
+            },
+            items=_stores,
+            permission=Permission.VIEW,
+            on_home=True,
+            order=5,
+        )
+    )
+    register(
+        ItemsSource(
+            severities={
+                "kwai.application_refused": Severity.DANGER,
+                "kwai.secret_refused": Severity.WARNING,
+            },
+            items=trouble.application_items,
+            permission=Permission.VIEW,
+        )
+    )
+    register(
+        ItemsSource(
+            severities={
+                "kwai.consent_ended": Severity.DANGER,
+                "kwai.consent_last_day": Severity.DANGER,
+                "kwai.consent_ending": Severity.WARNING,
+                "kwai.renewal_lost": Severity.WARNING,
+                "kwai.renewal_failing": Severity.WARNING,
+                "kwai.call_not_granted": Severity.WARNING,
+            },
+            items=trouble.connection_items,
+            permission=Permission.MANAGE,
+        )
+    )
+    register(
+        ItemsSource(
+            severities={
+                "kwai.first_push_waiting": Severity.WARNING,
+                "kwai.first_push_stopped": Severity.DANGER,
+                "kwai.first_push_different": Severity.DANGER,
+            },
+            items=_first_pushes,
+            permission=Permission.OPERATE,
+        )
+    )
+
+
+def _no_store(user: User) -> Iterator[Item]:
+    if not trouble.own_stores(user).exists():
+        yield Item(
+            key="kwai.no_store",
+            label="Integração com o Kwai",
+            icon="plug",
+            sentence="Nenhuma loja do Kwai está instalada: os pedidos chegam depois que você adiciona uma.",
+            count=0,
+            url=reverse("kwai:stores"),
+            repair=Repair("Adicionar integração", reverse("kwai:store_add")),
+        )
+
+
+def _stores(user: User) -> Iterator[Item]:
+    """What keeps whole stores, or orders of theirs, from moving."""
+    stores = list(trouble.own_stores(user).select_related("kwai_account").order_by("pk"))
+    stopped = [store.pk for store in stores if not (store.is_active and store.kwai_account.is_connected)]
+    if stopped:
+        one, many = "loja do Kwai não está ativa e conectada", "lojas do Kwai não estão ativas e conectadas"
+        yield Item(
+            key="kwai.stores_not_working",
+            label="Integração com o Kwai",
+            icon="plug",
+            sentence=ngettext(one, many, len(stopped)),
+            count=len(stopped),
+            url=trouble.stores_url(stopped),
+            repair=Repair("Ver", trouble.stores_url(stopped)),
+        )
+    yield from _unmapped({store.pk: store.name for store in stores}, user)
+
+
+def _unmapped(names: Mapping[int, str], user: User) -> Iterator[Item]:
+    """Situations of orders that nobody gave a meaning; `names` are the stores."""
+    table = situations().rows
+    unknown = [pair for pair in situations_seen() if pair[0] in names and pair[1] not in table]
+    roles = roles_of({store_id for store_id, _ in unknown}) if unknown else {}
+    unmapped = [pair for pair in unknown if pair[1] not in roles[pair[0]]][:MOST_CODES]
+    rows = {pair: KwaiOrder.objects.filter(store_id=pair[0], remote_status=pair[1]) for pair in unmapped}
+    for (store_id, code), count in (rows_count(rows, user) if rows else {}).items():
+        yield Item(
+            key="kwai.situation_unmapped",
+            subject=f"{store_subject(store_id)}:{code}",
+            label="Situação sem mapeamento",
+            icon="map-pin",
+            sentence=f"{names[store_id]}: na situação {code} do Kwai, que ninguém mapeou, nada é enviado.",
+            count=count,
+            url=f"{reverse('kwai:orders')}?{urlencode({'store': store_id, 'status': code})}",
+            repair=Repair(
+                "abrir Mapeamentos",
+                reverse("kwai:store_step", args=[store_id, "mapeamentos"]) + "#situation",
+            ),
+        )
+
+
+def _first_pushes(user: User) -> Iterator[Item]:
+    """First pushes of a kind that wait for a person; one query."""
+    for row in clearance.first_pushes(user=user):
+        if item := _first_push(row):
+            yield item
+
+
+def _first_push(row: FirstPush) -> Item | None:
+    name = f"{row.store.name}: primeiro envio de {Kind(row.kind).label}"
+    subject = f"{store_subject(row.store_id)}:{row.kind}"
+    candidate = row.candidate_id  # type: ignore[attr-defined]
+    if row.stage is FirstStage.WAITING and candidate is not None:
+        waiting: int = row.waiting  # type: ignore[attr-defined]
+        rest = ngettext(" Mais %d espera por ele.", " Mais %d esperam por ele.", waiting - 1) % (waiting - 1)
+        query = urlencode({"tab": "open", "store": row.store_id, "kind": row.kind})
+        return Item(
+            key="kwai.first_push_waiting",
+            subject=subject,
+            sentence=f"{name} espera a sua conferência.{rest if waiting > 1 else ''}",
+            count=waiting,
+            url=f"{reverse('kwai:jobs')}?{query}",
+            repair=Repair("conferir", reverse("kwai:job", args=[candidate])),
+        )
+    found = STOPPED.get(row.stage)
+    if found is None or row.job_id is None:
+        return None
+    key, text, label = found
+    url = reverse("kwai:job", args=[row.job_id])
+    return Item(key=key, subject=subject, sentence=f"{name} {text}", url=url, repair=Repair(label, url))
+
+
+# Per stage that needs a decision: key, what it is, the button.
+STOPPED = {
+    FirstStage.BLOCKED: (
+        "kwai.first_push_stopped",
+        "está parado; os outros esperam.",
+        "ver o motivo",
+    ),
+    FirstStage.DIFFERENT: (
+        "kwai.first_push_different",
+        "saiu, mas o Kwai mostra outra coisa; os outros esperam.",
+        "decidir",
+    ),
+}
