@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from django.db.models import Q
+from django.urls import reverse
+from django.utils.functional import lazy
 
 from erp.refusals import Refusal, RefusedError
 
@@ -178,7 +180,7 @@ class Panel:
 
     @property
     def turn(self) -> str:
-        """*agora é o Kwai*, or an empty text when nothing is left to do."""
+        """*agora é o* and the channel's name, or an empty text when nothing is left to do."""
         if self.next is None or self.next.owner is Owner.NOBODY:
             return ""
         return f"agora é {self.short if self.next.owner is Owner.CHANNEL and self.short else self.next.owner}"
@@ -300,6 +302,7 @@ class SalesChannel(Protocol):
     key: str
     label: str
     logistics: Logistics | None
+    stores_url_name: str  # of the page where a shop of it is connected
 
     def check(self, action: ChannelAction, ids: Sequence[int]) -> dict[int, Refusal]:
         """Per own id why `action` cannot be done, or an empty text; a constant number of queries."""
@@ -454,9 +457,27 @@ def panel(order_id: int) -> Panel | None:
     return next((panel for panel in panels if panel is not None), None)
 
 
-def label(key: str) -> str:
-    """What people call the channel of a store."""
-    return _channels[key].label if key in _channels else "e-commerce"
+def labels() -> list[str]:
+    """What people call each channel."""
+    return [channel.label for channel in _channels.values()]
+
+
+def label(key: str = "") -> str:
+    """What people call the channel of a store; without `key` all of them."""
+    return _channels[key].label if key in _channels else " / ".join(labels()) or "e-commerce"
+
+
+def _worded(text: str) -> str:
+    return text.format(channel=label())
+
+
+# `{channel}` in a text of a form or a list, which is declared before the channels have registered.
+worded = lazy(_worded, str)
+
+
+def stores_url() -> str:
+    """The page where a shop is connected; empty without a channel."""
+    return next((reverse(channel.stores_url_name) for channel in _channels.values()), "")
 
 
 def logistics() -> list[Logistics]:

@@ -19,7 +19,7 @@ class UnreadableSecret(Exception):
 
 
 class Secret:
-    """`token = Secret("token_stored", table="kwai_account")`: the clear value of an encrypted column.
+    """`token = Secret("token_stored", table="store_account")`: the clear value of an encrypted column.
 
     `rotate_keys` finds every one of them, so a column written by `encrypt` has one. Reading raises
     UnreadableSecret.

@@ -1,4 +1,4 @@
-"""Every route of the product, room by room; `erp.accounts.permissions` says who opens which."""
+"""Every route of the product, room by room; each names beside it who may open it."""
 
 from django.urls import include, path
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from erp import channels
 from erp.sales.models import Carrier, ShippingMethod
 
 LARGEST_FILE = 2 * 1024 * 1024
@@ -51,8 +52,10 @@ class TrackingListForm(forms.Form):
         widget=forms.Textarea(
             attrs={"rows": 10, "class": "code", "placeholder": "1042;AA123456785BR\n1043;AA473124829BR"}
         ),
-        help_text="Uma linha por pedido: número do pedido, nº no Kwai, nº de expedição ou chave de acesso, "
-        "e o código de rastreio. Separe com ponto e vírgula, vírgula ou tabulação.",
+        help_text=channels.worded(
+            "Uma linha por pedido: número do pedido, nº no {channel}, nº de expedição ou chave de acesso, "
+            "e o código de rastreio. Separe com ponto e vírgula, vírgula ou tabulação."
+        ),
     )
     file = forms.FileField(
         label="ou escolha um arquivo CSV",

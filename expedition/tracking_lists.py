@@ -14,6 +14,7 @@ import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
+from erp import channels
 from erp.refusals import NO_REFUSAL, Refusal, RefusedError
 from expedition import refusals
 
@@ -55,7 +56,6 @@ class TrackingLine:
 CODE_WORDS = ("rastre", "tracking", "objeto", "etiqueta")
 KEY_WORDS: tuple[tuple[str, KeyKind], ...] = (
     ("chave", KeyKind.ACCESS_KEY),
-    ("kwai", KeyKind.EXTERNAL),
     ("commerce", KeyKind.EXTERNAL),
     ("loja", KeyKind.EXTERNAL),
     ("expedi", KeyKind.SHIPMENT),
@@ -127,7 +127,8 @@ def _columns(cells: list[str]) -> tuple[int, KeyKind, int] | None:
     code = next((i for i, each in enumerate(headings) if _has(each, CODE_WORDS)), None)
     if code is None or any(character.isdigit() for character in "".join(headings)):
         return None
-    for word, kind in KEY_WORDS:
+    channel_words = ((_plain(label), KeyKind.EXTERNAL) for label in channels.labels())
+    for word, kind in (*channel_words, *KEY_WORDS):
         for place, heading in enumerate(headings):
             if place != code and word in heading:
                 return place, kind, code

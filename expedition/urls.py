@@ -1,26 +1,25 @@
-from django.urls import path
-
+from erp.accounts.permissions import OPERATE, VIEW, route
 from expedition.views import groups, lists, shipments, tracking
 
 app_name = "expedition"
 urlpatterns = [
-    path("", lists.expedition_list, name="list"),
-    path("incluir/", groups.include, name="include"),
-    path("codigos/", tracking.tracking_import_view, name="tracking_import"),
-    path("leitura/", tracking.scan, name="scan"),
-    path("agrupamentos/<int:pk>/", groups.group_detail, name="group"),
-    path("agrupamentos/<int:pk>/codigos/", groups.group_codes, name="group_codes"),
-    path("agrupamentos/<int:pk>/concluir/", groups.group_conclude_view, name="group_conclude"),
-    path("agrupamentos/<int:pk>/programar/", groups.group_arrange, name="group_arrange"),
-    path("agrupamentos/<int:pk>/etiquetas/", groups.group_labels, name="group_labels"),
-    path("agrupamentos/<int:pk>/retirar/", groups.group_remove_view, name="group_remove"),
-    path("agrupamentos/<int:pk>/data-prevista/", groups.group_expected, name="group_expected"),
-    path("agrupamentos/<int:pk>/excluir/", groups.group_discard_view, name="group_discard"),
-    path("objetos/<int:pk>/", shipments.shipment_detail, name="shipment"),
-    path("objetos/<int:pk>/volumes/", shipments.shipment_packages, name="shipment_packages"),
-    path("objetos/<int:pk>/programar/", shipments.shipment_arrange, name="shipment_arrange"),
-    path("objetos/<int:pk>/etiqueta/", shipments.shipment_label, name="shipment_label"),
-    path("objetos/<int:pk>/envio/", shipments.shipment_carrier, name="shipment_carrier"),
-    path("objetos/<int:pk>/data-prevista/", shipments.shipment_expected, name="shipment_expected"),
-    path("objetos/<int:pk>/cancelar/", shipments.shipment_cancel_view, name="shipment_cancel"),
+    route("", lists.expedition_list, "list", VIEW, post=OPERATE),
+    route("incluir/", groups.include, "include", OPERATE),
+    route("codigos/", tracking.tracking_import_view, "tracking_import", OPERATE),
+    route("leitura/", tracking.scan, "scan", OPERATE),
+    route("agrupamentos/<int:pk>/", groups.group_detail, "group", VIEW),
+    route("agrupamentos/<int:pk>/codigos/", groups.group_codes, "group_codes", OPERATE),
+    route("agrupamentos/<int:pk>/concluir/", groups.group_conclude_view, "group_conclude", OPERATE),
+    route("agrupamentos/<int:pk>/programar/", groups.group_arrange, "group_arrange", OPERATE),
+    route("agrupamentos/<int:pk>/etiquetas/", groups.group_labels, "group_labels", OPERATE),
+    route("agrupamentos/<int:pk>/retirar/", groups.group_remove_view, "group_remove", OPERATE),
+    route("agrupamentos/<int:pk>/data-prevista/", groups.group_expected, "group_expected", OPERATE),
+    route("agrupamentos/<int:pk>/excluir/", groups.group_discard_view, "group_discard", OPERATE),
+    route("objetos/<int:pk>/", shipments.shipment_detail, "shipment", VIEW),
+    route("objetos/<int:pk>/volumes/", shipments.shipment_packages, "shipment_packages", OPERATE),
+    route("objetos/<int:pk>/programar/", shipments.shipment_arrange, "shipment_arrange", OPERATE),
+    route("objetos/<int:pk>/etiqueta/", shipments.shipment_label, "shipment_label", OPERATE),
+    route("objetos/<int:pk>/envio/", shipments.shipment_carrier, "shipment_carrier", OPERATE),
+    route("objetos/<int:pk>/data-prevista/", shipments.shipment_expected, "shipment_expected", OPERATE),
+    route("objetos/<int:pk>/cancelar/", shipments.shipment_cancel_view, "shipment_cancel", OPERATE),
 ]

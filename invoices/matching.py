@@ -119,7 +119,7 @@ def _sources(reading: NfeReading) -> list[tuple[str, ...]]:
 
 
 def _with_platform_numbers(words: Sequence[str]) -> tuple[str, ...]:
-    """Emitters decorate (`KWAI-9007199254740993123`, `#9007199254740993123`): a run of digits as long as only
+    """Emitters decorate (`LOJA-9007199254740993123`, `#9007199254740993123`): a run of digits as long as only
     a platform's number is counts without its decoration."""
     bare = (run for word in words for run in _PLATFORM_NUMBER.findall(word))
     return tuple(dict.fromkeys([*words, *bare]))

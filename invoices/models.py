@@ -209,7 +209,7 @@ class Invoice(models.Model):
 
 
 class InvoiceDocument(AppendOnlyModel):
-    """The file as it was received, byte for byte: what Kwai and the accountant are given."""
+    """The file as it was received, byte for byte: what the channel and the accountant are given."""
 
     invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="document")
     content = models.BinaryField()

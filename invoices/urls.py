@@ -1,24 +1,23 @@
-from django.urls import path
-
+from erp.accounts.permissions import MANAGE, OPERATE, OVERRIDE, VIEW, route
 from invoices.views import correcting, detail, issuing, lists, months, printing, unlinked, upload
 
 app_name = "invoices"
 urlpatterns = [
-    path("", lists.InvoiceList.as_view(), name="list"),
-    path("gerar/", issuing.invoice_issue, name="issue"),
-    path("enviar/", upload.invoice_upload, name="upload"),
-    path("sem-pedido/", unlinked.UnlinkedList.as_view(), name="unlinked"),
-    path("fechamento/", months.invoice_months, name="months"),
-    path("fechamento/exportar/", months.invoice_export, name="export"),
-    path("<int:pk>/", detail.invoice_detail, name="detail"),
-    path("recusados/<int:pk>/", lists.refused_file, name="refused_file"),
-    path("<int:pk>/xml/ver/", detail.invoice_xml_view, name="xml_view"),
-    path("<int:pk>/xml/", detail.invoice_xml, name="xml"),
-    path("<int:pk>/imprimir/<str:printout>/", printing.invoice_printout, name="printout"),
-    path("<int:pk>/corrigir/", correcting.invoice_correct, name="correct"),
-    path("<int:pk>/cancelar/", issuing.invoice_cancellation, name="cancel"),
-    path("<int:pk>/transporte/", detail.invoice_carrier, name="carrier"),
-    path("<int:pk>/seguir/", detail.invoice_proceed_anyway, name="proceed"),
-    path("<int:pk>/vincular/", detail.invoice_order_link, name="link"),
-    path("<int:pk>/desvincular/", detail.invoice_order_unlink, name="unlink"),
+    route("", lists.InvoiceList.as_view(), "list", VIEW, post=OPERATE),
+    route("gerar/", issuing.invoice_issue, "issue", OPERATE),
+    route("enviar/", upload.invoice_upload, "upload", OPERATE),
+    route("sem-pedido/", unlinked.UnlinkedList.as_view(), "unlinked", VIEW, post=OPERATE),
+    route("fechamento/", months.invoice_months, "months", VIEW),
+    route("fechamento/exportar/", months.invoice_export, "export", MANAGE),
+    route("<int:pk>/", detail.invoice_detail, "detail", VIEW),
+    route("recusados/<int:pk>/", lists.refused_file, "refused_file", VIEW),
+    route("<int:pk>/xml/ver/", detail.invoice_xml_view, "xml_view", VIEW),
+    route("<int:pk>/xml/", detail.invoice_xml, "xml", VIEW),
+    route("<int:pk>/imprimir/<str:printout>/", printing.invoice_printout, "printout", VIEW, post=OPERATE),
+    route("<int:pk>/corrigir/", correcting.invoice_correct, "correct", OPERATE),
+    route("<int:pk>/cancelar/", issuing.invoice_cancellation, "cancel", OPERATE),
+    route("<int:pk>/transporte/", detail.invoice_carrier, "carrier", OPERATE),
+    route("<int:pk>/seguir/", detail.invoice_proceed_anyway, "proceed", OVERRIDE),
+    route("<int:pk>/vincular/", detail.invoice_order_link, "link", OPERATE),
+    route("<int:pk>/desvincular/", detail.invoice_order_unlink, "unlink", OPERATE),
 ]

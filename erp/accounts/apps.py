@@ -7,7 +7,12 @@ class AccountsConfig(AppConfig):
     verbose_name = "Contas"
 
     def ready(self) -> None:
+        from django.core import checks
+
+        from erp.accounts.permissions import routes_check
         from erp.web.registry import sidebar_register
+
+        checks.register(routes_check, checks.Tags.urls)
 
         sidebar_register(
             section="configurações", label="Empresa", url_name="company", icon="building", order=10

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django import forms
+from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.validators import UnicodeUsernameValidator
 
+from erp import channels
 from erp.accounts.issuers import issuer_choices
 from erp.accounts.models import Branch, Company, FiscalEnvironment, Role, Store, User
+from erp.accounts.users import password_set
 from erp.brazil.documents import STATES, cnpj_parse, postal_code_parse
 from erp.brazil.fiscal import ORIGINS, cfop_parse, icms_code_check, icms_codes, state_registration_parse
 from erp.web.forms import city_code_clean, code_choices, parsed
@@ -49,7 +52,9 @@ class CompanyDataForm(forms.ModelForm[Company]):
         label="CNPJ do intermediador",
         max_length=18,
         required=False,
-        help_text="O CNPJ do marketplace (Kwai), que a nota cita nas vendas feitas por ele.",
+        help_text=channels.worded(
+            "O CNPJ do marketplace ({channel}), que a nota cita nas vendas feitas por ele."
+        ),
     )
     invoice_issuer = forms.ChoiceField(label="Emissão das notas")
     default_origin = forms.ChoiceField(label="Origem", required=False)
@@ -195,6 +200,15 @@ class AdministratorForm(forms.ModelForm[User]):
             validate_password(password, user)
         except forms.ValidationError as error:
             self.add_error("password", error)
+
+
+class PasswordForm(SetPasswordForm):  # type: ignore[type-arg]
+    """The page of the password link: `save`, which Django's view calls, is the service."""
+
+    def save(self, commit: bool = True) -> User:
+        user: User = self.user
+        password_set(user=user, password=self.cleaned_data["new_password1"])
+        return user
 
 
 class StoresField(forms.ModelMultipleChoiceField[Store]):

@@ -201,7 +201,7 @@ class StoreQuerySet(models.QuerySet["Store"]):
 
 
 class Store(models.Model):
-    """A shop of the company: one Kwai account, or the company's own counter (`channel` empty)."""
+    """A shop of the company: one account at its channel, or the company's own counter (`channel` empty)."""
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="stores")
     name = models.CharField("nome da integração", max_length=80)

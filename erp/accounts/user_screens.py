@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from axes.utils import reset
 from django.contrib import messages
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.db.models import Q, QuerySet
@@ -17,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from erp.accounts.forms import UserForm
+from erp.accounts.forms import PasswordForm, UserForm
 from erp.accounts.models import Company, Role, User
 from erp.accounts.users import UserRefused, password_link, user_change, user_create
 from erp.web.lists import Column, Empty, Link, ListPage, Tab
@@ -103,12 +102,11 @@ def link_create(request: HttpRequest, pk: int) -> HttpResponse:
 class PasswordSet(PasswordResetConfirmView):
     """Where the link leads: its holder chooses a password and then signs in with it."""
 
+    form_class = PasswordForm
     template_name = "accounts/password_set.html"
     success_url = reverse_lazy("login")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        # Whoever forgot the old one may have locked the account with it.
-        reset(username=form.user.get_username())
         messages.success(self.request, "Senha salva. Entre com ela.")
         return super().form_valid(form)
 

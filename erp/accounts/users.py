@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from axes.utils import reset
 from django.conf import settings
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.tokens import default_token_generator
@@ -99,6 +100,14 @@ def password_link(*, user: User, actor: User) -> str:
         "token": default_token_generator.make_token(user),
     }
     return settings.PUBLIC_URL + reverse("password_set", kwargs=names)
+
+
+@transaction.atomic
+def password_set(*, user: User, password: str) -> None:
+    """The password `user` chose. Whoever forgot the old one may have locked the account with it."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    reset(username=user.get_username())
 
 
 def _administrator_left(user: User) -> bool:

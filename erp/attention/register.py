@@ -1,7 +1,7 @@
 """The register of what needs a person. Apps add their sources from `AppConfig.ready()`; `board` reads them.
 
-A key is stable English (`kwai.consent_ended`), one in the product and never shown. There are three ways to
-know of something: rows that are counted, things that are read out one by one, and `Condition` rows that
+A key is stable English (`invoices.without_order`), one in the product and never shown. There are three ways
+to know of something: rows that are counted, things that are read out one by one, and `Condition` rows that
 somebody opened.
 """
 

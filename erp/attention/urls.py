@@ -1,6 +1,8 @@
-from django.urls import path
-
+from erp.accounts.permissions import MEMBER, route
 from erp.attention import views
 
 app_name = "attention"
-urlpatterns = [path("avisos/<int:pk>/", views.condition, name="condition")]
+urlpatterns = [
+    # Each condition asks for the permission of its source besides.
+    route("avisos/<int:pk>/", views.condition, "condition", MEMBER),
+]

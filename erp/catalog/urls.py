@@ -1,10 +1,9 @@
-from django.urls import path
-
+from erp.accounts.permissions import MANAGE, VIEW, route
 from erp.catalog import views
 
 app_name = "catalog"
 urlpatterns = [
-    path("", views.SkuList.as_view(), name="products"),
-    path("incluir/", views.product_create, name="product_create"),
-    path("<int:pk>/", views.product_edit, name="product"),
+    route("", views.SkuList.as_view(), "products", VIEW),
+    route("incluir/", views.product_create, "product_create", MANAGE),
+    route("<int:pk>/", views.product_edit, "product", VIEW, post=MANAGE),
 ]

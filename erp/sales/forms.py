@@ -76,6 +76,11 @@ class OrderShippingForm(CompanyForm):
         model = Order
         fields = ["shipping_method", "carrier", "payment_method"]
 
+    def chosen(self, name: str) -> int | None:
+        """The id of the row chosen in the field."""
+        row = self.cleaned_data[name]
+        return row.pk if row else None
+
 
 class BuyerForm(forms.ModelForm[Buyer]):
     """`cleaned_data` also holds `tax_id_kind`, which follows from the number."""

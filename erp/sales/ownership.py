@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from erp import channels
 from erp.accounts.models import User
 from erp.brazil.documents import ADDRESS_NEEDS, is_masked
 from erp.sales.models import Buyer, DeliveryAddress, Order
@@ -26,12 +27,12 @@ ADDRESS_FIELDS = (
 )
 
 
-def address_problem(fields: dict[str, Any]) -> str:
-    """Why label and NF-e cannot be made with this address, or an empty text."""
+def address_problem(fields: dict[str, Any], channel: str = "") -> str:
+    """Why label and NF-e cannot be made with this address, or an empty text; `channel` is its store's key."""
     masked = [label for name, label in ADDRESS_NEEDS.items() if is_masked(str(fields.get(name, "")))]
     missing = [label for name, label in ADDRESS_NEEDS.items() if not fields.get(name)]
     if masked:
-        return f"O Kwai ainda esconde: {', '.join(masked)}."
+        return f"O {channels.label(channel)} ainda esconde: {', '.join(masked)}."
     return f"Falta no endereço: {', '.join(missing)}." if missing else ""
 
 
@@ -47,7 +48,7 @@ def address_edit(*, order: Order, fields: dict[str, Any], actor: User) -> None:
     _edit(
         DeliveryAddress,
         order,
-        {**fields, "problem": address_problem(fields)},
+        {**fields, "problem": address_problem(fields, order.store.channel)},
         actor,
         "Endereço de entrega editado",
     )

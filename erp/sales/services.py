@@ -10,14 +10,23 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import User
-from erp.refusals import Refusal
-from erp.sales.models import Order, ShippingMethod
+from erp.accounts.services import audit_append
+from erp.refusals import NO_REFUSAL, Refusal
+from erp.sales.models import Carrier, Order, PaymentMethod, ShippingMethod
 from erp.sales.shippers import method_problem
 from erp.sales.statuses import OrderStatus, may_follow
 from erp.sales.stock import orders_stock_follow
 from erp.sales.timeline import EventDraft, order_events_append
 
-__all__ = ["EventDraft", "ShippingSet", "order_events_append", "orders_shipping_set", "orders_status_set"]
+__all__ = [
+    "EventDraft",
+    "ShippingSet",
+    "master_row_save",
+    "order_events_append",
+    "order_shipping_edit",
+    "orders_shipping_set",
+    "orders_status_set",
+]
 
 
 @transaction.atomic
@@ -87,6 +96,8 @@ def orders_shipping_set(
     """
     orders = list(Order.objects.filter(pk__in=order_ids).select_related("store").lock_for_update())
     method = ShippingMethod.objects.get(pk=shipping_method_id) if shipping_method_id else None
+    if carrier_id is None and method is not None:
+        carrier_id = method.carrier_id
     problems = {order.pk: problem for order in orders if (problem := method_problem(order, method))}
     changed = [
         order
@@ -104,3 +115,48 @@ def orders_shipping_set(
         actor=actor,
     )
     return ShippingSet(len(changed), problems)
+
+
+@transaction.atomic
+def order_shipping_edit(
+    *,
+    order_id: int,
+    shipping_method_id: int | None,
+    carrier_id: int | None,
+    payment_method_id: int | None,
+    actor: User,
+) -> Refusal:
+    """*Envio e recebimento* of one order, both or, with the answer why not, neither."""
+    saved = orders_shipping_set(
+        order_ids=[order_id], shipping_method_id=shipping_method_id, carrier_id=carrier_id, actor=actor
+    )
+    if problem := saved.problems.get(order_id, NO_REFUSAL):
+        return problem
+    order = Order.objects.get(pk=order_id)
+    if order.payment_method_id == payment_method_id:
+        return NO_REFUSAL
+    order.payment_method = (
+        PaymentMethod.objects.get(pk=payment_method_id) if payment_method_id is not None else None
+    )
+    order.save(update_fields=["payment_method", "updated_at"])
+    chosen = order.payment_method
+    text = f"Forma de recebimento: {chosen}" if chosen else "Forma de recebimento retirada"
+    order_events_append(drafts=[EventDraft(order.pk, "payment", text)], actor=actor)
+    return NO_REFUSAL
+
+
+@transaction.atomic
+def master_row_save(
+    *, row: Carrier | ShippingMethod | PaymentMethod, label: str, changed: Sequence[str], actor: User
+) -> None:
+    """Save one row of the *cadastros*, new or changed. The audit trail says `label`, what its list calls one
+    row, and `changed`, the names of the fields."""
+    row.save()
+    audit_append(
+        company_id=row.company_id,
+        actor=actor,
+        action=f"{row._meta.model_name}.saved",
+        subject=f"{row._meta.model_name}:{row.pk}",
+        text=f"{label.capitalize()} {row} salva",
+        data={"fields": list(changed)},
+    )

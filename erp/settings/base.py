@@ -19,6 +19,7 @@ from erp.settings.mode import ERP_PORT
 
 django_stubs_ext.monkeypatch()
 
+PRODUCT_NAME = "Integração Kwai"
 BASE_DIR = ROOT
 VAR_DIR = BASE_DIR / "var"
 
@@ -100,6 +101,7 @@ INSTALLED_APPS = [
     "csp",
     "erp.accounts",
     "erp.attention",
+    "erp.runtime",
     "erp.web",
     "erp.outbox",
     "erp.work",

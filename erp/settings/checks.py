@@ -28,9 +28,10 @@ def refusal(name: str, sentence: str) -> Error:
     return Error(" ".join(sentence.split()), id=f"{TAG}.{name}")
 
 
-def start_check() -> None:
-    """End the process where a setting cannot be used, with the sentences on standard error."""
-    wrong = [message.msg for message in run_checks(tags=[TAG]) if message.is_serious()]
+def start_check(*further: str) -> None:
+    """End the process where a setting cannot be used, with the sentences on standard error; `further` are the
+    tags of other system checks this start depends on."""
+    wrong = [message.msg for message in run_checks(tags=[TAG, *further]) if message.is_serious()]
     if wrong:
         sys.stderr.write("\n".join([*wrong, ""]))
         raise SystemExit(EXIT_CODE)

@@ -1,13 +1,12 @@
 """Routes of the shell itself."""
 
-from django.urls import path
-
+from erp.accounts.permissions import MEMBER, PUBLIC, VIEW, route
 from erp.web import health, views
 
 app_name = "web"
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("busca/", views.search, name="search"),
-    path("healthz", health.healthz, name="healthz"),
-    path("readyz", health.readyz, name="readyz"),
+    route("", views.home, "home", MEMBER),
+    route("busca/", views.search, "search", VIEW),
+    route("healthz", health.healthz, "healthz", PUBLIC),
+    route("readyz", health.readyz, "readyz", PUBLIC),
 ]

@@ -1,12 +1,12 @@
-from django.urls import path
-
+from erp.accounts.permissions import VIEW, route
 from erp.work import views
 
 app_name = "work"
+# Which works a user reaches is `WorkQuerySet.visible_to`, by the permission of their kind.
 urlpatterns = [
-    path("", views.WorkList.as_view(), name="list"),
-    path("<int:pk>/", views.WorkPage.as_view(), name="work"),
-    path("<int:pk>/andamento/", views.work_progress, name="progress"),
-    path("<int:pk>/parar/", views.work_stop_view, name="stop"),
-    path("<int:pk>/continuar/", views.work_resume_view, name="resume"),
+    route("", views.WorkList.as_view(), "list", VIEW),
+    route("<int:pk>/", views.WorkPage.as_view(), "work", VIEW),
+    route("<int:pk>/andamento/", views.work_progress, "progress", VIEW),
+    route("<int:pk>/parar/", views.work_stop_view, "stop", VIEW),
+    route("<int:pk>/continuar/", views.work_resume_view, "resume", VIEW),
 ]

@@ -85,10 +85,10 @@ def _view_filter() -> ChoiceFilter:
 class ExpeditionList(ListPage[Any]):
     title = "Expedição"
     pretitle = "Vendas"
-    search_label = "nº de expedição, pedido, nº no Kwai ou rastreio"
+    search_label = channels.worded("nº de expedição, pedido, nº no {channel} ou rastreio")
     search_fields = ("number",)
     actions = ACTIONS
-    # What Kwai confirms arrives by itself.
+    # What the channel confirms arrives by itself.
     poll_seconds = 5
 
     def page_links(self) -> Sequence[Link]:

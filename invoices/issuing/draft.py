@@ -72,11 +72,13 @@ class DraftItem:
 @dataclass(frozen=True, slots=True)
 class Draft:
     """`invoice` names the note in force the order has already, `frozen_reason` why it must not move on.
-    `store` is the seller's name at the marketplace, empty for a sale without one."""
+    `channel` is what people call the marketplace, `store` the seller's name there, empty for a sale without
+    one."""
 
     order_id: int
     number: int
     external_id: str
+    channel: str
     store: str
     approved: bool
     shipped: bool

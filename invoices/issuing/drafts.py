@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from erp import channels
 from erp.accounts.models import Company
 from erp.brazil.municipalities import city_code_find
 from erp.catalog.models import Sku
@@ -43,6 +44,7 @@ def _draft(order: Order, invoice: str) -> Draft:
         order_id=order.pk,
         number=order.number,
         external_id=order.external_id,
+        channel=channels.label(order.store.channel),
         store=order.store.name if order.store.channel else "",
         approved=OrderStatus(order.status).rank >= OrderStatus.APPROVED.rank,
         shipped=order.status in SHIPPED,

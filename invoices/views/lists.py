@@ -71,7 +71,7 @@ class InvoiceList(ListPage[Invoice]):
         ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
         ChoiceFilter("sent", "No e-commerce", _at_stage, choices=STAGES),
         ChoiceFilter("environment", "Ambiente", "environment", choices=ENVIRONMENTS, all_label="todos"),
-        Filter("kwai", "Nº do pedido Kwai", _of_remote_order),
+        Filter("remote", channels.worded("Nº do pedido no {channel}"), _of_remote_order),
         DateFilter("since", "Desde", "issued_at__date__gte"),
         DateFilter("until", "Até", "issued_at__date__lte"),
     )
@@ -168,7 +168,7 @@ class RefusedFileList(ListPage[RefusedFile]):
     tabs = tuple(Tab(tab.key, tab.label) for tab in InvoiceList.tabs)
     filters = (
         ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
-        Filter("kwai", "Nº do pedido Kwai", "order__external_id__startswith"),
+        Filter("remote", channels.worded("Nº do pedido no {channel}"), "order__external_id__startswith"),
         DateFilter("since", "Desde", "last_sent_at__date__gte"),
         DateFilter("until", "Até", "last_sent_at__date__lte"),
     )

@@ -211,6 +211,6 @@ def _invoice_badges(kwai_order: KwaiOrder) -> list[Badge]:
     if kwai_order.invoice_status == KwaiInvoiceStatus.ACCEPTED:
         return [Badge("NF-e aceita", "green", "check", "O Kwai aceitou a nota fiscal")]
     if kwai_order.invoice_status == KwaiInvoiceStatus.REFUSED:
-        link = f"{reverse('invoices:list')}?kwai={kwai_order.external_id}"
+        link = f"{reverse('invoices:list')}?remote={kwai_order.external_id}"
         return [Badge("NF-e recusada", "red", "alert-circle", kwai_order.invoice_refusal_reason, link)]
     return []

@@ -47,6 +47,7 @@ class KwaiChannel(Facts):
     key = CHANNEL_KEY
     label = "Kwai"
     logistics: Logistics | None = Logistics(LOGISTICS_LABEL, ShippingType.KWAI_ENVIOS)
+    stores_url_name = "kwai:stores"
 
     def invoice_authorised(self, ids: Sequence[int]) -> None:
         automation.invoices_authorised(ids)

@@ -117,7 +117,7 @@ def test_list_tabs_and_filters(client: Client, invoice: Invoice, waiting: Invoic
     for query, shown in (
         ({"tab": "issued"}, {invoice, waiting}),
         ({"tab": "pending"}, set()),
-        ({"kwai": REFERENCE[:8]}, {invoice}),
+        ({"remote": REFERENCE[:8]}, {invoice}),
         ({"store": invoice.store_id}, {invoice}),
         ({"sent": "refused"}, {invoice}),
         ({"sent": "accepted"}, set()),
@@ -449,7 +449,7 @@ def test_a_pending_note_is_found_by_the_order_it_waits_for(
     dearer = nfe_xml(order_reference=REFERENCE, total=18000)
     invoices_import(company=company, files=[("a.xml", dearer)], user=admin)
     note = Invoice.objects.get(status=InvoiceStatus.PENDING)
-    for query in ({"kwai": REFERENCE[:9]}, {"q": REFERENCE}, {"tab": "pending"}):
+    for query in ({"remote": REFERENCE[:9]}, {"q": REFERENCE}, {"tab": "pending"}):
         page = client.get(reverse("invoices:list"), query).content.decode()
         assert f"Marcar {note}" in page
         assert "espera confirmação" in page

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
 from django.contrib import messages
-from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,9 +13,9 @@ from django.urls import reverse
 from django.views.generic import View
 
 from erp.accounts.models import Company
-from erp.accounts.services import audit_append
 from erp.sales.forms import CarrierForm, CompanyForm, PaymentMethodForm, ShippingMethodForm
 from erp.sales.models import Carrier, PaymentMethod, ShippingMethod
+from erp.sales.services import master_row_save
 from erp.web.lists import Column, Empty, Link, ListPage, Tab
 from erp.web.requests import user_of
 
@@ -111,21 +110,11 @@ class MasterForm(View):
         form = self._form(pk)
         if not form.is_valid():
             return self._show(form)
-        self._save(form)
+        master_row_save(
+            row=form.instance, label=self.page.singular, changed=form.changed_data, actor=self.user
+        )
         messages.success(request, f"{form.instance} salvo em {self.page.title.lower()}.")
         return redirect(f"{self.page.url_stem}s")
-
-    @transaction.atomic
-    def _save(self, form: CompanyForm) -> None:
-        row = form.save()
-        audit_append(
-            company_id=self.company.pk,
-            actor=self.user,
-            action=f"{row._meta.model_name}.saved",
-            subject=f"{row._meta.model_name}:{row.pk}",
-            text=f"{self.page.singular.capitalize()} {row} salva",
-            data={"fields": form.changed_data},
-        )
 
     def _form(self, pk: int | None) -> CompanyForm:
         own = self.page.model._default_manager.filter(company=self.company)

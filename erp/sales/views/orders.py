@@ -14,13 +14,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from erp import channels
-from erp.accounts.models import Company, Store, User
+from erp.accounts.models import Company, Store
 from erp.accounts.permissions import may
 from erp.sales.decisions import order_handover_settle, order_refund_release
 from erp.sales.forms import BuyerForm, DeliveryAddressForm, OrderShippingForm
 from erp.sales.models import Buyer, DeliveryAddress, Order, ShippedBy, ShippingMethod
 from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
-from erp.sales.services import ShippingSet, orders_shipping_set
+from erp.sales.services import ShippingSet, order_shipping_edit, orders_shipping_set
 from erp.sales.shippers import order_shipper_set, shipper_label, shipper_problem
 from erp.sales.statuses import TO_SHIP, OrderStatus
 from erp.sales.stock import lines_stock_read, order_stock_return, orders_lacking_stock
@@ -73,7 +73,7 @@ class OrderList(ListPage[Order]):
     )
     order_by = ("-placed_at", "-pk")
     search_fields = ("external_id", "buyer__name", "number")
-    search_label = "número, número no Kwai ou comprador"
+    search_label = channels.worded("número, número no {channel} ou comprador")
     tabs = (
         Tab("all", "todas"),
         Tab("to_ship", "para enviar", Q(status__in=TO_SHIP)),
@@ -94,10 +94,11 @@ class OrderList(ListPage[Order]):
 
     @property
     def empty(self) -> Empty:  # type: ignore[override]
+        url = channels.stores_url()
         return Empty(
             "Nenhum pedido de venda",
             "Conecte uma loja em Integrações; os pedidos aparecem aqui depois de recebidos.",
-            Link("Abrir Integrações", reverse("kwai:stores"), "plug"),
+            Link("Abrir Integrações", url, "plug") if url else None,
         )
 
     def queryset(self) -> QuerySet[Order]:
@@ -223,17 +224,20 @@ def order_handover(request: HttpRequest, pk: int) -> HttpResponse:
 
 def order_shipping(request: HttpRequest, pk: int) -> HttpResponse:
     """Forma de envio, transportadora and forma de recebimento of one order."""
-    order = _order(request, pk)
-    company = cast(Company, user_of(request).company)
-    form = OrderShippingForm(request.POST or None, instance=order, company=company)
+    order, user = _order(request, pk), user_of(request)
+    form = OrderShippingForm(request.POST or None, instance=order, company=cast(Company, user.company))
     if request.method == "POST" and form.is_valid():
-        saved = _shipping_save([order.pk], form, user_of(request))
-        if saved.problems:
-            form.add_error("shipping_method", saved.problems[order.pk])
-            return _form_page(request, form, f"Envio do pedido {order.number}", order)
-        Order.objects.filter(pk=order.pk).update(payment_method=form.cleaned_data["payment_method"])
-        messages.success(request, "Envio e recebimento salvos.")
-        return redirect("sales:order", pk=order.pk)
+        problem = order_shipping_edit(
+            order_id=order.pk,
+            shipping_method_id=form.chosen("shipping_method"),
+            carrier_id=form.chosen("carrier"),
+            payment_method_id=form.chosen("payment_method"),
+            actor=user,
+        )
+        if not problem:
+            messages.success(request, "Envio e recebimento salvos.")
+            return redirect("sales:order", pk=order.pk)
+        form.add_error("shipping_method", problem)
     return _form_page(request, form, f"Envio do pedido {order.number}", order)
 
 
@@ -246,7 +250,12 @@ def orders_shipping(request: HttpRequest) -> HttpResponse:
     form = OrderShippingForm(chosen, instance=Order(), company=company)
     del form.fields["payment_method"]
     if chosen is not None and form.is_valid():
-        saved = _shipping_save([order.pk for order in orders], form, user_of(request))
+        saved = orders_shipping_set(
+            order_ids=[order.pk for order in orders],
+            shipping_method_id=form.chosen("shipping_method"),
+            carrier_id=form.chosen("carrier"),
+            actor=user_of(request),
+        )
         _shipping_reported(request, saved, {order.pk: order.number for order in orders})
         return redirect("sales:orders")
     return render(
@@ -309,14 +318,6 @@ def _shipping_reported(request: HttpRequest, saved: ShippingSet, numbers: Mappin
         kept.setdefault(problem, []).append(str(numbers[pk]))
     for reason, own in kept.items():
         messages.error(request, f"{reason} Sem mudança: {', '.join(own)}.")
-
-
-def _shipping_save(ids: list[int], form: OrderShippingForm, user: User) -> ShippingSet:
-    method, carrier = form.cleaned_data["shipping_method"], form.cleaned_data["carrier"]
-    carrier_id = carrier.pk if carrier else (method.carrier_id if method else None)
-    return orders_shipping_set(
-        order_ids=ids, shipping_method_id=method.pk if method else None, carrier_id=carrier_id, actor=user
-    )
 
 
 def _form_page(request: HttpRequest, form: Any, title: str, order: Order) -> HttpResponse:

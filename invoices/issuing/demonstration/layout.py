@@ -185,7 +185,7 @@ def _transp(note: etree._Element, draft: Draft) -> None:
 
 
 def _remark(draft: Draft) -> str:
-    named = f"Pedido Kwai {draft.external_id}. " if draft.external_id else ""
+    named = f"Pedido {draft.channel} {draft.external_id}. " if draft.external_id else ""
     return text(f"{named}Pedido de venda {draft.number}. NOTA DE DEMONSTRACAO SEM VALOR FISCAL.", 5000)
 
 

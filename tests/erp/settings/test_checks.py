@@ -96,6 +96,19 @@ def test_a_start_with_settings_that_can_be_used_goes_on(folder: Path, name: str)
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.parametrize("name", ["check", "web", "web, loaded before it forks"])
+def test_a_page_that_forgot_its_permission_ends_the_start(folder: Path, name: str) -> None:
+    urls = folder / "erp" / "web" / "urls.py"
+    kept = urls.read_text()
+    urls.write_text(
+        f"{kept}\nfrom django.urls import path\nurlpatterns += [path('aberta/', views.home, name='x')]"
+    )
+    run = started(folder, STARTS[name])
+    urls.write_text(kept)
+    assert run.returncode != 0
+    assert "A rota web:x não diz quem pode abri-la" in run.stderr
+
+
 def test_a_demonstration_that_cannot_keep_its_secrets_says_so(folder: Path) -> None:
     (folder / "var").mkdir(exist_ok=True)
     (folder / "var" / "demo.json").write_text("{")

@@ -7,16 +7,14 @@ from typing import Any
 import pytest
 
 from erp.accounts.models import Branch, Company
-from erp.accounts.permissions import URL_PERMISSIONS, Permission
 
 CELL = '\n<a href="{{ row.url }}">{{ object.tax_id }}</a>\n'
 
 
 @pytest.fixture
-def branch_page(settings: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+def branch_page(settings: Any) -> str:
     """The address of the branch list: everyone reads, operators act."""
     settings.ROOT_URLCONF = "tests.erp.web.pages"
-    monkeypatch.setitem(URL_PERMISSIONS, "branches", (Permission.VIEW, Permission.OPERATE))
     original = [dict(each) for each in settings.TEMPLATES]
     own = ("django.template.loaders.locmem.Loader", {"tests/branch_tax_id.html": CELL})
     options = original[0]["OPTIONS"]

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.urls import include, path
 
 from erp.accounts.models import Branch, User
+from erp.accounts.permissions import OPERATE, VIEW, route
 from erp.channels import RowOutcome, RowResult, row_refused
 from erp.refusals import Refusal
 from erp.web.lists import ChoiceFilter, Column, DateFilter, Empty, Link, ListAction, ListPage, Tab
@@ -65,4 +66,7 @@ class BranchList(ListPage[Branch]):
         return f"/filiais/{obj.pk}/"
 
 
-urlpatterns = [path("filiais/", BranchList.as_view(), name="branches"), path("", include("erp.urls"))]
+urlpatterns = [
+    route("filiais/", BranchList.as_view(), "branches", VIEW, post=OPERATE),
+    path("", include("erp.urls")),
+]

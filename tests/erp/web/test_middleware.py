@@ -14,7 +14,7 @@ from django.test import Client, override_settings
 from django.urls import include, path
 
 from erp.accounts.models import User
-from erp.accounts.permissions import URL_PERMISSIONS, Permission
+from erp.accounts.permissions import MEMBER, route
 from erp.settings.logs import JsonFormatter
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("CPF 52998224725")
 
 
-urlpatterns = [path("broken/", broken, name="broken"), path("", include("erp.urls"))]
+urlpatterns = [route("broken/", broken, "broken", MEMBER), path("", include("erp.urls"))]
 handler500 = "erp.web.views.server_error"
 
 
@@ -74,9 +74,7 @@ def test_a_failure_shows_the_id_under_which_it_is_logged(
     logged: Callable[[], list[dict[str, Any]]],
     admin: User,
     sign_in: Callable[[User], Client],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(URL_PERMISSIONS, "broken", Permission.MEMBER)
     client = sign_in(admin)
     client.raise_request_exception = False
     with override_settings(ROOT_URLCONF=__name__):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from erp.accounts.models import Company, Store, User
-from erp.sales.models import Carrier, Order, ShippingMethod
+from erp.sales.models import Carrier, Order, PaymentMethod, ShippingMethod
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -74,6 +75,42 @@ def test_master_data_of_another_company_cannot_be_chosen(
         assert answer.context["form"].errors
     order.refresh_from_db()
     assert (order.shipping_method, order.carrier) == (None, None)
+
+
+@pytest.fixture
+def payment(company: Company) -> PaymentMethod:
+    return PaymentMethod.objects.create(company=company, name="Boleto")
+
+
+def saved(client: Client, order: Order, **fields: object) -> HttpResponse:
+    answer = client.post(reverse("sales:order_shipping", args=[order.pk]), {"carrier": "", **fields})
+    order.refresh_from_db()
+    return answer
+
+
+def test_a_payment_method_is_a_line_of_the_timeline_once(
+    client: Client, operator: User, order: Order, method: ShippingMethod, payment: PaymentMethod
+) -> None:
+    for _ in range(2):
+        answer = saved(client, order, shipping_method=method.pk, payment_method=payment.pk)
+        assert answer.status_code == 302
+    assert (order.shipping_method, order.payment_method) == (method, payment)
+    assert sorted(order.events.values_list("kind", "text", "actor")) == [
+        ("payment", "Forma de recebimento: Boleto", operator.pk),
+        ("shipping", "Forma de envio ou transportadora alterada", operator.pk),
+    ]
+    saved(client, order, shipping_method=method.pk, payment_method="")
+    assert order.payment_method is None
+    assert order.events.latest("pk").text == "Forma de recebimento retirada"
+
+
+def test_a_payment_method_is_not_saved_beside_a_method_that_does_not_fit(
+    client: Client, company: Company, order: Order, payment: PaymentMethod
+) -> None:
+    marketplace = ShippingMethod.objects.create(company=company, name="Deles", kind="marketplace")
+    answer = saved(client, order, shipping_method=marketplace.pk, payment_method=payment.pk)
+    assert "shipping_method" in answer.context["form"].errors
+    assert (order.shipping_method, order.payment_method, order.events.count()) == (None, None, 0)
 
 
 @pytest.mark.parametrize("number", ["9" * 19, "9" * 30, "0", "1\x00", "²"])

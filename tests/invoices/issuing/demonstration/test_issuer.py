@@ -67,7 +67,7 @@ def test_a_note_is_valid_and_passes_the_validation(
     reading = read(demonstration, order, company)
     assert reading.total == order.total
     assert reading.purchase_orders == (order.external_id,)
-    assert order.external_id in reading.additional_text
+    assert f"Pedido Kwai {order.external_id}. " in reading.additional_text
     assert reading.environment == "homologation"
     assert reading.recipient.name.startswith("NF-E EMITIDA EM AMBIENTE DE HOMOLOGACAO")
     assert "nenhuma SEFAZ" in reading.protocol.reason
