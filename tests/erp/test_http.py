@@ -90,7 +90,7 @@ def test_answer_has_status_headers_and_body(httpserver: HTTPServer):
     assert (answer.status, answer.body, answer.headers["x-kind"]) == (418, b"hello", "tea")
     request, _ = httpserver.log[0]
     assert request.get_data() == b"payload"
-    assert request.headers["User-Agent"] == "kwai-erp"
+    assert request.headers["User-Agent"] == "self-hosted-erp"
 
 
 def test_gzip_answers_are_decoded(httpserver: HTTPServer):

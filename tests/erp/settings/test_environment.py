@@ -119,6 +119,7 @@ VALUES: dict[str, tuple[str, tuple[str, ...]]] = {
     "OUTBOX_COALESCE_SECONDS": ("5", outside(0, 60)),
     "OUTBOX_DAY_STARTS_UTC_HOUR": ("4", outside(0, 23)),
     "OUTBOX_LEASE_SECONDS": ("61", outside(1, 3_600)),
+    "WORK_LEASE_SECONDS": ("61", outside(1, 3_600)),
     "OUTBOX_RETRY_HOURS": ("8", outside(1, 720)),
     "OUTBOX_STORE_CONCURRENCY": ("9", outside(1, 100)),
     "PUBLIC_URL": ("https://erp.example", NO_ADDRESS + NO_PAGE),
