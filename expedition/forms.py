@@ -9,8 +9,6 @@ from django import forms
 from erp import channels
 from erp.sales.models import Carrier, ShippingMethod
 
-LARGEST_FILE = 2 * 1024 * 1024
-
 
 class ExpectedDeliveryForm(forms.Form):
     expected_on = forms.DateField(
@@ -58,16 +56,13 @@ class TrackingListForm(forms.Form):
         ),
     )
     file = forms.FileField(
-        label="ou escolha um arquivo CSV",
+        label="ou escolha um arquivo CSV ou XLSX",
         required=False,
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.xlsx,text/csv,text/plain"}),
     )
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        upload = data.get("file")
-        if upload and upload.size > LARGEST_FILE:
-            self.add_error("file", "O arquivo passa de 2 MB. Divida-o em partes menores.")
-        elif not upload and not str(data.get("text", "")).strip():
+        if not data.get("file") and not str(data.get("text", "")).strip():
             self.add_error("text", "Cole a lista ou escolha um arquivo.")
         return data

@@ -99,25 +99,10 @@ NOT_ARRANGED = Refusal(
 )
 
 # Imported lists
-LIST_TOO_LARGE = Refusal(
-    "tracking_list.too_large",
-    "A lista passa de 2 MB. Divida-a em partes menores.",
-    "The list is larger than 2 MB. Split it.",
-)
-LIST_TOO_LONG = Refusal(
-    "tracking_list.too_long",
-    "A lista passa de {most} linhas. Divida-a em partes menores.",
-    "The list has more than {most} lines. Split it.",
-)
 LIST_EMPTY = Refusal(
     "tracking_list.empty",
     "A lista está vazia. Cole uma linha por pedido: número e código de rastreio.",
     "The list is empty. Paste a line per order: number and tracking code.",
-)
-LIST_UNREADABLE = Refusal(
-    "tracking_list.unreadable",
-    "A lista não pôde ser lida. Confira as aspas e os separadores.",
-    "The list could not be read. Check its quotes and separators.",
 )
 LINE_ROUNDED = Refusal(
     "tracking_list.number_rounded",

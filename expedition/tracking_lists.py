@@ -1,21 +1,22 @@
-"""Reads a pasted list or a CSV of tracking codes: one order and one code a line.
+"""Reads a pasted list or a spreadsheet of tracking codes: one order and one code a line.
 
-Knows nothing of the database. Columns are parted by `;`, `,` or tabs (blanks do for two columns), a
-header is optional, and the order is named by its number, the marketplace's, the *nº de expedição* or
+Knows nothing of the database. Blanks part two columns where nothing else does, a heading is optional, also
+under titles, and the order is named by its number, the marketplace's, the *nº de expedição* or
 the access key.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import BinaryIO
 
 from erp import channels
 from erp.refusals import NO_REFUSAL, Refusal, RefusedError
+from erp.spreadsheets.reading import heading_find, heading_plain, sheet_rows
+from erp.spreadsheets.refusals import SpreadsheetRefused
 from expedition import refusals
 
 MOST_LINES = 5000
@@ -68,16 +69,6 @@ ACCESS_KEY = re.compile(r"[0-9]{6}[0-9A-Z]{12}[0-9]{26}")
 ROUNDED = re.compile(r"\d+(?:[.,]\d*)?E\+?\d+")
 
 
-def file_text(content: bytes) -> str:
-    """The text of an uploaded file: UTF-8 with or without BOM, UTF-16 with BOM, else Windows-1252."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
-
-
 def tracking_key(typed: str) -> TrackingKey:
     """What a typed or scanned key names: `P12` the order 12, `E12` the expedição 12, else anything."""
     text = "".join(filter(str.isprintable, "".join(typed.split()))).upper().lstrip("#")
@@ -88,46 +79,32 @@ def tracking_key(typed: str) -> TrackingKey:
     return TrackingKey(KeyKind.ANY, text)
 
 
-def tracking_list_parse(text: str) -> list[TrackingLine]:
-    """The lines that say something, in order. Raises `TrackingListError` for a list that is none."""
-    if len(text) > MOST_BYTES:
-        raise TrackingListError(refusals.LIST_TOO_LARGE)
-    rows = _rows(text.removeprefix("\ufeff"))
-    if len(rows) > MOST_LINES:
-        raise TrackingListError(refusals.LIST_TOO_LONG.of(most=MOST_LINES))
-    columns = _columns(rows[0][1]) if rows else None
-    lines = [_line(number, cells, columns) for number, cells in (rows[1:] if columns else rows)]
+def tracking_list_parse(source: str | BinaryIO) -> list[TrackingLine]:
+    """The lines of a pasted text or a file (CSV, XLSX) that say something, in order. Raises
+    `TrackingListError` for a list that is none."""
+    rows = sheet_rows(source, most_rows=MOST_LINES, most_bytes=MOST_BYTES)
+    try:
+        columns, rows = heading_find(rows, _columns)
+        lines = [_line(row.number, _parted(row.cells), columns) for row in rows]
+    except SpreadsheetRefused as refused:
+        raise TrackingListError(refused.refusal) from None
     if not lines:
         raise TrackingListError(refusals.LIST_EMPTY)
     return lines
 
 
-def _rows(text: str) -> list[tuple[int, list[str]]]:
-    lines = text.replace("\x00", "").splitlines()
-    delimiter = _delimiter(next((line for line in lines if line.strip()), ""))
-    if not delimiter:
-        parted = [(number, line.split(None, 1)) for number, line in enumerate(lines, start=1)]
-        return [(number, cells) for number, cells in parted if cells]
-    reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter, skipinitialspace=True)
-    try:
-        found = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except csv.Error:
-        raise TrackingListError(refusals.LIST_UNREADABLE) from None
-    return [(number, cells) for number, cells in found if any(cells)]
+def _parted(cells: Sequence[str]) -> Sequence[str]:
+    """Blanks do for two columns."""
+    return cells[0].split(None, 1) if len(cells) == 1 else cells
 
 
-def _delimiter(line: str) -> str:
-    """The first of tab, `;` and `,` in the first line that says something."""
-    return next((mark for mark in "\t;," if mark in line), "")
-
-
-def _columns(cells: list[str]) -> tuple[int, KeyKind, int] | None:
+def _columns(cells: Sequence[str]) -> tuple[int, KeyKind, int] | None:
     """Where a heading says key and code stand, and what the key is; None when the line is no heading."""
-    headings = [_plain(cell) for cell in cells]
+    headings = [heading_plain(cell) for cell in cells]
     code = next((i for i, each in enumerate(headings) if _has(each, CODE_WORDS)), None)
     if code is None or any(character.isdigit() for character in "".join(headings)):
         return None
-    channel_words = ((_plain(label), KeyKind.EXTERNAL) for label in channels.labels())
+    channel_words = ((heading_plain(label), KeyKind.EXTERNAL) for label in channels.labels())
     for word, kind in (*channel_words, *KEY_WORDS):
         for place, heading in enumerate(headings):
             if place != code and word in heading:
@@ -135,16 +112,11 @@ def _columns(cells: list[str]) -> tuple[int, KeyKind, int] | None:
     return (0 if code else 1), KeyKind.ANY, code
 
 
-def _plain(cell: str) -> str:
-    folded = unicodedata.normalize("NFKD", cell.casefold())
-    return "".join(character for character in folded if not unicodedata.combining(character))
-
-
 def _has(heading: str, words: tuple[str, ...]) -> bool:
     return any(word in heading for word in words)
 
 
-def _line(number: int, cells: list[str], columns: tuple[int, KeyKind, int] | None) -> TrackingLine:
+def _line(number: int, cells: Sequence[str], columns: tuple[int, KeyKind, int] | None) -> TrackingLine:
     place, kind, code_place = columns or (0, KeyKind.ANY, 1)
     typed = cells[place] if place < len(cells) else ""
     code = cells[code_place] if code_place < len(cells) else ""

@@ -1,8 +1,9 @@
-"""Tracking codes from a pasted list or a CSV, one answer per line."""
+"""Tracking codes from a pasted list or a spreadsheet, one answer per line."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from django.db import transaction
 
@@ -27,13 +28,13 @@ class ImportedLine:
 
 @transaction.atomic
 def tracking_import(
-    *, text: str, shipments: ShipmentQuerySet, actor: User | None = None
+    *, source: str | BinaryIO, shipments: ShipmentQuerySet, actor: User | None = None
 ) -> list[ImportedLine]:
     """Save the codes of a list for those of `shipments` (the caller's reach) that its lines name.
 
     A line that is wrong stops only itself. Raises `TrackingListError` when the list is none.
     """
-    lines = tracking_list_parse(text)
+    lines = tracking_list_parse(source)
     found = shipments_found(shipments, [line.key for line in lines])
     judged: dict[int, ImportedLine] = {}
     chosen: dict[int, TrackingLine] = {}

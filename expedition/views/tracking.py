@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,7 +13,7 @@ from expedition.models import Shipment
 from expedition.preconditions import channel_cares, code_canonical
 from expedition.selectors import shipment_only, shipments_found
 from expedition.services import tracking_import, tracking_set
-from expedition.tracking_lists import KeyKind, TrackingListError, file_text, tracking_key
+from expedition.tracking_lists import KeyKind, TrackingListError, tracking_key
 from expedition.views.requests import id_of, shipments_of, user_of
 
 RECENT = 10
@@ -21,16 +21,18 @@ SESSION_KEY = "expedition_scans"
 
 
 def tracking_import_view(request: HttpRequest) -> HttpResponse:
-    """A pasted list or a CSV; the answer shows every line with what became of it."""
+    """A pasted list or a spreadsheet; the answer shows every line with what became of it."""
     form = TrackingListForm(request.POST or None, request.FILES or None)
     lines = None
     if request.method == "POST" and form.is_valid():
         try:
             lines = tracking_import(
-                text=_list_text(form.cleaned_data), shipments=shipments_of(request), actor=user_of(request)
+                source=_list_source(form.cleaned_data),
+                shipments=shipments_of(request),
+                actor=user_of(request),
             )
         except TrackingListError as error:
-            form.add_error("text", str(error))
+            form.add_error("file" if form.cleaned_data["file"] else "text", str(error))
     refused = sum(line.result.outcome is RowOutcome.REFUSED for line in lines or ())
     if lines and not refused:
         form = TrackingListForm()
@@ -38,9 +40,8 @@ def tracking_import_view(request: HttpRequest) -> HttpResponse:
     return render(request, "expedition/tracking_import.html", context)
 
 
-def _list_text(data: dict[str, Any]) -> str:
-    upload = data["file"]
-    return file_text(upload.read()) if upload else str(data["text"])
+def _list_source(data: dict[str, Any]) -> str | BinaryIO:
+    return data["file"] or str(data["text"])
 
 
 def scan(request: HttpRequest) -> HttpResponse:

@@ -7,13 +7,12 @@ meanwhile belong to the next export.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from io import StringIO
+from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import Final
 
@@ -24,6 +23,7 @@ from erp.accounts.models import User
 from erp.brazil.documents import tax_id_format
 from erp.brazil.money import decimal_from_centavos
 from erp.refusals import RefusedError
+from erp.spreadsheets.writing import Cell, csv_lines
 from invoices import refusals
 from invoices.export.archive import Member, zip_stream
 from invoices.models import DocumentDamaged, Invoice, InvoiceDocument, InvoiceEvent
@@ -31,7 +31,6 @@ from invoices.models import DocumentDamaged, Invoice, InvoiceDocument, InvoiceEv
 LARGEST_EXPORT: Final = 50_000
 SLICE: Final = 20
 CSV_ROWS: Final = 500
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 HEADINGS: Final = (
     "NFe + chave de acesso", "número", "série", "emissão", "autorização", "protocolo", "situação",
     "cancelada em", "CNPJ do emitente", "CPF/CNPJ do destinatário", "destinatário", "total", "pedido",
@@ -191,48 +190,37 @@ def _event_files(folder: str, ids: array[int]) -> Iterator[Member]:
 
 
 def _summary(ids: array[int]) -> Iterator[str]:
-    """A spreadsheet as Excel in Portuguese opens it: byte order mark, semicolons, decimal comma; and no long
-    number alone in a cell, because it would be rounded to 15 digits."""
-    yield "\ufeff" + _line(HEADINGS)
+    """No long number alone in a cell: a spreadsheet would round it to 15 digits."""
+    return csv_lines(chain([HEADINGS], _rows(ids)))
+
+
+def _rows(ids: array[int]) -> Iterator[Iterable[Cell]]:
     for part in _slices(ids, CSV_ROWS):
         notes = Invoice.objects.filter(pk__in=part).select_related(
             "order", "store", "document", "replaced_by"
         )
         for note in notes.defer("document__content").order_by("pk"):
-            yield _line(_row(note))
+            yield _row(note)
 
 
-def _row(note: Invoice) -> Iterable[object]:
+def _row(note: Invoice) -> Iterable[Cell]:
     order, store, document = note.order, note.store, getattr(note, "document", None)
     return (
         f"NFe{note.access_key}",
         note.number,
         note.series,
-        _shown(note.issued_at),
-        _shown(note.authorized_at),
+        note.issued_at,
+        note.authorized_at,
         note.authorization_protocol,
         note.get_status_display(),
-        _shown(note.cancelled_at),
+        note.cancelled_at,
         tax_id_format(note.issuer_tax_id),
         tax_id_format(note.recipient_tax_id),
         note.recipient_name,
-        str(decimal_from_centavos(note.total)).replace(".", ","),
-        order.number if order else "",
+        decimal_from_centavos(note.total),
+        order.number if order else None,
         f"nº {order.external_id}" if order and order.external_id else "",
         store.name if store else "",
         f"NFe{note.replaced_by.access_key}" if note.replaced_by else "",
         document.sha256 if document else "",
     )
-
-
-def _shown(at: datetime | None) -> str:
-    return f"{timezone.localtime(at):%d/%m/%Y %H:%M:%S}" if at else ""
-
-
-def _line(values: Iterable[object]) -> str:
-    """Text that a spreadsheet would run as a formula gets an apostrophe: names are of strangers."""
-    written = StringIO()
-    texts = (str(value) for value in values)
-    safe = (f"'{text}" if text.startswith(FORMULA) else text for text in texts)
-    csv.writer(written, delimiter=";", lineterminator="\r\n").writerow(safe)
-    return written.getvalue()

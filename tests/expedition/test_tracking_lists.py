@@ -1,13 +1,14 @@
+import io
 import time
 
 import pytest
 
+from erp.spreadsheets.writing import xlsx_write
 from expedition.tracking_lists import (
     MOST_LINES,
     KeyKind,
     TrackingKey,
     TrackingListError,
-    file_text,
     tracking_key,
     tracking_list_parse,
 )
@@ -33,6 +34,8 @@ def pairs(text: str) -> list[tuple[str, str]]:
         "Código de Rastreamento;Nº do Pedido\nAA123456785BR;1042\nAA473124829BR;1043",
         'cliente;pedido;rastreio\n"Silva; Ana";1042;AA123456785BR\nJosé;1043;AA473124829BR',
         "1042;AA123456785BR;extra\n;;\n1043;AA473124829BR",
+        "sep=;\n1042;AA123456785BR\n1043;AA473124829BR",
+        "Rastreios de novembro\nEmitida em: 20/11\npedido;rastreio\n1042;AA123456785BR\n1043;AA473124829BR",
     ],
 )
 def test_every_shape_of_a_list_says_the_same(text: str) -> None:
@@ -51,6 +54,25 @@ def test_every_shape_of_a_list_says_the_same(text: str) -> None:
 )
 def test_the_heading_says_what_the_key_is(heading: str, kind: KeyKind) -> None:
     assert tracking_list_parse(f"{heading}\n77;AA123456785BR")[0].key == TrackingKey(kind, "77")
+
+
+def test_lines_without_a_code_do_not_hide_what_parts_the_others() -> None:
+    assert pairs("1042;AA123456785BR\n1043\n1044\n1045") == [
+        ("1042", "AA123456785BR"),
+        ("1043", ""),
+        ("1044", ""),
+        ("1045", ""),
+    ]
+
+
+def test_a_spreadsheet_reads_like_a_list() -> None:
+    stream = io.BytesIO()
+    xlsx_write(
+        [["Rastreios"], ["Pedido", "Código de rastreio"], [1042, "AA123456785BR"], [7e17, "X"]], stream
+    )
+    whole, rounded = tracking_list_parse(stream)
+    assert (whole.number, whole.key, whole.code) == (3, TrackingKey(KeyKind.ORDER, "1042"), "AA123456785BR")
+    assert "arredondou" in rounded.problem
 
 
 def test_a_first_line_with_data_is_no_heading() -> None:
@@ -89,7 +111,7 @@ def test_too_many_lines_are_refused() -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_files_of_every_usual_encoding_read_the_same(encoding: str) -> None:
     text = "expedição;código de rastreio\n1;AA123456785BR"
-    assert tracking_list_parse(file_text(text.encode(encoding)))[0].key == TrackingKey(KeyKind.SHIPMENT, "1")
+    assert tracking_list_parse(io.BytesIO(text.encode(encoding)))[0].key == TrackingKey(KeyKind.SHIPMENT, "1")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ Open = Callable[..., Shipment]
 
 
 def outcomes(text: str, shipments: object = None) -> list[RowOutcome]:
-    lines = tracking_import(text=text, shipments=Shipment.objects.all() if shipments is None else shipments)
+    lines = tracking_import(source=text, shipments=Shipment.objects.all() if shipments is None else shipments)
     return [line.result.outcome for line in lines]
 
 
@@ -54,7 +54,7 @@ def test_one_answer_per_line(open_shipment: Open, correios: ShippingMethod) -> N
             ";XX",
         ]
     )
-    lines = tracking_import(text=text, shipments=Shipment.objects.all())
+    lines = tracking_import(source=text, shipments=Shipment.objects.all())
     assert [(line.line.number, line.result.outcome) for line in lines] == [
         (2, RowOutcome.DONE),
         (3, RowOutcome.REFUSED),
@@ -74,7 +74,7 @@ def test_a_number_of_two_things_is_refused_until_it_says_which(
     by_number, by_order = open_shipment(correios), open_shipment(correios)
     Order.objects.filter(pk=by_order.order_id).update(number=by_number.number)
     n = by_number.number
-    (line,) = tracking_import(text=f"{n};{S10}", shipments=Shipment.objects.all())
+    (line,) = tracking_import(source=f"{n};{S10}", shipments=Shipment.objects.all())
     assert f"P{n}" in line.result.text
     assert outcomes(f"P{n};{S10}\nE{n};{OTHER_S10}") == [RowOutcome.DONE, RowOutcome.DONE]
     assert (reload(by_order).tracking_code, reload(by_number).tracking_code) == (S10, OTHER_S10)
@@ -91,7 +91,7 @@ def test_only_what_the_user_reaches_is_found(
 
 def test_a_list_that_is_none(company: object) -> None:
     with pytest.raises(TrackingListError):
-        tracking_import(text="", shipments=Shipment.objects.all())
+        tracking_import(source="", shipments=Shipment.objects.all())
 
 
 def test_statements_do_not_depend_on_the_lines(open_shipment: Open, jadlog: ShippingMethod) -> None:

@@ -323,7 +323,7 @@ CHANGES: dict[str, Callable[[Shipment], list[RowResult]]] = {
     "packages": lambda each: [packages_set(shipment_id=each.pk, tracking_codes=["OUTRO1", "OUTRO2"])],
     "imported": lambda each: [
         line.result
-        for line in tracking_import(text=f"E{each.number};OUTRO1", shipments=Shipment.objects.all())
+        for line in tracking_import(source=f"E{each.number};OUTRO1", shipments=Shipment.objects.all())
     ],
 }
 
