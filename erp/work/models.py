@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
@@ -64,6 +64,12 @@ class WorkQuerySet(models.QuerySet["Work"]):
         """Rows wait, nobody asked to stop and nobody is at it; those of dead workers included."""
         free = clock.reached("lease_until", lease.length())
         return self.unfinished().filter(free, stop_asked_at__isnull=True)
+
+    def by_turn(self) -> WorkQuerySet:
+        """The one that waited longest first. A turn in the future was written by a wrong clock: it counts as
+        none, or the work would be last until then."""
+        turn = Case(When(turn_at__lte=Now(), then=F("turn_at")), default=Value(None))
+        return self.order_by(turn.asc(nulls_first=True), "pk")
 
 
 class Work(models.Model):

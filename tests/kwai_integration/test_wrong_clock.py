@@ -29,6 +29,7 @@ from erp.outbox.reap import reap
 from erp.outbox.services import channel_pause, channel_probe_take
 from erp.outbox.statuses import BreakerState, JobState, WaitReason
 from erp.sales.models import Order
+from erp.work.models import Work
 from expedition.models import Shipment, ShippingLabel
 from expedition.services.labels import labels_due
 from invoices.issuing.models import InvoiceIssue
@@ -411,6 +412,21 @@ def _(world: World) -> None:
     assert labels_due() == [label.pk]
 
 
+@heals("work.Work.lease_until", "work.Work.turn_at")
+def _(world: World) -> None:
+    """Taken up at once, and before a work that came later."""
+    asked = {"kind": "test", "company": world.company, "asked_by": world.admin, "total": 1}
+    held = Work.objects.create(
+        **asked,
+        turn_at=world.then(),
+        lease_token=uuid.uuid4(),
+        lease_until=world.then(timedelta(minutes=1)),
+    )
+    Work.objects.create(**asked)
+    assert Work.objects.due().by_turn().values_list("pk", flat=True).first() == held.pk
+    assert not Work.objects.unfinished().held().exists()
+
+
 @heals("kwai_integration.InboundEvent.not_before")
 def _(world: World) -> None:
     event(world, not_before=world.then(timedelta(hours=1)))
@@ -494,6 +510,10 @@ def _(world: World) -> None:
 
 # What nothing waits for: shown, kept as a fact of the order or the note, or only asked whether it is set.
 NOT_WAITED_FOR = {
+    "work.Work.created_at",
+    "work.Work.stop_asked_at",
+    "work.Work.finished_at",
+    "work.WorkFile.created_at",
     "accounts.Company.created_at",
     "accounts.User.last_login",
     "accounts.User.date_joined",
