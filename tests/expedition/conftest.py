@@ -180,7 +180,9 @@ class RecordingChannel(channels.Facts):
 
     def own(self, action: ChannelAction, ids: Sequence[int]) -> list[int]:
         model = Invoice if action is ChannelAction.SEND_INVOICE else Shipment
-        return list(model.objects.filter(pk__in=ids, store__channel=self.key).values_list("pk", flat=True))
+        own = model.objects.filter(pk__in=ids, store__channel=self.key)
+        found = set(own.values_list("pk", flat=True))
+        return [pk for pk in ids if pk in found]
 
     def check(self, action: ChannelAction, ids: Sequence[int]) -> dict[int, Refusal]:
         return {pk: Refusal("test.reason", self.reasons.get(pk, ""), "") for pk in self.own(action, ids)}
