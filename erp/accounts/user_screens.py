@@ -20,7 +20,7 @@ from erp.accounts.forms import PasswordForm, UserForm
 from erp.accounts.models import Company, Role, User
 from erp.accounts.users import UserRefused, password_link, user_change, user_create
 from erp.web.lists import Column, Empty, Link, ListPage, Tab
-from erp.web.requests import user_of
+from erp.web.requests import company_of, user_of
 
 PRETITLE = "Configurações · Usuários"
 
@@ -42,7 +42,7 @@ class UserList(ListPage[User]):
     empty = Empty("Ninguém nesta lista", "Quem perde o acesso fica aqui, com a sua história.")
 
     def queryset(self) -> QuerySet[User]:
-        own = User.objects.filter(company=user_of(self.request).company)
+        own = User.objects.filter(company=company_of(self.request))
         return own.prefetch_related("memberships__store")
 
     def page_links(self) -> Sequence[Link]:
@@ -57,7 +57,7 @@ class UserList(ListPage[User]):
 def create(request: HttpRequest) -> HttpResponse:
     """Afterwards the page of the new user shows the link with which they choose a password."""
     actor = user_of(request)
-    company = cast(Company, actor.company)
+    company = company_of(request)
     form = UserForm(request.POST or None, company=company, initial={"role": Role.OPERATOR})
     del form.fields["is_active"]
     if request.method == "POST" and form.is_valid():
@@ -75,7 +75,7 @@ def create(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest, pk: int) -> HttpResponse:
     actor = user_of(request)
-    user = get_object_or_404(User, pk=pk, company=actor.company)
+    user = get_object_or_404(User, pk=pk, company=company_of(request))
     form = _form_of(user, request)
     if request.method == "POST" and form.is_valid():
         try:
@@ -93,7 +93,7 @@ def change(request: HttpRequest, pk: int) -> HttpResponse:
 def link_create(request: HttpRequest, pk: int) -> HttpResponse:
     """*Gerar link de senha*: shown once, on this answer only."""
     actor = user_of(request)
-    user = get_object_or_404(User, pk=pk, company=actor.company, is_active=True)
+    user = get_object_or_404(User, pk=pk, company=company_of(request), is_active=True)
     link = password_link(user=user, actor=actor)
     return _page(request, user, _form_of(user), link)
 

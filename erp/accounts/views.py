@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -15,10 +13,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from erp.accounts.forms import AdministratorForm, BranchFormSet, CompanyDataForm, CompanySetupForm
-from erp.accounts.models import Company, User
+from erp.accounts.models import Company
 from erp.accounts.services import company_change
 from erp.accounts.setup import SetupClosed, setup_finish, setup_is_open, token_is_valid
 from erp.brazil.documents import tax_id_format
+from erp.web.requests import user_of
 
 
 @login_not_required
@@ -61,7 +60,7 @@ def _closed(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def company(request: HttpRequest) -> HttpResponse:
     """*Empresa*: what the notas fiscais say of their issuer, and its branches."""
-    user = cast(User, request.user)
+    user = user_of(request)
     own = get_object_or_404(Company, users=user)
     form = CompanyDataForm(request.POST or None, instance=own, demo=settings.ERP_DEMO)
     branches = BranchFormSet(request.POST or None, instance=own, prefix="branches")

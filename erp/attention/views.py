@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from erp.accounts.models import User
 from erp.attention.board import conditions_of
 from erp.attention.conditions import condition_withdraw
 from erp.attention.register import condition_source
+from erp.web.requests import user_of
 
 
 def condition(request: HttpRequest, pk: int) -> HttpResponse:
     """Everybody may come as far as here; the permission of each condition's source is held in the query."""
-    user = cast(User, request.user)
+    user = user_of(request)
     row = get_object_or_404(conditions_of(user), pk=pk)
     if request.method == "POST":
         condition_withdraw(key=row.key, subject=row.subject, user=user)

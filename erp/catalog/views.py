@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import Q, QuerySet
@@ -16,7 +16,7 @@ from erp.catalog.forms import FISCAL_FIELDS, ProductForm, SkuFormSet
 from erp.catalog.models import Product, Sku
 from erp.catalog.services import SkuCodeTaken, SkuDraft, product_save
 from erp.web.lists import Column, Empty, Link, ListPage, Tab
-from erp.web.requests import user_of
+from erp.web.requests import company_of, user_of
 
 
 class SkuList(ListPage[Sku]):
@@ -55,8 +55,7 @@ class SkuList(ListPage[Sku]):
         )
 
     def queryset(self) -> QuerySet[Sku]:
-        user = user_of(self.request)
-        return Sku.objects.filter(company=user.company).select_related("product")
+        return Sku.objects.filter(company=company_of(self.request)).select_related("product")
 
     def decorate(self, objects: list[Sku]) -> None:
         found = balances_read([sku.pk for sku in objects])
@@ -81,14 +80,13 @@ def product_create(request: HttpRequest) -> HttpResponse:
 
 
 def product_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    company_id = user_of(request).company_id
-    return _product_form(request, get_object_or_404(Product, pk=pk, company_id=company_id))
+    return _product_form(request, get_object_or_404(Product, pk=pk, company=company_of(request)))
 
 
 def _product_form(request: HttpRequest, product: Product | None) -> HttpResponse:
     user = user_of(request)
     form = ProductForm(request.POST or None, instance=product)
-    company = cast(Company, user.company)
+    company = company_of(request)
     skus = SkuFormSet(
         request.POST or None,
         instance=product or Product(),

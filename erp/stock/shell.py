@@ -15,7 +15,7 @@ from erp.catalog.models import Sku
 from erp.stock.models import StockReservation
 from erp.stock.selectors import balances_of
 from erp.web import registry
-from erp.web.requests import user_of
+from erp.web.requests import company_of
 
 
 def register() -> None:
@@ -52,7 +52,7 @@ def _waiting(user: User) -> QuerySet[Sku]:
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:
     match = Q(code__icontains=text) | Q(product__name__icontains=text) | Q(gtin=text)
-    own = Sku.objects.filter(match, company=user_of(request).company).select_related("product")
+    own = Sku.objects.filter(match, company=company_of(request)).select_related("product")
     found = list(own.order_by("code")[:10])
     balances = balances_of([sku.pk for sku in found])
     return [

@@ -29,7 +29,7 @@ from erp.accounts.permissions import may
 from erp.channels import RowResult, row_refused
 from erp.refusals import Refusal
 from erp.web.paging import KeysetPage, keyset_page
-from erp.web.requests import ids_of
+from erp.web.requests import ids_of, text_of
 from erp.web.results import Results, results_named
 
 M = TypeVar("M", bound=Model)
@@ -387,7 +387,7 @@ class ListPage(View, Generic[M]):
         return next((tab for tab in self.tabs if tab.key == wanted), first)
 
     def _search_text(self) -> str:
-        return self.request.GET.get("q", "").replace("\x00", "").strip()[:100]
+        return text_of(self.request.GET, "q")
 
     def _is_filtered(self) -> bool:
         return bool(self._search_text()) or any(self.request.GET.get(each.name) for each in self.filters)
@@ -396,7 +396,7 @@ class ListPage(View, Generic[M]):
         """Everything the filters and the search keep, before the tab."""
         found = self.queryset()
         for each in self.filters:
-            condition = each.condition(self.request.GET.get(each.name, "").replace("\x00", ""), self.request)
+            condition = each.condition(text_of(self.request.GET, each.name), self.request)
             found = found if condition is None else found.filter(condition)
         return found.filter(self.search_condition(self._search_text()))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
-from erp.accounts.models import User
+from erp.accounts.models import Company, User
 from erp.attention.board import Board
 
 # Nineteen digits may pass the largest number a column holds, and PostgreSQL then refuses the query.
@@ -19,9 +19,19 @@ def user_of(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
+def company_of(request: HttpRequest) -> Company:
+    """The permission middleware lets nobody without a company come as far as a view."""
+    return cast(Company, user_of(request).company)
+
+
 def board_of(request: HttpRequest) -> Board:
     """What needs the signed-in user, read once whatever parts of the page show it."""
     return cast(Board, vars(request).setdefault("_attention_board", Board(user_of(request))))
+
+
+def text_of(values: QueryDict, name: str, longest: int = 100) -> str:
+    """What was typed into a field, trimmed and cut; without NUL, which PostgreSQL takes into no text."""
+    return values.get(name, "").replace("\x00", "").strip()[:longest]
 
 
 def id_of(text: str | None) -> int | None:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from erp import tracing
 from erp.web import registry
 from erp.web.lists import LIVE_SECONDS
-from erp.web.requests import board_of
+from erp.web.requests import board_of, text_of
 
 SHORTEST_SEARCH = 2
 
@@ -32,7 +32,7 @@ def _panels(request: HttpRequest) -> list[str]:
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
     """Whatever the registered sources find for `?q=`."""
-    text = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    text = text_of(request.GET, "q")
     groups = registry.search_for(request, text) if len(text) >= SHORTEST_SEARCH else []
     return render(request, "web/search.html", {"text": text, "groups": groups})
 

@@ -16,6 +16,7 @@ from erp.channels import RowOutcome
 from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order, ShippingMethod
 from erp.sales.shippers import method_problem
+from erp.web.requests import company_of, id_of, ids_of, user_of
 from erp.web.results import Results
 from expedition import marketplace
 from expedition.forms import ExpectedDeliveryForm
@@ -31,17 +32,7 @@ from expedition.services import (
     tracking_set,
 )
 from expedition.views.printing import group_label_problem, labels_answer
-from expedition.views.requests import (
-    codes_of,
-    company_id_of,
-    group_or_404,
-    id_of,
-    ids_of,
-    may_operate,
-    results_of,
-    shipments_of,
-    user_of,
-)
+from expedition.views.requests import codes_of, group_or_404, may_operate, results_of, shipments_of
 
 MOST_ROWS = 200
 
@@ -145,9 +136,7 @@ def include(request: HttpRequest) -> HttpResponse:
     """*Incluir expedição*: choose the method, then the orders, then *salvar*."""
     asked = request.POST if request.method == "POST" else request.GET
     group = group_or_404(request, pk) if (pk := id_of(asked.get("agrupamento"))) is not None else None
-    methods = ShippingMethod.objects.filter(company_id=company_id_of(request), is_active=True).order_by(
-        "name"
-    )
+    methods = ShippingMethod.objects.filter(company=company_of(request), is_active=True).order_by("name")
     method = group.shipping_method if group else methods.filter(pk=id_of(asked.get("forma")) or 0).first()
     with_none = bool(asked.get("sem"))
     context = {"group": group, "method": method, "methods": methods, "with_none": with_none}
@@ -186,7 +175,7 @@ def _include_save(
     orders = {each.pk: each for each in available.filter(pk__in=ids_of(request.POST.getlist("orders")))}
     codes = dict.fromkeys(orders, "") | codes_of(request, list(orders))
     outcome = group_prepare(
-        company_id=company_id_of(request),
+        company_id=company_of(request).pk,
         shipping_method_id=method.pk,
         codes=codes,
         group_id=group.pk if group else None,

@@ -15,6 +15,7 @@ from erp import channels
 from erp.channels import RowResult
 from erp.sales.models import ShippingKind, ShippingMethod
 from erp.web.lists import ChoiceFilter, Column, Empty, Link, ListAction, ListPage, Tab
+from erp.web.requests import company_of, id_of, user_of
 from expedition import marketplace
 from expedition.models import (
     GroupStatus,
@@ -26,7 +27,7 @@ from expedition.models import (
 from expedition.printing import label_problem
 from expedition.selectors import shipments_matching
 from expedition.views.printing import group_label_problem, labels_answer
-from expedition.views.requests import company_id_of, id_of, shipments_of, user_of
+from expedition.views.requests import shipments_of
 
 BY_ORDERS = "pedidos"
 LABELS, LABELS_WITH_DANFE = "labels", "labels_danfe"
@@ -55,7 +56,7 @@ def expedition_list(request: HttpRequest) -> HttpResponseBase:
 def methods_of(request: HttpRequest) -> list[tuple[str, str]]:
     """Choices of *forma de envio*: every kind, then the company's methods that are not named like one."""
     kinds = [(str(kind.value), str(kind.label)) for kind in ShippingKind]
-    own = ShippingMethod.objects.filter(company_id=company_id_of(request)).order_by("name")
+    own = ShippingMethod.objects.filter(company=company_of(request)).order_by("name")
     taken = {label.casefold() for _, label in kinds}
     return kinds + [(str(each.pk), each.name) for each in own if each.name.casefold() not in taken]
 

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from erp.accounts.permissions import may
 from erp.channels import RowOutcome, RowResult
-from erp.web.requests import id_of, ids_of, user_of
+from erp.web.requests import user_of
 from erp.web.results import Results
 from expedition import marketplace
 from expedition.models import Shipment, ShipmentGroup, ShipmentQuerySet
-
-__all__ = [
-    "codes_of",
-    "company_id_of",
-    "group_or_404",
-    "id_of",
-    "ids_of",
-    "may_operate",
-    "results_of",
-    "shipment_or_404",
-    "shipments_of",
-    "user_of",
-]
-
-
-def company_id_of(request: HttpRequest) -> int:
-    """The permission middleware lets nobody without a company come this far."""
-    return cast(int, user_of(request).company_id)
 
 
 def may_operate(request: HttpRequest) -> bool:

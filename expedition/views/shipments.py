@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from erp import channels
 from erp.channels import RowOutcome, RowResult
+from erp.web.requests import company_of, user_of
 from expedition import marketplace
 from expedition.forms import ExpectedDeliveryForm, ShipmentCarrierForm
 from expedition.models import Shipment
@@ -23,7 +24,7 @@ from expedition.services import (
 from expedition.services.labels import labels_fetch_again
 from expedition.services.tracking import MOST_PACKAGES
 from expedition.views.printing import labels_answer
-from expedition.views.requests import company_id_of, may_operate, shipment_or_404, user_of
+from expedition.views.requests import may_operate, shipment_or_404
 
 INVALID = "Confira os campos e salve de novo."
 
@@ -71,7 +72,7 @@ def shipment_label(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def shipment_carrier(request: HttpRequest, pk: int) -> HttpResponse:
     shipment = shipment_or_404(request, pk)
-    form = ShipmentCarrierForm(request.POST, company_id=company_id_of(request))
+    form = ShipmentCarrierForm(request.POST, company_id=company_of(request).pk)
     if not form.is_valid():
         messages.error(request, INVALID)
         return redirect(shipment)
@@ -125,7 +126,7 @@ def _shipment_page(
         "codes": codes or [package.tracking_code for package in shipment.packages.all()] or [""],
         "problem": problem,
         "markers": channels.badges([shipment.order_id])[shipment.order_id],
-        "carrier_form": ShipmentCarrierForm(initial=initial, company_id=company_id_of(request)),
+        "carrier_form": ShipmentCarrierForm(initial=initial, company_id=company_of(request).pk),
         "carrier_problem": change_problem(shipment),
         "expected_form": ExpectedDeliveryForm(initial={"expected_on": shipment.expected_delivery_on}),
         "cancel_problem": cancel_problem(shipment),

@@ -8,13 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from erp.channels import RowOutcome
+from erp.web.requests import id_of, text_of, user_of
 from expedition.forms import TrackingListForm
 from expedition.models import Shipment
 from expedition.preconditions import channel_cares, code_canonical
 from expedition.selectors import shipment_only, shipments_found
 from expedition.services import tracking_import, tracking_set
 from expedition.tracking_lists import KeyKind, TrackingListError, tracking_key
-from expedition.views.requests import id_of, shipments_of, user_of
+from expedition.views.requests import shipments_of
 
 RECENT = 10
 SESSION_KEY = "expedition_scans"
@@ -49,7 +50,7 @@ def scan(request: HttpRequest) -> HttpResponse:
 
     An access key read where a code is expected names the next shipment: people skip a parcel.
     """
-    reading = request.POST.get("leitura", "").strip()[:200]
+    reading = text_of(request.POST, "leitura", 200)
     waiting = shipments_of(request).filter(pk=id_of(request.POST.get("expedicao")) or 0).first()
     if not reading:
         return _scan_page(request, None)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from erp import channels
-from erp.accounts.models import Company
 from erp.accounts.permissions import may
 from erp.channels import InvoiceStage
-from erp.web.requests import user_of
+from erp.web.requests import company_of, text_of, user_of
 from invoices import refusals
 from invoices.forms import InvoiceCarrierForm
 from invoices.intake.parser import XmlRefused, xml_indented
@@ -101,8 +98,7 @@ def invoice_xml_view(request: HttpRequest, pk: int) -> HttpResponse:
 def invoice_carrier(request: HttpRequest, pk: int) -> HttpResponse:
     """*Transportadora* and *forma de envio*, beside the XML that stays as it is."""
     invoice = _invoice(request, pk)
-    company = cast(Company, user_of(request).company)
-    form = InvoiceCarrierForm(request.POST or None, instance=invoice, company=company)
+    form = InvoiceCarrierForm(request.POST or None, instance=invoice, company=company_of(request))
     if request.method == "POST" and form.is_valid():
         try:
             _carrier_save(request, pk, form)
@@ -122,7 +118,7 @@ def invoice_carrier(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def invoice_order_link(request: HttpRequest, pk: int) -> HttpResponse:
     invoice = _invoice(request, pk)
-    typed = request.POST.get("order", "").replace("\x00", "").strip()[:40]
+    typed = text_of(request.POST, "order", 40)
     orders = orders_named(user_of(request), typed)
     if len(orders) != 1:
         messages.error(request, order_not_found(typed, orders))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -13,12 +12,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from erp.accounts.models import Company, User
+from erp.accounts.models import User
 from erp.accounts.permissions import may
 from erp.channels import RowOutcome, RowResult
 from erp.sales.models import Order
 from erp.web.lists import action_asked
-from erp.web.requests import ids_of, user_of
+from erp.web.requests import company_of, ids_of, user_of
 from erp.web.results import results_named
 from invoices.forms import InvoiceCancelForm
 from invoices.issuing.draft import Draft
@@ -70,7 +69,7 @@ class IssuePreview:
 def invoice_issue(request: HttpRequest) -> HttpResponse:
     """A list's action comes by POST and is led to the address of its page; `confirm` makes the notes."""
     user = user_of(request)
-    company = cast(Company, user.company)
+    company = company_of(request)
     if request.method == "POST" and "confirm" not in request.POST:
         _, ids = action_asked(request.POST)
         return redirect(_address(ids[:MAX_ORDERS]))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from erp.accounts.models import Company, FiscalEnvironment
+from erp.accounts.models import FiscalEnvironment
 from erp.accounts.permissions import may
 from erp.accounts.services import audit_append
-from erp.web.requests import user_of
+from erp.web.requests import company_of, user_of
 from invoices.export.period import ExportRefused, Period, export_prepare
 from invoices.export.totals import CHART_HEIGHT, CHART_WIDTH, bars, month_totals, years_with_invoices
 from invoices.forms import PeriodForm
@@ -28,7 +26,7 @@ def invoice_months(request: HttpRequest) -> HttpResponse:
     year = int(typed) if typed in map(str, years) else years[0]
     environment = request.GET.get("environment", "")
     if environment not in FiscalEnvironment.values:
-        environment = cast(Company, user.company).fiscal_environment
+        environment = company_of(request).fiscal_environment
     months = month_totals(user=user, year=year, environment=environment)
     context = {
         "year": year,
@@ -65,7 +63,7 @@ def invoice_export(request: HttpRequest) -> HttpResponseBase:
         messages.error(request, str(refused))
         return redirect(f"{reverse('invoices:months')}?environment={period.environment}")
     audit_append(
-        company_id=cast(Company, user.company).pk,
+        company_id=company_of(request).pk,
         actor=user,
         action="invoices_export",
         subject=period.name,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import cast
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
-from erp.accounts.models import Company
 from erp.channels import RowResult, row_refused
 from erp.refusals import NO_REFUSAL, Refusal
 from erp.web.lists import Column, DateFilter, Empty, Link, ListAction, ListPage
-from erp.web.requests import id_of, user_of
+from erp.web.requests import company_of, id_of, text_of, user_of
 from invoices import refusals
 from invoices.linking import invoices_link
 from invoices.matching import Suggestion, order_not_found, orders_named, orders_suggest
@@ -76,7 +74,7 @@ class UnlinkedList(ListPage[Invoice]):
 
     def _chosen(self, pk: int, now: Suggestion | None) -> tuple[int | None, Refusal]:
         """The order's id, or None and why there is none."""
-        typed = self.request.POST.get(f"order-{pk}", "").replace("\x00", "").strip()[:40]
+        typed = text_of(self.request.POST, f"order-{pk}", 40)
         if typed:
             orders = orders_named(user_of(self.request), typed)
             return (orders[0].pk, NO_REFUSAL) if len(orders) == 1 else (None, order_not_found(typed, orders))
@@ -88,5 +86,5 @@ class UnlinkedList(ListPage[Invoice]):
         return shown, NO_REFUSAL
 
     def _suggestions(self, invoices: Sequence[Invoice]) -> dict[int, Suggestion]:
-        user = user_of(self.request)
-        return orders_suggest(invoices=invoices, company=cast(Company, user.company), user=user)
+        request = self.request
+        return orders_suggest(invoices=invoices, company=company_of(request), user=user_of(request))

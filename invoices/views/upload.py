@@ -11,9 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from erp.accounts.models import Company
 from erp.sales.models import Order
-from erp.web.requests import id_of, user_of
+from erp.web.requests import company_of, id_of, user_of
 from erp.work.models import Work
 from erp.work.progress import WorkPart, work_part
 from invoices.intake.archives import MAX_MEMBERS
@@ -51,7 +50,7 @@ def _taken(request: HttpRequest, order: Order | None) -> HttpResponse:
     user = user_of(request)
     work = upload_take(
         files=[(file.name or "", cast(BinaryIO, file)) for file in request.FILES.getlist("files")],
-        company=cast(Company, user.company),
+        company=company_of(request),
         user=user,
         order=order,
         work=upload_open_for(user=user, order=order, work_id=id_of(request.POST.get("work"))),

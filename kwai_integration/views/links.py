@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -11,10 +9,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import ngettext
 
-from erp.accounts.models import Company, Store
+from erp.accounts.models import Store
 from erp.channels import RowOutcome
 from erp.web.lists import ChoiceFilter, Column, Empty, ListPage, Tab
-from erp.web.requests import user_of
+from erp.web.requests import company_of, user_of
 from kwai_integration.forms import LinkForm
 from kwai_integration.inbound.linking import LinkRefused, NewSku, listing_link
 from kwai_integration.models import KwaiOrderState, Listing
@@ -61,7 +59,7 @@ def listing_edit(request: HttpRequest, pk: int) -> HttpResponse:
     user = user_of(request)
     rows = Listing.objects.filter(store__in=Store.objects.visible_to(user), sku__isnull=True)
     listing = get_object_or_404(rows.select_related("store"), pk=pk)
-    form = LinkForm(request.POST or None, company=cast(Company, user.company), listing=listing)
+    form = LinkForm(request.POST or None, company=company_of(request), listing=listing)
     if request.method == "POST" and form.is_valid():
         try:
             received = _link(listing, form, request)

@@ -25,7 +25,7 @@ from erp.web.lists import (
     ListPage,
     Tab,
 )
-from erp.web.requests import user_of
+from erp.web.requests import text_of, user_of
 from kwai_integration.client.codes import PAID_ROLES, KwaiRole
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.import_filter import filter_refusal, waits_for_person
@@ -41,7 +41,7 @@ from kwai_integration.views.scope import store_choices
 
 def _status_choices(request: HttpRequest) -> list[tuple[str, str]]:
     """Those of the table, and the one the address asks for should it be none of them."""
-    table, asked = situations(), request.GET.get("status", "")
+    table, asked = situations(), text_of(request.GET, "status")
     known = [(row.code, row.label) for row in table.rows.values()]
     return known if not asked or asked in table.rows else [*known, (asked, table.label(asked))]
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from erp.accounts.models import Company
 from erp.accounts.permissions import may
-from erp.web.requests import ids_of, user_of
+from erp.web.requests import company_of, ids_of, text_of, user_of
 from kwai_integration.setup.activation import activation_try
 from kwai_integration.setup.consent import (
     ConsentRefused,
@@ -63,9 +60,9 @@ def store_add(request: HttpRequest) -> HttpResponse:
     """*adicionar integração*: search, what Kwai offers, *instalar*."""
     user = user_of(request)
     if request.method == "POST":
-        store = store_install(company=cast(Company, user.company), user=user)
+        store = store_install(company=company_of(request), user=user)
         return redirect("kwai:store", pk=store.pk)
-    text = request.GET.get("q", "").strip()
+    text = text_of(request.GET, "q")
     context = {
         "q": text,
         "found": text.lower() in CHANNEL_NAMES,

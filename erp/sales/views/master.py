@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.db.models import Model, Q, QuerySet
@@ -12,12 +12,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.generic import View
 
-from erp.accounts.models import Company
 from erp.sales.forms import CarrierForm, CompanyForm, PaymentMethodForm, ShippingMethodForm
 from erp.sales.models import Carrier, PaymentMethod, ShippingMethod
 from erp.sales.services import master_row_save
 from erp.web.lists import Column, Empty, Link, ListPage, Tab
-from erp.web.requests import user_of
+from erp.web.requests import company_of, user_of
 
 NAME = Column("Nome", "components/cells/name.html")
 ACTIVE_TABS = (
@@ -46,7 +45,7 @@ class MasterList(ListPage[Any]):
         return Link(f"Incluir {self.singular}", reverse(f"{self.url_stem}_create"), "plus", primary=True)
 
     def queryset(self) -> QuerySet[Any]:
-        return self.model._default_manager.filter(company_id=user_of(self.request).company_id)
+        return self.model._default_manager.filter(company=company_of(self.request))
 
     def page_links(self) -> list[Link]:
         return [self._create()]
@@ -100,7 +99,7 @@ class MasterForm(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         self.user = user_of(request)
-        self.company = cast(Company, self.user.company)
+        self.company = company_of(self.request)
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import Q, QuerySet
@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from erp import channels
-from erp.accounts.models import Company, Store
+from erp.accounts.models import Store
 from erp.accounts.permissions import may
 from erp.sales.decisions import order_handover_settle, order_refund_release
 from erp.sales.forms import BuyerForm, DeliveryAddressForm, OrderShippingForm
@@ -37,7 +37,7 @@ from erp.web.lists import (
     action_asked,
 )
 from erp.web.paging import older_page
-from erp.web.requests import user_of
+from erp.web.requests import company_of, user_of
 
 EVENTS_PER_PAGE = 30
 
@@ -49,7 +49,7 @@ def stores_of(request: HttpRequest) -> list[tuple[int, str]]:
 
 def shipping_methods_of(request: HttpRequest) -> list[tuple[int, str]]:
     """Choices of the filter *forma de envio*."""
-    own = ShippingMethod.objects.filter(company=user_of(request).company)
+    own = ShippingMethod.objects.filter(company=company_of(request))
     return list(own.order_by("name").values_list("pk", "name"))
 
 
@@ -225,7 +225,7 @@ def order_handover(request: HttpRequest, pk: int) -> HttpResponse:
 def order_shipping(request: HttpRequest, pk: int) -> HttpResponse:
     """Forma de envio, transportadora and forma de recebimento of one order."""
     order, user = _order(request, pk), user_of(request)
-    form = OrderShippingForm(request.POST or None, instance=order, company=cast(Company, user.company))
+    form = OrderShippingForm(request.POST or None, instance=order, company=company_of(request))
     if request.method == "POST" and form.is_valid():
         problem = order_shipping_edit(
             order_id=order.pk,
@@ -245,7 +245,7 @@ def orders_shipping(request: HttpRequest) -> HttpResponse:
     """The same for many: the list names its rows; the answered form sends them again as `ids`."""
     _, ids = action_asked(request.POST)
     orders = Order.objects.visible_to(user_of(request)).filter(pk__in=ids[:500])
-    company = cast(Company, user_of(request).company)
+    company = company_of(request)
     chosen = request.POST if "shipping_method" in request.POST else None
     form = OrderShippingForm(chosen, instance=Order(), company=company)
     del form.fields["payment_method"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import F, Q, QuerySet, Sum
@@ -13,7 +13,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from erp.accounts.models import Company
 from erp.accounts.permissions import may
 from erp.catalog.models import Sku
 from erp.stock.causes import causes_read
@@ -23,7 +22,7 @@ from erp.stock.selectors import skus_with_balance
 from erp.stock.services import AlreadyMoved, Moved, StockRefused, stock_move
 from erp.web.lists import ChoiceFilter, Column, Empty, Link, ListPage, Tab
 from erp.web.paging import older_page
-from erp.web.requests import id_of, user_of
+from erp.web.requests import company_of, id_of, user_of
 
 MOVEMENTS_PER_PAGE = 50
 RESERVATIONS_SHOWN = 100
@@ -38,7 +37,7 @@ MOVES = (
 
 def warehouses_of(request: HttpRequest) -> list[tuple[int, str]]:
     """Choices of the filter *depósito*."""
-    own = Warehouse.objects.filter(company=user_of(request).company)
+    own = Warehouse.objects.filter(company=company_of(request))
     return list(own.order_by("-is_default", "name").values_list("pk", "name"))
 
 
@@ -94,7 +93,7 @@ class BalanceList(ListPage[Sku]):
         )
 
     def queryset(self) -> QuerySet[Sku]:
-        own = Sku.objects.filter(company=user_of(self.request).company)
+        own = Sku.objects.filter(company=company_of(self.request))
         warehouse_id = id_of(self.request.GET.get("warehouse"))
         known = warehouse_id if warehouse_id in dict(warehouses_of(self.request)) else None
         # A product out of use still has its goods, and its orders still wait.
@@ -149,7 +148,7 @@ def sku_move(request: HttpRequest, pk: int, kind: MovementKind) -> HttpResponse:
     """The form of *entrada*, *saída* or *balanço*."""
     sku = _sku(request, pk)
     user = user_of(request)
-    form = MoveForm(request.POST or None, company=cast(Company, user.company), kind=kind)
+    form = MoveForm(request.POST or None, company=company_of(request), kind=kind)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data | {"request_key": str(form.cleaned_data["request_key"])}
         try:
@@ -176,7 +175,7 @@ def sku_move(request: HttpRequest, pk: int, kind: MovementKind) -> HttpResponse:
 
 
 def _sku(request: HttpRequest, pk: int) -> Sku:
-    own = Sku.objects.filter(company=user_of(request).company)
+    own = Sku.objects.filter(company=company_of(request))
     return get_object_or_404(own.select_related("product"), pk=pk)
 
 

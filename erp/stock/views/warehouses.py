@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from erp.accounts.models import Company
 from erp.stock.forms import WarehouseForm
 from erp.stock.models import Warehouse
 from erp.stock.services import StockRefused, warehouse_save
 from erp.web.lists import Column, Link, ListPage, Tab
-from erp.web.requests import user_of
+from erp.web.requests import company_of, user_of
 
 
 class WarehouseList(ListPage[Warehouse]):
@@ -35,7 +32,7 @@ class WarehouseList(ListPage[Warehouse]):
     )
 
     def queryset(self) -> QuerySet[Warehouse]:
-        own = Warehouse.objects.filter(company=user_of(self.request).company)
+        own = Warehouse.objects.filter(company=company_of(self.request))
         return own.annotate(units=Sum("stock_items__on_hand", default=0))
 
     def page_links(self) -> list[Link]:
@@ -48,7 +45,7 @@ class WarehouseList(ListPage[Warehouse]):
 def warehouse_edit(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     """Create (no pk) or edit a *depósito*."""
     user = user_of(request)
-    company = cast(Company, user.company)
+    company = company_of(request)
     row = get_object_or_404(Warehouse, pk=pk, company=company) if pk else None
     title = row.name if row else "Incluir depósito"
     form = WarehouseForm(request.POST or None, instance=row or Warehouse(company=company))
