@@ -183,6 +183,11 @@ class PushJob(models.Model):
         return f"{self.kind} {self.subject}"
 
     @property
+    def topic(self) -> tuple[int, str, str]:
+        """What a request for the same thing shares with it (`Topic`)."""
+        return (self.store_id, self.kind, self.subject)
+
+    @property
     def is_fact(self) -> bool:
         return self.idempotency_key is not None
 

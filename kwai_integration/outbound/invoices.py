@@ -105,7 +105,7 @@ def orders_with_cancelled_invoice(order_ids: Sequence[int]) -> set[int]:
     return {
         note.order_id
         for note, job in _own_jobs(notes, topics)
-        if note.order_id is not None and last[(job.store_id, job.kind, job.subject)] == job
+        if note.order_id is not None and last[job.topic] == job
     }
 
 
@@ -142,7 +142,7 @@ def _jobs_by_topic(notes: Sequence[Invoice]) -> dict[Topic, list[PushJob]]:
         subject__in={note.order.external_id for note in notes if note.order is not None},
     )
     for job in rows.order_by("finished_at", "pk"):
-        topics[(job.store_id, job.kind, job.subject)].append(job)
+        topics[job.topic].append(job)
     return topics
 
 
@@ -156,14 +156,7 @@ def invoices_unseen(notes: Mapping[int, tuple[Invoice, Order]]) -> set[int]:
         store_id__in={request.store_id for request in requests.values()},
         subject__in={request.subject for request in requests.values()},
     )
-    last = (
-        {
-            (job.store_id, job.kind, job.subject): job.idempotency_key
-            for job in done.order_by("finished_at", "pk")
-        }
-        if requests
-        else {}
-    )
+    last = {job.topic: job.idempotency_key for job in done.order_by("finished_at", "pk")} if requests else {}
     return {pk for pk, request in requests.items() if last.get(request.topic, request.key) != request.key}
 
 
