@@ -12,7 +12,7 @@ from django.utils import timezone
 from erp import channels
 from erp.accounts.models import Company, User
 from erp.sales.models import Order
-from erp.sales.services import EventDraft, order_events_append
+from erp.sales.timeline import order_event
 from invoices.intake.reading import EventReading
 from invoices.models import Invoice, InvoiceEvent, InvoiceEventKind, InvoiceStatus
 
@@ -98,8 +98,7 @@ def _cancel(invoice: Invoice, event: InvoiceEvent, user: User | None) -> str:
     # Somebody may have linked it between our look and the lock.
     reported = invoice.order_id or (order.pk if order is not None else None)
     if reported is not None:
-        draft = EventDraft(reported, "invoice_cancelled", text, invoice.get_absolute_url())
-        order_events_append(drafts=[draft], actor=user)
+        order_event(reported, "invoice_cancelled", text, link=invoice.get_absolute_url(), actor=user)
     channels.invoice_cancelled([invoice.pk])
     return text
 
@@ -107,6 +106,5 @@ def _cancel(invoice: Invoice, event: InvoiceEvent, user: User | None) -> str:
 def _correct(invoice: Invoice, event: InvoiceEvent, user: User | None) -> str:
     text = f"{event} da {invoice} registrada na SEFAZ. A nota continua valendo."
     if invoice.order_id is not None:
-        draft = EventDraft(invoice.order_id, "invoice_corrected", text, invoice.get_absolute_url())
-        order_events_append(drafts=[draft], actor=user)
+        order_event(invoice.order_id, "invoice_corrected", text, link=invoice.get_absolute_url(), actor=user)
     return text

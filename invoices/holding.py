@@ -13,7 +13,7 @@ from django.utils import timezone
 from erp.accounts.models import User
 from erp.accounts.services import audit_append
 from erp.sales.models import Order
-from erp.sales.services import EventDraft, order_events_append
+from erp.sales.timeline import order_event
 from invoices.intake.order_rules import ORDER_RULES
 from invoices.intake.rules import InvoiceCheck
 from invoices.models import Invoice, InvoiceStatus, WarningConsent
@@ -86,8 +86,7 @@ def consent_record(
         data={"invoice_id": invoice.pk, "codes": [check.code for check in warnings]},
     )
     if order is not None:
-        draft = EventDraft(order.pk, "invoice_proceed", text, invoice.get_absolute_url())
-        order_events_append(drafts=[draft], actor=user)
+        order_event(order.pk, "invoice_proceed", text, link=invoice.get_absolute_url(), actor=user)
 
 
 def _order_id(check: InvoiceCheck, order: Order | None) -> int | None:

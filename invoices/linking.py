@@ -18,8 +18,9 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.refusals import NO_REFUSAL, Refusal, RefusedError, joined
 from erp.sales.models import Buyer, Order, OrderStatus
-from erp.sales.services import EventDraft, order_events_append, orders_status_set
+from erp.sales.services import orders_status_set
 from erp.sales.shippers import method_problem
+from erp.sales.timeline import order_event
 from invoices import refusals
 from invoices.events import cancellation_of
 from invoices.holding import (
@@ -121,8 +122,8 @@ def invoice_unlink(*, invoice_id: int, user: User | None) -> None:
         raise InvoiceRefused(problem)
     invoice.order = invoice.store = None
     invoice.save(update_fields=["order", "store", "updated_at"])
-    draft = EventDraft(order.pk, "invoice_unlinked", f"{invoice} desvinculada", invoice.get_absolute_url())
-    order_events_append(drafts=[draft], actor=user)
+    text = f"{invoice} desvinculada"
+    order_event(order.pk, "invoice_unlinked", text, link=invoice.get_absolute_url(), actor=user)
 
 
 def invoice_warnings(invoice: Invoice) -> tuple[InvoiceCheck, ...]:
@@ -225,14 +226,14 @@ def invoice_place_locked(invoice: Invoice, order: Order, user: User | None) -> N
     if not changed:
         raise InvoiceRefused(refusals.JUST_LINKED)
     invoice.refresh_from_db()
-    draft = EventDraft(
-        order_id=order.pk,
-        kind="invoice_linked",
-        text=f"{invoice} autorizada e vinculada",
+    order_event(
+        order.pk,
+        "invoice_linked",
+        f"{invoice} autorizada e vinculada",
         link=invoice.get_absolute_url(),
         data={"invoice_id": invoice.pk},
+        actor=user,
     )
-    order_events_append(drafts=[draft], actor=user)
     orders_status_set(wanted={order.pk: OrderStatus.INVOICED}, actor=user, reason="NF-e autorizada")
     channels.invoice_authorised([invoice.pk])
 
@@ -246,8 +247,7 @@ def invoice_replace_locked(older: Invoice, newer: Invoice, order: Order, user: U
         raise InvoiceRefused(problem)
     Invoice.objects.filter(pk=held.pk).update(order=None, replaced_by=newer, updated_at=timezone.now())
     text = f"{held} substituída pela {newer}"
-    draft = EventDraft(order.pk, "invoice_replaced", text, held.get_absolute_url())
-    order_events_append(drafts=[draft], actor=user)
+    order_event(order.pk, "invoice_replaced", text, link=held.get_absolute_url(), actor=user)
 
 
 def _link_result(invoice_id: int, order_id: int, user: User | None) -> RowResult:
@@ -301,8 +301,7 @@ def _let_go(invoice_id: int, user: User | None) -> bool:
     else:
         invoice_release_locked(invoice)
     text = f"{invoice} não espera mais por este pedido"
-    draft = EventDraft(order.pk, "invoice_unlinked", text, invoice.get_absolute_url())
-    order_events_append(drafts=[draft], actor=user)
+    order_event(order.pk, "invoice_unlinked", text, link=invoice.get_absolute_url(), actor=user)
     return True
 
 

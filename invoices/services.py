@@ -16,8 +16,8 @@ from django.db import IntegrityError, models, transaction
 from erp.accounts.models import Company, User
 from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Carrier, Order, ShippingMethod
-from erp.sales.services import EventDraft, order_events_append
 from erp.sales.shippers import method_problem
+from erp.sales.timeline import order_event
 from invoices import refusals
 from invoices.events import cancellation_of, company_imports_lock, event_store
 from invoices.holding import invoice_hold_locked, warnings_open
@@ -222,8 +222,7 @@ def invoice_carrier_set(
     invoice.save(update_fields=["carrier", "shipping_method", "updated_at"])
     if invoice.order_id is not None:
         text = f"Forma de envio ou transportadora da {invoice} alterada"
-        draft = EventDraft(invoice.order_id, "invoice_carrier", text, invoice.get_absolute_url())
-        order_events_append(drafts=[draft], actor=user)
+        order_event(invoice.order_id, "invoice_carrier", text, link=invoice.get_absolute_url(), actor=user)
     return True
 
 

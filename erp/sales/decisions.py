@@ -8,9 +8,10 @@ from django.utils import timezone
 from erp import channels
 from erp.accounts.models import User
 from erp.sales.models import Order, RefundStatus
-from erp.sales.services import EventDraft, order_events_append, orders_status_set
+from erp.sales.services import orders_status_set
 from erp.sales.statuses import OrderStatus
 from erp.sales.stock import order_stock_return
+from erp.sales.timeline import order_event
 
 RELEASED = "Liberado mesmo assim: o comprador foi reembolsado e o pedido segue por decisão de {actor}."
 CAME_BACK = "O pacote voltou, disse {actor}: o pedido foi cancelado e a mercadoria volta ao estoque."
@@ -27,7 +28,7 @@ def order_refund_release(*, order_id: int, actor: User) -> bool:
     order.refund_open, order.refund_released_at, order.refund_released_by = False, timezone.now(), actor
     order.save(update_fields=["refund_open", "refund_released_at", "refund_released_by", "updated_at"])
     text = RELEASED.format(actor=actor.get_full_name() or actor.username)
-    order_events_append(drafts=[EventDraft(order.pk, "refund_released", text)], actor=actor)
+    order_event(order.pk, "refund_released", text, actor=actor)
     channels.orders_released([order.pk])
     return True
 
@@ -42,7 +43,7 @@ def order_handover_settle(*, order_id: int, came_back: bool, actor: User) -> boo
     Order.objects.filter(pk=order.pk).update(handover_unclear=False, updated_at=timezone.now())
     status = OrderStatus.CANCELLED if came_back else OrderStatus.DELIVERED
     text = (CAME_BACK if came_back else ARRIVED).format(actor=actor.get_full_name() or actor.username)
-    order_events_append(drafts=[EventDraft(order.pk, "handover", text)], actor=actor)
+    order_event(order.pk, "handover", text, actor=actor)
     orders_status_set(
         wanted={order.pk: status},
         actor=actor,

@@ -11,7 +11,7 @@ from erp import channels
 from erp.accounts.models import User
 from erp.brazil.documents import ADDRESS_NEEDS, is_masked
 from erp.sales.models import Buyer, DeliveryAddress, Order
-from erp.sales.services import EventDraft, order_events_append
+from erp.sales.timeline import order_event
 
 BUYER_FIELDS = ("name", "tax_id", "tax_id_kind", "phone")
 ADDRESS_FIELDS = (
@@ -68,14 +68,19 @@ def proposal_accept(*, part: Buyer | DeliveryAddress, actor: User) -> None:
             setattr(part, name, part.proposal[name])
     part.edited_at = part.proposal = None
     part.save()
-    _note(part.order_id, "Mudança vinda do e-commerce aceita", actor)
+    order_event(part.order_id, "edited", "Mudança vinda do e-commerce aceita", actor=actor)
 
 
 @transaction.atomic
 def proposal_keep(*, part: Buyer | DeliveryAddress, actor: User) -> None:
     """Keep what the operator wrote and forget the platform's proposal."""
     if type(part).objects.filter(pk=part.pk, proposal__isnull=False).update(proposal=None):
-        _note(part.order_id, "Mudança vinda do e-commerce recusada: mantido o que foi editado aqui", actor)
+        order_event(
+            part.order_id,
+            "edited",
+            "Mudança vinda do e-commerce recusada: mantido o que foi editado aqui",
+            actor=actor,
+        )
 
 
 def _edit(
@@ -83,8 +88,4 @@ def _edit(
 ) -> None:
     changes = {**fields, "edited_at": timezone.now(), "proposal": None}
     model.objects.update_or_create(order=order, defaults=changes)
-    _note(order.pk, text, actor)
-
-
-def _note(order_id: int, text: str, actor: User) -> None:
-    order_events_append(drafts=[EventDraft(order_id, "edited", text)], actor=actor)
+    order_event(order.pk, "edited", text, actor=actor)

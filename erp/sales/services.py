@@ -16,7 +16,7 @@ from erp.sales.models import Carrier, Order, PaymentMethod, ShippingMethod
 from erp.sales.shippers import method_problem
 from erp.sales.statuses import OrderStatus, may_follow
 from erp.sales.stock import orders_stock_follow
-from erp.sales.timeline import EventDraft, order_events_append
+from erp.sales.timeline import EventDraft, order_event, order_events_append
 
 __all__ = [
     "EventDraft",
@@ -141,7 +141,7 @@ def order_shipping_edit(
     order.save(update_fields=["payment_method", "updated_at"])
     chosen = order.payment_method
     text = f"Forma de recebimento: {chosen}" if chosen else "Forma de recebimento retirada"
-    order_events_append(drafts=[EventDraft(order.pk, "payment", text)], actor=actor)
+    order_event(order.pk, "payment", text, actor=actor)
     return NO_REFUSAL
 
 

@@ -15,7 +15,7 @@ from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales import refusals
 from erp.sales.models import Order, ShippedBy, ShippingKind, ShippingMethod
 from erp.sales.statuses import OrderStatus
-from erp.sales.timeline import EventDraft, order_events_append
+from erp.sales.timeline import order_event
 
 
 def shipper_label(shipped_by: str, channel: str) -> str:
@@ -74,9 +74,7 @@ def order_shipper_set(*, order_id: int, shipped_by: ShippedBy, actor: User | Non
     order.updated_at = timezone.now()
     order.save(update_fields=["shipped_by", "shipping_method", "carrier", "updated_at"])
     text = f"Quem envia: {shipper_label(shipped_by, order.store.channel)}"
-    order_events_append(
-        drafts=[EventDraft(order.pk, "shipper", text, data={"shipped_by": shipped_by})], actor=actor
-    )
+    order_event(order.pk, "shipper", text, data={"shipped_by": shipped_by}, actor=actor)
     channels.order_shipper_changed([order.pk])
     return NO_REFUSAL
 

@@ -21,6 +21,19 @@ class EventDraft:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+def order_event(
+    order_id: int,
+    kind: str,
+    text: str,
+    *,
+    actor: User | None = None,
+    link: str = "",
+    data: dict[str, Any] | None = None,
+) -> None:
+    """Append one timeline line; what the words mean is at `EventDraft`."""
+    order_events_append(drafts=[EventDraft(order_id, kind, text, link, data or {})], actor=actor)
+
+
 def order_events_append(*, drafts: Iterable[EventDraft], actor: User | None = None) -> None:
     """Append timeline lines in one statement.
 

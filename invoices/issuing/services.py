@@ -21,7 +21,7 @@ from erp.channels import RowOutcome, RowResult, row_already, row_refused
 from erp.outbox.clock import after, reached
 from erp.refusals import Refusal
 from erp.sales.models import Order
-from erp.sales.services import EventDraft, order_events_append
+from erp.sales.timeline import order_event
 from invoices import refusals
 from invoices.issuing.draft import Draft
 from invoices.issuing.drafts import drafts_read
@@ -120,8 +120,7 @@ def issue_request(*, order_id: int, issuer: NFeIssuer, user: User | None) -> tup
         requested_by=user,
     )
     if not issuer.answers_at_once:
-        draft = EventDraft(order_id, "invoice_issue_requested", "Nota fiscal pedida ao emissor")
-        order_events_append(drafts=[draft], actor=user)
+        order_event(order_id, "invoice_issue_requested", "Nota fiscal pedida ao emissor", actor=user)
         issue_ring(issue.pk)
     return issue, True
 
@@ -306,9 +305,7 @@ def _refuse(issue: InvoiceIssue, answer: IssueRefused) -> None:
             number=issue.number,
         )
     text = f"Nota fiscal não autorizada: {issue.reason}"
-    order_events_append(
-        drafts=[EventDraft(issue.order_id, "invoice_issue_refused", text)], actor=issue.requested_by
-    )
+    order_event(issue.order_id, "invoice_issue_refused", text, actor=issue.requested_by)
 
 
 def _wait(issue: InvoiceIssue, seconds: int, reason: str, *, receipt: str = "") -> None:

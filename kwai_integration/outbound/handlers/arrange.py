@@ -14,7 +14,7 @@ from erp.outbox.errors import PushRefused
 from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.sales.models import Order, ShippedBy
-from erp.sales.services import EventDraft, order_events_append
+from erp.sales.timeline import order_event
 from expedition.services import shipments_channel_codes_set
 from kwai_integration import refusals
 from kwai_integration.client.codes import LOGISTICS_LABEL, Handover
@@ -69,7 +69,7 @@ def send(loaded: LoadedArrangement, context: AttemptContext) -> Sent:
 
 
 def record(job: PushJob, loaded: LoadedArrangement, sent: Sent) -> None:
-    order_events_append(drafts=[EventDraft(loaded.order.pk, "kwai.arranged", _told(loaded))])
+    order_event(loaded.order.pk, "kwai.arranged", _told(loaded))
     if loaded.code is not None:
         shipments_channel_codes_set(codes={loaded.order.pk: loaded.code})
 

@@ -11,7 +11,7 @@ from erp.outbox.errors import PushRefused
 from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.sales.models import Order
-from erp.sales.services import EventDraft, order_events_append
+from erp.sales.timeline import order_event
 from expedition.services.shipments import shipments_mark_delivered
 from kwai_integration.client.codes import ARRIVED_ROLES
 from kwai_integration.client.types import DeliveryNotice
@@ -60,7 +60,7 @@ def send(loaded: LoadedDelivery, context: AttemptContext) -> Sent:
 
 def record(job: PushJob, loaded: LoadedDelivery, sent: Sent) -> None:
     shipments_mark_delivered(shipment_ids=[loaded.shipment_id], at=loaded.notice.delivered_at)
-    order_events_append(drafts=[EventDraft(loaded.order_id, "kwai.delivery", "Kwai confirmou a entrega")])
+    order_event(loaded.order_id, "kwai.delivery", "Kwai confirmou a entrega")
 
 
 HANDLER = Handler(

@@ -10,8 +10,9 @@ from erp.outbox.errors import PushRefused
 from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.sales.models import Order, ShippedBy
-from erp.sales.services import EventDraft, order_events_append, orders_status_set
+from erp.sales.services import orders_status_set
 from erp.sales.statuses import OrderStatus
+from erp.sales.timeline import order_event
 from expedition.models import Shipment
 from kwai_integration import refusals
 from kwai_integration.client.codes import SHIPPED_ROLES
@@ -111,7 +112,7 @@ def record(job: PushJob, loaded: LoadedTracking, sent: Sent) -> None:
     order_id = loaded.shipment.order_id
     orders_status_set(wanted={order_id: OrderStatus.SHIPPED}, reason="confirmado pelo Kwai")
     text = f"Kwai recebeu o código de rastreio {loaded.number}: pedido despachado"
-    order_events_append(drafts=[EventDraft(order_id, "kwai.tracking", text)])
+    order_event(order_id, "kwai.tracking", text)
 
 
 def _content_check(job: PushJob, shipment: Shipment) -> None:
