@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.functional import lazy
 
+from erp.choices import ColouredChoices
 from erp.refusals import Refusal, RefusedError
 
 if TYPE_CHECKING:
@@ -32,35 +33,20 @@ class ChannelAction(StrEnum):
     REFRESH_STATUS = "refresh_status"  # orders
 
 
-class RowOutcome(StrEnum):
+class RowOutcome(ColouredChoices):
     """How one row of a command ended."""
 
-    DONE = "done"
-    QUEUED = "queued"
-    ALREADY_QUEUED = "already_queued"
-    ALREADY_DONE = "already_done"
-    REFUSED = "refused"
-
-    @property
-    def label(self) -> str:
-        return _OUTCOMES[self][0]
-
-    @property
-    def colour(self) -> str:
-        return _OUTCOMES[self][1]
+    DONE = "done", "green", "feito"
+    QUEUED = "queued", "blue", "na fila de envio"
+    ALREADY_QUEUED = "already_queued", "secondary", "já na fila"
+    ALREADY_DONE = "already_done", "secondary", "já estava feito"
+    REFUSED = "refused", "red", "recusado"
 
     def counted(self, count: int) -> str:
         """`1 feito`, `3 feitos`, `3 na fila de envio`."""
         return f"{count} {_PLURALS.get(self, self.label) if count > 1 else self.label}"
 
 
-_OUTCOMES = {
-    RowOutcome.DONE: ("feito", "green"),
-    RowOutcome.QUEUED: ("na fila de envio", "blue"),
-    RowOutcome.ALREADY_QUEUED: ("já na fila", "secondary"),
-    RowOutcome.ALREADY_DONE: ("já estava feito", "secondary"),
-    RowOutcome.REFUSED: ("recusado", "red"),
-}
 _PLURALS = {
     RowOutcome.DONE: "feitos",
     RowOutcome.ALREADY_DONE: "já estavam feitos",
@@ -238,33 +224,15 @@ class LabelRefused(RefusedError):
     """The marketplace will not hand out this label."""
 
 
-class InvoiceStage(StrEnum):
+class InvoiceStage(ColouredChoices):
     """How far a note has come at its channel. Sent is not accepted: the platform may still refuse it."""
 
-    NOT_SENT = "not_sent"
-    QUEUED = "queued"
-    FAILED = "failed"
-    SENT = "sent"
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-
-    @property
-    def label(self) -> str:
-        return _STAGES[self][0]
-
-    @property
-    def colour(self) -> str:
-        return _STAGES[self][1]
-
-
-_STAGES = {
-    InvoiceStage.NOT_SENT: ("não enviada", "secondary"),
-    InvoiceStage.QUEUED: ("aguardando envio", "blue"),
-    InvoiceStage.FAILED: ("envio parado", "red"),
-    InvoiceStage.SENT: ("enviada, em análise", "purple"),
-    InvoiceStage.ACCEPTED: ("aceita", "green"),
-    InvoiceStage.REFUSED: ("recusada", "red"),
-}
+    NOT_SENT = "not_sent", "secondary", "não enviada"
+    QUEUED = "queued", "blue", "aguardando envio"
+    FAILED = "failed", "red", "envio parado"
+    SENT = "sent", "purple", "enviada, em análise"
+    ACCEPTED = "accepted", "green", "aceita"
+    REFUSED = "refused", "red", "recusada"
 
 
 @dataclass(frozen=True, slots=True)

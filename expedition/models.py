@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from erp import channels
 from erp.accounts.models import Company, Role, Store, User
+from erp.choices import ColouredChoices
 from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Carrier, Order, ShippingMethod
 from expedition import refusals
@@ -20,13 +21,9 @@ class GroupKind(models.TextChoices):
     PICKUP = "pickup", "Coleta"
 
 
-class GroupStatus(models.TextChoices):
-    OPEN = "open", "Pendente"
-    CONCLUDED = "concluded", "Concluída"
-
-    @property
-    def colour(self) -> str:
-        return {"open": "yellow", "concluded": "green"}[self.value]
+class GroupStatus(ColouredChoices):
+    OPEN = "open", "yellow", "Pendente"
+    CONCLUDED = "concluded", "green", "Concluída"
 
 
 class GroupQuerySet(models.QuerySet["ShipmentGroup"]):
@@ -89,17 +86,11 @@ class ShipmentGroup(models.Model):
         return self.status == GroupStatus.OPEN
 
 
-class ShipmentStatus(models.TextChoices):
-    PENDING = "pending", "Pendente"
-    CONCLUDED = "concluded", "Concluída"
-    DELIVERED = "delivered", "Entregue"
-    CANCELLED = "cancelled", "Cancelada"
-
-    @property
-    def colour(self) -> str:
-        return {"pending": "yellow", "concluded": "teal", "delivered": "green", "cancelled": "secondary"}[
-            self.value
-        ]
+class ShipmentStatus(ColouredChoices):
+    PENDING = "pending", "yellow", "Pendente"
+    CONCLUDED = "concluded", "teal", "Concluída"
+    DELIVERED = "delivered", "green", "Entregue"
+    CANCELLED = "cancelled", "secondary", "Cancelada"
 
 
 ON_THE_WAY = (ShipmentStatus.PENDING, ShipmentStatus.CONCLUDED)
@@ -342,15 +333,11 @@ class Package(models.Model):
         ]
 
 
-class LabelState(models.TextChoices):
-    WANTED = "wanted", "Etiqueta a buscar"
-    READY = "ready", "Etiqueta pronta"
-    FAILED = "failed", "Etiqueta não obtida"
-    ERASED = "erased", "Etiqueta apagada"
-
-    @property
-    def colour(self) -> str:
-        return {"wanted": "blue", "ready": "green", "failed": "red", "erased": "secondary"}[self.value]
+class LabelState(ColouredChoices):
+    WANTED = "wanted", "blue", "Etiqueta a buscar"
+    READY = "ready", "green", "Etiqueta pronta"
+    FAILED = "failed", "red", "Etiqueta não obtida"
+    ERASED = "erased", "secondary", "Etiqueta apagada"
 
 
 class ShippingLabel(models.Model):

@@ -21,6 +21,7 @@ from erp.accounts.models import (
     User,
 )
 from erp.brazil.documents import tax_id_format, tax_id_mask
+from erp.choices import ColouredChoices
 from erp.sales.models import Carrier, Order, ShippingMethod
 from invoices.issuing.models import InvoiceIssue as InvoiceIssue
 from invoices.issuing.models import InvoiceNumberGap as InvoiceNumberGap
@@ -34,16 +35,12 @@ RETENTION_MONTHS = 132
 """How long a note is kept at least: Ajuste SINIEF 2/2025, eleven years. We delete none, ever."""
 
 
-class InvoiceStatus(models.TextChoices):
-    PENDING = "pending", "Pendente"
-    AUTHORISED = "authorised", "Autorizada"
-    DANFE_ISSUED = "danfe_issued", "Emitida DANFE"
-    REJECTED = "rejected", "Rejeitada"
-    CANCELLED = "cancelled", "Cancelada"
-
-    @property
-    def colour(self) -> str:
-        return _COLOURS[self.value]
+class InvoiceStatus(ColouredChoices):
+    PENDING = "pending", "yellow", "Pendente"
+    AUTHORISED = "authorised", "green", "Autorizada"
+    DANFE_ISSUED = "danfe_issued", "teal", "Emitida DANFE"
+    REJECTED = "rejected", "red", "Rejeitada"
+    CANCELLED = "cancelled", "secondary", "Cancelada"
 
     @property
     def group(self) -> str:
@@ -53,13 +50,6 @@ class InvoiceStatus(models.TextChoices):
 
 ISSUED = (InvoiceStatus.AUTHORISED, InvoiceStatus.DANFE_ISSUED)
 OUT_OF_FORCE = (InvoiceStatus.CANCELLED, InvoiceStatus.REJECTED)
-_COLOURS = {
-    "pending": "yellow",
-    "authorised": "green",
-    "danfe_issued": "teal",
-    "rejected": "red",
-    "cancelled": "secondary",
-}
 
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):

@@ -14,6 +14,7 @@ from typing import BinaryIO, TypeVar
 from django.db import IntegrityError, models, transaction
 
 from erp.accounts.models import Company, User
+from erp.choices import ColouredChoices
 from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Carrier, Order, ShippingMethod
 from erp.sales.shippers import method_problem
@@ -47,21 +48,17 @@ STORED_CANCELLED = (
 )
 
 
-class ImportOutcome(models.TextChoices):
+class ImportOutcome(ColouredChoices):
     """How the import of one file ended, in the words of the screens."""
 
-    LINKED = "linked", "vinculada"
-    IMPORTED = "imported", "sem pedido"
-    ALREADY = "already", "já importada"
-    HELD = "held", "pendente"
-    CANCELLED = "cancelled", "cancelada"
-    EVENT = "event", "evento guardado"
-    SKIPPED = "skipped", "ignorado"
-    REFUSED = "refused", "recusada"
-
-    @property
-    def colour(self) -> str:
-        return _OUTCOME_COLOURS[self.value]
+    LINKED = "linked", "green", "vinculada"
+    IMPORTED = "imported", "yellow", "sem pedido"
+    ALREADY = "already", "secondary", "já importada"
+    HELD = "held", "orange", "pendente"
+    CANCELLED = "cancelled", "secondary", "cancelada"
+    EVENT = "event", "azure", "evento guardado"
+    SKIPPED = "skipped", "secondary", "ignorado"
+    REFUSED = "refused", "red", "recusada"
 
     def counted(self, count: int) -> str:
         """`1 vinculada`, `3 vinculadas`."""
@@ -77,16 +74,6 @@ _OUTCOME_PLURALS = {
     "event": "eventos guardados",
     "skipped": "ignorados",
     "refused": "recusadas",
-}
-_OUTCOME_COLOURS = {
-    "linked": "green",
-    "imported": "yellow",
-    "already": "secondary",
-    "held": "orange",
-    "cancelled": "secondary",
-    "event": "azure",
-    "skipped": "secondary",
-    "refused": "red",
 }
 
 

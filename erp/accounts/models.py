@@ -8,6 +8,8 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import F, Q
 
+from erp.choices import ColouredChoices
+
 
 class AppendOnlyError(Exception):
     """A row of an append-only table was about to be changed or deleted."""
@@ -167,16 +169,12 @@ class User(AbstractUser):
         return self.get_full_name() or self.username
 
 
-class StoreLifecycle(models.TextChoices):
+class StoreLifecycle(ColouredChoices):
     """Poll, push and pickers see only ACTIVE."""
 
-    DRAFT = "draft", "Em configuração"
-    ACTIVE = "active", "Ativa"
-    INACTIVE = "inactive", "Inativa"
-
-    @property
-    def colour(self) -> str:
-        return {"draft": "yellow", "active": "green", "inactive": "secondary"}[self.value]
+    DRAFT = "draft", "yellow", "Em configuração"
+    ACTIVE = "active", "green", "Ativa"
+    INACTIVE = "inactive", "secondary", "Inativa"
 
 
 class StockExit(models.TextChoices):

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from django.db import models
+from erp.choices import ColouredChoices
 
 
-class OrderStatus(models.TextChoices):
-    INCOMPLETE = "incomplete", "Dados incompletos"
-    OPEN = "open", "Em aberto"
-    APPROVED = "approved", "Aprovado"
-    PREPARING = "preparing", "Preparando envio"
-    INVOICED = "invoiced", "Faturado"
-    READY_TO_SHIP = "ready_to_ship", "Pronto para envio"
-    SHIPPED = "shipped", "Enviado"
-    DELIVERED = "delivered", "Entregue"
-    UNDELIVERED = "undelivered", "Não entregue"
-    CANCELLED = "cancelled", "Cancelado"
-
-    @property
-    def colour(self) -> str:
-        return COLOURS[self]
+class OrderStatus(ColouredChoices):
+    INCOMPLETE = "incomplete", "orange", "Dados incompletos"
+    OPEN = "open", "azure", "Em aberto"
+    APPROVED = "approved", "blue", "Aprovado"
+    PREPARING = "preparing", "indigo", "Preparando envio"
+    INVOICED = "invoiced", "purple", "Faturado"
+    READY_TO_SHIP = "ready_to_ship", "cyan", "Pronto para envio"
+    SHIPPED = "shipped", "teal", "Enviado"
+    DELIVERED = "delivered", "green", "Entregue"
+    UNDELIVERED = "undelivered", "red", "Não entregue"
+    CANCELLED = "cancelled", "secondary", "Cancelado"
 
     @property
     def rank(self) -> int:
@@ -29,19 +25,6 @@ class OrderStatus(models.TextChoices):
 
 # Paid for and not on its way.
 TO_SHIP = (OrderStatus.APPROVED, OrderStatus.PREPARING, OrderStatus.INVOICED, OrderStatus.READY_TO_SHIP)
-
-COLOURS = {
-    OrderStatus.INCOMPLETE: "orange",
-    OrderStatus.OPEN: "azure",
-    OrderStatus.APPROVED: "blue",
-    OrderStatus.PREPARING: "indigo",
-    OrderStatus.INVOICED: "purple",
-    OrderStatus.READY_TO_SHIP: "cyan",
-    OrderStatus.SHIPPED: "teal",
-    OrderStatus.DELIVERED: "green",
-    OrderStatus.UNDELIVERED: "red",
-    OrderStatus.CANCELLED: "secondary",
-}
 
 RANKS = {
     OrderStatus.INCOMPLETE: 0,

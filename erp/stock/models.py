@@ -9,6 +9,7 @@ from django.db.models import F, Q
 
 from erp.accounts.models import AppendOnlyModel, Company, User
 from erp.catalog.models import Sku
+from erp.choices import ColouredChoices
 
 DEFAULT_WAREHOUSE = "Geral"
 
@@ -75,18 +76,12 @@ class StockItem(models.Model):
         return self.on_hand - self.reserved
 
 
-class MovementKind(models.TextChoices):
-    ENTRY = "entry", "Entrada"
-    EXIT = "exit", "Saída"
-    COUNT = "count", "Balanço"
-    SALE = "sale", "Saída por venda"
-    RETURN = "return", "Volta por cancelamento"
-
-    @property
-    def colour(self) -> str:
-        return {"entry": "green", "exit": "orange", "count": "azure", "sale": "purple", "return": "teal"}[
-            self.value
-        ]
+class MovementKind(ColouredChoices):
+    ENTRY = "entry", "green", "Entrada"
+    EXIT = "exit", "orange", "Saída"
+    COUNT = "count", "azure", "Balanço"
+    SALE = "sale", "purple", "Saída por venda"
+    RETURN = "return", "teal", "Volta por cancelamento"
 
 
 class StockMovement(AppendOnlyModel):

@@ -13,33 +13,21 @@ from django.utils import timezone
 
 from erp.accounts.models import Company, Role, Store, User
 from erp.channels import RowOutcome
+from erp.choices import ColouredChoices
 from erp.outbox import clock
 from erp.work import kinds, lease
 
 CHUNK_BYTES = 256 * 1024
 
 
-class WorkState(models.TextChoices):
+class WorkState(ColouredChoices):
     """How a work stands; worked out from its row, never stored."""
 
-    QUEUED = "queued", "na fila"
-    RUNNING = "running", "em andamento"
-    STOPPING = "stopping", "parando"
-    STOPPED = "stopped", "parado"
-    FINISHED = "finished", "pronto"
-
-    @property
-    def colour(self) -> str:
-        return _STATE_COLOURS[self.value]
-
-
-_STATE_COLOURS = {
-    "queued": "secondary",
-    "running": "blue",
-    "stopping": "yellow",
-    "stopped": "yellow",
-    "finished": "green",
-}
+    QUEUED = "queued", "secondary", "na fila"
+    RUNNING = "running", "blue", "em andamento"
+    STOPPING = "stopping", "yellow", "parando"
+    STOPPED = "stopped", "yellow", "parado"
+    FINISHED = "finished", "green", "pronto"
 
 
 class WorkQuerySet(models.QuerySet["Work"]):

@@ -6,18 +6,15 @@ from django.db import models
 from django.db.models import Q
 
 from erp.accounts.models import Company, FiscalEnvironment, User
+from erp.choices import ColouredChoices
 from erp.sales.models import Order
 
 
-class IssueState(models.TextChoices):
-    QUEUED = "queued", "Na fila"
-    SENT = "sent", "Aguardando a autorização"
-    AUTHORISED = "authorised", "Autorizada"
-    REFUSED = "refused", "Não autorizada"
-
-    @property
-    def colour(self) -> str:
-        return {"queued": "blue", "sent": "azure", "authorised": "green", "refused": "red"}[self.value]
+class IssueState(ColouredChoices):
+    QUEUED = "queued", "blue", "Na fila"
+    SENT = "sent", "azure", "Aguardando a autorização"
+    AUTHORISED = "authorised", "green", "Autorizada"
+    REFUSED = "refused", "red", "Não autorizada"
 
 
 OPEN = (IssueState.QUEUED, IssueState.SENT)

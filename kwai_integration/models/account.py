@@ -11,24 +11,21 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from erp.accounts.models import Store, User
+from erp.choices import ColouredChoices
 from erp.encryption import Secret
 
 # `Store.channel` of the stores that are ours.
 CHANNEL_KEY = "kwai"
 
 
-class ConnectionHealth(models.TextChoices):
+class ConnectionHealth(ColouredChoices):
     """Apart from the store's lifecycle: can we speak to Kwai in the merchant's name?"""
 
-    OK = "ok", "Conectada"
-    DISCONNECTED = "disconnected", "Não conectada"
-    REVOKED = "revoked", "Consentimento revogado"
-    EXPIRED = "expired", "Autorização expirada"
-    UNRECOGNISED = "unrecognised", "Conta não reconhecida pelo Kwai"
-
-    @property
-    def colour(self) -> str:
-        return {"ok": "green", "disconnected": "secondary"}.get(self.value, "red")
+    OK = "ok", "green", "Conectada"
+    DISCONNECTED = "disconnected", "secondary", "Não conectada"
+    REVOKED = "revoked", "red", "Consentimento revogado"
+    EXPIRED = "expired", "red", "Autorização expirada"
+    UNRECOGNISED = "unrecognised", "red", "Conta não reconhecida pelo Kwai"
 
 
 # Days before the end of a consent at which somebody is told (contract section 2).

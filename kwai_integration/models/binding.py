@@ -9,24 +9,19 @@ from django.db.models import Q
 
 from erp.accounts.models import Store, User
 from erp.catalog.models import Sku
+from erp.choices import ColouredChoices
 from erp.sales.models import Order, PaymentMethod, ShippingMethod
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client.codes import KwaiRole
 
 
-class KwaiOrderState(models.TextChoices):
+class KwaiOrderState(ColouredChoices):
     """How far an order of the platform has come into the ERP."""
 
-    STAGED = "staged", "A receber"
-    UNLINKED = "unlinked", "Item sem vínculo"
-    RECEIVED = "received", "Recebido"
-    QUARANTINED = "quarantined", "Com problema"
-
-    @property
-    def colour(self) -> str:
-        return {"staged": "azure", "unlinked": "orange", "received": "green", "quarantined": "red"}[
-            self.value
-        ]
+    STAGED = "staged", "azure", "A receber"
+    UNLINKED = "unlinked", "orange", "Item sem vínculo"
+    RECEIVED = "received", "green", "Recebido"
+    QUARANTINED = "quarantined", "red", "Com problema"
 
 
 class KwaiOrderQuerySet(models.QuerySet["KwaiOrder"]):

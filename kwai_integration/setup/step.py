@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from django import forms
 
 from erp.accounts.models import Store
+from erp.choices import ColouredChoices
 from kwai_integration.models import StepKey
 
 SLUGS = {
@@ -21,24 +21,12 @@ SLUGS = {
 }
 
 
-class Level(StrEnum):
+class Level(ColouredChoices):
     """How much a check matters to the activation."""
 
-    OK = "ok"
-    WARNING = "warning"
-    BLOCKING = "blocking"
-
-    @property
-    def label(self) -> str:
-        return {"ok": "Certo", "warning": "Atenção", "blocking": "Impede a ativação"}[self.value]
-
-    @property
-    def colour(self) -> str:
-        return {"ok": "green", "warning": "yellow", "blocking": "red"}[self.value]
-
-    @property
-    def icon(self) -> str:
-        return {"ok": "circle-check", "warning": "alert-triangle", "blocking": "alert-circle"}[self.value]
+    OK = "ok", "green", "circle-check", "Certo"
+    WARNING = "warning", "yellow", "alert-triangle", "Atenção"
+    BLOCKING = "blocking", "red", "alert-circle", "Impede a ativação"
 
 
 @dataclass(frozen=True)
