@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -11,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from erp.accounts.models import Company, User
-from erp.catalog.balances import balances_read
+from erp.catalog.balances import Balance, balances_read
 from erp.catalog.forms import FISCAL_FIELDS, ProductForm, SkuFormSet
 from erp.catalog.models import Product, Sku
 from erp.catalog.services import SkuCodeTaken, SkuDraft, product_save
@@ -28,8 +29,8 @@ class SkuList(ListPage[Sku]):
         Column("Variação", 'specification|default:"—"', shown_from="md", css="text-secondary"),
         Column("GTIN", 'gtin|default:"—"', shown_from="xl", css="text-secondary"),
         Column("Preço", "price|money", numeric=True, css="text-nowrap"),
-        Column("Físico", "balance.on_hand", numeric=True, shown_from="md"),
-        Column("Reservado", "balance.reserved", numeric=True, shown_from="md"),
+        Column("Físico", "extra.on_hand", numeric=True, shown_from="md"),
+        Column("Reservado", "extra.reserved", numeric=True, shown_from="md"),
         Column(
             "Disponível",
             "catalog/cells/sku_available.html",
@@ -47,7 +48,7 @@ class SkuList(ListPage[Sku]):
     )
 
     @property
-    def empty(self) -> Empty:  # type: ignore[override]
+    def empty(self) -> Empty:
         return Empty(
             "Nenhum produto cadastrado",
             "Cadastre os produtos com os mesmos códigos (SKU) dos anúncios: os pedidos se vinculam sozinhos.",
@@ -57,10 +58,8 @@ class SkuList(ListPage[Sku]):
     def queryset(self) -> QuerySet[Sku]:
         return Sku.objects.filter(company=company_of(self.request)).select_related("product")
 
-    def decorate(self, objects: list[Sku]) -> None:
-        found = balances_read([sku.pk for sku in objects])
-        for sku in objects:
-            sku.balance = found[sku.pk]  # type: ignore[attr-defined]
+    def extras(self, objects: list[Sku]) -> Mapping[int, Balance]:
+        return balances_read([sku.pk for sku in objects])
 
     def row_links(self, obj: Sku) -> list[Link]:
         return [Link("ver estoque", reverse("stock:sku", args=[obj.pk]), "stack-2")]
@@ -102,9 +101,12 @@ def _product_form(request: HttpRequest, product: Product | None) -> HttpResponse
             messages.success(request, f"Produto {saved.name} salvo.")
             return redirect("catalog:products")
     balances = balances_read([row.instance.pk for row in skus.forms if row.instance.pk])
-    for row in skus.forms:
-        row.balance = balances.get(row.instance.pk)  # type: ignore[attr-defined]
-    context = {"form": form, "skus": skus, "title": product.name if product else "Incluir produto"}
+    context = {
+        "form": form,
+        "skus": skus,
+        "sku_rows": [(row, balances.get(row.instance.pk)) for row in skus],
+        "title": product.name if product else "Incluir produto",
+    }
     context["fiscal_open"] = "fiscal" in request.GET or any(
         name in row.errors for row in skus for name in FISCAL_FIELDS
     )

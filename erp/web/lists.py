@@ -52,9 +52,9 @@ class Column:
     """One column: its heading and the `<td>` of every row are drawn from this alone.
 
     `cell` is what the `<td>` holds: a template file (`.html`; context: `object`, `row`), else a value of the
-    row's object as templates write it, e.g. `store.name` or `total|money`. `css` is the class of the `<td>`,
-    `shown_from` the narrowest screen that has the column. On a phone, which shows no headings, `stack_label`
-    stands before the value.
+    row's object as templates write it, e.g. `store.name` or `total|money`, or of its extra (`extra.size`).
+    `css` is the class of the `<td>`, `shown_from` the narrowest screen that has the column. On a phone, which
+    shows no headings, `stack_label` stands before the value.
     """
 
     label: str
@@ -201,6 +201,7 @@ class ListRow(Generic[M]):
     actions: list[ActionState]
     links: Sequence[Link]
     checked: bool
+    extra: Any = None
 
     @property
     def refused(self) -> str:
@@ -271,16 +272,26 @@ class ListPage(View, Generic[M]):
     columns: Sequence[Column] = ()
     order_by: Sequence[str] = ()
     tabs: Sequence[Tab] = ()
-    filters: Sequence[Filter] = ()
     search_fields: Sequence[str] = ()
     search_label: str = "Buscar"
     actions: Sequence[ListAction] = ()
-    empty: Empty = Empty()
     page_size: int = 50
     keyset: str = ""
-    poll_seconds: int = 0
     template_name: str = "web/list.html"
     partial_name: str = "web/list_partial.html"
+
+    @property
+    def filters(self) -> Sequence[Filter]:
+        return ()
+
+    @property
+    def empty(self) -> Empty:
+        return Empty()
+
+    @property
+    def poll_seconds(self) -> int:
+        """After how many seconds the rows are asked for again; 0 for never."""
+        return 0
 
     def queryset(self) -> QuerySet[M]:
         """Every row this user may see, with what the cells read joined in."""
@@ -294,8 +305,9 @@ class ListPage(View, Generic[M]):
         """Do it: one result per id, refusals included, or a file. Only ids of `queryset()` arrive here."""
         raise NotImplementedError
 
-    def decorate(self, objects: list[M]) -> None:
-        """Put onto the objects of one page what needs a query for all of them at once (badges, markers)."""
+    def extras(self, objects: list[M]) -> Mapping[int, Any]:
+        """What the cells read as `row.extra`, by primary key: badges and the like, asked for once a page."""
+        return {}
 
     def page_links(self) -> Sequence[Link]:
         """Buttons of the page header."""
@@ -348,7 +360,6 @@ class ListPage(View, Generic[M]):
         found = self._found()
         counts = self._counts(found)
         page, objects = self._paged(found.filter(tab.condition), counts[tab.key])
-        self.decorate(objects)
         return {
             "view": self,
             "list_id": LIST_ID,
@@ -456,6 +467,7 @@ class ListPage(View, Generic[M]):
 
     def _rows(self, objects: list[M]) -> list[ListRow[M]]:
         ids = [obj.pk for obj in objects]
+        extras = self.extras(objects)
         reasons = {action.name: self.check(action.name, ids) if ids else {} for action in self.actions}
         general = {action.name: self._general_reason(action) for action in self.actions}
         checked = set(self.request.POST.getlist("ids"))
@@ -471,6 +483,7 @@ class ListPage(View, Generic[M]):
                 ],
                 links=self.row_links(obj),
                 checked=str(obj.pk) in checked,
+                extra=extras.get(obj.pk),
             )
             for obj in objects
         ]

@@ -76,7 +76,7 @@ class WorkKind:
     and every call to the outside, which must then be safe to repeat.
 
     `word` names an outcome in the kind's own words. `extras` fetches, for a page of rows at once, what
-    `name_cell` and `detail_cell` (templates; context `object`, the row) show as `object.extra`, by row id;
+    `name_cell` and `detail_cell` (templates; context `object`, the row) show as `row.extra`, by row id;
     the cells at hand take an address.
     """
 

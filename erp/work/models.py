@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
@@ -183,9 +182,6 @@ class WorkRow(models.Model):
     text = models.TextField("detalhe", blank=True)
 
     objects = WorkRowQuerySet.as_manager()
-
-    # What screens add for a page of rows at once (`WorkKind.extras`).
-    extra: Any = None
 
     class Meta:
         constraints = [

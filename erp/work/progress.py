@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Min
 
@@ -16,6 +17,14 @@ SHOWN_ROWS = 50
 
 
 @dataclass(frozen=True)
+class ShownRow:
+    """A row as the cells of lists read it (`erp.web.lists.ListRow`)."""
+
+    object: WorkRow
+    extra: Any
+
+
+@dataclass(frozen=True)
 class WorkPart:
     """Context of `work/part.html`: `counts` holds each outcome so far with its sentence (`3 feitos`), `rows`
     the first rows, or None where the page has a list of them."""
@@ -23,7 +32,7 @@ class WorkPart:
     work: Work
     state: WorkState
     counts: Sequence[tuple[RowWord, str]]
-    rows: Sequence[WorkRow] | None = None
+    rows: Sequence[ShownRow] | None = None
 
     @property
     def is_live(self) -> bool:
@@ -60,17 +69,19 @@ class WorkPart:
 def work_part(work: Work, *, user: User, rows: bool) -> WorkPart:
     """The part for one work; `rows` says whether it shows the first rows too. A constant number of
     statements."""
-    shown = list(work.rows.order_by("position")[:SHOWN_ROWS]) if rows else None
-    if shown:
-        rows_decorate(work, shown, user)
+    shown = None
+    if rows:
+        first = list(work.rows.order_by("position")[:SHOWN_ROWS])
+        extras = row_extras(work, first, user)
+        shown = [ShownRow(row, extras.get(row.pk)) for row in first]
     return WorkPart(work, work.state, _counts(work), shown)
 
 
-def rows_decorate(work: Work, rows: Sequence[WorkRow], user: User) -> None:
-    """Put onto a page of rows what their cells show."""
-    extras = work.kind_of.extras(rows, user)
+def row_extras(work: Work, rows: Sequence[WorkRow], user: User) -> Mapping[int, Any]:
+    """What the cells of these rows show beside them, by row id."""
     for row in rows:
-        row.work, row.extra = work, extras.get(row.pk)
+        row.work = work
+    return work.kind_of.extras(rows, user) if rows else {}
 
 
 def _counts(work: Work) -> list[tuple[RowWord, str]]:

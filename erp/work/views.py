@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +15,7 @@ from erp.channels import RowOutcome
 from erp.web.lists import LIVE_SECONDS, Column, Empty, ListPage, Tab
 from erp.web.requests import user_of
 from erp.work.models import Work, WorkRow
-from erp.work.progress import WorkPart, rows_decorate, work_part
+from erp.work.progress import WorkPart, row_extras, work_part
 from erp.work.services import work_resume, work_stop
 
 
@@ -74,7 +75,7 @@ class WorkPage(ListPage[WorkRow]):
         return str(self.work)
 
     @property
-    def poll_seconds(self) -> int:  # type: ignore[override]
+    def poll_seconds(self) -> int:
         return LIVE_SECONDS if self.part.is_live else 0
 
     def queryset(self) -> QuerySet[WorkRow]:
@@ -84,8 +85,8 @@ class WorkPage(ListPage[WorkRow]):
         """Kept by the work itself: nothing to count."""
         return {"": self.work.total, "failed": self.work.failed}
 
-    def decorate(self, objects: list[WorkRow]) -> None:
-        rows_decorate(self.work, objects, user_of(self.request))
+    def extras(self, objects: list[WorkRow]) -> Mapping[int, Any]:
+        return row_extras(self.work, objects, user_of(self.request))
 
     def extra_context(self) -> dict[str, Any]:
         return {"part": self.part}

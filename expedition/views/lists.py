@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Model, Q, QuerySet
@@ -107,13 +108,25 @@ class ExpeditionList(ListPage[Any]):
         return str(obj.get_absolute_url())  # type: ignore[attr-defined]
 
 
+@dataclass(frozen=True, slots=True)
+class ShipmentExtra:
+    markers: Sequence[channels.Badge]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupExtra(ShipmentExtra):
+    """`size` counts every shipment of the group, also those out of the user's reach."""
+
+    size: int
+
+
 class GroupList(ExpeditionList):
     noun = "agrupamento"
     columns = (
         Column("Número", "expedition/cells/group_number.html"),
         Column("Data de emissão", "created_at|timestamp", shown_from="md", css="text-secondary"),
         Column("Forma de envio", "shipping_method.name"),
-        Column("Objetos", "size", numeric=True, stack_label="Objetos"),
+        Column("Objetos", "extra.size", numeric=True, stack_label="Objetos"),
         Column("Situação", "components/cells/status.html"),
         Column("No e-commerce", "expedition/cells/markers.html"),
     )
@@ -126,7 +139,7 @@ class GroupList(ExpeditionList):
     filters = (_view_filter(), ChoiceFilter("forma", "Forma de envio", _group_method, choices=methods_of))
 
     @property
-    def empty(self) -> Empty:  # type: ignore[override]
+    def empty(self) -> Empty:
         return Empty(
             "Nenhum agrupamento",
             "Inclua pedidos em uma PLP ou coleta. Os que aguardam estão em visão por pedidos.",
@@ -145,16 +158,19 @@ class GroupList(ExpeditionList):
             condition |= Q(number=number)
         return condition
 
-    def decorate(self, objects: list[ShipmentGroup]) -> None:
+    def extras(self, objects: list[ShipmentGroup]) -> Mapping[int, GroupExtra]:
         self.members = self._members([group.pk for group in objects])
         orders = [each.order_id for own in self.members.values() for each in own]
         badges = channels.badges(orders)
         counts = dict(
             Shipment.objects.filter(group__in=objects).values_list("group").annotate(count=Count("pk"))
         )
-        for group in objects:
-            group.size = counts.get(group.pk, 0)  # type: ignore[attr-defined]
-            group.markers = marketplace.group_badges(self.members[group.pk], badges)  # type: ignore[attr-defined]
+        return {
+            group.pk: GroupExtra(
+                marketplace.group_badges(self.members[group.pk], badges), counts.get(group.pk, 0)
+            )
+            for group in objects
+        }
 
     def _members(self, ids: Sequence[int]) -> Mapping[int, list[Shipment]]:
         """The shipments the user may see, by group; cancelled ones are asked nothing any more."""
@@ -199,7 +215,7 @@ class ShipmentList(ExpeditionList):
     filters = (_view_filter(), ChoiceFilter("forma", "Forma de envio", _shipment_method, choices=methods_of))
 
     @property
-    def empty(self) -> Empty:  # type: ignore[override]
+    def empty(self) -> Empty:
         return Empty(
             "Nenhum pedido na expedição",
             "Uma NF-e autorizada e vinculada abre a expedição do pedido. Outros podem ser incluídos.",
@@ -215,11 +231,10 @@ class ShipmentList(ExpeditionList):
     def row_label(self, obj: Shipment) -> str:
         return f"{obj} · pedido {obj.order.number}"
 
-    def decorate(self, objects: list[Shipment]) -> None:
+    def extras(self, objects: list[Shipment]) -> Mapping[int, ShipmentExtra]:
         self.shown = {shipment.pk: shipment for shipment in objects}
         badges = channels.badges([shipment.order_id for shipment in objects])
-        for shipment in objects:
-            shipment.markers = badges[shipment.order_id]  # type: ignore[attr-defined]
+        return {shipment.pk: ShipmentExtra(badges[shipment.order_id]) for shipment in objects}
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
         if action in PRINTS:

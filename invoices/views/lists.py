@@ -83,7 +83,7 @@ class InvoiceList(ListPage[Invoice]):
     poll_seconds = 15
 
     @property
-    def empty(self) -> Empty:  # type: ignore[override]
+    def empty(self) -> Empty:
         return Empty(
             "Nenhuma nota fiscal",
             "Envie os XMLs das notas autorizadas; cada uma é conferida e vinculada ao seu pedido.",
@@ -117,10 +117,9 @@ class InvoiceList(ListPage[Invoice]):
         may_upload = may(user_of(self.request), "invoices:upload", "POST")
         return [*links, self._upload()] if may_upload else links
 
-    def decorate(self, objects: list[Invoice]) -> None:
-        found = channels.invoice_states([invoice.pk for invoice in objects])
-        for invoice in objects:
-            invoice.channel_state = found.get(invoice.pk)  # type: ignore[attr-defined]
+    def extras(self, objects: list[Invoice]) -> Mapping[int, InvoiceState]:
+        self.states = channels.invoice_states([invoice.pk for invoice in objects])
+        return self.states
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
         return send_problems(ids) if action == SEND else print_problems(ids)
@@ -136,7 +135,7 @@ class InvoiceList(ListPage[Invoice]):
 
     def row_links(self, obj: Invoice) -> Sequence[Link]:
         links = [Link("baixar XML", reverse("invoices:xml", args=[obj.pk]), "download")]
-        state: InvoiceState | None = getattr(obj, "channel_state", None)
+        state = self.states.get(obj.pk)
         if state is not None and state.is_refused and may(user_of(self.request), "invoices:correct", "POST"):
             links.insert(0, Link("corrigir e reenviar", reverse("invoices:correct", args=[obj.pk]), "tool"))
         return links

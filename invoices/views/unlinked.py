@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
@@ -38,7 +38,7 @@ class UnlinkedList(ListPage[Invoice]):
     actions = (ListAction("link", "vincular sugeridas", "link", in_bar=True),)
 
     @property
-    def empty(self) -> Empty:  # type: ignore[override]
+    def empty(self) -> Empty:
         link = Link("Notas Fiscais", reverse("invoices:list"))
         return Empty("Nenhuma nota sem pedido", "Toda nota autorizada está vinculada ao seu pedido.", link)
 
@@ -51,10 +51,8 @@ class UnlinkedList(ListPage[Invoice]):
     def page_links(self) -> Sequence[Link]:
         return [Link("Notas Fiscais", reverse("invoices:list"), "arrow-left")]
 
-    def decorate(self, objects: list[Invoice]) -> None:
-        found = self._suggestions(objects)
-        for invoice in objects:
-            invoice.suggestion = found[invoice.pk]  # type: ignore[attr-defined]
+    def extras(self, objects: list[Invoice]) -> Mapping[int, Suggestion]:
+        return self._suggestions(objects)
 
     def row_url(self, obj: Invoice) -> str:
         return obj.get_absolute_url()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -52,12 +53,21 @@ def _jobs(request: HttpRequest) -> QuerySet[PushJob]:
     return rows.select_related("store", "requested_by")
 
 
+@dataclass(frozen=True, slots=True)
+class JobExtra:
+    """`next_step` says what the push waits for, or what to do about it."""
+
+    kind_label: str
+    state: JobState
+    next_step: str
+
+
 class JobList(ListPage[PushJob]):
     title = "Envios ao Kwai"
     pretitle = "Vendas"
     columns = (
         Column("Pedido no Kwai", "kwai/cells/job_subject.html"),
-        Column("Envio", "kind_label"),
+        Column("Envio", "extra.kind_label"),
         Column("Situação", "kwai/cells/job_state.html"),
         Column("Motivo e próximo passo", "kwai/cells/job_reason.html", css="wide-cell"),
         Column("Tentativas", "attempts", numeric=True, shown_from="md"),
@@ -111,8 +121,8 @@ class JobList(ListPage[PushJob]):
             for result in do(job_ids=ids, requested_by=user_of(self.request))
         ]
 
-    def decorate(self, objects: list[PushJob]) -> None:
-        _describe(objects, user_of(self.request))
+    def extras(self, objects: list[PushJob]) -> Mapping[int, JobExtra]:
+        return _described(objects, user_of(self.request))
 
     def extra_context(self) -> dict[str, object]:
         return {"notices": queue_notices(user=user_of(self.request))}
@@ -127,39 +137,46 @@ class JobList(ListPage[PushJob]):
 @require_safe
 def job_detail(request: HttpRequest, pk: int) -> HttpResponse:
     job = get_object_or_404(_jobs(request), pk=pk)
-    _describe([job], user_of(request))
-    attempts = list(job.attempt_rows.order_by("-pk")[:50])
-    for attempt in attempts:
-        shown = AttemptOutcome(attempt.outcome) if attempt.outcome in AttemptOutcome.values else None
-        attempt.shown = shown  # type: ignore[attr-defined]
+    attempts = [
+        (attempt, AttemptOutcome(attempt.outcome) if attempt.outcome in AttemptOutcome.values else None)
+        for attempt in job.attempt_rows.order_by("-pk")[:50]
+    ]
     order = Order.objects.filter(store_id=job.store_id, external_id=job.subject).first()
     first = first_push_shown(job, user_of(request))
-    context = {"job": job, "attempts": attempts, "order": order, "first": first, "note": _note(job, order)}
+    context = {
+        "job": job,
+        "shown": _described([job], user_of(request))[job.pk],
+        "attempts": attempts,
+        "order": order,
+        "first": first,
+        "invoice": _invoice(job, order),
+    }
     return render(request, "kwai/job.html", context)
 
 
-def _note(job: PushJob, order: Order | None) -> Invoice | None:
+def _invoice(job: PushJob, order: Order | None) -> Invoice | None:
     """The note that this push brings, or that its order waits for."""
     if order is None:
         return None
-    notes = Invoice.objects.filter(order=order)
+    own = Invoice.objects.filter(order=order)
     sent = job.payload.get("invoice_id")
-    return notes.filter(pk=sent).first() if sent else notes.filter(status__in=ISSUED).order_by("pk").last()
+    return own.filter(pk=sent).first() if sent else own.filter(status__in=ISSUED).order_by("pk").last()
 
 
-def _describe(jobs: Sequence[PushJob], user: User) -> None:
-    """What the templates show of jobs: their labels, and why each waits. Three queries."""
+def _described(jobs: Sequence[PushJob], user: User) -> dict[int, JobExtra]:
+    """What the templates show beside each of these jobs. Three queries."""
     held = held_texts(jobs, user)
     paused = queues_paused(store_ids={job.store_id for job in jobs})
     marks = jobs_done(subjects={(job.store_id, job.subject) for job in jobs}, kinds=list(Kind))
+    shown: dict[int, JobExtra] = {}
     for job in jobs:
         mark = marks[(job.store_id, job.subject)].get(job.kind)
         held_back_by = mark.held_back_by if mark and mark.job_id == job.pk else ""
-        job.kind_label = Kind(job.kind).label  # type: ignore[attr-defined]
-        job.shown_state = JobState(job.state)  # type: ignore[attr-defined]
-        job.next_step = _next_step(  # type: ignore[attr-defined]
-            job, held_back_by, paused.get(job.store_id, "") or held.get(job.pk, "")
+        waits = paused.get(job.store_id, "") or held.get(job.pk, "")
+        shown[job.pk] = JobExtra(
+            Kind(job.kind).label, JobState(job.state), _next_step(job, held_back_by, waits)
         )
+    return shown
 
 
 def _next_step(job: PushJob, held_back_by: str, held: str) -> str:

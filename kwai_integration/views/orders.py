@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -57,6 +58,16 @@ WAITING = ChoiceFilter(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class KwaiOrderExtra:
+    """`is_late`: paid for, not sent, and past the day by which it had to be."""
+
+    state: KwaiOrderState
+    status_text: str
+    is_late: bool
+    notices: Sequence[str]
+
+
 class KwaiOrderList(ListPage[KwaiOrder]):
     title = "Pedidos no e-commerce"
     pretitle = "Vendas"
@@ -65,7 +76,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         Column("Loja", "store.name", shown_from="xxl", css="text-secondary text-nowrap"),
         Column("Prazo de envio", "kwai/cells/order_ship_by.html", shown_from="lg", css="text-secondary"),
         Column("Comprador e itens", "kwai/cells/order_buyer.html", css="wide-cell"),
-        Column("Situação no Kwai", "status_text", shown_from="md"),
+        Column("Situação no Kwai", "extra.status_text", shown_from="md"),
         Column("No ERP", "kwai/cells/order_state.html"),
         Column("Total", "total|money", numeric=True, css="text-nowrap"),
     )
@@ -87,12 +98,12 @@ class KwaiOrderList(ListPage[KwaiOrder]):
     poll_seconds = LIVE_SECONDS
 
     @property
-    def filters(self) -> tuple[Filter, ...]:  # type: ignore[override]
+    def filters(self) -> tuple[Filter, ...]:
         """What waits for a person is asked for by a link, not in the bar: five fields fill it."""
         return (*FILTERS, WAITING) if self.request.GET.get(WAITING.name) else FILTERS
 
     @property
-    def empty(self) -> Empty:  # type: ignore[override]
+    def empty(self) -> Empty:
         return Empty(
             "Nenhum pedido chegou ainda",
             "Ative uma integração com o Kwai; os pedidos aparecem aqui sozinhos em segundos.",
@@ -113,16 +124,9 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         do = kwai_orders_receive if action == "receive" else kwai_orders_refresh
         return do(ids=ids, actor=user_of(self.request))
 
-    def decorate(self, objects: list[KwaiOrder]) -> None:
-        now = timezone.now()
+    def extras(self, objects: list[KwaiOrder]) -> Mapping[int, KwaiOrderExtra]:
         roles = roles_of({row.store_id for row in objects})
-        for row in objects:
-            role = roles[row.store_id].get(row.remote_status)
-            unsent = role in PAID_ROLES
-            row.is_late = unsent and row.ship_by_at is not None and row.ship_by_at < now  # type: ignore[attr-defined]
-            row.status_text = situation_label(row.remote_status, role)  # type: ignore[attr-defined]
-            row.shown_state = KwaiOrderState(row.state)  # type: ignore[attr-defined]
-            row.notices = _notices(row, roles)  # type: ignore[attr-defined]
+        return {row.pk: _extra(row, roles) for row in objects}
 
     def row_label(self, obj: KwaiOrder) -> str:
         return obj.external_id
@@ -140,16 +144,23 @@ def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         payload = json.dumps(payload_read(row), ensure_ascii=False, indent=2)
     except ValueError:
         payload = "A resposta passou de 1 MB e foi guardada cortada."
-    roles = roles_of([row.store_id])
     context = {
         "row": row,
-        "state": KwaiOrderState(row.state),
-        "status_text": situation_label(row.remote_status, roles[row.store_id].get(row.remote_status)),
+        "shown": _extra(row, roles_of([row.store_id])),
         "payload": payload,
-        "notices": _notices(row, roles),
         "waiting_for": row.waiting_for.filter(sku__isnull=True),
     }
     return render(request, "kwai/order.html", context)
+
+
+def _extra(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> KwaiOrderExtra:
+    role = roles[row.store_id].get(row.remote_status)
+    return KwaiOrderExtra(
+        state=KwaiOrderState(row.state),
+        status_text=situation_label(row.remote_status, role),
+        is_late=role in PAID_ROLES and row.ship_by_at is not None and row.ship_by_at < timezone.now(),
+        notices=_notices(row, roles),
+    )
 
 
 def _notices(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> list[str]:

@@ -38,7 +38,7 @@ class MasterList(ListPage[Any]):
     search_label = "nome"
 
     @property
-    def empty(self) -> Empty:  # type: ignore[override]
+    def empty(self) -> Empty:
         return Empty("Nada cadastrado", "Inclua o primeiro cadastro para usá-lo nos pedidos.", self._create())
 
     def _create(self) -> Link:

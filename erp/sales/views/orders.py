@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -53,6 +54,12 @@ def shipping_methods_of(request: HttpRequest) -> list[tuple[int, str]]:
     return list(own.order_by("name").values_list("pk", "name"))
 
 
+@dataclass(frozen=True, slots=True)
+class OrderExtra:
+    lacks_stock: bool
+    badges: Sequence[channels.Badge]
+
+
 class OrderList(ListPage[Order]):
     title = "Pedidos de venda"
     pretitle = "Vendas"
@@ -93,7 +100,7 @@ class OrderList(ListPage[Order]):
     poll_seconds = LIVE_SECONDS
 
     @property
-    def empty(self) -> Empty:  # type: ignore[override]
+    def empty(self) -> Empty:
         url = channels.stores_url()
         return Empty(
             "Nenhum pedido de venda",
@@ -105,12 +112,10 @@ class OrderList(ListPage[Order]):
         rows = Order.objects.visible_to(user_of(self.request))
         return rows.select_related("buyer", "store", "shipping_method", "carrier")
 
-    def decorate(self, objects: list[Order]) -> None:
+    def extras(self, objects: list[Order]) -> Mapping[int, OrderExtra]:
         found = channels.badges([order.pk for order in objects])
         short = set(orders_lacking_stock().filter(order__in=objects))
-        for order in objects:
-            order.lacks_stock = order.pk in short  # type: ignore[attr-defined]
-            order.channel_badges = found[order.pk]  # type: ignore[attr-defined]
+        return {order.pk: OrderExtra(order.pk in short, found[order.pk]) for order in objects}
 
     def row_label(self, obj: Order) -> str:
         return f"Pedido {obj.number}"
@@ -127,12 +132,10 @@ def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
     )
     lines = list(order.lines.select_related("sku"))
     stock = lines_stock_read(lines)
-    for line in lines:
-        line.stock = stock[line.pk]  # type: ignore[attr-defined]
     panel = channels.panel(order.pk)
     context = {
         "order": order,
-        "lines": lines,
+        "lines": [(line, stock[line.pk]) for line in lines],
         "stock_missing": sum(each.missing for each in stock.values()),
         "stock_away": order.may_come_back and any(each.is_away for each in stock.values()),
         "stock_back": order.has_left and any(each.is_back for each in stock.values()),

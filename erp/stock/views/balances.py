@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -85,7 +85,7 @@ class BalanceList(ListPage[Sku]):
     )
 
     @property
-    def empty(self) -> Empty:  # type: ignore[override]
+    def empty(self) -> Empty:
         return Empty(
             "Nenhum SKU aqui",
             "Cadastre produtos em Produtos; depois registre aqui o saldo de cada um com balanço ou entrada.",
@@ -100,13 +100,12 @@ class BalanceList(ListPage[Sku]):
         shown = Q(product__is_active=True) | Q(on_hand__gt=0) | Q(waiting__gt=0)
         return skus_with_balance(own.select_related("product"), known).filter(shown)
 
-    def decorate(self, objects: list[Sku]) -> None:
+    def extras(self, objects: list[Sku]) -> Mapping[int, list[StockItem]]:
         places: dict[int, list[StockItem]] = defaultdict(list)
         rows = StockItem.objects.filter(sku__in=objects).exclude(on_hand=0)
         for item in rows.select_related("warehouse").order_by("-warehouse__is_default", "warehouse__name"):
             places[item.sku_id].append(item)
-        for sku in objects:
-            sku.places = places[sku.pk]  # type: ignore[attr-defined]
+        return places
 
     def row_label(self, obj: Sku) -> str:
         return obj.code
@@ -127,7 +126,8 @@ def sku_detail(request: HttpRequest, pk: int) -> HttpResponse:
     reservations = StockReservation.objects.filter(sku=sku).select_related("warehouse").order_by("pk")
     shown = list(reservations[: RESERVATIONS_SHOWN + 1])
     places = _places(sku)
-    _causes_put(request, [*movements, *shown])
+    line_ids = {row.order_line_id for row in [*movements, *shown] if row.order_line_id}
+    causes = causes_read(user_of(request), line_ids)
     context = {
         "sku": sku,
         "places": places,
@@ -135,9 +135,9 @@ def sku_detail(request: HttpRequest, pk: int) -> HttpResponse:
             name: sum(place[name] for place in places)
             for name in ("on_hand", "reserved", "available", "waiting")
         },
-        "movements": movements,
+        "movements": [(row, causes.get(row.order_line_id)) for row in movements],
         "older": older,
-        "reservations": shown[:RESERVATIONS_SHOWN],
+        "reservations": [(row, causes.get(row.order_line_id)) for row in shown[:RESERVATIONS_SHOWN]],
         "more_reservations": len(shown) > RESERVATIONS_SHOWN,
         "move_links": move_links(request, sku.pk),
     }
@@ -198,13 +198,6 @@ def _places(sku: Sku) -> list[dict[str, Any]]:
         for item in [items.get(warehouse.pk, empty)]
         if warehouse.is_active or warehouse.pk in items
     ]
-
-
-def _causes_put(request: HttpRequest, rows: Sequence[Any]) -> None:
-    line_ids = {row.order_line_id for row in rows if row.order_line_id}
-    causes = causes_read(user_of(request), line_ids)
-    for row in rows:
-        row.cause = causes.get(row.order_line_id)
 
 
 def _say(request: HttpRequest, moved: Moved) -> None:

@@ -61,7 +61,8 @@ def _cell_template(cell: str) -> Template:
 
 @cache
 def _value_template(value: str) -> Template:
-    return Engine.get_default().from_string(f"{{{{ object.{value} }}}}")
+    holder = "row" if value.startswith("extra.") else "object"
+    return Engine.get_default().from_string(f"{{{{ {holder}.{value} }}}}")
 
 
 @register.simple_tag
