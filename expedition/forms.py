@@ -8,6 +8,7 @@ from django import forms
 
 from erp import channels
 from erp.sales.models import Carrier, ShippingMethod
+from erp.web.forms import rows_offer
 
 
 class ExpectedDeliveryForm(forms.Form):
@@ -38,7 +39,7 @@ class ShipmentCarrierForm(forms.Form):
         super().__init__(*args, **kwargs)
         for name, model in (("shipping_method", ShippingMethod), ("carrier", Carrier)):
             own = model._default_manager.filter(company_id=company_id, is_active=True)
-            self.fields[name].queryset = own.order_by("name")  # type: ignore[attr-defined]
+            rows_offer(self, name, own.order_by("name"))
 
 
 class TrackingListForm(forms.Form):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from erp.accounts.models import FiscalEnvironment
-from erp.sales.forms import CompanyForm
+from erp.web.forms import CompanyForm
 from invoices.models import Invoice
 
 

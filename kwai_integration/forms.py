@@ -8,7 +8,7 @@ from django import forms
 
 from erp.accounts.models import Company
 from erp.catalog.models import Sku
-from erp.web.forms import MoneyField
+from erp.web.forms import MoneyField, rows_offer
 from kwai_integration.models import Listing
 
 
@@ -24,8 +24,7 @@ class LinkForm(forms.Form):
         kwargs.setdefault("initial", {"code": listing.seller_code, "name": listing.title[:200]})
         super().__init__(*args, **kwargs)
         own = Sku.objects.filter(company=company).select_related("product").order_by("code")
-        self.fields["sku"].queryset = own  # type: ignore[attr-defined]
-        self.fields["sku"].empty_label = "criar um novo SKU com os dados abaixo"  # type: ignore[attr-defined]
+        rows_offer(self, "sku", own, "criar um novo SKU com os dados abaixo")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 from django import forms
 
-from erp.accounts.models import Company
 from erp.brazil.documents import STATES, cnpj_parse, postal_code_parse, tax_id_parse
 from erp.sales.models import (
     Buyer,
@@ -16,29 +13,7 @@ from erp.sales.models import (
     PaymentMethod,
     ShippingMethod,
 )
-from erp.web.forms import city_code_clean, parsed
-
-
-class CompanyForm(forms.ModelForm[Any]):
-    """A form whose rows and choices stay inside one company."""
-
-    def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.company = company
-        self.instance.company = company
-        for name in ("carrier", "shipping_method", "payment_method"):
-            if name in self.fields:
-                field = cast("forms.ModelChoiceField[Any]", self.fields[name])
-                current = getattr(self.instance, f"{name}_id", None)
-                own = field.queryset.filter(company=company)  # type: ignore[union-attr]
-                field.queryset = (own.filter(is_active=True) | own.filter(pk=current)).order_by("name")
-
-    def clean_name(self) -> str:
-        name = str(self.cleaned_data["name"]).strip()
-        twins = type(self.instance).objects.filter(company=self.company, name=name)
-        if twins.exclude(pk=self.instance.pk).exists():
-            raise forms.ValidationError(f"Já existe um cadastro chamado {name}.")
-        return name
+from erp.web.forms import CompanyForm, city_code_clean, parsed
 
 
 class CarrierForm(CompanyForm):

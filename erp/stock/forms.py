@@ -10,6 +10,7 @@ from django.core.validators import MinValueValidator
 
 from erp.accounts.models import Company
 from erp.stock.models import MovementKind, Warehouse
+from erp.web.forms import rows_offer
 
 # Beyond this it is a typing mistake, mostly a barcode scanned into the field.
 LARGEST_QUANTITY = 1_000_000
@@ -40,7 +41,7 @@ class MoveForm(forms.Form):
     def __init__(self, *args: Any, company: Company, kind: MovementKind, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         own = Warehouse.objects.filter(company=company, is_active=True).order_by("-is_default", "name")
-        self.fields["warehouse"].queryset = own  # type: ignore[attr-defined]
+        rows_offer(self, "warehouse", own)
         smallest = 0 if kind == MovementKind.COUNT else 1
         quantity = self.fields["quantity"]
         quantity.label = QUANTITY_LABELS[kind]

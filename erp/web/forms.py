@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from django import forms
+from django.db.models import QuerySet
 from django.forms.boundfield import BoundField
 from django.forms.renderers import TemplatesSetting
 from django.utils.safestring import SafeString
 
+from erp.accounts.models import Company
 from erp.brazil.documents import DocumentInvalid
 from erp.brazil.fiscal import city_code_parse
 from erp.brazil.money import MoneyError, money_format, money_parse
@@ -37,6 +39,35 @@ def widget_render(field: BoundField) -> SafeString:
     if field.errors:
         classes.append("is-invalid")
     return field.as_widget(attrs={"class": " ".join(filter(None, classes))})
+
+
+def rows_offer(form: forms.BaseForm, name: str, rows: QuerySet[Any], empty_label: str = "") -> None:
+    """Let a field that picks a row offer these rows; with a label of its own for no choice."""
+    field = cast("forms.ModelChoiceField[Any]", form.fields[name])
+    field.queryset = rows
+    field.empty_label = empty_label or field.empty_label
+
+
+class CompanyForm(forms.ModelForm[Any]):
+    """A form whose rows and choices stay inside one company. A row that is out of use is offered only where
+    it is chosen already."""
+
+    def __init__(self, *args: Any, company: Company, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.company = company
+        self.instance.company = company
+        for name, field in self.fields.items():
+            if isinstance(field, forms.ModelChoiceField) and field.queryset is not None:
+                own = field.queryset.filter(company=company)
+                current = getattr(self.instance, f"{name}_id", None)
+                rows_offer(self, name, (own.filter(is_active=True) | own.filter(pk=current)).order_by("name"))
+
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"]).strip()
+        twins = type(self.instance).objects.filter(company=self.company, name=name)
+        if twins.exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError(f"Já existe um cadastro chamado {name}.")
+        return name
 
 
 def is_check(field: BoundField) -> bool:

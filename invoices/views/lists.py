@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from erp import channels
 from erp.accounts.permissions import may
 from erp.channels import InvoiceStage, InvoiceState, RowResult
-from erp.sales.views.orders import shipping_methods_of, stores_of
+from erp.sales.views.scope import shipping_methods_of, stores_of
 from erp.web.lists import ChoiceFilter, Column, DateFilter, Empty, Filter, Link, ListAction, ListPage, Tab
 from erp.web.requests import user_of
 from invoices.intake.parser import MAX_BYTES

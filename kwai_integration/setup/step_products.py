@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.db.models import Q
 
 from erp.accounts.models import StockExit, Store
 from erp.stock.models import Warehouse
+from erp.web.forms import rows_offer
 from kwai_integration.models import StepKey
 from kwai_integration.setup.step import Level, SetupCheck, StepDefinition, StepForm
 
@@ -35,11 +36,10 @@ class ProductsForm(StepForm):
 
     def __init__(self, data: Any = None, *, store: Store) -> None:
         super().__init__(data, store=store)
-        field = cast("forms.ModelChoiceField[Warehouse]", self.fields["warehouse"])
         own = Warehouse.objects.filter(company_id=store.company_id)
         chosen = Q(is_active=True) | Q(pk=store.kwai_settings.warehouse_id)
-        field.queryset = own.filter(chosen).order_by("name")
-        field.empty_label = f"depósito padrão da empresa ({default_warehouse(store) or 'nenhum'})"
+        standard = f"depósito padrão da empresa ({default_warehouse(store) or 'nenhum'})"
+        rows_offer(self, "warehouse", own.filter(chosen).order_by("name"), standard)
 
     def current(self) -> dict[str, Any]:
         return {

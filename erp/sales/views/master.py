@@ -12,9 +12,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.generic import View
 
-from erp.sales.forms import CarrierForm, CompanyForm, PaymentMethodForm, ShippingMethodForm
+from erp.sales.forms import CarrierForm, PaymentMethodForm, ShippingMethodForm
 from erp.sales.models import Carrier, PaymentMethod, ShippingMethod
 from erp.sales.services import master_row_save
+from erp.web.forms import CompanyForm
 from erp.web.lists import Column, Empty, Link, ListPage, Tab
 from erp.web.requests import company_of, user_of
 

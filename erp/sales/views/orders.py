@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib import messages
 from django.db.models import Q, QuerySet
+from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -15,16 +15,16 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from erp import channels
-from erp.accounts.models import Store
 from erp.accounts.permissions import may
 from erp.sales.decisions import order_handover_settle, order_refund_release
 from erp.sales.forms import BuyerForm, DeliveryAddressForm, OrderShippingForm
-from erp.sales.models import Buyer, DeliveryAddress, Order, ShippedBy, ShippingMethod
+from erp.sales.models import Buyer, DeliveryAddress, Order, ShippedBy
 from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
 from erp.sales.services import ShippingSet, order_shipping_edit, orders_shipping_set
 from erp.sales.shippers import order_shipper_set, shipper_label, shipper_problem
 from erp.sales.statuses import TO_SHIP, OrderStatus
 from erp.sales.stock import lines_stock_read, order_stock_return, orders_lacking_stock
+from erp.sales.views.scope import order_or_404, shipping_methods_of, stores_of
 from erp.web.lists import (
     LIVE_SECONDS,
     ChoiceFilter,
@@ -41,17 +41,6 @@ from erp.web.paging import older_page
 from erp.web.requests import company_of, user_of
 
 EVENTS_PER_PAGE = 30
-
-
-def stores_of(request: HttpRequest) -> list[tuple[int, str]]:
-    """Choices of the filter *loja*."""
-    return list(Store.objects.visible_to(user_of(request)).order_by("name").values_list("pk", "name"))
-
-
-def shipping_methods_of(request: HttpRequest) -> list[tuple[int, str]]:
-    """Choices of the filter *forma de envio*."""
-    own = ShippingMethod.objects.filter(company=company_of(request))
-    return list(own.order_by("name").values_list("pk", "name"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +115,7 @@ class OrderList(ListPage[Order]):
 
 @require_safe
 def order_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    order = _order(request, pk)
+    order = order_or_404(request, pk)
     events, older = older_page(
         order.events.select_related("actor"), request.GET.get("before"), EVENTS_PER_PAGE
     )
@@ -177,7 +166,7 @@ def _shipper_choices(request: HttpRequest, order: Order) -> list[tuple[str, str]
 @require_POST
 def order_shipper(request: HttpRequest, pk: int) -> HttpResponse:
     """Say who carries an order of which the marketplace does not."""
-    order = _order(request, pk)
+    order = order_or_404(request, pk)
     chosen = request.POST.get("shipped_by")
     if chosen not in (ShippedBy.CHANNEL, ShippedBy.SELLER):
         messages.error(request, "Escolha quem envia o pedido.")
@@ -193,7 +182,7 @@ def order_shipper(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def order_stock(request: HttpRequest, pk: int) -> HttpResponse:
     """*devolver ao estoque*."""
-    order = _order(request, pk)
+    order = order_or_404(request, pk)
     if order_stock_return(order_id=order.pk, actor=user_of(request)):
         messages.success(request, "Mercadoria devolvida ao estoque.")
     else:
@@ -204,7 +193,7 @@ def order_stock(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def order_release(request: HttpRequest, pk: int) -> HttpResponse:
     """*liberar mesmo assim*."""
-    order = _order(request, pk)
+    order = order_or_404(request, pk)
     if order_refund_release(order_id=order.pk, actor=user_of(request)):
         messages.success(request, "Pedido liberado: ele segue apesar do reembolso.")
     else:
@@ -215,7 +204,7 @@ def order_release(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def order_handover(request: HttpRequest, pk: int) -> HttpResponse:
     """*o pacote voltou* or *foi entregue*."""
-    order = _order(request, pk)
+    order = order_or_404(request, pk)
     came_back = request.POST.get("came_back") == "1"
     if order_handover_settle(order_id=order.pk, came_back=came_back, actor=user_of(request)):
         text = "Pedido cancelado; a mercadoria voltou ao estoque." if came_back else "Pedido entregue."
@@ -227,7 +216,7 @@ def order_handover(request: HttpRequest, pk: int) -> HttpResponse:
 
 def order_shipping(request: HttpRequest, pk: int) -> HttpResponse:
     """Forma de envio, transportadora and forma de recebimento of one order."""
-    order, user = _order(request, pk), user_of(request)
+    order, user = order_or_404(request, pk), user_of(request)
     form = OrderShippingForm(request.POST or None, instance=order, company=company_of(request))
     if request.method == "POST" and form.is_valid():
         problem = order_shipping_edit(
@@ -241,16 +230,15 @@ def order_shipping(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, "Envio e recebimento salvos.")
             return redirect("sales:order", pk=order.pk)
         form.add_error("shipping_method", problem)
-    return _form_page(request, form, f"Envio do pedido {order.number}", order)
+    return _form_page(request, form, "Envio", order)
 
 
 def orders_shipping(request: HttpRequest) -> HttpResponse:
     """The same for many: the list names its rows; the answered form sends them again as `ids`."""
     _, ids = action_asked(request.POST)
     orders = Order.objects.visible_to(user_of(request)).filter(pk__in=ids[:500])
-    company = company_of(request)
     chosen = request.POST if "shipping_method" in request.POST else None
-    form = OrderShippingForm(chosen, instance=Order(), company=company)
+    form = OrderShippingForm(chosen, instance=Order(), company=company_of(request))
     del form.fields["payment_method"]
     if chosen is not None and form.is_valid():
         saved = orders_shipping_set(
@@ -269,17 +257,17 @@ def orders_shipping(request: HttpRequest) -> HttpResponse:
 
 
 def order_buyer(request: HttpRequest, pk: int) -> HttpResponse:
-    order = _order(request, pk)
+    order = order_or_404(request, pk)
     form = BuyerForm(request.POST or None, instance=Buyer.objects.filter(order=order).first())
     if request.method == "POST" and form.is_valid():
         buyer_edit(order=order, fields=form.cleaned_data, actor=user_of(request))
         messages.success(request, "Comprador salvo. Mudanças do e-commerce passam a pedir confirmação.")
         return redirect("sales:order", pk=order.pk)
-    return _form_page(request, form, f"Comprador do pedido {order.number}", order)
+    return _form_page(request, form, "Comprador", order)
 
 
 def order_address(request: HttpRequest, pk: int) -> HttpResponse:
-    order = _order(request, pk)
+    order = order_or_404(request, pk)
     form = DeliveryAddressForm(
         request.POST or None, instance=DeliveryAddress.objects.filter(order=order).first()
     )
@@ -287,13 +275,13 @@ def order_address(request: HttpRequest, pk: int) -> HttpResponse:
         address_edit(order=order, fields=form.cleaned_data, actor=user_of(request))
         messages.success(request, "Endereço salvo. Mudanças do e-commerce passam a pedir confirmação.")
         return redirect("sales:order", pk=order.pk)
-    return _form_page(request, form, f"Endereço do pedido {order.number}", order)
+    return _form_page(request, form, "Endereço", order)
 
 
 @require_POST
 def order_proposal(request: HttpRequest, pk: int, part: str) -> HttpResponse:
     """*aceitar* or *manter* a change that came from the platform after an edit here."""
-    order = _order(request, pk)
+    order = order_or_404(request, pk)
     target: Buyer | DeliveryAddress = (
         get_object_or_404(Buyer, order=order)
         if part == "comprador"
@@ -302,13 +290,6 @@ def order_proposal(request: HttpRequest, pk: int, part: str) -> HttpResponse:
     decide = proposal_accept if request.POST.get("decision") == "accept" else proposal_keep
     decide(part=target, actor=user_of(request))
     return redirect("sales:order", pk=order.pk)
-
-
-def _order(request: HttpRequest, pk: int) -> Order:
-    rows = Order.objects.visible_to(user_of(request)).select_related(
-        "store", "buyer", "address", "shipping_method", "carrier", "payment_method"
-    )
-    return get_object_or_404(rows, pk=pk)
 
 
 def _shipping_reported(request: HttpRequest, saved: ShippingSet, numbers: Mapping[int, int]) -> None:
@@ -323,10 +304,10 @@ def _shipping_reported(request: HttpRequest, saved: ShippingSet, numbers: Mappin
         messages.error(request, f"{reason} Sem mudança: {', '.join(own)}.")
 
 
-def _form_page(request: HttpRequest, form: Any, title: str, order: Order) -> HttpResponse:
+def _form_page(request: HttpRequest, form: BaseForm, title: str, order: Order) -> HttpResponse:
     context = {
         "form": form,
-        "title": title,
+        "title": f"{title} do pedido {order.number}",
         "pretitle": "Vendas · Pedidos de venda",
         "cancel_url": reverse("sales:order", args=[order.pk]),
     }
