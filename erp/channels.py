@@ -92,11 +92,6 @@ def row_refused(row_id: int, refusal: Refusal) -> RowResult:
     return RowResult(row_id, RowOutcome.REFUSED, refusal)
 
 
-def row_settled(row_id: int, problem: Refusal, text: str) -> RowResult:
-    """Refused with `problem`, or done with `text` where there is none."""
-    return row_refused(row_id, problem) if problem else row_done(row_id, text)
-
-
 @dataclass(frozen=True, slots=True)
 class Badge:
     """A marker for lists: what the channel has confirmed, waits for or refused."""

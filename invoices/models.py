@@ -31,10 +31,6 @@ class DocumentDamaged(Exception):
     """The stored bytes of a note are no longer those that were received; restore them from a backup."""
 
 
-RETENTION_MONTHS = 132
-"""How long a note is kept at least: Ajuste SINIEF 2/2025, eleven years. We delete none, ever."""
-
-
 class InvoiceStatus(ColouredChoices):
     PENDING = "pending", "yellow", "Pendente"
     AUTHORISED = "authorised", "green", "Autorizada"
@@ -82,7 +78,8 @@ class Invoice(models.Model):
     """*Nota fiscal* (NF-e). Everything but carrier, method, link and status repeats the immutable XML.
 
     A note belongs to at most one order, and an order has at most one note in force: another may take its
-    place only after the older one is cancelled or was rejected.
+    place only after the older one is cancelled or was rejected. None is ever deleted: the law asks for 132
+    months at least (Ajuste SINIEF 2/2025).
     """
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="invoices")

@@ -22,8 +22,6 @@ from erp.accounts.users import UserRefused, password_link, user_change, user_cre
 from erp.web.lists import Column, Empty, Link, ListPage, Tab
 from erp.web.requests import company_of, user_of
 
-PRETITLE = "Configurações · Usuários"
-
 
 class UserList(ListPage[User]):
     title = "Usuários"

@@ -58,14 +58,10 @@ class Mark:
         """The platform has confirmed the latest request."""
         return self.state == JobState.DONE
 
-    @property
-    def was_done(self) -> bool:
-        return self.done_at is not None
-
 
 def jobs_done(*, subjects: Collection[Subject], kinds: Collection[str]) -> dict[Subject, dict[str, Mark]]:
     """Per (store id, subject) and kind the marker of its pushes, in one query; kinds never asked for are
-    missing. The markers of design 3.2: *rastreio enviado* is `marks["..."].was_done`."""
+    missing. The markers of design 3.2: *rastreio enviado* is `marks["..."].done_at`."""
     rows = PushJob.objects.filter(
         store_id__in={store_id for store_id, _ in subjects},
         subject__in={subject for _, subject in subjects},

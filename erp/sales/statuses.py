@@ -44,9 +44,7 @@ def may_follow(current: OrderStatus, wanted: OrderStatus, *, backwards: bool) ->
     """True when an order may go from `current` to `wanted`.
 
     Forward jumps are allowed (the platform may report several steps at once); backward ones only
-    with `backwards`. A cancelled order never comes back by itself, and a delivered one is never
-    sent back to the road: both need `backwards`.
+    with `backwards`. A cancelled order, the highest rank, never comes back by itself, and a delivered one
+    is never sent back to the road: both need `backwards`.
     """
-    if current == wanted:
-        return False
-    return backwards or (current != OrderStatus.CANCELLED and wanted.rank > current.rank)
+    return current != wanted and (backwards or wanted.rank > current.rank)

@@ -50,11 +50,6 @@ LARGEST_NUMBER: Final = 999_999_999
 SHOWN_LACKS: Final = 4
 
 
-def issue_lacks(order_ids: Sequence[int]) -> dict[int, tuple[Lack, ...]]:
-    """What each order lacks for its company's issuer; a constant number of queries."""
-    return {pk: draft_lacks(draft) for pk, draft in drafts_read(order_ids).items()}
-
-
 def draft_lacks(draft: Draft, issuer: NFeIssuer | None = None) -> tuple[Lack, ...]:
     """Common requirements first, then the issuer's own."""
     return (*lacks(draft), *(issuer.lacks(draft) if issuer is not None else ()))

@@ -28,15 +28,11 @@ JOINTS = re.compile(r"([-'’])")
 
 @dataclass(frozen=True)
 class MappedBuyer:
-    """`tax_id` is canonical and checked, or empty; `masked` tells that the platform hid something.
-
-    `tax_id_masked` keeps a hidden number as it came, for display only.
-    """
+    """`tax_id` is canonical and checked, or empty; `masked` tells that the platform hid something."""
 
     name: str
     tax_id: str
     tax_id_kind: str
-    tax_id_masked: str
     phone: str
     masked: bool
 
@@ -70,7 +66,7 @@ def buyer_read(receiver: Mapping[str, Any], warn: Notice, names: ReceiverNames) 
         warn(Warn.BUYER_MISSING)
     if masked:
         warn(Warn.BUYER_MASKED)
-    return MappedBuyer(name, tax_id, kind, stated if is_masked(stated) else "", phone, masked)
+    return MappedBuyer(name, tax_id, kind, phone, masked)
 
 
 def address_read(receiver: Mapping[str, Any], warn: Notice, names: ReceiverNames) -> MappedAddress:

@@ -77,14 +77,6 @@ def badge(status: Any = None, label: str = "", colour: str = "") -> SafeString:
     )
 
 
-@register.inclusion_tag("components/marker.html")
-def marker(
-    text: str, icon: str = "check", colour: str = "green", at: datetime | None = None
-) -> dict[str, object]:
-    """`{% marker "rastreio enviado" icon="truck" at=job.done_at %}`: a fact worth seeing in a list."""
-    return {"marker": Badge(text, colour, icon, title=f"{text} em {moment(at)}" if at else "")}
-
-
 @register.inclusion_tag("components/markers.html")
 def markers(badges: Iterable[Badge] | None) -> dict[str, object]:
     """`{% markers order.badges %}`: what a channel or a room says about a row (`erp.channels.Badge`)."""
@@ -95,23 +87,6 @@ def markers(badges: Iterable[Badge] | None) -> dict[str, object]:
 def copy(value: object, label: str = "Copiar", show: bool = True) -> dict[str, object]:
     """`{% copy invoice.access_key %}`: the value with a button that copies it."""
     return {"value": value, "label": label, "show": show}
-
-
-@register.inclusion_tag("components/progress.html")
-def progress(
-    label: str, done: int, total: int, errors: int = 0, url: str = "", seconds: int = 2
-) -> dict[str, object]:
-    """`{% progress "Emitindo etiquetas" 84 120 errors=2 url=... %}`; a `url` is asked again by itself."""
-    running = bool(url) and done < total
-    return {
-        "label": label,
-        "done": done,
-        "total": total,
-        "percent": 100 * done // total if total else 0,
-        "errors": errors,
-        "url": url if running else "",
-        "seconds": seconds,
-    }
 
 
 @register.simple_block_tag

@@ -31,12 +31,12 @@ def marks(store: Any, subject: str = "900") -> dict[str, selectors.Mark]:
 def test_markers_follow_a_push_from_request_to_confirmation(platform: Any, fact: Any, store: Any) -> None:
     assert marks(store) == {}
     facts_request(requests=[fact()])
-    assert (marks(store)["tracking"].state, marks(store)["tracking"].was_done) == (JobState.PENDING, False)
+    assert (marks(store)["tracking"].state, marks(store)["tracking"].done_at) == (JobState.PENDING, None)
     run(store)
     assert marks(store)["tracking"].is_done
     facts_request(requests=[fact(content="B")])
     corrected = marks(store)["tracking"]
-    assert (corrected.is_done, corrected.was_done, corrected.state) == (False, True, JobState.PENDING)
+    assert (corrected.is_done, bool(corrected.done_at), corrected.state) == (False, True, JobState.PENDING)
     jobs_cancel(job_ids=[corrected.job_id])
     assert marks(store)["tracking"].is_done
 

@@ -19,6 +19,7 @@ from erp.sales.models import Order, OrderStatus
 from invoices.issuing import issuers, services
 from invoices.issuing.demonstration.issuer import DemonstrationIssuer
 from invoices.issuing.draft import Draft
+from invoices.issuing.drafts import drafts_read
 from invoices.issuing.issuers import (
     Answer,
     Authorised,
@@ -398,7 +399,7 @@ def test_a_page_of_orders_is_judged_in_a_constant_number_of_queries(
         with CaptureQueriesContext(
             connection,
         ) as captured:
-            services.issue_lacks([order.pk for order in orders])
+            drafts_read([order.pk for order in orders])
         return len(captured)
 
     orders = [ready_order(external_id=str(number)) for number in range(12)]

@@ -85,14 +85,6 @@ def test_card_and_facts_escape_their_values() -> None:
     assert "<dd>—</dd>" in html
 
 
-def test_progress_asks_again_only_while_unfinished() -> None:
-    template = '{% progress "Etiquetas" done 1200 errors=1 url="/p/" %}'
-    assert 'hx-get="/p/"' in rendered(template, done=840)
-    assert 'value="840"' in rendered(template, done=840)
-    assert 'max="1200"' in rendered(template, done=840)
-    assert "hx-get" not in rendered(template, done=1200)
-
-
 def known_icons() -> set[str]:
     sprite = (settings.BASE_DIR / "static/vendor/tabler-icons/icons.svg").read_text()
     return set(re.findall(r'symbol id="([^"]+)"', sprite))
