@@ -30,12 +30,12 @@ from tests.invoices.factory import COMPANY_TAX_ID, nfe_xml
 COMPANY = CompanyFacts(frozenset({COMPANY_TAX_ID}), "homologation")
 
 
-def print_notes(content: bytes, printout: InvoicePrintout, copies: int = 1) -> None:
+def print_invoices(content: bytes, printout: InvoicePrintout, copies: int = 1) -> None:
     """What printing does to files that have been read."""
     for _ in range(copies):
         if not judge(content, company=COMPANY).accepted:
             raise SystemExit("the validation refuses the benchmark's note")
-    invoices_draw(notes=[PrintableInvoice(content, 1, is_cancelled=False)] * copies, printout=printout)
+    invoices_draw(invoices=[PrintableInvoice(content, 1, is_cancelled=False)] * copies, printout=printout)
 
 
 def median_ms(work: Callable[[], object], times: int) -> float:
@@ -52,12 +52,12 @@ def main() -> dict[str, float]:
     small, long = nfe_xml(), nfe_xml(items=100)
     text = small.decode()
     figures = {
-        "danfe_ms": median_ms(lambda: print_notes(small, InvoicePrintout.DANFE), 20),
+        "danfe_ms": median_ms(lambda: print_invoices(small, InvoicePrintout.DANFE), 20),
         "danfe_library_ms": median_ms(lambda: bytes(danfe.Danfe(xml=text).output()), 20),
-        "label_ms": median_ms(lambda: print_notes(small, InvoicePrintout.LABEL), 20),
+        "label_ms": median_ms(lambda: print_invoices(small, InvoicePrintout.LABEL), 20),
         "label_library_ms": median_ms(lambda: bytes(danfe.DanfeEtiqueta(xml=text).output()), 20),
-        "labels_50_ms": median_ms(lambda: print_notes(small, InvoicePrintout.LABEL, 50), 3),
-        "danfe_100_items_ms": median_ms(lambda: print_notes(long, InvoicePrintout.DANFE), 3),
+        "labels_50_ms": median_ms(lambda: print_invoices(small, InvoicePrintout.LABEL, 50), 3),
+        "danfe_100_items_ms": median_ms(lambda: print_invoices(long, InvoicePrintout.DANFE), 3),
     }
     return figures | {"ratio_naive": round(figures["danfe_ms"] / figures["danfe_library_ms"], 2)}
 

@@ -85,8 +85,8 @@ def labels_print(*, shipments: Sequence[Shipment], with_danfe: bool, actor: User
     """
     rows = sorted(shipments, key=lambda each: (each.group_id or 0, each.number))
     labels = _contents(rows, with_danfe)
-    notes = _danfes(rows) if with_danfe else {}
-    content = _joined(rows, labels, notes)
+    danfes = _danfes(rows) if with_danfe else {}
+    content = _joined(rows, labels, danfes)
     _record(rows, with_danfe, actor)
     return Printout(content, LabelKind(rows[0].label.kind))
 
@@ -125,21 +125,21 @@ def _refuse(problems: Mapping[int, Refusal]) -> None:
 
 
 def _danfes(rows: Sequence[Shipment]) -> dict[int, bytes]:
-    by_note = {each.invoice_id: each.pk for each in rows if each.invoice_id is not None}
+    by_invoice = {each.invoice_id: each.pk for each in rows if each.invoice_id is not None}
     try:
-        printouts = invoice_printouts(ids=list(by_note), printout=InvoicePrintout.DANFE)
+        printouts = invoice_printouts(ids=list(by_invoice), printout=InvoicePrintout.DANFE)
     except PrintRefused as error:
         raise LabelsRefused(
-            [RowResult(by_note[row.id], RowOutcome.REFUSED, row.text) for row in error.results]
+            [RowResult(by_invoice[row.id], RowOutcome.REFUSED, row.text) for row in error.results]
         ) from None
-    return dict(zip(by_note.values(), printouts, strict=True))
+    return dict(zip(by_invoice.values(), printouts, strict=True))
 
 
-def _joined(rows: Sequence[Shipment], labels: Mapping[int, bytes], notes: Mapping[int, bytes]) -> bytes:
+def _joined(rows: Sequence[Shipment], labels: Mapping[int, bytes], danfes: Mapping[int, bytes]) -> bytes:
     if rows[0].label.kind == LabelKind.ZPL:
         return b"\n".join(labels[each.pk].strip() for each in rows) + b"\n"
     pages = [
-        (each.pk, printout[each.pk]) for each in rows for printout in (labels, notes) if each.pk in printout
+        (each.pk, printout[each.pk]) for each in rows for printout in (labels, danfes) if each.pk in printout
     ]
     problems = dict.fromkeys(labels, NO_REFUSAL)
     try:
@@ -163,5 +163,5 @@ def _record(rows: Sequence[Shipment], with_danfe: bool, actor: User | None) -> N
         actor=actor,
     )
     if with_danfe:
-        notes = [each.invoice_id for each in rows if each.invoice_id is not None]
-        invoices_printed_record(ids=notes, printout=InvoicePrintout.DANFE, user=actor)
+        danfes = [each.invoice_id for each in rows if each.invoice_id is not None]
+        invoices_printed_record(ids=danfes, printout=InvoicePrintout.DANFE, user=actor)

@@ -83,7 +83,7 @@ def invoice_proceed(*, invoice_id: int, codes: Collection[str], user: User) -> O
     `codes` are the warnings the user saw; a new one since refuses. Returns the order, None when the note
     waited without one. Raises `InvoiceRefused`.
     """
-    order = _wanted_order_locked(invoice_id)
+    order = _wanted_order_lock(invoice_id)
     invoice = Invoice.objects.filter(pk=invoice_id, wanted_order=order).lock_for_update().first()
     if invoice is None or invoice.status != InvoiceStatus.PENDING:
         raise InvoiceRefused(refusals.NOT_WAITING)
@@ -283,14 +283,14 @@ def _refuse_to_link(order: Order, checks: tuple[InvoiceCheck, ...], replaces: In
         raise InvoiceRefused(joined(found))
 
 
-def _wanted_order_locked(invoice_id: int) -> Order | None:
+def _wanted_order_lock(invoice_id: int) -> Order | None:
     wanted = Invoice.objects.filter(pk=invoice_id).values_list("wanted_order_id", flat=True).first()
     return Order.objects.filter(pk=wanted).lock_for_update().get() if wanted is not None else None
 
 
 def _let_go(invoice_id: int, user: User | None) -> bool:
     """True when a pending note let go of the order it waited for."""
-    order = _wanted_order_locked(invoice_id)
+    order = _wanted_order_lock(invoice_id)
     if order is None:
         return False
     invoice = Invoice.objects.filter(pk=invoice_id, wanted_order=order).lock_for_update().first()

@@ -159,7 +159,7 @@ def entry_judge(
 ) -> JudgedFile:
     """The first half of an import, which takes the time and needs no database."""
     upload = _Upload(company, user, order, file_name_clean(entry.name), entry.content)
-    is_judged = entry.is_note and not entry.problem
+    is_judged = entry.is_invoice and not entry.problem
     return JudgedFile(upload, entry, judge(entry.content, company=facts) if is_judged else None)
 
 
@@ -167,7 +167,7 @@ def judged_store(judged: JudgedFile) -> ImportResult:
     """The second half: store the file or keep it with its reasons, in a transaction of its own."""
     if judged.verdict is not None:
         return _import(judged.upload, judged.verdict)
-    if not judged.entry.is_note:
+    if not judged.entry.is_invoice:
         text = "Não é um XML: nada foi lido deste arquivo."
         return judged.upload.result(ImportOutcome.SKIPPED, text)
     problem = refuse(judged.entry.problem)

@@ -171,6 +171,10 @@ def _word(outcome: RowOutcome, code: str) -> RowWord:
 
 def _links(rows: Sequence[WorkRow], user: User) -> Mapping[int, Any]:
     ids = [row.subject_id for row in rows if row.subject_id is not None]
-    notes = Invoice.objects.visible_to(user).select_related("order", "wanted_order").in_bulk(ids)
-    found = ((row.pk, notes.get(row.subject_id)) for row in rows if row.subject_id is not None)
-    return {pk: UploadLinks(note, note.order or note.wanted_order) for pk, note in found if note is not None}
+    invoices = Invoice.objects.visible_to(user).select_related("order", "wanted_order").in_bulk(ids)
+    found = ((row.pk, invoices.get(row.subject_id)) for row in rows if row.subject_id is not None)
+    return {
+        pk: UploadLinks(invoice, invoice.order or invoice.wanted_order)
+        for pk, invoice in found
+        if invoice is not None
+    }

@@ -68,8 +68,8 @@ def document_check(document: bytes, *, key: str, number: object, series: object)
     The digests of protocol, signature and content must be one; a note without a signature has only the rest.
     """
     root = _parsed(document)
-    note, protocol = root.find("n:NFe/n:infNFe", NAMES), root.find("n:protNFe/n:infProt", NAMES)
-    if root.tag != f"{{{NAMES['n']}}}nfeProc" or note is None:
+    nfe, protocol = root.find("n:NFe/n:infNFe", NAMES), root.find("n:protNFe/n:infProt", NAMES)
+    if root.tag != f"{{{NAMES['n']}}}nfeProc" or nfe is None:
         raise CallRefusal(REFUSED, "O XML não é uma NF-e autorizada (nfeProc).")
     if protocol is None:
         raise CallRefusal(REFUSED, "O XML não tem o protocolo de autorização da SEFAZ (protNFe).")
@@ -77,16 +77,16 @@ def document_check(document: bytes, *, key: str, number: object, series: object)
     if answer not in AUTHORISED:
         raise CallRefusal(REFUSED, f"A SEFAZ não autorizou esta nota (cStat {answer or 'ausente'}).")
     for name, written, told in (
-        ("a chave da nota (Id)", note.get("Id"), f"NFe{key}"),
+        ("a chave da nota (Id)", nfe.get("Id"), f"NFe{key}"),
         ("a chave do protocolo (chNFe)", _text(protocol, "n:chNFe"), key),
-        ("o número (nNF)", _text(note, "n:ide/n:nNF"), str(number)),
-        ("a série (serie)", _text(note, "n:ide/n:serie"), str(series)),
+        ("o número (nNF)", _text(nfe, "n:ide/n:nNF"), str(number)),
+        ("a série (serie)", _text(nfe, "n:ide/n:serie"), str(series)),
     ):
         if written != told:
             raise CallRefusal(REFUSED, f"No XML, {name} é {written or 'ausente'} e o envio diz {told}.")
     signature = root.find("n:NFe/d:Signature", NAMES)
     if signature is not None:
-        _digests_check(note, signature, protocol)
+        _digests_check(nfe, signature, protocol)
 
 
 def _parsed(document: bytes) -> etree._Element:
@@ -104,7 +104,7 @@ def _text(element: etree._Element, path: str) -> str:
     return (element.findtext(path, "", NAMES) or "").strip()
 
 
-def _digests_check(note: etree._Element, signature: etree._Element, protocol: etree._Element) -> None:
+def _digests_check(nfe: etree._Element, signature: etree._Element, protocol: etree._Element) -> None:
     reference = signature.find("d:SignedInfo/d:Reference", NAMES)
     method = None if reference is None else reference.find("d:DigestMethod", NAMES)
     hasher = DIGESTS.get("" if method is None else method.get("Algorithm", ""))
@@ -115,20 +115,20 @@ def _digests_check(note: etree._Element, signature: etree._Element, protocol: et
     signed = "".join(_text(reference, "d:DigestValue").split())
     if signed != "".join(_text(protocol, "n:digVal").split()):
         raise CallRefusal(REFUSED, "O protocolo da SEFAZ é de outro conteúdo: digVal difere da assinatura.")
-    computed = (base64.b64encode(hasher(form).digest()).decode() for form in _canonical_forms(note))
+    computed = (base64.b64encode(hasher(form).digest()).decode() for form in _canonical_forms(nfe))
     if signed not in computed:
         raise CallRefusal(REFUSED, "O conteúdo da nota não é o que foi assinado: o DigestValue não confere.")
 
 
-def _canonical_forms(note: etree._Element) -> Iterator[bytes]:
+def _canonical_forms(nfe: etree._Element) -> Iterator[bytes]:
     """What may have been signed: the note alone, or with the prefixes that are declared around it.
 
     lxml's inclusive form of a part writes an empty namespace on every child, its exclusive form does not.
     """
-    around = [prefix for prefix in note.nsmap if prefix is not None]
+    around = [prefix for prefix in nfe.nsmap if prefix is not None]
     for prefixes in (None, around):
         yield etree.tostring(
-            note,
+            nfe,
             method="c14n",
             exclusive=True,
             inclusive_ns_prefixes=prefixes,

@@ -43,7 +43,7 @@ def setup_finish(*, company: dict[str, Any], username: str, email: str, password
 
     Raises SetupClosed when a user exists by now.
     """
-    _lock_users()
+    _users_lock()
     if not setup_is_open():
         raise SetupClosed
     created: Company = company_create(**company)
@@ -60,7 +60,7 @@ def setup_finish(*, company: dict[str, Any], username: str, email: str, password
     return user
 
 
-def _lock_users() -> None:
+def _users_lock() -> None:
     """Two people with the link: the second waits and then finds the first's user. SQLite already lets
     one writing transaction in at a time."""
     if connection.vendor == "postgresql":

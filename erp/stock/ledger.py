@@ -48,18 +48,18 @@ class Warehouses:
 def warehouses_lock(company_ids: Collection[int]) -> Warehouses:
     """Lock before touching a balance; a company without a default warehouse gets it now. Taking the lock
     again in the same transaction is free of risk."""
-    rows = _locked(company_ids)
+    rows = _rows_lock(company_ids)
     missing = set(company_ids) - {row.company_id for row in rows if row.is_default}
     if missing:
         Warehouse.objects.bulk_create(
             [Warehouse(company_id=pk, name=DEFAULT_WAREHOUSE, is_default=True) for pk in sorted(missing)],
             ignore_conflicts=True,
         )
-        rows = _locked(company_ids)
+        rows = _rows_lock(company_ids)
     return Warehouses({row.pk: row for row in rows})
 
 
-def _locked(company_ids: Collection[int]) -> list[Warehouse]:
+def _rows_lock(company_ids: Collection[int]) -> list[Warehouse]:
     return list(Warehouse.objects.filter(company_id__in=company_ids).lock_for_update())
 
 

@@ -48,7 +48,7 @@ def group_create(
     method = ShippingMethod.objects.select_related("carrier").get(
         pk=shipping_method_id, company_id=company_id
     )
-    shipments = _own_locked(shipment_ids, company_id)
+    shipments = _own_lock(shipment_ids, company_id)
     problems = {pk: joining_problem(shipment, method) for pk, shipment in shipments.items()}
     joining = [shipment for pk, shipment in shipments.items() if not problems[pk]]
     if not joining:
@@ -71,13 +71,13 @@ def group_add(*, group_id: int, shipment_ids: Sequence[int], actor: User | None 
     group = ShipmentGroup.objects.lock_for_update().select_related("shipping_method").get(pk=group_id)
     if not group.is_open:
         return GroupOutcome(group, [], refusals.GROUP_CONCLUDED.of(group=group))
-    shipments = _own_locked(shipment_ids, group.company_id)
+    shipments = _own_lock(shipment_ids, group.company_id)
     problems = {pk: joining_problem(each, group.shipping_method) for pk, each in shipments.items()}
     _join([each for pk, each in shipments.items() if not problems[pk]], group, actor)
     return GroupOutcome(group, _joined_results(shipment_ids, problems, group))
 
 
-def _own_locked(shipment_ids: Sequence[int], company_id: int) -> dict[int, Shipment]:
+def _own_lock(shipment_ids: Sequence[int], company_id: int) -> dict[int, Shipment]:
     locked = shipments_lock(shipment_ids)
     return {pk: shipment for pk, shipment in locked.items() if shipment.company_id == company_id}
 

@@ -100,8 +100,8 @@ def group_remove_view(request: HttpRequest, pk: int) -> HttpResponse:
     members = _members(request, group)
     ids = [key for key in ids_of(request.POST.getlist("shipment")) if key in members]
     for row in group_remove(group_id=group.pk, shipment_ids=ids, actor=user_of(request)):
-        note = messages.error if row.outcome is RowOutcome.REFUSED else messages.success
-        note(request, f"{members[row.id]}: {row.text}")
+        say = messages.error if row.outcome is RowOutcome.REFUSED else messages.success
+        say(request, f"{members[row.id]}: {row.text}")
     return redirect("expedition:group", pk=pk)
 
 

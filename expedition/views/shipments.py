@@ -107,8 +107,8 @@ def shipment_cancel_view(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _answered(request: HttpRequest, shipment: Shipment, row: RowResult) -> HttpResponse:
-    note = messages.error if row.outcome is RowOutcome.REFUSED else messages.success
-    note(request, row.text)
+    say = messages.error if row.outcome is RowOutcome.REFUSED else messages.success
+    say(request, row.text)
     return redirect(shipment)
 
 

@@ -67,7 +67,7 @@ class Period:
 @dataclass(slots=True)
 class _Month:
     first: date
-    notes: array[int]
+    invoices: array[int]
     events: array[int]
     summary_at: int = 0
     summary_size: int = 0
@@ -78,7 +78,7 @@ class Export:
     """A fixed set of files. `size` is the ZIP's in bytes; `chunks` may be read more than once."""
 
     period: Period
-    notes: int = 0
+    invoices: int = 0
     events: int = 0
     size: int = 0
     _months: list[_Month] = field(default_factory=list)
@@ -95,7 +95,7 @@ class Export:
             folder = f"{month.first:%Y-%m}"
             self._summaries.seek(month.summary_at)
             yield f"{folder}/resumo.csv", now, self._summaries.read(month.summary_size)
-            yield from _invoice_files(folder, month.notes)
+            yield from _invoice_files(folder, month.invoices)
             yield from _event_files(folder, month.events)
 
 
@@ -106,9 +106,9 @@ def export_prepare(*, user: User, period: Period) -> Export:
     export = Export(period)
     for first, last in period.months():
         _month_add(export, user, first, last)
-        if export.notes > LARGEST_EXPORT:
+        if export.invoices > LARGEST_EXPORT:
             raise ExportRefused(refusals.PERIOD_TOO_LARGE.of(most=LARGEST_EXPORT))
-    if not export.notes and not export.events:
+    if not export.invoices and not export.events:
         raise ExportRefused(refusals.PERIOD_EMPTY)
     try:
         export.size = sum(len(chunk) for chunk in export.chunks())
@@ -138,16 +138,16 @@ def _spool() -> SpooledTemporaryFile[bytes]:
 
 def _month_add(export: Export, user: User, first: date, last: date) -> None:
     environment = export.period.environment
-    notes = period_invoices(user, environment, first, last).order_by("pk")
+    invoices = period_invoices(user, environment, first, last).order_by("pk")
     events = period_events(user, environment, first, last).order_by("pk")
-    month = _Month(first, array("q", _ids(notes)), array("q", _ids(events)))
-    if not month.notes and not month.events:
+    month = _Month(first, array("q", _ids(invoices)), array("q", _ids(events)))
+    if not month.invoices and not month.events:
         return
-    export.notes += len(month.notes)
+    export.invoices += len(month.invoices)
     export.events += len(month.events)
-    if export.notes <= LARGEST_EXPORT:
+    if export.invoices <= LARGEST_EXPORT:
         month.summary_at = export._summaries.seek(0, 2)
-        for text in _summary(month.notes):
+        for text in _summary(month.invoices):
             month.summary_size += export._summaries.write(text.encode())
     export._months.append(month)
 
@@ -167,16 +167,18 @@ def _slices(ids: array[int], size: int) -> Iterator[list[int]]:
 
 def _invoice_files(folder: str, ids: array[int]) -> Iterator[Member]:
     for part in _slices(ids, SLICE):
-        notes = Invoice.objects.only("access_key", "issued_at", "number", "series").in_bulk(part)
+        invoices = Invoice.objects.only("access_key", "issued_at", "number", "series").in_bulk(part)
         # Joined, note and document would hold each other and every file until the next garbage collection.
         for document in InvoiceDocument.objects.filter(invoice__in=part).order_by("invoice_id"):
-            note = notes[document.invoice_id]
+            invoice = invoices[document.invoice_id]
             try:
                 content = document.read()
             except DocumentDamaged:
-                raise DocumentDamaged(f"O arquivo da {note} ({note.access_key}) está danificado.") from None
-            name = f"{folder}/notas/{note.access_key}-procNFe.xml"
-            yield name, timezone.localtime(note.issued_at), content
+                raise DocumentDamaged(
+                    f"O arquivo da {invoice} ({invoice.access_key}) está danificado."
+                ) from None
+            name = f"{folder}/notas/{invoice.access_key}-procNFe.xml"
+            yield name, timezone.localtime(invoice.issued_at), content
 
 
 def _event_files(folder: str, ids: array[int]) -> Iterator[Member]:
@@ -196,31 +198,31 @@ def _summary(ids: array[int]) -> Iterator[str]:
 
 def _rows(ids: array[int]) -> Iterator[Iterable[Cell]]:
     for part in _slices(ids, CSV_ROWS):
-        notes = Invoice.objects.filter(pk__in=part).select_related(
+        invoices = Invoice.objects.filter(pk__in=part).select_related(
             "order", "store", "document", "replaced_by"
         )
-        for note in notes.defer("document__content").order_by("pk"):
-            yield _row(note)
+        for invoice in invoices.defer("document__content").order_by("pk"):
+            yield _row(invoice)
 
 
-def _row(note: Invoice) -> Iterable[Cell]:
-    order, store, document = note.order, note.store, getattr(note, "document", None)
+def _row(invoice: Invoice) -> Iterable[Cell]:
+    order, store, document = invoice.order, invoice.store, getattr(invoice, "document", None)
     return (
-        f"NFe{note.access_key}",
-        note.number,
-        note.series,
-        note.issued_at,
-        note.authorized_at,
-        note.authorization_protocol,
-        note.get_status_display(),
-        note.cancelled_at,
-        tax_id_format(note.issuer_tax_id),
-        tax_id_format(note.recipient_tax_id),
-        note.recipient_name,
-        decimal_from_centavos(note.total),
+        f"NFe{invoice.access_key}",
+        invoice.number,
+        invoice.series,
+        invoice.issued_at,
+        invoice.authorized_at,
+        invoice.authorization_protocol,
+        invoice.get_status_display(),
+        invoice.cancelled_at,
+        tax_id_format(invoice.issuer_tax_id),
+        tax_id_format(invoice.recipient_tax_id),
+        invoice.recipient_name,
+        decimal_from_centavos(invoice.total),
         order.number if order else None,
         f"nº {order.external_id}" if order and order.external_id else "",
         store.name if store else "",
-        f"NFe{note.replaced_by.access_key}" if note.replaced_by else "",
+        f"NFe{invoice.replaced_by.access_key}" if invoice.replaced_by else "",
         document.sha256 if document else "",
     )

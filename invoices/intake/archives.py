@@ -38,13 +38,13 @@ class ArchiveRefused(RefusedError):
 class Entry:
     """One file to judge. `content` holds at most `MAX_BYTES` + 1 bytes; with a `problem` it is not judged.
 
-    `is_note` is False for members that are no XML, which a ZIP of an accountant holds too (DANFE in PDF).
+    `is_invoice` is False for members that are no XML, which a ZIP of an accountant holds too (DANFE in PDF).
     """
 
     name: str
     content: bytes
     problem: str = ""
-    is_note: bool = True
+    is_invoice: bool = True
 
 
 def entries(name: str, source: bytes | BinaryIO, *, first: int = 0) -> Iterator[Entry]:
@@ -119,7 +119,7 @@ def _is_ignored(info: zipfile.ZipInfo) -> bool:
 
 def _entry(name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
     if not info.filename.lower().endswith(".xml"):
-        return Entry(name, b"", is_note=False)
+        return Entry(name, b"", is_invoice=False)
     try:
         with archive.open(info) as member:
             return Entry(name, member.read(MAX_BYTES + 1))

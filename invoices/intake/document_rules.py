@@ -65,7 +65,7 @@ class DocumentCase(FileCase):
     """A file that should hold one authorised note; read at most once, on first use."""
 
     @property
-    def note(self) -> etree._Element:
+    def nfe(self) -> etree._Element:
         return _only(self.root, f"{{{NFE}}}NFe/{{{NFE}}}infNFe")
 
     @property
@@ -123,7 +123,7 @@ def _children_are_known(parent: etree._Element, required: str) -> bool:
 
 
 def _version(case: DocumentCase) -> Finding | None:
-    parts = [case.root, *case.root, case.note]
+    parts = [case.root, *case.root, case.nfe]
     found = {part.get("versao", "") for part in parts if etree.QName(part).localname != "NFe"}
     if found == {VERSION}:
         return None
@@ -132,7 +132,7 @@ def _version(case: DocumentCase) -> Finding | None:
 
 
 def _model(case: DocumentCase) -> Finding | None:
-    model = case.note.findtext(f"{{{NFE}}}ide/{{{NFE}}}mod", "")
+    model = case.nfe.findtext(f"{{{NFE}}}ide/{{{NFE}}}mod", "")
     if model == MODEL:
         return None
     if model == "65":
@@ -149,27 +149,27 @@ def _fields(case: DocumentCase) -> Finding | None:
 
 
 def _key(case: DocumentCase) -> Finding | None:
-    note = case.reading
-    if not case.note.get("Id", "").startswith("NFe"):
+    nfe = case.reading
+    if not case.nfe.get("Id", "").startswith("NFe"):
         return refuse("A identificação da nota não começa por NFe. Peça o XML original ao emissor.")
-    if note.access_key != note.protocol.access_key:
+    if nfe.access_key != nfe.protocol.access_key:
         return refuse("A chave da nota e a do protocolo são diferentes. Peça o XML original ao emissor.")
     try:
-        key = AccessKey.parse(note.access_key)
+        key = AccessKey.parse(nfe.access_key)
     except DocumentInvalid:
         return refuse("A chave de acesso é inválida (formato ou dígito verificador). Confira no emissor.")
-    wrong = _slices_that_differ(key, note)
+    wrong = _slices_that_differ(key, nfe)
     if wrong:
         return refuse(f"A chave de acesso não combina com a nota: {', '.join(wrong)}. Peça o XML original.")
     return None
 
 
-def _slices_that_differ(key: AccessKey, note: NfeReading) -> list[str]:
-    text, parts = str(key), note.key_parts
+def _slices_that_differ(key: AccessKey, nfe: NfeReading) -> list[str]:
+    text, parts = str(key), nfe.key_parts
     expected = {
         "UF": (text[0:2], parts.state_number),
-        "ano e mês": (text[2:6], note.issued_at_text[2:4] + note.issued_at_text[5:7]),
-        "CNPJ do emitente": (text[6:20], note.issuer.tax_id.zfill(14)),
+        "ano e mês": (text[2:6], nfe.issued_at_text[2:4] + nfe.issued_at_text[5:7]),
+        "CNPJ do emitente": (text[6:20], nfe.issuer.tax_id.zfill(14)),
         "modelo": (text[20:22], parts.model),
         "série": (text[22:25], parts.series.zfill(3)),
         "número": (text[25:34], parts.number.zfill(9)),
@@ -177,7 +177,7 @@ def _slices_that_differ(key: AccessKey, note: NfeReading) -> list[str]:
         "código numérico": (text[35:43], parts.random_code),
         "dígito verificador": (text[43:44], parts.check_digit),
     }
-    return [name for name, (in_key, in_note) in expected.items() if in_key != in_note]
+    return [name for name, (in_key, in_nfe) in expected.items() if in_key != in_nfe]
 
 
 def _status(case: DocumentCase) -> Finding | None:
@@ -192,15 +192,15 @@ def _status(case: DocumentCase) -> Finding | None:
 
 
 def _environment(case: DocumentCase) -> Finding | None:
-    note = case.reading
-    test_recipient = note.recipient.name.upper().startswith(HOMOLOGATION_RECIPIENT)
-    found = {note.environment, note.protocol.environment} | ({"homologation"} if test_recipient else set())
+    nfe = case.reading
+    test_recipient = nfe.recipient.name.upper().startswith(HOMOLOGATION_RECIPIENT)
+    found = {nfe.environment, nfe.protocol.environment} | ({"homologation"} if test_recipient else set())
     return environment_finding(found, case.company, "A nota")
 
 
 def _digest(case: DocumentCase) -> Finding | None:
     try:
-        signature.check_digests(case.note, case.signature, case.reading.protocol.digest)
+        signature.check_digests(case.nfe, case.signature, case.reading.protocol.digest)
     except signature.SignatureRefused as refused:
         return refuse(
             f"O XML foi alterado depois de assinado: {refused}. Se foi reindentado ou editado, peça "
@@ -211,7 +211,7 @@ def _digest(case: DocumentCase) -> Finding | None:
 
 def _signature(case: DocumentCase) -> Finding | None:
     try:
-        signature.check_shape(case.note, case.signature)
+        signature.check_shape(case.nfe, case.signature)
         signature.check_value(case.signature, case.certificate)
     except signature.SignatureRefused as refused:
         return refuse(f"A assinatura da nota não confere: {refused}. Peça o arquivo original ao emissor.")

@@ -71,12 +71,12 @@ def _same_person(known: str, found: str) -> bool:
 
 
 def _total(case: OrderCase) -> Finding | None:
-    note, order = case.reading.total, case.order.total
-    if abs(note - order) <= ROUNDING:
+    invoiced, ordered = case.reading.total, case.order.total
+    if abs(invoiced - ordered) <= ROUNDING:
         return None
     return warn(
-        f"O total da nota ({money_format(note)}) difere do total do pedido {case.order.label} "
-        f"({money_format(order)}). Confira os descontos antes de enviar ao e-commerce."
+        f"O total da nota ({money_format(invoiced)}) difere do total do pedido {case.order.label} "
+        f"({money_format(ordered)}). Confira os descontos antes de enviar ao e-commerce."
     )
 
 

@@ -136,25 +136,25 @@ class NfeReading:
 
 def read(root: etree._Element) -> NfeReading:
     """Read an `nfeProc` whose structure has been checked. Raises `UnreadableInvoice`."""
-    note = _one(root, "n:NFe/n:infNFe")
-    ide = _one(note, "n:ide")
+    nfe = _one(root, "n:NFe/n:infNFe")
+    ide = _one(nfe, "n:ide")
     issued_at_text = _field(ide, "n:dhEmi", _MOMENT)
     return NfeReading(
-        access_key=note.get("Id", "").removeprefix("NFe"),
+        access_key=nfe.get("Id", "").removeprefix("NFe"),
         key_parts=_key_parts(ide),
         environment=ENVIRONMENTS[_field(ide, "n:tpAmb", "[12]")],
         issued_at=_moment(issued_at_text, "ide/dhEmi"),
         issued_at_text=issued_at_text,
         direction=_field(ide, "n:tpNF", "[0-9]"),
         purpose=_field(ide, "n:finNFe", "[0-9]"),
-        issuer=_party(_one(note, "n:emit"), "n:enderEmit"),
-        recipient=_party(_one(note, "n:dest"), "n:enderDest"),
-        total=_centavos(_field(note, "n:total/n:ICMSTot/n:vNF", _AMOUNT)),
+        issuer=_party(_one(nfe, "n:emit"), "n:enderEmit"),
+        recipient=_party(_one(nfe, "n:dest"), "n:enderDest"),
+        total=_centavos(_field(nfe, "n:total/n:ICMSTot/n:vNF", _AMOUNT)),
         protocol=_protocol(_one(root, "n:protNFe/n:infProt")),
-        transport=_transport(note),
-        purchase_orders=_purchase_orders(note),
-        additional_text=_free(note, "n:infAdic/n:infCpl", TEXT_LENGTH),
-        items=tuple(_item(det) for det in note.findall("n:det", _NS)),
+        transport=_transport(nfe),
+        purchase_orders=_purchase_orders(nfe),
+        additional_text=_free(nfe, "n:infAdic/n:infCpl", TEXT_LENGTH),
+        items=tuple(_item(det) for det in nfe.findall("n:det", _NS)),
     )
 
 
@@ -246,23 +246,23 @@ def _protocol(answer: etree._Element) -> Protocol:
     )
 
 
-def _transport(note: etree._Element) -> NfeTransport:
-    parcels = note.findall("n:transp/n:vol", _NS)
+def _transport(nfe: etree._Element) -> NfeTransport:
+    parcels = nfe.findall("n:transp/n:vol", _NS)
     volumes = [_lenient(parcel, "n:qVol", "[0-9]{1,9}") for parcel in parcels]
     weights = [_lenient(parcel, "n:pesoB", r"[0-9]{1,9}(\.[0-9]{3})?") for parcel in parcels]
     return NfeTransport(
-        freight_mode=_lenient(note, "n:transp/n:modFrete", "[0-9]"),
-        carrier_tax_id=_lenient(note, "n:transp/n:transporta/n:CNPJ", _TAX_ID)
-        or _lenient(note, "n:transp/n:transporta/n:CPF", _TAX_ID),
-        carrier_name=_free(note, "n:transp/n:transporta/n:xNome", NAME_LENGTH),
+        freight_mode=_lenient(nfe, "n:transp/n:modFrete", "[0-9]"),
+        carrier_tax_id=_lenient(nfe, "n:transp/n:transporta/n:CNPJ", _TAX_ID)
+        or _lenient(nfe, "n:transp/n:transporta/n:CPF", _TAX_ID),
+        carrier_name=_free(nfe, "n:transp/n:transporta/n:xNome", NAME_LENGTH),
         volumes=sum(int(text) for text in volumes if text) or None,
         gross_weight=sum(int(Decimal(text) * 1000) for text in weights if text) or None,
     )
 
 
-def _purchase_orders(note: etree._Element) -> tuple[str, ...]:
+def _purchase_orders(nfe: etree._Element) -> tuple[str, ...]:
     """The order as the emitter named it in `compra` or in the items, each value once, in document order."""
-    elements = note.findall("n:compra/n:xPed", _NS) + note.findall("n:det/n:prod/n:xPed", _NS)
+    elements = nfe.findall("n:compra/n:xPed", _NS) + nfe.findall("n:det/n:prod/n:xPed", _NS)
     return tuple(dict.fromkeys(text for element in elements if (text := (element.text or "").strip())))
 
 

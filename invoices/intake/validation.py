@@ -40,7 +40,7 @@ class InvoiceVerdict:
 def judge(content: bytes, *, company: CompanyFacts) -> InvoiceVerdict:
     """Judge one file, a note or an event, for one company. Never raises for its content."""
     opened = FileCase(content, company)
-    return _event(EventCase.of(opened)) if opened.is_event else _note(DocumentCase.of(opened))
+    return _event(EventCase.of(opened)) if opened.is_event else _document(DocumentCase.of(opened))
 
 
 def match(reading: NfeReading, *, order: OrderFacts) -> tuple[InvoiceCheck, ...]:
@@ -48,7 +48,7 @@ def match(reading: NfeReading, *, order: OrderFacts) -> tuple[InvoiceCheck, ...]
     return evaluate(ORDER_RULES, OrderCase(reading, order))
 
 
-def _note(case: DocumentCase) -> InvoiceVerdict:
+def _document(case: DocumentCase) -> InvoiceVerdict:
     checks = evaluate(DOCUMENT_RULES, case)
     return InvoiceVerdict(checks, reading=case.reading if len(checks) == len(DOCUMENT_RULES) else None)
 

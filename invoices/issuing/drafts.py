@@ -24,16 +24,16 @@ def drafts_read(order_ids: Sequence[int]) -> dict[int, Draft]:
         .select_related("company", "store", "buyer", "address", "shipping_method", "carrier")
         .prefetch_related("lines__sku")
     )
-    notes = _invoices_in_the_way(order_ids)
-    return {order.pk: _draft(order, notes.get(order.pk, "")) for order in orders}
+    in_the_way = _invoices_in_the_way(order_ids)
+    return {order.pk: _draft(order, in_the_way.get(order.pk, "")) for order in orders}
 
 
 def _invoices_in_the_way(order_ids: Sequence[int]) -> dict[int | None, str]:
     """By order, the note it has or the one that waits for consent to become its note."""
     rows = Invoice.objects.claiming(order_ids).only("order_id", "wanted_order_id", "number", "series")
     return {
-        note.order_id or note.wanted_order_id: str(note) if note.order_id else f"{note}{WAITS}"
-        for note in rows.order_by("order_id")
+        row.order_id or row.wanted_order_id: str(row) if row.order_id else f"{row}{WAITS}"
+        for row in rows.order_by("order_id")
     }
 
 

@@ -91,12 +91,12 @@ class NFeIssuer(Protocol):
         """The signed note. Raises `BuildRefused`."""
         ...
 
-    def send(self, note: SignedInvoice) -> Answer:
+    def send(self, invoice: SignedInvoice) -> Answer:
         """Ask for authorisation. Sending equal bytes again must not make a second note. Raises
         `IssuerUnavailable`."""
         ...
 
-    def find(self, note: SignedInvoice, receipt: str) -> Answer | None:
+    def find(self, invoice: SignedInvoice, receipt: str) -> Answer | None:
         """What became of a note whose answer was lost or is due; None when the authority never got it.
         Raises `IssuerUnavailable`."""
         ...
@@ -122,10 +122,10 @@ class ImportedIssuer:
     def build(self, draft: Draft, numbering: Numbering) -> SignedInvoice:
         raise BuildRefused(refusals.IMPORTS_ONLY)
 
-    def send(self, note: SignedInvoice) -> Answer:
+    def send(self, invoice: SignedInvoice) -> Answer:
         raise IssuerUnavailable("Esta empresa importa as notas.")
 
-    def find(self, note: SignedInvoice, receipt: str) -> Answer | None:
+    def find(self, invoice: SignedInvoice, receipt: str) -> Answer | None:
         raise IssuerUnavailable("Esta empresa importa as notas.")
 
     def cancel(self, document: bytes, reason: str) -> Answer:

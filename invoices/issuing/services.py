@@ -218,9 +218,9 @@ def _build(issue: InvoiceIssue, issuer: NFeIssuer) -> None:
         raise BuildRefused(lacks_refusal(missing))
     series = issue.company.invoice_series
     number = _number_take(issue.company, issue.environment, series)
-    note = issuer.build(draft, Numbering(series, number, timezone.now()))
+    signed = issuer.build(draft, Numbering(series, number, timezone.now()))
     issue.series, issue.number = series, number
-    issue.access_key, issue.content = note.access_key, note.content
+    issue.access_key, issue.content = signed.access_key, signed.content
 
 
 def _number_take(company: Company, environment: str, series: int) -> int:
@@ -246,12 +246,12 @@ def _number_take(company: Company, environment: str, series: int) -> int:
 
 
 def _ask(issue: InvoiceIssue, issuer: NFeIssuer) -> Answer:
-    note = SignedInvoice(issue.access_key, bytes(issue.content or b""))
+    signed = SignedInvoice(issue.access_key, bytes(issue.content or b""))
     if issue.calls > 1:
-        known = issuer.find(note, issue.receipt)
+        known = issuer.find(signed, issue.receipt)
         if known is not None:
             return known
-    return issuer.send(note)
+    return issuer.send(signed)
 
 
 def _settle(issue: InvoiceIssue, answer: Answer) -> None:

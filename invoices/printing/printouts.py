@@ -72,22 +72,22 @@ def is_available() -> bool:
     return all(find_spec(name) is not None for name in ("brazilfiscalreport", "pypdfium2"))
 
 
-def invoices_draw(*, notes: Sequence[PrintableInvoice], printout: InvoicePrintout) -> bytes:
+def invoices_draw(*, invoices: Sequence[PrintableInvoice], printout: InvoicePrintout) -> bytes:
     """One PDF with every note in order; about 70 ms a DANFE of few items, 15 ms a label.
 
     Raises `PrinterMissing`, `DrawingFailed`.
     """
-    return pdfs_merge(invoices_drawn(notes=notes, printout=printout))
+    return pdfs_merge(invoices_drawn(invoices=invoices, printout=printout))
 
 
-def invoices_drawn(*, notes: Sequence[PrintableInvoice], printout: InvoicePrintout) -> list[bytes]:
+def invoices_drawn(*, invoices: Sequence[PrintableInvoice], printout: InvoicePrintout) -> list[bytes]:
     """One PDF per note. Raises `PrinterMissing`, `DrawingFailed`."""
     if not is_available():
         raise PrinterMissing
     drawn = []
-    for place, note in enumerate(notes):
+    for place, invoice in enumerate(invoices):
         try:
-            drawn.append(_invoice_draw(note, printout))
+            drawn.append(_invoice_draw(invoice, printout))
         except Exception as error:
             # Whatever a stranger's file makes the library raise; its words may hold personal data.
             logger.warning("A note cannot be drawn: %s", type(error).__name__)
@@ -95,16 +95,16 @@ def invoices_drawn(*, notes: Sequence[PrintableInvoice], printout: InvoicePrinto
     return drawn
 
 
-def _invoice_draw(note: PrintableInvoice, printout: InvoicePrintout) -> bytes:
+def _invoice_draw(invoice: PrintableInvoice, printout: InvoicePrintout) -> bytes:
     from brazilfiscalreport import danfe
 
-    text = _printable_text(note.content)
+    text = _printable_text(invoice.content)
     document: Any
     if printout is InvoicePrintout.LABEL:
-        label = danfe.DanfeEtiquetaConfig(watermark_cancelled=note.is_cancelled)
+        label = danfe.DanfeEtiquetaConfig(watermark_cancelled=invoice.is_cancelled)
         document = danfe.DanfeEtiqueta(xml=text, config=label)
     else:
-        page = danfe.DanfeConfig(watermark_cancelled=note.is_cancelled)
+        page = danfe.DanfeConfig(watermark_cancelled=invoice.is_cancelled)
         document = danfe.Danfe(xml=text, config=page)
     return bytes(document.output())
 

@@ -27,7 +27,7 @@ from invoices.printing.printouts import (
 
 LARGEST_PRINT = 100
 # The printer's time grows with the square of a note's items: 1 s for 100, 3 s for 200, a minute for 990.
-LARGEST_NOTE = 200
+LARGEST_INVOICE = 200
 LARGEST_SUM = 500
 NOT_PRINTABLE = (InvoiceStatus.PENDING, InvoiceStatus.REJECTED)
 
@@ -69,20 +69,20 @@ def invoice_printouts(*, ids: Sequence[int], printout: InvoicePrintout) -> list[
     """One PDF per note, in the order of `ids`; all or none. Raises `PrintRefused`."""
     too_many = refusals.TOO_MANY_TO_PRINT.of(most=LARGEST_PRINT)
     problems = dict.fromkeys(ids, too_many) if len(ids) > LARGEST_PRINT else print_problems(ids)
-    notes: list[PrintableInvoice] = []
+    invoices: list[PrintableInvoice] = []
     if not any(problems.values()):
         rows = Invoice.objects.filter(pk__in=ids).select_related("document").in_bulk()
         for pk in ids:
             try:
-                notes.append(_printable(rows[pk], printout))
+                invoices.append(_printable(rows[pk], printout))
             except _NotPrintable as problem:
                 problems[pk] = problem.refusal
-        if printout is InvoicePrintout.DANFE and sum(note.items for note in notes) > LARGEST_SUM:
+        if printout is InvoicePrintout.DANFE and sum(invoice.items for invoice in invoices) > LARGEST_SUM:
             problems = dict.fromkeys(ids, refusals.TOO_MUCH_TO_PRINT.of(most=LARGEST_SUM))
     if any(problems.values()):
         raise PrintRefused(_refused(ids, problems))
     try:
-        return invoices_drawn(notes=notes, printout=printout)
+        return invoices_drawn(invoices=invoices, printout=printout)
     except DrawingFailed as failed:
         problems[ids[failed.place]] = refusals.NOT_DRAWN
         raise PrintRefused(_refused(ids, problems)) from None
@@ -129,6 +129,6 @@ def _printable(invoice: Invoice, printout: InvoicePrintout) -> PrintableInvoice:
     if not verdict.accepted or verdict.reading is None:
         raise _NotPrintable(refusals.FILE_FAILS)
     items = len(verdict.reading.items)
-    if printout is InvoicePrintout.DANFE and items > LARGEST_NOTE:
-        raise _NotPrintable(refusals.TOO_MANY_ITEMS.of(most=LARGEST_NOTE))
+    if printout is InvoicePrintout.DANFE and items > LARGEST_INVOICE:
+        raise _NotPrintable(refusals.TOO_MANY_ITEMS.of(most=LARGEST_INVOICE))
     return PrintableInvoice(content, items, is_cancelled=invoice.status == InvoiceStatus.CANCELLED)

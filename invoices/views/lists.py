@@ -192,9 +192,9 @@ class RefusedFileList(ListPage[RefusedFile]):
         )
 
     def page_links(self) -> Sequence[Link]:
-        notes = InvoiceList()
-        notes.setup(self.request)
-        return notes.page_links()
+        page = InvoiceList()
+        page.setup(self.request)
+        return page.page_links()
 
     def row_links(self, obj: RefusedFile) -> Sequence[Link]:
         if obj.size > MAX_BYTES:
@@ -202,9 +202,9 @@ class RefusedFileList(ListPage[RefusedFile]):
         return [Link("baixar arquivo", reverse("invoices:refused_file", args=[obj.pk]), "download")]
 
     def _counts(self, found: QuerySet[RefusedFile]) -> dict[str, int]:
-        notes = InvoiceList()
-        notes.setup(self.request)
-        return notes.invoice_counts() | {REJECTED: found.count()}
+        page = InvoiceList()
+        page.setup(self.request)
+        return page.invoice_counts() | {REJECTED: found.count()}
 
 
 @require_safe

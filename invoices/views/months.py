@@ -67,7 +67,7 @@ def invoice_export(request: HttpRequest) -> HttpResponseBase:
         actor=user,
         action="invoices_export",
         subject=period.name,
-        text=f"{export.notes} notas e {export.events} eventos exportados",
+        text=f"{export.invoices} notas e {export.events} eventos exportados",
     )
     return StreamingHttpResponse(
         export.chunks(),

@@ -332,12 +332,12 @@ def _order_progress(seen: _Seen) -> dict[str, tuple[bool, TourPlace]]:
     """The steps of one parcel of an own carrier, then of one that Kwai Envios carries."""
     order, carried = seen.order, seen.carried
     at_orders, at_shipments = TourPlace("kwai:orders"), TourPlace("expedition:list")
-    at_note = TourPlace("invoices:issue", query=f"?order={order.pk}") if order else at_orders
+    at_invoice = TourPlace("invoices:issue", query=f"?order={order.pk}") if order else at_orders
     at_shipping = TourPlace("sales:order_shipping", order.pk) if order else at_orders
     has_method = bool(order and (order.shipping_method_id or order.is_packed))
     return {
         "receive": (order is not None, at_orders),
-        "invoice": (_has(order, "is_invoiced"), at_note),
+        "invoice": (_has(order, "is_invoiced"), at_invoice),
         "method": (has_method, at_shipping),
         "pack": (_has(order, "is_packed"), TourPlace("expedition:include")),
         "track": (_has(order, "is_tracked"), at_shipments),

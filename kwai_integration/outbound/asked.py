@@ -16,7 +16,7 @@ from expedition.models import Shipment, ShipmentStatus
 CANCELLED = "A expedição foi cancelada: nada é enviado."
 NOT_CONCLUDED = "A expedição ainda não foi concluída. Conclua-a e envie de novo."
 OTHER_CODE = "O código ou a transportadora mudou depois do pedido de envio: envie o novo código."
-OTHER_NOTE = "A NF-e mudou depois do pedido de envio: confira a nota e envie-a de novo."
+OTHER_INVOICE = "A NF-e mudou depois do pedido de envio: confira a nota e envie-a de novo."
 
 
 def asked_shipment(job: PushJob) -> Shipment:

@@ -61,8 +61,8 @@ def orders_released(order_ids: Collection[int]) -> None:
     """A hold or a refund ended: what it kept from leaving, or stopped on its way, goes now."""
     if not order_ids:
         return
-    notes = Invoice.objects.filter(order__in=order_ids, status__in=ISSUED)
-    invoices_by_rule(list(notes.values_list("pk", flat=True)))
+    invoices = Invoice.objects.filter(order__in=order_ids, status__in=ISSUED)
+    invoices_by_rule(list(invoices.values_list("pk", flat=True)))
     shipments = Shipment.objects.filter(order__in=order_ids)
     for status, rule in (
         (ShipmentStatus.CONCLUDED, trackings_by_rule),

@@ -39,7 +39,7 @@ from kwai_integration.situations import situations
 
 # A code sent, or a shipment arranged, is with the platform once the order waits for its carrier.
 SENT_ROLES = (KwaiRole.AWAITING_PICKUP, KwaiRole.PACKED, *SHIPPED_ROLES)
-HELD_NOTES = (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
+HELD_INVOICES = (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class _FirstPushPlan:
 
 def _invoice_compare(job: PushJob, order: MappedOrder) -> list[Compared]:
     label = INVOICE_STATUS_LABELS.get(order.invoice_status, order.invoice_status or "nenhuma")
-    wanted = " ou ".join(INVOICE_STATUS_LABELS[status].lower() for status in HELD_NOTES)
-    return [Compared("NF-e do pedido", wanted, label.lower(), order.invoice_status in HELD_NOTES)]
+    wanted = " ou ".join(INVOICE_STATUS_LABELS[status].lower() for status in HELD_INVOICES)
+    return [Compared("NF-e do pedido", wanted, label.lower(), order.invoice_status in HELD_INVOICES)]
 
 
 def _tracking_compare(job: PushJob, order: MappedOrder) -> list[Compared]:

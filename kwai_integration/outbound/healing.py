@@ -14,7 +14,7 @@ from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.situations import store_roles
 
-AFTER_NOTE = (Kind.ARRANGE_SHIPMENT, Kind.SEND_TRACKING)
+AFTER_INVOICE = (Kind.ARRANGE_SHIPMENT, Kind.SEND_TRACKING)
 
 
 def pushes_heal(rows: Sequence[KwaiOrder], *, accepted: Collection[str]) -> None:
@@ -35,7 +35,7 @@ def pushes_heal(rows: Sequence[KwaiOrder], *, accepted: Collection[str]) -> None
     due = [
         job.pk
         for job in blocked
-        if (job.kind in AFTER_NOTE and job.subject in accepted)
+        if (job.kind in AFTER_INVOICE and job.subject in accepted)
         or _shows(job, answers[job.subject], roles.get(answers[job.subject].remote_status), confirmed)
     ]
     if due:

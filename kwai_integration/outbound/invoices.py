@@ -38,16 +38,21 @@ CANCELLED_BADGE = Badge("cancelada, mas no Kwai", "red", "alert-triangle", AT_KW
 
 def invoice_states(ids: Sequence[int]) -> dict[int, InvoiceState]:
     """Three queries whatever the number of notes."""
-    notes = [note for note in own_invoices(ids) if note.order is not None and note.order.external_id]
-    orders = [note.order_id for note in notes if note.order_id is not None]
+    invoices = [
+        invoice for invoice in own_invoices(ids) if invoice.order is not None and invoice.order.external_id
+    ]
+    orders = [invoice.order_id for invoice in invoices if invoice.order_id is not None]
     answers = {
         order_id: (status, reason)
         for order_id, status, reason in KwaiOrder.objects.filter(order_id__in=orders).values_list(
             "order_id", "invoice_status", "invoice_refusal_reason"
         )
     }
-    jobs = _jobs_by_topic(notes)
-    return {note.pk: _state(note, jobs, answers.get(note.order_id or 0, ("", ""))) for note in notes}
+    jobs = _jobs_by_topic(invoices)
+    return {
+        invoice.pk: _state(invoice, jobs, answers.get(invoice.order_id or 0, ("", "")))
+        for invoice in invoices
+    }
 
 
 def refused_orders(order_ids: Sequence[int]) -> set[int]:
@@ -77,19 +82,23 @@ def invoices_in(stage: InvoiceStage) -> Q:
 
 def invoices_withdraw(ids: Sequence[int]) -> None:
     """Nothing of cancelled notes leaves any more; where Kwai has one already, its order says what to do."""
-    notes = [note for note in own_invoices(ids) if note.order is not None and note.order.external_id]
-    jobs = [(note, job) for note, job in _own_jobs(notes) if job.state in LIVE]
+    invoices = [
+        invoice for invoice in own_invoices(ids) if invoice.order is not None and invoice.order.external_id
+    ]
+    jobs = [(invoice, job) for invoice, job in _own_jobs(invoices) if job.state in LIVE]
     jobs_withdraw([job for _, job in jobs if job.state in WAITING_STATES], reason=WITHDRAWN)
     drafts = [
-        held_cancelled_event(note, note.order_id)
-        for note, job in jobs
-        if note.order_id is not None and job.state == JobState.DONE
+        held_cancelled_event(invoice, invoice.order_id)
+        for invoice, job in jobs
+        if invoice.order_id is not None and job.state == JobState.DONE
     ]
     order_events_append(drafts=drafts)
 
 
-def held_cancelled_event(note: Invoice, order_id: int) -> EventDraft:
-    return EventDraft(order_id, "kwai.invoice_cancelled", f"{AT_KWAI} ({note})", note.get_absolute_url())
+def held_cancelled_event(invoice: Invoice, order_id: int) -> EventDraft:
+    return EventDraft(
+        order_id, "kwai.invoice_cancelled", f"{AT_KWAI} ({invoice})", invoice.get_absolute_url()
+    )
 
 
 def orders_with_cancelled_invoice(order_ids: Sequence[int]) -> set[int]:
@@ -97,27 +106,31 @@ def orders_with_cancelled_invoice(order_ids: Sequence[int]) -> set[int]:
     rows = Invoice.objects.filter(
         order__in=order_ids, status=InvoiceStatus.CANCELLED, store__channel=CHANNEL_KEY
     )
-    notes = list(rows.select_related("order", "store"))
-    if not notes:
+    invoices = list(rows.select_related("order", "store"))
+    if not invoices:
         return set()
-    topics = _jobs_by_topic(notes)
+    topics = _jobs_by_topic(invoices)
     last = {topic: _last_done(jobs) for topic, jobs in topics.items()}
     return {
-        note.order_id
-        for note, job in _own_jobs(notes, topics)
-        if note.order_id is not None and last[job.topic] == job
+        invoice.order_id
+        for invoice, job in _own_jobs(invoices, topics)
+        if invoice.order_id is not None and last[job.topic] == job
     }
 
 
 def _own_jobs(
-    notes: Sequence[Invoice], topics: Mapping[Topic, Sequence[PushJob]] | None = None
+    invoices: Sequence[Invoice], topics: Mapping[Topic, Sequence[PushJob]] | None = None
 ) -> list[tuple[Invoice, PushJob]]:
     """Each linked note with the push of its own key."""
-    found = _jobs_by_topic(notes) if topics is None else topics
-    requests = [(note, invoice_request(note, note.order)) for note in notes if note.order is not None]
+    found = _jobs_by_topic(invoices) if topics is None else topics
+    requests = [
+        (invoice, invoice_request(invoice, invoice.order))
+        for invoice in invoices
+        if invoice.order is not None
+    ]
     return [
-        (note, job)
-        for note, request in requests
+        (invoice, job)
+        for invoice, request in requests
         for job in found.get(request.topic, ())
         if job.idempotency_key == request.key
     ]
@@ -129,27 +142,27 @@ def _last_done(jobs: Sequence[PushJob]) -> PushJob | None:
 
 def _has_job(states: Sequence[JobState]) -> Q:
     store = Cast(OuterRef("store_id"), CharField())
-    order, note = OuterRef("order__external_id"), OuterRef("access_key")
-    key = Concat(store, Value(f":{Kind.SEND_INVOICE}:"), order, Value(":"), note, output_field=CharField())
+    order, invoice = OuterRef("order__external_id"), OuterRef("access_key")
+    key = Concat(store, Value(f":{Kind.SEND_INVOICE}:"), order, Value(":"), invoice, output_field=CharField())
     return Q(Exists(PushJob.objects.filter(idempotency_key=key, state__in=states)))
 
 
-def _jobs_by_topic(notes: Sequence[Invoice]) -> dict[Topic, list[PushJob]]:
+def _jobs_by_topic(invoices: Sequence[Invoice]) -> dict[Topic, list[PushJob]]:
     topics: dict[Topic, list[PushJob]] = defaultdict(list)
     rows = PushJob.objects.facts().filter(
         kind=Kind.SEND_INVOICE,
-        store_id__in={note.store_id for note in notes},
-        subject__in={note.order.external_id for note in notes if note.order is not None},
+        store_id__in={invoice.store_id for invoice in invoices},
+        subject__in={invoice.order.external_id for invoice in invoices if invoice.order is not None},
     )
     for job in rows.order_by("finished_at", "pk"):
         topics[job.topic].append(job)
     return topics
 
 
-def invoices_unseen(notes: Mapping[int, tuple[Invoice, Order]]) -> set[int]:
+def invoices_unseen(invoices: Mapping[int, tuple[Invoice, Order]]) -> set[int]:
     """Those of these notes, by id with their order, that came after another one Kwai received: what it says
     of the order's note is about that one. One query."""
-    requests = {pk: invoice_request(note, order) for pk, (note, order) in notes.items()}
+    requests = {pk: invoice_request(invoice, order) for pk, (invoice, order) in invoices.items()}
     done = PushJob.objects.facts().filter(
         kind=Kind.SEND_INVOICE,
         state=JobState.DONE,
@@ -160,15 +173,17 @@ def invoices_unseen(notes: Mapping[int, tuple[Invoice, Order]]) -> set[int]:
     return {pk for pk, request in requests.items() if last.get(request.topic, request.key) != request.key}
 
 
-def _state(note: Invoice, jobs: Mapping[Topic, Sequence[PushJob]], answer: tuple[str, str]) -> InvoiceState:
-    if note.order is None:
+def _state(
+    invoice: Invoice, jobs: Mapping[Topic, Sequence[PushJob]], answer: tuple[str, str]
+) -> InvoiceState:
+    if invoice.order is None:
         raise ValueError("only a linked note has a state at Kwai")
-    request = invoice_request(note, note.order)
+    request = invoice_request(invoice, invoice.order)
     rivals = jobs.get(request.topic, ())
     job = next((job for job in rivals if job.idempotency_key == request.key), None)
     if job is None or job.state not in LIVE:
         return InvoiceState(InvoiceStage.NOT_SENT, channel=LABEL)
-    if job.state == JobState.DONE and note.status == InvoiceStatus.CANCELLED and _last_done(rivals) == job:
+    if job.state == JobState.DONE and invoice.status == InvoiceStatus.CANCELLED and _last_done(rivals) == job:
         return InvoiceState(InvoiceStage.SENT, [CANCELLED_BADGE], AT_KWAI, channel=LABEL)
     if job.state == JobState.DONE:
         return _sent_state(job, [rival for rival in rivals if rival.state == JobState.DONE], answer)

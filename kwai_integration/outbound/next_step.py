@@ -24,7 +24,7 @@ FROZEN = NextStep(Owner.YOU, "Resolver o que mantém o pedido parado, no alto de
 HELD = NextStep(Owner.CHANNEL, "Liberar o pedido, que ele pede para segurar.")
 REFUND_ASKED = NextStep(Owner.CHANNEL, "Decidir o reembolso que o comprador pediu.")
 WHO_CARRIES = NextStep(Owner.YOU, "Dizer quem leva o pacote.")
-ACCEPT_NOTE = NextStep(Owner.CHANNEL, "Aceitar a NF-e, que está em análise.")
+ACCEPT_INVOICE = NextStep(Owner.CHANNEL, "Aceitar a NF-e, que está em análise.")
 WAITING = {
     Kind.SEND_INVOICE: "Enviar a NF-e ao Kwai, que está na fila.",
     Kind.ARRANGE_SHIPMENT: "Programar o envio no Kwai, que está na fila.",
@@ -51,7 +51,7 @@ class OrderWork:
     """What is known here of one order: its note in force and whether Kwai has judged another one, its
     shipment in force, its latest pushes by kind, and whether goods of it are out of stock."""
 
-    note: Invoice | None = None
+    invoice: Invoice | None = None
     shipment: Shipment | None = None
     marks: Mapping[str, Mark] = field(default_factory=dict)
     is_away: bool = True
@@ -61,13 +61,13 @@ class OrderWork:
 def work_read(order: Order, marks: Mapping[str, Mark]) -> OrderWork:
     """A constant number of queries."""
     rows = Invoice.objects.filter(order=order).exclude(status__in=("cancelled", "rejected"))
-    note = rows.first()
+    invoice = rows.first()
     return OrderWork(
-        note,
+        invoice,
         Shipment.objects.active().filter(order=order).first(),
         marks,
         bool(lines_shipped_out(order.lines.values_list("pk", flat=True))),
-        is_unseen=bool(note and invoices_unseen({note.pk: (note, order)})),
+        is_unseen=bool(invoice and invoices_unseen({invoice.pk: (invoice, order)})),
     )
 
 
@@ -111,24 +111,24 @@ def _return_step(order: Order, work: OrderWork) -> NextStep:
 
 
 def _invoice_step(order: Order, invoice_status: str, work: OrderWork) -> NextStep:
-    note = work.note
+    invoice = work.invoice
     if invoice_status == KwaiInvoiceStatus.RECEIVED:
-        return ACCEPT_NOTE
+        return ACCEPT_INVOICE
     if invoice_status == KwaiInvoiceStatus.ACCEPTED:
         return NextStep(Owner.CHANNEL, "Passar o pedido adiante: a NF-e já foi aceita.")
-    if note is None:
+    if invoice is None:
         return _issue(order)
     is_refused = invoice_status == REFUSED and not work.is_unseen
-    pushed = None if work.is_unseen and _is_done(work) else _pushed(Kind.SEND_INVOICE, work, ACCEPT_NOTE)
-    if pushed and not (is_refused and pushed is ACCEPT_NOTE):
+    pushed = None if work.is_unseen and _is_done(work) else _pushed(Kind.SEND_INVOICE, work, ACCEPT_INVOICE)
+    if pushed and not (is_refused and pushed is ACCEPT_INVOICE):
         return pushed
     if is_refused:
         text = "Corrigir ou trocar a NF-e que o Kwai recusou, e enviar de novo."
-        return NextStep(Owner.YOU, text, "Corrigir nota fiscal", "tool", _invoice_url(note))
-    if note.status not in ISSUED:
+        return NextStep(Owner.YOU, text, "Corrigir nota fiscal", "tool", _invoice_url(invoice))
+    if invoice.status not in ISSUED:
         text = "Conferir a NF-e, que ainda não foi autorizada."
-        return NextStep(Owner.YOU, text, "Abrir nota fiscal", "file-invoice", _invoice_url(note))
-    return NextStep(Owner.YOU, "Enviar a NF-e.", "Enviar nota fiscal", "send", _invoice_url(note))
+        return NextStep(Owner.YOU, text, "Abrir nota fiscal", "file-invoice", _invoice_url(invoice))
+    return NextStep(Owner.YOU, "Enviar a NF-e.", "Enviar nota fiscal", "send", _invoice_url(invoice))
 
 
 def _is_done(work: OrderWork) -> bool:
@@ -146,7 +146,7 @@ def _parcel_step(order: Order, role: KwaiRole, work: OrderWork) -> NextStep:
     shipper, shipment = ShippedBy(order.shipped_by), work.shipment
     if shipper is ShippedBy.UNKNOWN:
         return WHO_CARRIES
-    if order.pk and role is KwaiRole.TO_ARRANGE and work.note is None and shipment is None:
+    if order.pk and role is KwaiRole.TO_ARRANGE and work.invoice is None and shipment is None:
         return _invoice_from_elsewhere()
     url = reverse("expedition:shipment", args=[shipment.pk]) if shipment else ""
     if shipper is ShippedBy.CHANNEL and role is KwaiRole.TO_ARRANGE:
@@ -187,5 +187,5 @@ def _pushed(kind: Kind, work: OrderWork, done: NextStep) -> NextStep | None:
     return done if mark.is_done else NextStep(Owner.ERP, WAITING[kind])
 
 
-def _invoice_url(note: Invoice) -> str:
-    return reverse("invoices:detail", args=[note.pk])
+def _invoice_url(invoice: Invoice) -> str:
+    return reverse("invoices:detail", args=[invoice.pk])

@@ -61,18 +61,18 @@ class DemonstrationIssuer:
 
     def build(self, draft: Draft, numbering: Numbering) -> SignedInvoice:
         key = _access_key(draft, numbering)
-        note = invoice_build(draft, access_key=key, issued_at=numbering.issued_at)
-        sign(note, note[0], _signer(draft.emitter.name, draft.emitter.tax_id))
-        signed = SignedInvoice(key, etree.tostring(note, encoding="UTF-8", xml_declaration=False))
+        nfe = invoice_build(draft, access_key=key, issued_at=numbering.issued_at)
+        sign(nfe, nfe[0], _signer(draft.emitter.name, draft.emitter.tax_id))
+        signed = SignedInvoice(key, etree.tostring(nfe, encoding="UTF-8", xml_declaration=False))
         wrong = schema.problems(parse(_with_protocol(signed)))
         if wrong:
             raise BuildRefused(refusals.LAYOUT.of(wrong="; ".join(wrong)))
         return signed
 
-    def send(self, note: SignedInvoice) -> Answer:
-        return Authorised(_with_protocol(note))
+    def send(self, invoice: SignedInvoice) -> Answer:
+        return Authorised(_with_protocol(invoice))
 
-    def find(self, note: SignedInvoice, receipt: str) -> Answer | None:
+    def find(self, invoice: SignedInvoice, receipt: str) -> Answer | None:
         return None  # nobody was asked; sending again gives the same bytes
 
     def cancel(self, document: bytes, reason: str) -> Answer:
@@ -103,21 +103,21 @@ def _random_code(number: int) -> str:
             return code
 
 
-def _with_protocol(note: SignedInvoice) -> bytes:
+def _with_protocol(invoice: SignedInvoice) -> bytes:
     """`nfeProc` around the signed bytes as they are: writing them anew could change what was signed."""
-    root = parse(note.content)
+    root = parse(invoice.content)
     issued_at = datetime.fromisoformat(root.findtext(f".//{{{NFE}}}dhEmi", ""))
     answer = etree.Element(f"{{{NFE}}}protNFe", versao=VERSION, nsmap=NSMAP)
     reported = {
         "tpAmb": "2",
         "verAplic": APPLICATION,
-        "chNFe": note.access_key,
+        "chNFe": invoice.access_key,
         "dhRecbto": moment(issued_at + timedelta(seconds=1)),
-        "nProt": invented_protocol(note.access_key),
+        "nProt": invented_protocol(invoice.access_key),
         "digVal": root.findtext(f".//{{{DSIG}}}DigestValue", ""),
         "cStat": "100",
         "xMotivo": SAID,
     }
     fields(add(answer, "infProt"), reported)
     opening = f'<?xml version="1.0" encoding="UTF-8"?><nfeProc xmlns="{NFE}" versao="{VERSION}">'.encode()
-    return opening + note.content + etree.tostring(answer, encoding="UTF-8") + b"</nfeProc>"
+    return opening + invoice.content + etree.tostring(answer, encoding="UTF-8") + b"</nfeProc>"

@@ -38,26 +38,26 @@ _ZERO_TOTALS: Final = ("vBC", "vICMS", "vICMSDeson", "vFCP", "vBCST", "vST", "vF
 def invoice_build(draft: Draft, *, access_key: str, issued_at: datetime) -> etree._Element:
     """The `NFe` element with its `infNFe`; every other part of the key is read back from `access_key`."""
     root = etree.Element(f"{{{NFE}}}NFe", nsmap=NSMAP)
-    note = add(root, "infNFe", Id=f"NFe{access_key}", versao=VERSION)
-    _ide(note, draft, access_key, issued_at)
-    _emit(note, draft.emitter)
-    _dest(note, draft.recipient)
+    nfe = add(root, "infNFe", Id=f"NFe{access_key}", versao=VERSION)
+    _ide(nfe, draft, access_key, issued_at)
+    _emit(nfe, draft.emitter)
+    _dest(nfe, draft.recipient)
     weights = [item.total for item in draft.items]
     freights, discounts = shares(draft.freight, weights), shares(draft.discount, weights)
     for place, item in enumerate(draft.items):
-        _det(note, place + 1, item, freights[place], discounts[place])
-    _total(note, draft)
-    _transp(note, draft)
-    paid = add(add(note, "pag"), "detPag")
+        _det(nfe, place + 1, item, freights[place], discounts[place])
+    _total(nfe, draft)
+    _transp(nfe, draft)
+    paid = add(add(nfe, "pag"), "detPag")
     fields(
         paid, {"tPag": "99", "xPag": "Marketplace" if draft.store else "Outros", "vPag": reais(draft.total)}
     )
     if draft.store:
         seller = {"CNPJ": draft.emitter.intermediary_tax_id, "idCadIntTran": text(draft.store, 60)}
-        fields(add(note, "infIntermed"), seller)
-    add(add(note, "infAdic"), "infCpl", _remark(draft))
+        fields(add(nfe, "infIntermed"), seller)
+    add(add(nfe, "infAdic"), "infCpl", _remark(draft))
     if draft.external_id:
-        add(add(note, "compra"), "xPed", text(draft.external_id, 60))
+        add(add(nfe, "compra"), "xPed", text(draft.external_id, 60))
     return root
 
 
@@ -77,7 +77,7 @@ def moment(at: datetime) -> str:
     return at.astimezone(BRASILIA).isoformat(timespec="seconds")
 
 
-def _ide(note: etree._Element, draft: Draft, key: str, issued_at: datetime) -> None:
+def _ide(nfe: etree._Element, draft: Draft, key: str, issued_at: datetime) -> None:
     values = {
         "cUF": key[0:2],
         "cNF": key[35:43],
@@ -100,19 +100,19 @@ def _ide(note: etree._Element, draft: Draft, key: str, issued_at: datetime) -> N
         "procEmi": "0",
         "verProc": "demonstracao",
     }
-    fields(add(note, "ide"), values)
+    fields(add(nfe, "ide"), values)
 
 
-def _emit(note: etree._Element, emitter: Emitter) -> None:
-    element = add(note, "emit")
+def _emit(nfe: etree._Element, emitter: Emitter) -> None:
+    element = add(nfe, "emit")
     fields(element, {"CNPJ": emitter.tax_id, "xNome": text(emitter.name, 60)})
     _optional(element, "xFant", text(emitter.trade_name, 60))
     _place(add(element, "enderEmit"), emitter.place)
     fields(element, {"IE": emitter.state_registration, "CRT": emitter.tax_regime})
 
 
-def _dest(note: etree._Element, recipient: Recipient) -> None:
-    element = add(note, "dest")
+def _dest(nfe: etree._Element, recipient: Recipient) -> None:
+    element = add(nfe, "dest")
     kind = "CPF" if len(recipient.tax_id) == 11 else "CNPJ"
     # The name SEFAZ demands in homologation, so that nobody can take the note for a real one.
     fields(element, {kind: recipient.tax_id, "xNome": HOMOLOGATION_NAME})
@@ -135,8 +135,8 @@ def _place(element: etree._Element, place: DraftPlace) -> None:
     fields(element, values)
 
 
-def _det(note: etree._Element, place: int, item: DraftItem, freight: int, discount: int) -> None:
-    element = add(note, "det", nItem=str(place))
+def _det(nfe: etree._Element, place: int, item: DraftItem, freight: int, discount: int) -> None:
+    element = add(nfe, "det", nItem=str(place))
     product = add(element, "prod")
     gtin = item.gtin if gtin_is_valid(item.gtin) else NO_GTIN
     unit, quantity = text(item.unit, 6), f"{item.quantity}.0000"
@@ -161,7 +161,7 @@ def _taxes(element: etree._Element, item: DraftItem) -> None:
         fields(add(add(element, name), f"{name}Outr"), zeros)
 
 
-def _total(note: etree._Element, draft: Draft) -> None:
+def _total(nfe: etree._Element, draft: Draft) -> None:
     values = {
         **dict.fromkeys(_ZERO_TOTALS, "0.00"),
         "vProd": reais(draft.items_total),
@@ -171,11 +171,11 @@ def _total(note: etree._Element, draft: Draft) -> None:
         **dict.fromkeys(("vII", "vIPI", "vIPIDevol", "vPIS", "vCOFINS", "vOutro"), "0.00"),
         "vNF": reais(draft.total),
     }
-    fields(add(add(note, "total"), "ICMSTot"), values)
+    fields(add(add(nfe, "total"), "ICMSTot"), values)
 
 
-def _transp(note: etree._Element, draft: Draft) -> None:
-    element = add(note, "transp")
+def _transp(nfe: etree._Element, draft: Draft) -> None:
+    element = add(nfe, "transp")
     add(element, "modFrete", "2" if draft.by_platform else "0")
     if draft.carrier_name:
         carrier = add(element, "transporta")

@@ -49,7 +49,7 @@ class Command(BaseCommand):
         )
         refused = False
         for entry in _entries(options["files"]):
-            if not entry.is_note:
+            if not entry.is_invoice:
                 self.stderr.write(f"{entry.name}: não é um XML, não foi conferido")
                 continue
             verdict, checks = _judged(entry, company, options["order_total"])

@@ -87,7 +87,7 @@ def orders_follow(
     """
     if not incoming:
         return {}
-    orders = _orders_locked(incoming)
+    orders = _orders_lock(incoming)
     known = _known(orders, incoming)
     followed = {
         order.pk: order_followed(order, entry, rules, known)
@@ -169,7 +169,7 @@ def refunds_of(incoming: Iterable[IncomingOrder]) -> Listed:
     return refunds_listed({row.store_id for row in rows}, {row.external_id for row in rows})
 
 
-def _orders_locked(incoming: Sequence[IncomingOrder]) -> dict[int, Order]:
+def _orders_lock(incoming: Sequence[IncomingOrder]) -> dict[int, Order]:
     ids = [entry.row.order_id for entry in incoming if entry.row.order_id]
     rows = Order.objects.filter(pk__in=ids).select_related("shipping_method").lock_for_update()
     return {order.pk: order for order in rows}

@@ -18,7 +18,7 @@ from kwai_integration.client.codes import KwaiInvoiceStatus
 from kwai_integration.client.types import InvoiceUpload
 from kwai_integration.client.writes import Write
 from kwai_integration.models import KwaiOrder
-from kwai_integration.outbound.asked import OTHER_NOTE, content_check
+from kwai_integration.outbound.asked import OTHER_INVOICE, content_check
 from kwai_integration.outbound.invoices import WITHDRAWN, held_cancelled_event
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.permits import remote_permit
@@ -45,7 +45,7 @@ def load(job: PushJob) -> LoadedInvoice | Obsolete:
     if invoice.order is None or invoice.order.external_id != job.subject:
         raise PushRefused(f"A NF-e {invoice.number} não está mais vinculada a este pedido.")
     if not job.needs_verification:
-        content_check(job, invoice_request(invoice, invoice.order), OTHER_NOTE)
+        content_check(job, invoice_request(invoice, invoice.order), OTHER_INVOICE)
     earlier = PushJob.objects.filter(
         store_id=job.store_id, kind=job.kind, subject=job.subject, state=JobState.DONE
     ).exclude(pk=job.pk)

@@ -85,7 +85,7 @@ def test_original_bytes_events_and_a_summary(
     Invoice.objects.filter(pk=cancelled.pk).update(status=InvoiceStatus.CANCELLED, cancelled_at=at)
     event(company, cancelled.access_key, at)
     found = export()
-    assert (found.notes, found.events) == (2, 1)
+    assert (found.invoices, found.events) == (2, 1)
     with opened(found) as archive:
         assert archive.read(f"2026-11/notas/{linked.access_key}-procNFe.xml") == nfe_xml(
             number=1, order_reference=REFERENCE
@@ -141,7 +141,7 @@ def test_what_changes_meanwhile_does_not_break_the_file(
         status=InvoiceStatus.CANCELLED, cancelled_at=datetime.now(UTC), recipient_name="Outro"
     )
     assert len(sent + b"".join(chunks)) == prepared.size
-    assert export().notes == 2
+    assert export().invoices == 2
 
 
 def test_a_damaged_file_stops_the_export_by_name(
@@ -181,7 +181,7 @@ def test_a_period_has_a_limit(
 ) -> None:
     monkeypatch.setattr(periods, "LARGEST_EXPORT", 1)
     add(1)
-    assert export().notes == 1
+    assert export().invoices == 1
     add(2)
     with pytest.raises(ExportRefused, match="partes menores"):
         export()

@@ -44,7 +44,7 @@ def test_members_come_one_by_one_with_the_archives_name() -> None:
 
 def test_what_is_no_xml_is_not_read_and_leftovers_of_systems_are_nothing() -> None:
     found = opened(zipped({"a.xml": b"<a/>", "a.pdf": b"%PDF", "__MACOSX/._a.xml": b"x", "pasta/": b""}))
-    assert found == [Entry("lote.zip/a.xml", b"<a/>"), Entry("lote.zip/a.pdf", b"", is_note=False)]
+    assert found == [Entry("lote.zip/a.xml", b"<a/>"), Entry("lote.zip/a.pdf", b"", is_invoice=False)]
 
 
 def test_a_zip_of_the_largest_note_is_opened() -> None:

@@ -23,7 +23,7 @@ LETTERS = "12ABC34501DE35"
 
 def drawn(kind: InvoicePrintout, *contents: bytes, is_cancelled: bool = False) -> bytes:
     return invoices_draw(
-        notes=[PrintableInvoice(content, 1, is_cancelled) for content in contents], printout=kind
+        invoices=[PrintableInvoice(content, 1, is_cancelled) for content in contents], printout=kind
     )
 
 

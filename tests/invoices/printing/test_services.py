@@ -145,7 +145,7 @@ def test_a_batch_has_a_limit(notes: list[Invoice]) -> None:
 
 def test_a_long_danfe_is_left_to_the_issuer(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes time with the square of the items; the label of the same note is quick."""
-    monkeypatch.setattr(services, "LARGEST_NOTE", 3)
+    monkeypatch.setattr(services, "LARGEST_INVOICE", 3)
     monkeypatch.setattr(services, "LARGEST_SUM", 5)
     invoices_import(company=company, files=[("a", nfe_xml(number=n, items=n)) for n in (2, 3, 4)], user=None)
     long = Invoice.objects.get(number=4)

@@ -16,7 +16,7 @@ from expedition.models import Shipment, ShipmentStatus
 from expedition.services import shipment_cancel, shipments_open, tracking_set
 from invoices.models import Invoice
 from kwai_integration.outbound.arranging import arrange_request
-from kwai_integration.outbound.asked import CANCELLED, NOT_CONCLUDED, OTHER_CODE, OTHER_NOTE
+from kwai_integration.outbound.asked import CANCELLED, NOT_CONCLUDED, OTHER_CODE, OTHER_INVOICE
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.push_requests import delivery_request, tracking_request
 from tests.kwai_integration.codes import SHIPPED, TO_ARRANGE
@@ -186,7 +186,7 @@ def test_another_note_does_not_leave_in_the_place_of_the_one_asked_for(desk: Des
     Invoice.objects.filter(pk=note.pk).update(access_key=note.access_key[::-1])
     desk.push()
     job = job_of(Kind.SEND_INVOICE, order)
-    assert (job.state, job.last_error) == (JobState.BLOCKED, OTHER_NOTE)
+    assert (job.state, job.last_error) == (JobState.BLOCKED, OTHER_INVOICE)
     assert not desk.remote(order)["invoice"]
 
 
