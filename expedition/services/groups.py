@@ -19,7 +19,7 @@ from expedition import refusals
 from expedition.business_days import business_days_after
 from expedition.models import GroupStatus, Shipment, ShipmentGroup, ShipmentStatus
 from expedition.preconditions import conclusion_problem, group_kind_for, joining_problem, leaving_problem
-from expedition.services.rows import shipment_event, shipments_lock
+from expedition.services.rows import shipment_event, shipment_results, shipments_lock
 from expedition.services.shipments import shipments_carrier_set, shipments_open
 from expedition.services.tracking import tracking_set
 
@@ -52,7 +52,7 @@ def group_create(
     problems = {pk: joining_problem(shipment, method) for pk, shipment in shipments.items()}
     joining = [shipment for pk, shipment in shipments.items() if not problems[pk]]
     if not joining:
-        results = _joined_results(shipment_ids, problems, None)
+        results = shipment_results(shipment_ids, problems, f"Incluída em {None}.")
         return GroupOutcome(None, results, NO_REFUSAL if shipment_ids else refusals.GROUP_EMPTY)
     group = ShipmentGroup.objects.create(
         company_id=company_id,
@@ -62,7 +62,7 @@ def group_create(
         created_by=actor,
     )
     _join(joining, group, actor)
-    return GroupOutcome(group, _joined_results(shipment_ids, problems, group))
+    return GroupOutcome(group, shipment_results(shipment_ids, problems, f"Incluída em {group}."))
 
 
 @transaction.atomic
@@ -74,7 +74,7 @@ def group_add(*, group_id: int, shipment_ids: Sequence[int], actor: User | None 
     shipments = _own_lock(shipment_ids, group.company_id)
     problems = {pk: joining_problem(each, group.shipping_method) for pk, each in shipments.items()}
     _join([each for pk, each in shipments.items() if not problems[pk]], group, actor)
-    return GroupOutcome(group, _joined_results(shipment_ids, problems, group))
+    return GroupOutcome(group, shipment_results(shipment_ids, problems, f"Incluída em {group}."))
 
 
 def _own_lock(shipment_ids: Sequence[int], company_id: int) -> dict[int, Shipment]:
@@ -95,17 +95,6 @@ def _join(shipments: Sequence[Shipment], group: ShipmentGroup, actor: User | Non
         ],
         actor=actor,
     )
-
-
-def _joined_results(
-    ids: Sequence[int], problems: Mapping[int, Refusal], group: ShipmentGroup | None
-) -> list[RowResult]:
-    return [
-        row_refused(pk, problem)
-        if (problem := problems.get(pk, refusals.SHIPMENT_GONE))
-        else row_done(pk, f"Incluída em {group}.")
-        for pk in ids
-    ]
 
 
 @transaction.atomic
@@ -183,12 +172,7 @@ def group_remove(*, group_id: int, shipment_ids: Sequence[int], actor: User | No
         ],
         actor=actor,
     )
-    return [
-        row_refused(pk, problem)
-        if (problem := problems.get(pk, refusals.SHIPMENT_GONE))
-        else row_done(pk, f"Retirada de {group}.")
-        for pk in shipment_ids
-    ]
+    return shipment_results(shipment_ids, problems, f"Retirada de {group}.")
 
 
 @transaction.atomic

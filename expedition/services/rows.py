@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
+from erp.channels import RowResult, row_done, row_refused
+from erp.refusals import Refusal
 from erp.sales.models import Order
 from erp.sales.services import EventDraft
+from expedition import refusals
 from expedition.models import Shipment
 
 
@@ -18,6 +21,16 @@ def shipments_lock(ids: Iterable[int]) -> dict[int, Shipment]:
     known = Shipment.objects.filter(pk__in=list(ids))
     list(Order.objects.filter(shipments__in=known).lock_for_update())
     return {shipment.pk: shipment for shipment in known.for_screens().lock_for_update()}
+
+
+def shipment_results(ids: Sequence[int], problems: Mapping[int, Refusal], text: str) -> list[RowResult]:
+    """`text` for each of these shipments without a problem; one that `problems` does not know is gone."""
+    return [
+        row_refused(pk, problem)
+        if (problem := problems.get(pk, refusals.SHIPMENT_GONE))
+        else row_done(pk, text)
+        for pk in ids
+    ]
 
 
 def shipment_event(shipment: Shipment, kind: str, text: str) -> EventDraft:

@@ -20,7 +20,7 @@ from expedition import refusals
 from expedition.models import Package, Shipment, ShipmentStatus
 from expedition.preconditions import cancel_problem, change_problem, delivery_problem, opening_problem
 from expedition.services.channel_codes import shipments_channel_codes_set
-from expedition.services.rows import shipment_event, shipments_lock
+from expedition.services.rows import shipment_event, shipment_results, shipments_lock
 from invoices.models import ISSUED, Invoice
 
 NO_DATE = "Data prevista: calculada na conclusão"
@@ -138,12 +138,7 @@ def shipments_carrier_set(
     order_events_append(
         drafts=[shipment_event(each, "shipment_carrier", text) for each in changing], actor=actor
     )
-    return [
-        row_refused(pk, problem)
-        if (problem := problems.get(pk, refusals.SHIPMENT_GONE))
-        else row_done(pk, f"{text}.")
-        for pk in shipment_ids
-    ]
+    return shipment_results(shipment_ids, problems, f"{text}.")
 
 
 def _carrier_problem(shipment: Shipment, method: ShippingMethod | None, carrier: Carrier | None) -> Refusal:
@@ -166,12 +161,7 @@ def expected_delivery_set(
     order_events_append(
         drafts=[shipment_event(each, "shipment_expected", text) for each in changing], actor=actor
     )
-    return [
-        row_refused(pk, problem)
-        if (problem := problems.get(pk, refusals.SHIPMENT_GONE))
-        else row_done(pk, f"{text}.")
-        for pk in shipment_ids
-    ]
+    return shipment_results(shipment_ids, problems, f"{text}.")
 
 
 def _expected_problem(shipment: Shipment, expected_on: date | None) -> Refusal:

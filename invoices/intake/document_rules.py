@@ -15,13 +15,8 @@ from lxml import etree
 
 from erp.brazil.documents import AccessKey, DocumentInvalid
 from invoices.intake import schema, signature
-from invoices.intake.files import (
-    MARKUP_RULE,
-    PARSING_RULES,
-    FileCase,
-    environment_finding,
-)
-from invoices.intake.reading import NFE, NfeReading, UnreadableInvoice, read
+from invoices.intake.files import FIELDS_RULE, MARKUP_RULE, PARSING_RULES, FileCase, environment_finding
+from invoices.intake.reading import NFE, NfeReading, read
 from invoices.intake.rules import Finding, Rule, refuse, warn
 
 VERSION: Final = "4.00"
@@ -138,14 +133,6 @@ def _model(case: DocumentCase) -> Finding | None:
     if model == "65":
         return refuse("É uma NFC-e (modelo 65), que não serve para marketplace. Emita uma NF-e (modelo 55).")
     return refuse(f"O modelo da nota é {model[:8] or 'vazio'}. Só a NF-e, modelo 55, é aceita.")
-
-
-def _fields(case: DocumentCase) -> Finding | None:
-    try:
-        _ = case.reading
-    except UnreadableInvoice as missing:
-        return refuse(f"O campo {missing.field} falta, se repete ou foge do padrão. Peça o XML original.")
-    return None
 
 
 def _key(case: DocumentCase) -> Finding | None:
@@ -286,7 +273,7 @@ DOCUMENT_RULES: Final[tuple[Rule[DocumentCase], ...]] = (
     Rule("encoding", "UTF-8, sem prefixos", _encoding),
     Rule("version", "Leiaute 4.00", _version, stops=True),
     Rule("model", "Modelo 55", _model, stops=True),
-    Rule("fields", "Campos obrigatórios", _fields, stops=True),
+    FIELDS_RULE,
     Rule("key", "Chave de acesso", _key),
     Rule("status", "Autorizada pela SEFAZ", _status),
     Rule("environment", "Ambiente da empresa", _environment),

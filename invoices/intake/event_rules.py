@@ -15,8 +15,8 @@ from lxml import etree
 from erp.brazil.documents import AccessKey, DocumentInvalid
 from invoices.intake import signature
 from invoices.intake.document_rules import MODEL, OTHER_CERTIFICATE, ROOT_LENGTH
-from invoices.intake.files import MARKUP_RULE, PARSING_RULES, FileCase, environment_finding
-from invoices.intake.reading import NFE, EventReading, UnreadableInvoice, read_event
+from invoices.intake.files import FIELDS_RULE, MARKUP_RULE, PARSING_RULES, FileCase, environment_finding
+from invoices.intake.reading import NFE, EventReading, read_event
 from invoices.intake.rules import Finding, Rule, refuse
 
 CANCELLATION: Final = "110111"
@@ -67,14 +67,6 @@ def _event(case: EventCase) -> Finding | None:
     ):
         return None
     return refuse("O arquivo não tem um só evento com o registro da SEFAZ. Envie o procEventoNFe original.")
-
-
-def _fields(case: EventCase) -> Finding | None:
-    try:
-        _ = case.reading
-    except UnreadableInvoice as missing:
-        return refuse(f"O campo {missing.field} falta, se repete ou foge do padrão. Peça o XML original.")
-    return None
 
 
 def _kind(case: EventCase) -> Finding | None:
@@ -150,7 +142,7 @@ EVENT_RULES: Final[tuple[Rule[EventCase], ...]] = (
     *PARSING_RULES,
     MARKUP_RULE,
     Rule("event", "Um evento e um registro", _event, stops=True),
-    Rule("fields", "Campos obrigatórios", _fields, stops=True),
+    FIELDS_RULE,
     Rule("kind", "Cancelamento ou carta de correção", _kind, stops=True),
     Rule("key", "Chave de acesso", _key, stops=True),
     Rule("registered", "Registrado pela SEFAZ", _registered),

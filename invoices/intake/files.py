@@ -11,7 +11,7 @@ from typing import Final, Self
 from lxml import etree
 
 from invoices.intake.parser import XmlRefused, parse
-from invoices.intake.reading import NFE
+from invoices.intake.reading import NFE, UnreadableInvoice
 from invoices.intake.rules import Finding, Rule, refuse
 
 ENVIRONMENT_NAMES: Final = {"production": "produção", "homologation": "homologação"}
@@ -51,6 +51,11 @@ class FileCase:
             return parse(self.content)
         except XmlRefused as refused:
             return refused
+
+    @property
+    def reading(self) -> object:
+        """What the file says, as its kind of case reads it. Raises `UnreadableInvoice`."""
+        raise NotImplementedError
 
     @property
     def root(self) -> etree._Element:
@@ -98,3 +103,14 @@ PARSING_RULES: Final[tuple[Rule[FileCase], ...]] = (
     Rule("doctype", "Sem DOCTYPE", _parses("doctype"), stops=True),
 )
 MARKUP_RULE: Final[Rule[FileCase]] = Rule("markup", "Sem comentários dentro da nota", _markup, stops=True)
+
+
+def _fields(case: FileCase) -> Finding | None:
+    try:
+        _ = case.reading
+    except UnreadableInvoice as missing:
+        return refuse(f"O campo {missing.field} falta, se repete ou foge do padrão. Peça o XML original.")
+    return None
+
+
+FIELDS_RULE = Rule("fields", "Campos obrigatórios", _fields, stops=True)

@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from erp.brazil.money import money_format
 from erp.outbox.clearance import Compared, Followed, PreviewField, PushPreview
 from erp.outbox.errors import PushError, PushRefused
-from erp.outbox.handlers import Obsolete
+from erp.outbox.handlers import Handler, Obsolete
 from erp.outbox.models import PushJob
 from kwai_integration.client import errors
 from kwai_integration.client.codes import (
@@ -33,7 +33,6 @@ from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.asked import asked_code
 from kwai_integration.outbound.failures import push_error
 from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
-from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.remote import remote_order
 from kwai_integration.situations import situations
 
@@ -46,9 +45,8 @@ HELD_INVOICES = (KwaiInvoiceStatus.RECEIVED, KwaiInvoiceStatus.ACCEPTED)
 class _FirstPushPlan:
     """How one kind is shown before and judged after. `section` names the request in the table of fields."""
 
-    call: str
+    handler: Handler
     section: str
-    load: Callable[[PushJob], Any]
     payload: Callable[[Any, WireNames], Mapping[str, Any]]
     compare: Callable[[PushJob, MappedOrder], list[Compared]]
 
@@ -90,46 +88,41 @@ def _situation(order: MappedOrder, wanted: tuple[KwaiRole, ...]) -> Compared:
     return Compared("Situação", words, table.label(order.remote_status), order.role in wanted)
 
 
-PLANS: Mapping[Kind, _FirstPushPlan] = {
-    Kind.SEND_INVOICE: _FirstPushPlan(
-        call="upload_invoice",
-        section="invoice_upload",
-        load=invoice.load,
-        payload=lambda loaded, names: outbound.invoice_payload(invoice.upload_of(loaded), names),
-        compare=_invoice_compare,
+_PLANS = (
+    _FirstPushPlan(
+        invoice.HANDLER,
+        "invoice_upload",
+        lambda loaded, names: outbound.invoice_payload(invoice.upload_of(loaded), names),
+        _invoice_compare,
     ),
-    Kind.ARRANGE_SHIPMENT: _FirstPushPlan(
-        call="arrange_shipment",
-        section="arrangement",
-        load=arrange.load,
-        payload=lambda loaded, names: outbound.arrangement_payload(
-            loaded.order.external_id, loaded.handover, names
-        ),
-        compare=_arrange_compare,
+    _FirstPushPlan(
+        arrange.HANDLER,
+        "arrangement",
+        lambda loaded, names: outbound.arrangement_payload(loaded.order.external_id, loaded.handover, names),
+        _arrange_compare,
     ),
-    Kind.SEND_TRACKING: _FirstPushPlan(
-        call="ship_order",
-        section="shipment",
-        load=tracking.load,
-        payload=lambda loaded, names: outbound.shipment_payload(tracking.notice_of(loaded), names),
-        compare=_tracking_compare,
+    _FirstPushPlan(
+        tracking.HANDLER,
+        "shipment",
+        lambda loaded, names: outbound.shipment_payload(tracking.notice_of(loaded), names),
+        _tracking_compare,
     ),
-    Kind.CONFIRM_DELIVERY: _FirstPushPlan(
-        call="confirm_delivery",
-        section="delivery",
-        load=delivery.load,
-        payload=lambda loaded, names: outbound.delivery_payload(loaded.notice, names),
-        compare=_delivery_compare,
+    _FirstPushPlan(
+        delivery.HANDLER,
+        "delivery",
+        lambda loaded, names: outbound.delivery_payload(loaded.notice, names),
+        _delivery_compare,
     ),
-}
+)
+PLANS: Mapping[str, _FirstPushPlan] = {plan.handler.kind: plan for plan in _PLANS}
 # An object inside a request has a section of its own.
 INNER = {("shipment", "invoice"): "shipment_invoice"}
 
 
 def preview(job: PushJob) -> PushPreview:
     """The call as it will leave, with the names in force; rows of the ERP are all it reads."""
-    plan, config = PLANS[Kind(job.kind)], client_config()
-    endpoint = config.endpoints[plan.call]
+    plan, config = PLANS[job.kind], client_config()
+    endpoint = config.endpoints[plan.handler.call]
     call = f"{endpoint.verb} {endpoint.path}"
     try:
         payload = plan.payload(_loaded(plan, job), config.names)
@@ -140,7 +133,7 @@ def preview(job: PushJob) -> PushPreview:
 
 def compare(job: PushJob) -> list[Compared]:
     """What the order says at Kwai now. Raises `PushError`."""
-    plan = PLANS[Kind(job.kind)]
+    plan = PLANS[job.kind]
     try:
         order = remote_order(client_for(job.store_id, share="push"), job.store_id, job.subject)
     except (errors.KwaiError, NotConnected) as error:
@@ -149,7 +142,7 @@ def compare(job: PushJob) -> list[Compared]:
 
 
 def _loaded(plan: _FirstPushPlan, job: PushJob) -> Any:
-    loaded = plan.load(job)
+    loaded = plan.handler.load(job)
     if isinstance(loaded, Obsolete):
         raise PushRefused(loaded.reason)
     return loaded

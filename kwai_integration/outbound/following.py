@@ -16,7 +16,7 @@ from expedition.services import (
     shipments_mark_delivered,
 )
 from kwai_integration import refusals
-from kwai_integration.client.codes import ARRIVED_ROLES, KwaiRole
+from kwai_integration.client.codes import KwaiRole
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.models import CHANNEL_KEY
 from kwai_integration.outbound.kinds import Kind
@@ -56,35 +56,23 @@ def parcels_follow(followed: Sequence[tuple[Order, MappedOrder]], shippers_chang
         shipments_channel_codes_drop(order_ids=shippers_changed)
 
 
-def arrived(
-    followed: Sequence[tuple[Order, MappedOrder]], roles: Mapping[int, Mapping[str, KwaiRole]]
-) -> list[int]:
-    """The orders that Kwai carried and that have arrived."""
-    return [
-        order.pk
-        for order, mapped in followed
-        if order.is_channel_shipped and roles[order.store_id].get(order.remote_status) in ARRIVED_ROLES
-    ]
+def orders_in(
+    wanted: Collection[KwaiRole],
+    followed: Sequence[tuple[Order, MappedOrder]],
+    roles: Mapping[int, Mapping[str, KwaiRole]],
+) -> list[Order]:
+    """Those whose situation at Kwai has one of these roles in their store."""
+    return [order for order, _ in followed if roles[order.store_id].get(order.remote_status) in wanted]
 
 
-def arrivals_follow(order_ids: Collection[int]) -> None:
-    """What Kwai itself has delivered is delivered here too, with nobody asked."""
-    if not order_ids:
+def arrivals_follow(arrived: Sequence[Order]) -> None:
+    """What Kwai itself has carried and delivered is delivered here too, with nobody asked."""
+    own = [order.pk for order in arrived if order.is_channel_shipped]
+    if not own:
         return
-    rows = Shipment.objects.filter(order__in=order_ids, status__in=ON_THE_WAY)
+    rows = Shipment.objects.filter(order__in=own, status__in=ON_THE_WAY)
     if found := list(rows.values_list("pk", flat=True)):
         shipments_mark_delivered(shipment_ids=found)
-
-
-def arrangeable(
-    followed: Sequence[tuple[Order, MappedOrder]], roles: Mapping[int, Mapping[str, KwaiRole]]
-) -> list[int]:
-    """The orders whose note Kwai has accepted."""
-    return [
-        order.pk
-        for order, mapped in followed
-        if roles[order.store_id].get(order.remote_status) is KwaiRole.TO_ARRANGE
-    ]
 
 
 def shippers_changed(order_ids: Collection[int]) -> None:

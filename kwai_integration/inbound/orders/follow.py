@@ -19,7 +19,7 @@ from erp.sales.services import EventDraft, order_events_append
 from erp.sales.stock import orders_stock_reserve
 from erp.stock.services import lines_shipped_out
 from invoices.models import ISSUED, Invoice
-from kwai_integration.client.codes import KwaiRole
+from kwai_integration.client.codes import ARRIVED_ROLES, KwaiRole
 from kwai_integration.inbound.orders import remarks
 from kwai_integration.inbound.orders.lines import LINE_FIELDS, LinePlan, line_new
 from kwai_integration.inbound.orders.parts import part_label, parts_follow, parts_write
@@ -29,13 +29,7 @@ from kwai_integration.inbound.refunds import COLUMNS as REFUND_FIELDS
 from kwai_integration.inbound.refunds import Listed, refund_events, refund_take, refunds_listed
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.automation import arrangements_by_rule, orders_released
-from kwai_integration.outbound.following import (
-    arrangeable,
-    arrivals_follow,
-    arrived,
-    parcels_follow,
-    shipper_follow,
-)
+from kwai_integration.outbound.following import arrivals_follow, orders_in, parcels_follow, shipper_follow
 
 # Platform-owned columns of an order that follow the answer, with the word the timeline uses.
 FOLLOWED = {
@@ -98,10 +92,11 @@ def orders_follow(
     moved = situations_apply(incoming, rules, actor, monotonic=again)
     pairs = [(orders[entry.row.order_id or 0], entry.mapped) for entry in incoming]
     parcels_follow(pairs, [pk for pk, each in followed.items() if each.has_other_shipper])
-    arrivals_follow(arrived(pairs, rules.roles))
+    arrivals_follow(orders_in(ARRIVED_ROLES, pairs, rules.roles))
     if not again:
         orders_released([pk for pk, each in followed.items() if each.is_released])
-        arrangements_by_rule(arrangeable(pairs, rules.roles))
+        accepted = orders_in((KwaiRole.TO_ARRANGE,), pairs, rules.roles)
+        arrangements_by_rule([order.pk for order in accepted])
     return {pk: bool(each.changes) or each.is_touched or pk in moved for pk, each in followed.items()}
 
 

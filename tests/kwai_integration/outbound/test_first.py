@@ -30,7 +30,7 @@ from invoices.models import Invoice
 from kwai_integration.models import KwaiSettings
 from kwai_integration.outbound import first
 from kwai_integration.outbound.arranging import arrange_request
-from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
+from kwai_integration.outbound.handlers import invoice
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.push_requests import delivery_request, invoice_request, tracking_request
 from tests.kwai_integration.codes import PAID as AWAITING_INVOICE
@@ -328,11 +328,6 @@ def test_the_demonstration_is_not_followed() -> None:
             check=True,
         )
         assert found.stdout.strip() == expected
-
-
-@pytest.mark.parametrize("handler", [invoice.HANDLER, arrange.HANDLER, tracking.HANDLER, delivery.HANDLER])
-def test_the_call_shown_is_the_call_made(handler: Any) -> None:
-    assert first.PLANS[handler.kind].call == handler.call
 
 
 def test_pages_cost_the_same_for_many(desk: Desk, operator: User, sign_in: SignIn) -> None:
