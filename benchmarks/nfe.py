@@ -111,8 +111,8 @@ def many(_folder: str) -> None:
 
     django.setup()
     from erp.accounts.models import Company
+    from invoices.imports import invoices_import
     from invoices.models import Invoice
-    from invoices.services import invoices_import
 
     call_command("migrate", verbosity=0)
     place = {"state_code": "SP", "city": "São Paulo", "fiscal_environment": "homologation"}

@@ -22,12 +22,13 @@ ORDER_CODES = frozenset(rule.code for rule in ORDER_RULES)
 
 
 def warnings_open(
-    invoice: Invoice, order: Order | None, checks: Sequence[InvoiceCheck]
+    invoice: Invoice | None, order: Order | None, checks: Sequence[InvoiceCheck]
 ) -> tuple[InvoiceCheck, ...]:
-    """The warnings among `checks` that nobody has consented to yet: for the file, or for `order`."""
-    warnings = [check for check in checks if check.warns]
-    if not warnings:
-        return ()
+    """The warnings among `checks` that nobody has consented to yet: for the file, or for `order`. Nobody has
+    to any of a note that is not stored (None)."""
+    warnings = tuple(check for check in checks if check.warns)
+    if not warnings or invoice is None:
+        return warnings
     given = set(WarningConsent.objects.filter(invoice=invoice).values_list("code", "order_id"))
     return tuple(check for check in warnings if (check.code, _order_id(check, order)) not in given)
 

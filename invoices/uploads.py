@@ -23,18 +23,12 @@ from erp.work.models import Work, WorkFile, WorkRow
 from erp.work.running import work_run
 from erp.work.services import WorkRowDraft, work_extend, work_prepare
 from invoices import refusals
+from invoices.imports import JudgedFile, entry_judge, file_name_clean, judged_store
 from invoices.intake.archives import Entry, archive_contents, entries
 from invoices.intake.parser import MAX_BYTES
 from invoices.linking import company_facts
 from invoices.models import Invoice
-from invoices.services import (
-    ImportOutcome,
-    ImportResult,
-    JudgedFile,
-    entry_judge,
-    file_name_clean,
-    judged_store,
-)
+from invoices.placement import ImportOutcome, ImportResult
 
 KIND: Final = "invoices.upload"
 # A page adds its files to one work, one request each; one that was left open starts another.

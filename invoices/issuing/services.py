@@ -23,6 +23,7 @@ from erp.refusals import Refusal
 from erp.sales.models import Order
 from erp.sales.timeline import order_event
 from invoices import refusals
+from invoices.imports import invoices_import
 from invoices.issuing.draft import Draft
 from invoices.issuing.drafts import drafts_read
 from invoices.issuing.issuers import (
@@ -42,7 +43,6 @@ from invoices.issuing.models import OPEN, InvoiceIssue, InvoiceNumberGap, IssueS
 from invoices.issuing.requirements import Lack, lacks
 from invoices.linking import InvoiceRefused
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument
-from invoices.services import invoices_import
 
 LEASE: Final = timedelta(seconds=60)
 LONGEST_WAIT: Final = 600

@@ -10,11 +10,12 @@ from django.views.decorators.http import require_http_methods
 from erp import channels
 from erp.channels import RowOutcome
 from erp.web.requests import user_of
+from invoices.imports import invoice_replace
 from invoices.intake.parser import MAX_BYTES
 from invoices.linking import InvoiceRefused, replace_problem
 from invoices.models import Invoice
+from invoices.placement import ImportOutcome
 from invoices.sending import invoices_send, send_problems
-from invoices.services import ImportOutcome, invoice_replace
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -17,8 +17,8 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from erp.stock.models import StockReservation
+from invoices.imports import invoices_import
 from invoices.models import Invoice
-from invoices.services import invoices_import
 from kwai_integration.client import gateway
 from kwai_integration.client.codes import KwaiInvoiceStatus
 from kwai_integration.connection import account_store_pair

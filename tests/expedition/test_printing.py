@@ -16,8 +16,8 @@ from expedition.models import LabelState, Shipment, ShippingLabel
 from expedition.printing import LabelsRefused, label_problem, labels_print
 from expedition.services import shipments_channel_codes_set
 from expedition.services.labels import label_fetch, labels_due
+from invoices.imports import invoices_import
 from invoices.models import Invoice
-from invoices.services import invoices_import
 from tests.expedition.conftest import RecordingChannel, reload
 from tests.invoices.factory import nfe_xml
 

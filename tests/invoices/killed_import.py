@@ -16,6 +16,7 @@ if __name__ == "__main__":
     from erp.accounts.models import Company, User
     from erp.sales.models import Order
     from invoices import services
+    from invoices.imports import invoices_import
     from invoices.models import Invoice
 
     calls = count(1)
@@ -28,6 +29,4 @@ if __name__ == "__main__":
 
     services.invoice_place_locked = die_at_the_third
     with Path(sys.argv[2]).open("rb") as archive:
-        services.invoices_import(
-            company=Company.objects.get(pk=sys.argv[1]), files=[("lote.zip", archive)], user=None
-        )
+        invoices_import(company=Company.objects.get(pk=sys.argv[1]), files=[("lote.zip", archive)], user=None)

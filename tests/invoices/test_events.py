@@ -12,10 +12,11 @@ from erp.accounts.models import Company, User
 from erp.channels import Facts
 from erp.sales.models import Order, OrderEvent
 from expedition.models import Shipment
+from invoices.imports import invoices_import
 from invoices.linking import InvoiceRefused, invoice_link, invoice_proceed
 from invoices.models import Invoice, InvoiceEvent, InvoiceStatus, RefusedFile
+from invoices.placement import ImportOutcome, ImportResult
 from invoices.sending import send_problems
-from invoices.services import ImportOutcome, ImportResult, invoices_import
 from tests.invoices.factory import BRASILIA, access_key, event_xml, nfe_xml
 
 REFERENCE = "9007199254740993123"

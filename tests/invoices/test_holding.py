@@ -10,10 +10,11 @@ from django.urls import reverse
 
 from erp.accounts.models import AuditEntry, Company, User
 from erp.sales.models import Order, OrderEvent, OrderStatus
+from invoices.imports import invoice_replace, invoices_import
 from invoices.linking import InvoiceRefused, invoice_link, invoice_proceed, invoice_unlink, invoice_warnings
 from invoices.models import Invoice, InvoiceStatus, WarningConsent
+from invoices.placement import ImportOutcome, ImportResult
 from invoices.sending import send_problems
-from invoices.services import ImportOutcome, ImportResult, invoice_replace, invoices_import
 from tests.invoices.conftest import RecordingFacts
 from tests.invoices.factory import nfe_xml
 

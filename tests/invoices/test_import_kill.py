@@ -13,8 +13,9 @@ import pytest
 
 from erp.accounts.models import Company
 from erp.sales.models import Order, OrderEvent
+from invoices.imports import invoices_import
 from invoices.models import Invoice, InvoiceDocument
-from invoices.services import ImportOutcome, invoices_import
+from invoices.placement import ImportOutcome
 from tests.erp.outbox.test_kill import database_url
 from tests.invoices.factory import nfe_xml
 from tests.invoices.intake.test_archives import zipped

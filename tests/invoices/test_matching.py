@@ -14,9 +14,9 @@ from django.urls import reverse
 
 from erp.accounts.models import Company, Role, Store, User
 from erp.sales.models import Order, OrderStatus
+from invoices.imports import invoices_import
 from invoices.matching import AMBIGUOUS, NO_SUGGESTION, TAKEN, UNREADABLE, Basis, Suggestion, orders_suggest
 from invoices.models import Invoice, InvoiceStatus
-from invoices.services import invoices_import
 from tests.invoices.conftest import FakeShop
 from tests.invoices.factory import nfe_xml
 

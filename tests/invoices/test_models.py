@@ -12,6 +12,7 @@ from django.db.models import ProtectedError
 
 from erp.accounts.models import AppendOnlyError, Company, Role, Store, User
 from erp.sales.models import Order
+from invoices.imports import invoices_import
 from invoices.models import (
     DocumentDamaged,
     Invoice,
@@ -21,7 +22,6 @@ from invoices.models import (
     RefusedFile,
     WarningConsent,
 )
-from invoices.services import invoices_import
 from tests.invoices.factory import access_key, nfe_xml
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

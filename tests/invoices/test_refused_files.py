@@ -9,10 +9,10 @@ import pytest
 from erp.accounts.models import Company, Role, User
 from erp.sales.models import Order
 from invoices import refused_files
+from invoices.imports import invoices_import
 from invoices.intake.parser import MAX_BYTES
 from invoices.models import RefusedFile
 from invoices.refused_files import refused_file_keep
-from invoices.services import invoices_import
 from tests.invoices.factory import access_key, nfe_xml
 
 BROKEN = nfe_xml(document=lambda text: text.replace("<vNF>170.00", "<vNF>171.00"))

@@ -12,9 +12,11 @@ from erp.accounts.models import Branch, Company, Role, Store, StoreLifecycle, Us
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import FailureMode, JobState
 from erp.sales.models import Carrier, Order, OrderEvent, OrderStatus, ShippingKind, ShippingMethod
+from invoices.imports import invoices_import
 from invoices.linking import InvoiceRefused, invoice_link, invoice_unlink
 from invoices.models import Invoice, InvoiceDocument, InvoiceStatus
-from invoices.services import ImportOutcome, ImportResult, invoice_carrier_set, invoices_import
+from invoices.placement import ImportOutcome, ImportResult
+from invoices.services import invoice_carrier_set
 from tests.invoices.conftest import RecordingFacts
 from tests.invoices.factory import access_key, nfe_xml
 

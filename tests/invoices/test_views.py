@@ -14,8 +14,8 @@ from django.urls import reverse
 from erp.accounts.models import Company, Role, User
 from erp.channels import Badge, ChannelAction, InvoiceStage, InvoiceState
 from erp.sales.models import Order, OrderStatus, ShippingKind, ShippingMethod
+from invoices.imports import invoices_import
 from invoices.models import Invoice, InvoiceStatus, RefusedFile
-from invoices.services import invoices_import
 from tests.invoices.conftest import FakeShop
 from tests.invoices.factory import access_key, nfe_xml
 from tests.invoices.intake.test_archives import zipped

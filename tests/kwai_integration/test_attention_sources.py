@@ -33,9 +33,9 @@ from erp.sales.statuses import OrderStatus
 from erp.stock.models import MovementKind, Warehouse
 from erp.stock.services import stock_move
 from expedition.models import Shipment
+from invoices.imports import invoices_import
 from invoices.linking import invoices_link
 from invoices.models import Invoice
-from invoices.services import invoices_import
 from kwai_integration.app_health import oauth_call
 from kwai_integration.client import errors
 from kwai_integration.conditions import MAPPINGS_TO_CHECK, ORDERS_JUDGED_AGAIN

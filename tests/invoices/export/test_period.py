@@ -22,8 +22,8 @@ from erp.sales.models import Order
 from invoices.export import period as periods
 from invoices.export.period import Export, ExportRefused, Period, export_prepare
 from invoices.export.totals import bars, month_totals
+from invoices.imports import invoices_import
 from invoices.models import Invoice, InvoiceEvent, InvoiceEventKind, InvoiceStatus
-from invoices.services import invoices_import
 from tests.invoices.factory import BRASILIA, access_key, nfe_xml
 
 NOVEMBER = Period(date(2026, 11, 1), date(2026, 11, 30), "homologation")

@@ -16,6 +16,7 @@ from erp.accounts.issuers import issuer_choices
 from erp.accounts.models import Company, Counter, User
 from erp.channels import RowOutcome
 from erp.sales.models import Order, OrderStatus
+from invoices.imports import invoices_import
 from invoices.issuing import issuers, services
 from invoices.issuing.demonstration.issuer import DemonstrationIssuer
 from invoices.issuing.draft import Draft
@@ -33,7 +34,7 @@ from invoices.issuing.issuers import (
 from invoices.issuing.models import InvoiceIssue, InvoiceNumberGap, IssueState
 from invoices.linking import InvoiceRefused
 from invoices.models import Invoice, InvoiceStatus
-from invoices.services import ImportOutcome, invoices_import
+from invoices.placement import ImportOutcome
 from tests.invoices.conftest import RecordingFacts
 from tests.invoices.factory import nfe_xml
 

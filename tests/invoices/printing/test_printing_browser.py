@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from erp.accounts.models import Company, User
+from invoices.imports import invoices_import
 from invoices.models import Invoice, InvoiceStatus
-from invoices.services import invoices_import
 from tests.conftest import PASSWORD
 from tests.invoices.factory import nfe_xml
 

@@ -16,6 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 from erp.accounts.models import Company, User
 from erp.sales.models import Order, OrderEvent, OrderStatus, RefundStatus
 from invoices import refusals
+from invoices.imports import invoices_import
 from invoices.models import Invoice, InvoiceStatus
 from invoices.printing import printouts as printouts
 from invoices.printing import services
@@ -27,7 +28,6 @@ from invoices.printing.services import (
     invoices_printout,
     print_problems,
 )
-from invoices.services import invoices_import
 from tests.invoices.conftest import FakeShop
 from tests.invoices.factory import access_key, nfe_xml
 from tests.invoices.printing.reading import codes, pages

@@ -21,8 +21,8 @@ from erp.outbox.statuses import JobState
 from erp.sales.models import Carrier, Order, ShippingKind, ShippingMethod
 from expedition.models import Shipment
 from expedition.services import group_conclude, group_create, shipments_carrier_set, tracking_set
+from invoices.imports import invoices_import
 from invoices.models import Invoice
-from invoices.services import invoices_import
 from kwai_integration.models import KwaiSettings
 from tests.invoices.factory import BRASILIA, nfe_xml
 from tests.kwai_integration.inbound.conftest import MERCHANT, Kwai, kwai, kwai_store, sku

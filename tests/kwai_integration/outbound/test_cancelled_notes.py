@@ -10,8 +10,8 @@ from erp.outbox.errors import PushNotSent
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import FailureMode, JobState
 from erp.sales.models import Order, OrderEvent
+from invoices.imports import invoices_import
 from invoices.models import Invoice, InvoiceStatus
-from invoices.services import invoices_import
 from kwai_integration.client.gateway import KwaiClient
 from kwai_integration.client.types import InvoiceUpload
 from kwai_integration.outbound.kinds import Kind

@@ -11,8 +11,9 @@ from erp.channels import ChannelAction, InvoiceStage, InvoiceState, RowOutcome
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, OrderEvent
+from invoices.imports import invoice_replace
 from invoices.models import Invoice
-from invoices.services import ImportOutcome, invoice_replace
+from invoices.placement import ImportOutcome
 from kwai_integration.models import KwaiOrder, KwaiSettings
 from kwai_integration.outbound.kinds import Kind
 from tests.invoices.factory import BRASILIA, nfe_xml
