@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Model, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -104,8 +104,8 @@ class ExpeditionList(ListPage[Any]):
         """Choosing how to look at the list takes nothing out of it."""
         return bool(self._search_text() or self.request.GET.get("forma"))
 
-    def row_url(self, obj: Model) -> str:
-        return str(obj.get_absolute_url())  # type: ignore[attr-defined]
+    def row_url(self, obj: Shipment | ShipmentGroup) -> str:
+        return obj.get_absolute_url()
 
 
 @dataclass(frozen=True, slots=True)
