@@ -6,7 +6,8 @@ systems act on it, so a code that was published keeps its meaning; the sentences
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -27,13 +28,21 @@ class Refusal(str):
     def of(self, **values: Any) -> Refusal:
         """This refusal for one case. A value that is a refusal itself reads in each language as its own."""
         english = {name: getattr(value, "english", value) for name, value in values.items()}
-        return Refusal(self.code, self.format(**values), self.english.format(**english))
+        return Refusal(self.code, _filled(str(self), values), _filled(self.english, english))
 
     def __getnewargs__(self) -> tuple[str, str, str]:  # type: ignore[override]
         return self.code, str(self), self.english
 
 
 NO_REFUSAL = Refusal("", "", "")
+
+
+def _filled(form: str, values: Mapping[str, Any]) -> str:
+    """A form filled in. Somebody else's words may bring a stop of their own, or none where ours ends with
+    them: the sentence ends in one."""
+    text = re.sub(r"(?<!\.)\.\.(?!\.)", ".", form.format(**values)).rstrip()
+    is_open = form.endswith("}") and text and text[-1] not in ".!?…"
+    return f"{text}." if is_open else text
 
 
 def joined(found: Iterable[Refusal]) -> Refusal:

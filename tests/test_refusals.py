@@ -113,3 +113,22 @@ def test_no_sentence_is_refused_with_where_it_is_raised() -> None:
         and isinstance(node.args[0], ast.Constant | ast.JoinedStr)
     ]
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("form", "words", "said"),
+    [
+        (
+            "O canal pede para segurar: {x}",
+            "endereço em análise",
+            "O canal pede para segurar: endereço em análise.",
+        ),
+        ("O canal pede para segurar: {x}", "aguarde!", "O canal pede para segurar: aguarde!"),
+        ("Recusou: {x}. Corrija.", "valor divergente.", "Recusou: valor divergente. Corrija."),
+        ("Recusou: {x}. Corrija.", "valor...", "Recusou: valor.... Corrija."),
+        ("{x}", "", ""),
+    ],
+)
+def test_the_words_of_somebody_else_end_in_one_stop(form: str, words: str, said: str) -> None:
+    filled = Refusal("c.d", form, form).of(x=words)
+    assert (filled, filled.english) == (said, said)

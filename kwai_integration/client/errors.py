@@ -149,7 +149,8 @@ class ClockWrong(AppRefused):
         )
 
     def _difference(self) -> str:
-        if self.ahead is None:
+        # A `Date` tells whole seconds: no difference in it says nothing of which clock is wrong.
+        if self.ahead is None or round(self.ahead) == 0:
             return "não confere com o do Kwai"
         side = "adiantado" if self.ahead > 0 else "atrasado"
         return f"está {duration_text(abs(self.ahead))} {side} em relação ao do Kwai"
