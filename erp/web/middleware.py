@@ -1,12 +1,14 @@
-"""The request's id and its line in the log."""
+"""The request's id and its line in the log; a page for addresses that only act."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from erp import tracing
 
@@ -28,6 +30,22 @@ class RequestIdMiddleware:
             response[tracing.HEADER] = request_id
             _log(request, response.status_code, started)
         return response
+
+
+class ActionAddressMiddleware:
+    """Who opens the address of a button in the browser gets a page that says so, not an empty one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        is_browser = "text/html" in request.headers.get("Accept", "")
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or not is_browser:
+            return response
+        page = render(request, "405.html", status=HTTPStatus.METHOD_NOT_ALLOWED)
+        page["Allow"] = response["Allow"]
+        return page
 
 
 def _log(request: HttpRequest, status: int, started: float) -> None:

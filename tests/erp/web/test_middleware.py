@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
-from django.urls import include, path
+from django.urls import include, path, reverse
 
 from erp.accounts.models import User
 from erp.accounts.permissions import MEMBER, route
@@ -62,6 +62,16 @@ def test_a_write_is_logged_by_its_route(
     assert (line["method"], line["route"], line["row"]) == ("POST", "catalog:product", 7)
     assert (line["status"], line["user"]) == (404, admin.pk)
     assert "52998224725" not in json.dumps(line)
+
+
+def test_the_address_of_a_button_says_that_it_is_one(admin: User, sign_in: Callable[[User], Client]) -> None:
+    client = sign_in(admin)
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for name, key in [("expedition:group_conclude", 1), ("work:stop", 1), ("kwai:store_discard", 1)]:
+        answer = client.get(reverse(name, args=[key]), headers=browser)
+        assert (answer.status_code, "POST" in answer["Allow"]) == (405, True)
+        assert "Nada foi feito" in answer.content.decode()
+        assert not client.get(reverse(name, args=[key])).content
 
 
 def test_a_one_time_code_is_not_logged(logged: Callable[[], list[dict[str, Any]]]) -> None:

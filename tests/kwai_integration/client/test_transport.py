@@ -232,6 +232,7 @@ def test_every_meaning_but_ok_has_an_error():
         (-86_400, "está 24 h atrasado"),
         (370, "está 6 min e 10 s adiantado"),
         (200_000, "está 2 dias e 7 h adiantado"),
+        (0, "não confere com o do Kwai"),
     ],
 )
 def test_a_wrong_clock_is_told_by_the_date_of_the_answer(dated: Dated, ahead, words):
