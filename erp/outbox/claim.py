@@ -13,7 +13,7 @@ from erp.outbox import clock, handlers, limits
 from erp.outbox.models import PushJob, PushJobQuerySet, StoreQueue, lease
 from erp.outbox.statuses import LONGEST_WAITS, BreakerState, JobState, WaitReason
 
-# Changes of many products end one after the other: a bell for each would ring without a pause.
+# Changes of many products end one after the other: a wake-up for each would leave no pause.
 SHORTEST_WAIT = 0.25
 
 

@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from erp.accounts.models import Store, User
-from erp.outbox import clock, doorbell, refusals
+from erp.outbox import clock, refusals
 from erp.outbox.errors import NotYet, PushError
 from erp.outbox.models import FirstPush, PushAttempt, PushJob
 from erp.outbox.push_requests import JobResult
@@ -33,6 +33,7 @@ from erp.outbox.statuses import (
     FirstVerdict,
     JobState,
 )
+from erp.outbox.waking import wake_stores
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +171,7 @@ def first_push_release(*, job_id: int, user: User | None, seen: str = "") -> Job
         job=job, seen=digest, released_by=user, released_at=Now(), check_at=Now(), check_lease_until=None,
         checks=0, verdict="", compared=[], note="",
     )  # fmt: skip
-    doorbell.ring_stores({job.store_id})
+    wake_stores({job.store_id})
     return JobResult(job_id, True, "Enviando. O ERP lê de volta o que a plataforma recebeu e mostra aqui.")
 
 
@@ -260,7 +261,7 @@ def _decide(job_id: int, text: str, **changes: object) -> JobResult:
     if job is None or row is None or row.job_id != job_id or not _is_decidable(row):
         return JobResult(job_id, False, refusals.NOTHING_TO_DECIDE)
     FirstPush.objects.filter(pk=row.pk).update(**changes)
-    doorbell.ring_stores({job.store_id})
+    wake_stores({job.store_id})
     return JobResult(job_id, True, text)
 
 
@@ -302,7 +303,7 @@ def _check(row: FirstPush, lease: datetime) -> bool:
     held = FirstPush.objects.filter(pk=row.pk, check_lease_until=lease, cleared_at__isnull=True)
     written = held.update(**changes, check_lease_until=None)
     if written and changes.get("verdict") == FirstVerdict.CONFIRMED:
-        doorbell.ring_stores({row.store_id})
+        wake_stores({row.store_id})
     return bool(written)
 
 

@@ -1,5 +1,5 @@
 """Writes on pushes asked for by rooms and operators. All run in the caller's transaction, write rows only
-and ring a worker once it commits."""
+and wake a worker once it commits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from erp import tracing
 from erp.accounts.models import User
-from erp.outbox import clearance, clock, doorbell, handlers, refusals
+from erp.outbox import clearance, clock, handlers, refusals
 from erp.outbox.handlers import Nature
 from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
 from erp.outbox.push_requests import (
@@ -29,6 +29,7 @@ from erp.outbox.push_requests import (
     coalesce_key,
 )
 from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState, Origin, PauseMode, WaitReason
+from erp.outbox.waking import wake_stores
 
 # Each rival can win a key once; more than so many at the same moment mean a mistake.
 RACES = 10
@@ -57,7 +58,7 @@ def facts_request(
         return []
     asked = _Asked(requested_by, origin, request_id or tracing.current())
     results = _settled_races(lambda: _facts_write(requests, asked))
-    doorbell.ring_stores({request.store_id for request in requests})
+    wake_stores({request.store_id for request in requests})
     return results
 
 
@@ -205,7 +206,7 @@ def states_request(
             unique_fields=["coalesce_key"],
             update_fields=["payload", "requested_by", "requested_at", "origin", "request_id", "updated_at"],
         )
-    doorbell.ring_stores({request.store_id for request in requests}, seconds=settings.OUTBOX_COALESCE_SECONDS)
+    wake_stores({request.store_id for request in requests}, seconds=settings.OUTBOX_COALESCE_SECONDS)
     return len(jobs)
 
 
@@ -245,7 +246,7 @@ def jobs_retry(
     for on the platform before it is sent again, with `verify` everything is. Scoping by membership is the
     caller's."""
     results, again = _settled_races(lambda: _jobs_restart(job_ids, requested_by, verify))
-    doorbell.ring_stores({job.store_id for job in again})
+    wake_stores({job.store_id for job in again})
     return results
 
 
@@ -303,7 +304,7 @@ def jobs_wake(*, store_id: int, subjects: Collection[str]) -> int:
     )
     woken = waiting.update(not_before=Now(), updated_at=Now())
     if woken:
-        doorbell.ring_stores({store_id})
+        wake_stores({store_id})
     return woken
 
 
@@ -363,7 +364,7 @@ def queue_resume(*, store_id: int) -> int:
     PushJob.objects.filter(store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.QUEUE).update(
         not_before=Now(), waiting_for=WaitReason.NOTHING, updated_at=Now()
     )
-    doorbell.ring_stores({store_id})
+    wake_stores({store_id})
     return sum(result.accepted for result in results)
 
 
@@ -398,7 +399,7 @@ def channel_resume(*, channel: str) -> bool:
     resumed = ChannelPause.objects.filter(channel=channel).delete()[0] == 1
     if resumed:
         waiting = StoreQueue.objects.with_due_work().filter(store__channel=channel)
-        doorbell.ring_stores(waiting.values_list("store_id", flat=True))
+        wake_stores(waiting.values_list("store_id", flat=True))
     return resumed
 
 
@@ -410,7 +411,7 @@ def calls_restore(*, store_id: int) -> None:
     PushJob.objects.filter(store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.GRANT).update(
         not_before=Now(), waiting_for=WaitReason.NOTHING, updated_at=Now()
     )
-    doorbell.ring_stores({store_id})
+    wake_stores({store_id})
 
 
 def queues_ensure(store_ids: Iterable[int]) -> None:

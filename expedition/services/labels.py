@@ -21,10 +21,11 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from erp import channels, scheduling
+from erp import channels
 from erp.channels import LabelFile, LabelNotReady, LabelRefused, RowResult, row_already, row_done, row_refused
 from erp.outbox import clock
 from erp.sales.models import OrderEvent, OrderStatus
+from erp.scheduling import wake_after_commit
 from expedition import refusals
 from expedition.models import LabelState, Shipment, ShippingLabel
 
@@ -65,7 +66,7 @@ def labels_want(*, shipments: Collection[Shipment]) -> None:
         ignore_conflicts=True,
     )
     if numbered:
-        _ring()
+        labels_wake()
 
 
 def labels_fetch_again(*, shipment_ids: Sequence[int]) -> list[RowResult]:
@@ -74,7 +75,7 @@ def labels_fetch_again(*, shipment_ids: Sequence[int]) -> list[RowResult]:
     results = {pk: _again_result(shipments.get(pk), pk) for pk in shipment_ids}
     asked = [row.pk for pk in shipments if (row := shipments[pk].label_row) and results[pk].text == AGAIN]
     _restart(asked)
-    _ring()
+    labels_wake()
     return [results[pk] for pk in shipment_ids]
 
 
@@ -102,10 +103,9 @@ def _restart(ids: Sequence[int]) -> None:
     )
 
 
-def _ring() -> None:
-    from expedition.tasks import labels_fetch
-
-    scheduling.ring(labels_fetch)
+def labels_wake() -> None:
+    """Tell a worker that labels are to be fetched."""
+    wake_after_commit("expedition.tasks.labels_fetch")
 
 
 def labels_due(*, limit: int = BATCH) -> list[int]:

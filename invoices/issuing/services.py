@@ -15,13 +15,13 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from erp import scheduling
 from erp.accounts.models import Company, Counter, User
 from erp.channels import RowOutcome, RowResult, row_already, row_refused
 from erp.outbox.clock import after, reached
 from erp.refusals import Refusal
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
+from erp.scheduling import wake_after_commit
 from invoices import refusals
 from invoices.issuing.draft import Draft
 from invoices.issuing.drafts import drafts_read
@@ -122,15 +122,8 @@ def issue_request(*, order_id: int, issuer: NFeIssuer, user: User | None) -> tup
     if not issuer.answers_at_once:
         draft = EventDraft(order_id, "invoice_issue_requested", "Nota fiscal pedida ao emissor")
         order_events_append(drafts=[draft], actor=user)
-        issue_ring(issue.pk)
+        wake_after_commit("invoices.tasks.issue_advance", issue_id=issue.pk)
     return issue, True
-
-
-def issue_ring(issue_id: int) -> None:
-    """Tell a worker, once the transaction commits. The task is imported late: it imports this module."""
-    from invoices.tasks import issue_advance as task
-
-    scheduling.ring(task, issue_id=issue_id)
 
 
 def issues_due(limit: int = 50) -> list[int]:

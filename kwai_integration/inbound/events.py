@@ -1,7 +1,7 @@
-"""Fetching what push messages hinted at: rows are claimed, their orders read by API, staged and received.
+"""Fetching what push messages named: rows are claimed, their orders read by API, staged and received.
 
 A claim is a conditional UPDATE with a lease; whoever dies leaves an expired one, and the next sweep gives
-the rows back. Doing the same fetch twice is harmless, losing a hint costs one poll.
+the rows back. Doing the same fetch twice is harmless, losing a message costs one poll.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 # New batches are begun for so long; the last one still ends within the task's 120 s.
 BUDGET_SECONDS = 15.0
 RATE_SECONDS = 2.0
-# Waits between the tries of one hint; after the last one polling alone is left.
+# Waits between the tries of one message; after the last one polling alone is left.
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 60, 300, 1200, 3600))
 LONGEST_SECONDS = LONGEST_EVENT_WAIT.total_seconds()
 KEEP = timedelta(days=30)
@@ -51,7 +51,7 @@ GAVE_UP = "A leitura deste aviso falhou várias vezes. A leitura periódica cont
 
 # The connection is over: what a message about the consent may have meant.
 ENDED = (NotConnected, errors.ConsentEnded)
-# What says nothing about the hint: it waits without using up its tries.
+# What says nothing about the message: it waits without using up its tries.
 NOT_ITS_FAULT = (*ENDED, errors.AppRefused, errors.SecretInvalid, errors.PermissionMissing)
 
 
@@ -78,7 +78,7 @@ class Claim:
 
 
 def stores_with_events() -> list[int]:
-    """ACTIVE, connected stores with hints that are due; none while everything is paused."""
+    """ACTIVE, connected stores with push messages that are due; none while everything is paused."""
     if app_paused():
         return []
     due = InboundEvent.objects.due().filter(
@@ -88,9 +88,9 @@ def stores_with_events() -> list[int]:
 
 
 def events_fetch(store_id: int) -> bool:
-    """Fetch what this store's due hints name, batch after batch; True when the time ended before they did.
+    """Fetch what this store's due push messages name, batch after batch; True when the time ended first.
 
-    Hints for the same order become one fetch, up to fifty orders one call. Calls the platform, so it runs
+    Messages about one order become one fetch, up to fifty orders one call. Calls the platform, so it runs
     outside any transaction. Errors of the platform leave the rows waiting for their next try.
     """
     ends = time.monotonic() + BUDGET_SECONDS
@@ -102,7 +102,7 @@ def events_fetch(store_id: int) -> bool:
 
 
 def events_reap() -> int:
-    """Give back what dead workers held; hints that used up their tries end here. How many rows that were."""
+    """Give back what dead workers held; what used up its tries ends here. How many rows that were."""
     lost = InboundEvent.objects.filter(clock.reached("lease_until", _lease()), state=EventState.CLAIMED)
     ended = lost.filter(attempts__gt=len(DELAYS)).update(
         state=EventState.FAILED, settled_at=Now(), note=GAVE_UP, lease_until=None, lease_token=None
@@ -111,7 +111,7 @@ def events_reap() -> int:
 
 
 def events_expire() -> int:
-    """Delete hints older than 30 days, whatever became of them, at most one batch; returns how many."""
+    """Delete push messages older than 30 days, whatever came of them; at most one batch, returns how many."""
     old = InboundEvent.objects.filter(received_at__lt=clock.after(-KEEP))
     ids = list(old.order_by("pk").values_list("pk", flat=True)[:BATCH])
     InboundEvent.objects.filter(pk__in=ids).delete()
@@ -120,7 +120,7 @@ def events_expire() -> int:
 
 @transaction.atomic
 def _claim(store_id: int) -> Claim | None:
-    """Hold up to a page of due subjects, with every waiting hint about them."""
+    """Hold up to a page of due subjects, with every waiting message about them."""
     # Claims of one store take turns: two that overlap would wait for each other's rows.
     Store.objects.select_for_update(no_key=True).only("pk").get(pk=store_id)
     if not is_pollable(store_id):
@@ -151,7 +151,7 @@ def _claim_log(claim: Claim) -> None:
     ids = claim.held(claim.subjects).exclude(request_id="").values_list("request_id", flat=True)
     causes = list(ids.order_by("request_id").distinct()[:PAGE_SIZE])
     logger.info(
-        "Hints claimed",
+        "Push messages claimed",
         extra={"store": claim.store_id, "orders": len(claim.orders), "caused_by": causes},
     )
 

@@ -1,4 +1,4 @@
-"""What a push message says. Only a hint: the truth is fetched by API (contract section 4)."""
+"""What a push message says. Only a reason to look: the truth is fetched by API (contract section 4)."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class EventState(models.TextChoices):
 SETTLED = (EventState.DONE, EventState.IGNORED, EventState.FAILED)
 
 
-# The longest a hint is told to wait.
+# The longest a message is told to wait.
 LONGEST_EVENT_WAIT = timedelta(hours=1)
 
 
@@ -76,7 +76,7 @@ class InboundEventQuerySet(models.QuerySet["InboundEvent"]):
 
 
 class InboundEvent(models.Model):
-    """A push message as it arrived: a hint that `subject` is worth fetching, never the truth about it.
+    """A push message as it arrived: it says that `subject` is worth fetching, never the truth about it.
 
     Stored before the platform gets its answer; one row per event id, however often it is delivered. Only the
     holder of `lease_token` may settle a claimed row, and a lease that ran out sends it back to the queue.

@@ -20,8 +20,8 @@ from erp.accounts.services import audit_append
 from erp.outbox import clock
 from erp.outbox.services import calls_restore, queue_resume
 from erp.refusals import Refusal, RefusedError
-from erp.scheduling import ring
-from kwai_integration import refusals, tasks
+from erp.scheduling import wake_after_commit
+from kwai_integration import refusals
 from kwai_integration.app_health import oauth_call, oauth_is_due, oauth_paused
 from kwai_integration.client import errors, gateway
 from kwai_integration.client.types import TokenPair
@@ -189,7 +189,7 @@ def _account_bind(*, store_id: int, pair: TokenPair, user: User) -> Store:
             InboundEvent.objects.filter(store_id=store_id, state=EventState.PENDING).update(not_before=Now())
             # The watermark stays where it was: the gap is caught up from there, and at once.
             SyncCursor.objects.filter(pk=store_id).update(due_at=Now())
-            ring(tasks.poll, store_id=store_id)
+            wake_after_commit("kwai_integration.tasks.poll", store_id=store_id)
     except IntegrityError:
         raise ConsentRefused(_taken(pair, user)) from None
     return account.store

@@ -14,8 +14,8 @@ from erp.outbox.services import queue_pause
 from erp.outbox.statuses import PauseMode
 from erp.refusals import RefusedError
 from erp.sales.models import ShippingKind, ShippingMethod
-from erp.scheduling import ring
-from kwai_integration import refusals, tasks
+from erp.scheduling import wake_after_commit
+from kwai_integration import refusals
 from kwai_integration.client.codes import ShippingType
 from kwai_integration.models import (
     CHANNEL_KEY,
@@ -102,7 +102,7 @@ def store_activate(*, store: Store, user: User) -> Store:
         # The watermark stays: what the platform changed meanwhile is caught up in slices.
         SyncCursor.objects.filter(pk=cursor.pk).update(due_at=now)
     _audit(store, user, "activated", f"Integração {store.name} ativada")
-    ring(tasks.poll, store_id=store.pk)
+    wake_after_commit("kwai_integration.tasks.poll", store_id=store.pk)
     return store
 
 

@@ -23,12 +23,12 @@ from tests.kwai_integration.outbound.conftest import (
     desk,
     kwai,
     kwai_store,
-    rings,
     sku,
+    wakes,
 )
 from tests.kwai_integration.test_connection import account, reconnect
 
-__all__ = ["desk", "kwai", "kwai_store", "rings", "sku"]
+__all__ = ["desk", "kwai", "kwai_store", "sku", "wakes"]
 
 pytestmark = pytest.mark.django_db
 

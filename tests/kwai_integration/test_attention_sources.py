@@ -52,10 +52,10 @@ from kwai_integration.models import (
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.setup.stores import store_install
 from tests.invoices.factory import BRASILIA, nfe_xml
-from tests.kwai_integration.outbound.conftest import Desk, desk, kwai, kwai_store, labels_dir, rings, sku
+from tests.kwai_integration.outbound.conftest import Desk, desk, kwai, kwai_store, labels_dir, sku, wakes
 from tests.kwai_integration.test_list_queries import bring
 
-__all__ = ["desk", "kwai", "kwai_store", "labels_dir", "rings", "sku"]
+__all__ = ["desk", "kwai", "kwai_store", "labels_dir", "sku", "wakes"]
 
 pytestmark = pytest.mark.django_db
 

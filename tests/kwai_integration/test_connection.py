@@ -36,12 +36,12 @@ from tests.kwai_integration.outbound.conftest import (
     desk,
     kwai,
     kwai_store,
-    rings,
     sku,
     status_of,
+    wakes,
 )
 
-__all__ = ["desk", "kwai", "kwai_store", "rings", "sku"]
+__all__ = ["desk", "kwai", "kwai_store", "sku", "wakes"]
 
 pytestmark = pytest.mark.django_db
 

@@ -29,9 +29,9 @@ from kwai_integration.situations import DEFAULT_STATUSES
 from kwai_sandbox.dialect import dialect_parse
 from kwai_sandbox.server import running
 from tests.kwai_integration.inbound.conftest import MERCHANT, Kwai, sku
-from tests.kwai_integration.outbound.conftest import Desk, rings, status_of
+from tests.kwai_integration.outbound.conftest import Desk, status_of, wakes
 
-__all__ = ["rings", "sku"]
+__all__ = ["sku", "wakes"]
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
 

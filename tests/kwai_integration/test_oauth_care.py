@@ -11,6 +11,7 @@ from django.apps import apps
 from django.utils import timezone
 
 from erp.accounts.models import Company, Store
+from erp.celery import app
 from erp.channels import ChannelAction
 from erp.outbox.models import PushJob, RateLimit, StoreQueue
 from erp.outbox.services import queue_pause
@@ -38,13 +39,13 @@ from tests.kwai_integration.outbound.conftest import (
     desk,
     kwai,
     kwai_store,
-    rings,
     sku,
     status_of,
+    wakes,
 )
 from tests.kwai_integration.test_connection import account, fault, lease_over, reconnect
 
-__all__ = ["desk", "kwai", "kwai_store", "rings", "sku"]
+__all__ = ["desk", "kwai", "kwai_store", "sku", "wakes"]
 
 pytestmark = pytest.mark.django_db
 
@@ -78,10 +79,10 @@ def test_a_pair_is_renewed_days_before_its_end_and_once(kwai: Kwai) -> None:
     assert client_for(kwai.store.pk).list_items(page=1).total == 0
 
 
-def test_the_tick_rings_for_what_is_due_and_for_nothing_else(
+def test_the_tick_wakes_for_what_is_due_and_for_nothing_else(
     kwai: Kwai, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
-    monkeypatch.setattr("erp.scheduling._send", lambda task, kwargs: task.run(**kwargs))
+    monkeypatch.setattr("erp.scheduling._send", lambda task, kwargs: app.tasks[task].run(**kwargs))
     kwai.poll()
     with django_capture_on_commit_callbacks(execute=True):
         tasks.plan()
@@ -102,9 +103,9 @@ def test_after_a_long_downtime_a_tick_renews_a_few_at_a_time(
         row = KwaiAccount(store=store, merchant_id=f"9{number}", health=ConnectionHealth.OK)
         row.access_token = "AT"
         row.save()
-    with django_capture_on_commit_callbacks() as bells:
+    with django_capture_on_commit_callbacks() as woken:
         tasks.plan()
-    assert len(bells) == tasks.REFRESHES_A_TICK
+    assert len(woken) == tasks.REFRESHES_A_TICK
 
 
 def test_renewals_of_stores_connected_together_are_spread(kwai: Kwai) -> None:

@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from erp import scheduling
 from erp.accounts.models import Store
+from erp.celery import app
 from erp.outbox import clock, handlers
 from erp.outbox import tasks as outbox_tasks
 from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
@@ -118,7 +119,7 @@ def test_everything_goes_on_when_the_time_is_right_again(
     market.orders[FIRST_ID + 1] = timezone.now()
 
     honest_waits_end()
-    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: task.run(**kwargs))
+    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: app.tasks[task].run(**kwargs))
     ends = time.monotonic() + PATIENCE
     while time.monotonic() < ends and not _is_done(jobs):
         tasks.plan()

@@ -61,8 +61,8 @@ def watch(platform: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 
 def drained(store: Store) -> int:
-    """What a worker does when it is rung."""
-    count = drain.drain(store_id=store.pk, ring=lambda _: None)
+    """What a worker does when it is woken."""
+    count = drain.drain(store_id=store.pk)
     clearance.checks_run()
     return count
 
@@ -329,7 +329,7 @@ def test_already_done_after_a_lost_answer_was_our_write(
 def test_a_worker_killed_while_reading_back_is_replaced(watch: Watch, fact: Any, store: Store) -> None:
     facts_request(requests=[fact(subject="900")])
     released()
-    drain.drain(store_id=store.pk, ring=lambda _: None)
+    drain.drain(store_id=store.pk)
     FirstPush.objects.update(check_lease_until=after(timedelta(seconds=30)))
     assert clearance.checks_run() == 0
     FirstPush.objects.update(check_lease_until=after(timedelta(seconds=-1)))
@@ -343,7 +343,7 @@ def test_a_clock_that_ran_ahead_keeps_nothing_waiting(
 ) -> None:
     facts_request(requests=[fact(subject="900")])
     released()
-    drain.drain(store_id=store.pk, ring=lambda _: None)
+    drain.drain(store_id=store.pk)
     FirstPush.objects.update(**{column: after(timedelta(days=1))})
     assert clearance.checks_run() == 1
 
@@ -353,7 +353,7 @@ def test_a_reader_that_lost_its_lease_writes_nothing(
 ) -> None:
     facts_request(requests=[fact(subject="900")])
     released()
-    drain.drain(store_id=store.pk, ring=lambda _: None)
+    drain.drain(store_id=store.pk)
 
     def slow(job: PushJob) -> list[Compared]:
         FirstPush.objects.update(check_lease_until=after(timedelta(seconds=40)))
@@ -369,19 +369,19 @@ def test_a_reader_that_lost_its_lease_writes_nothing(
     assert FirstPush.objects.get().stage is FirstStage.CHECKING
 
 
-def test_the_sweep_rings_for_what_is_to_be_read_back(
+def test_the_sweep_wakes_for_what_is_to_be_read_back(
     watch: Watch,
     fact: Any,
     store: Store,
-    rings: list[dict[str, Any]],
+    wakes: list[dict[str, Any]],
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     facts_request(requests=[fact(subject="900")])
     released()
-    drain.drain(store_id=store.pk, ring=lambda _: None)
+    drain.drain(store_id=store.pk)
     with django_capture_on_commit_callbacks(execute=True):
         tasks.sweep.run()
-    assert rings == [{"store_id": store.pk}]
+    assert wakes == [{"store_id": store.pk}]
 
 
 def test_turned_off_holds_nothing(watch: Watch, fact: Any, store: Store) -> None:

@@ -49,8 +49,8 @@ def run(store: Any) -> None:
     drain.push(claimed(store))
 
 
-def test_new_fact_is_queued_with_its_step_and_rings_once(
-    platform: Any, fact: Any, store: Any, rings: Any
+def test_new_fact_is_queued_with_its_step_and_wakes_once(
+    platform: Any, fact: Any, store: Any, wakes: Any
 ) -> None:
     with transaction.atomic():
         results = facts_request(requests=[fact(), fact(subject="901", kind="invoice")], request_id="r1")
@@ -61,11 +61,13 @@ def test_new_fact_is_queued_with_its_step_and_rings_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_doorbell_rings_after_commit_once_per_store(platform: Any, fact: Any, store: Any, rings: Any) -> None:
+def test_a_worker_is_woken_after_the_commit_once_per_store(
+    platform: Any, fact: Any, store: Any, wakes: Any
+) -> None:
     with transaction.atomic():
         facts_request(requests=[fact(), fact(subject="901")])
-        assert rings == []
-    assert rings == [{"store_id": store.pk}]
+        assert wakes == []
+    assert wakes == [{"store_id": store.pk}]
 
 
 def test_equal_content_waiting_or_under_way_is_already_queued(platform: Any, fact: Any, store: Any) -> None:
@@ -358,7 +360,7 @@ def test_retry_of_a_cancelled_fact_gives_way_to_the_newer_one(platform: Any, fac
     assert not jobs_retry(job_ids=[old])[0].accepted
 
 
-def test_retry_brings_a_waiting_one_forward(platform: Any, fact: Any, store: Any) -> None:
+def test_retry_bwakes_a_waiting_one_forward(platform: Any, fact: Any, store: Any) -> None:
     platform.answers.append(errors.PushNotSent())
     job_id = facts_request(requests=[fact()])[0].job_id
     run(store)

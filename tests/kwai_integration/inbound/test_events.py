@@ -1,4 +1,4 @@
-"""From a stored hint to the sales order, over real HTTP; the emulator delivers its pushes to the ERP."""
+"""From a stored push message to the sales order, over real HTTP; the emulator delivers its pushes to the ERP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same push twice at once, and two workers at the same hints: one row, one claim for each order."""
+"""The same push twice at once, and two workers at the same messages: one row, one claim for each order."""
 
 from __future__ import annotations
 
