@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 
-from erp.outbox import clock
+from erp import clock
 from erp.outbox.models import ChannelPause
 from erp.outbox.selectors import channel_paused
 from erp.outbox.services import channel_pause

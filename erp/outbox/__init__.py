@@ -12,6 +12,6 @@ What others use:
   outside a push;
 - `selectors`: `jobs_done` (markers), `queue_notices`.
 
-Inside: `claim` -> `drain` -> `settle`, `reap` for what dead workers held, `policy` decides, `breaker` rests,
-`clock` is the database's. `docs/outbox.md` shows the life of a push.
+Inside: `claim` -> `drain` -> `settle`, `reap` for what dead workers held, `policy` decides, `breaker` rests.
+`docs/outbox.md` shows the life of a push.
 """

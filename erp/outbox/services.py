@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.db.models.functions import Now
 
-from erp import tracing
+from erp import clock, tracing
 from erp.accounts.models import User
-from erp.outbox import clearance, clock, handlers, refusals
+from erp.outbox import clearance, handlers, refusals
 from erp.outbox.handlers import Nature
 from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
 from erp.outbox.push_requests import (
@@ -34,8 +34,6 @@ from erp.outbox.waking import wake_stores
 # Each rival can win a key once; more than so many at the same moment mean a mistake.
 RACES = 10
 BATCH = 500
-# How often the platform is asked whether it accepts a refused application again, for all its stores together.
-PROBE_EVERY = timedelta(minutes=1)
 Results = TypeVar("Results")
 
 
@@ -371,9 +369,10 @@ def queue_resume(*, store_id: int) -> int:
 def channel_pause(*, channel: str, reason: str) -> bool:
     """Stop the pushes of every store of `channel` until a probe succeeds; True for the call that stopped
     them. A later reason replaces the one that is shown."""
-    row, is_new = ChannelPause.objects.get_or_create(
-        channel=channel, defaults={"reason": reason[:500], "probe_at": clock.after(PROBE_EVERY)}
-    )
+    row, is_new = ChannelPause.objects.get_or_create(channel=channel, defaults={"reason": reason[:500]})
+    if is_new:
+        # The refusal that stopped them was the first answer: the next is asked for after a lease.
+        channel_probe_take(channel=channel)
     if row.reason != reason[:500]:
         ChannelPause.objects.filter(channel=channel).update(reason=reason[:500])
     return is_new
@@ -381,17 +380,13 @@ def channel_pause(*, channel: str, reason: str) -> bool:
 
 def channel_probe_due(*, channel: str) -> bool:
     """Is the channel paused, and may somebody ask the platform now?"""
-    return _probe_turn(channel).exists()
+    return ChannelPause.objects.free().filter(channel=channel).exists()
 
 
 def channel_probe_take(*, channel: str) -> bool:
     """Take the turn to ask the platform whether it accepts us again: one caller a minute gets it, over all
     workers, and one that dies with it leaves it to the next minute."""
-    return _probe_turn(channel).update(probe_at=clock.after(PROBE_EVERY)) == 1
-
-
-def _probe_turn(channel: str) -> QuerySet[ChannelPause]:
-    return ChannelPause.objects.filter(clock.reached("probe_at", PROBE_EVERY), channel=channel)
+    return ChannelPause.objects.filter(channel=channel).claim() is not None
 
 
 def channel_resume(*, channel: str) -> bool:

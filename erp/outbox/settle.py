@@ -87,7 +87,7 @@ def locked(rows: PushJobQuerySet, *, skip_locked: bool = False) -> Any:
 
 
 def _fenced(job: PushJob) -> PushJob | None:
-    held = PushJob.objects.filter(pk=job.pk, state=JobState.CLAIMED, lease_token=job.lease_token)
+    held = PushJob.objects.filter(pk=job.pk, state=JobState.CLAIMED).held(job.lease_token)
     row: PushJob | None = locked(held).first()
     return row
 
@@ -140,7 +140,7 @@ def _finish(row: PushJob, state: JobState) -> None:
 
 def _write(row: PushJob, state: JobState) -> None:
     row.state = state
-    row.lease_token = row.lease_until = None
+    row.lease_drop()
     row.updated_at = Now()
     row.save(update_fields=SETTLED_FIELDS)
 

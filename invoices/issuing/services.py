@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from erp.accounts.models import Company, Counter, User
 from erp.channels import RowOutcome, RowResult, row_already, row_refused
-from erp.outbox.clock import after, reached
+from erp.clock import after, reached
 from erp.refusals import Refusal
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
@@ -44,7 +44,6 @@ from invoices.linking import InvoiceRefused
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument
 from invoices.services import invoices_import
 
-LEASE: Final = timedelta(seconds=60)
 LONGEST_WAIT: Final = 600
 LARGEST_NUMBER: Final = 999_999_999
 SHOWN_LACKS: Final = 4
@@ -129,8 +128,8 @@ def issue_request(*, order_id: int, issuer: NFeIssuer, user: User | None) -> tup
 def issues_due(limit: int = 50) -> list[int]:
     """Open attempts that nobody works at and whose time has come: what the sweep takes up."""
     due = reached("not_before", timedelta(seconds=LONGEST_WAIT))
-    found = InvoiceIssue.objects.filter(due, reached("lease_until", LEASE), state__in=OPEN).order_by("pk")
-    return list(found.values_list("pk", flat=True)[:limit])
+    found = InvoiceIssue.objects.free().filter(due, state__in=OPEN)
+    return list(found.order_by("pk").values_list("pk", flat=True)[:limit])
 
 
 def issue_advance(issue_id: int) -> None:
@@ -180,15 +179,13 @@ def invoice_cancel(*, invoice: Invoice, reason: str, user: User) -> str:
 
 
 def _claim(issue_id: int) -> uuid.UUID | None:
-    lease = uuid.uuid4()
-    claimed = InvoiceIssue.objects.filter(reached("lease_until", LEASE), pk=issue_id, state__in=OPEN)
-    return lease if claimed.update(lease=lease, lease_until=after(LEASE)) else None
+    return InvoiceIssue.objects.filter(pk=issue_id, state__in=OPEN).claim()
 
 
 @transaction.atomic
 def _prepare(issue_id: int, lease: uuid.UUID) -> tuple[InvoiceIssue, NFeIssuer] | None:
     """Number and signed note, once and together, so that a crash leaves both or neither; counts the call."""
-    rows = InvoiceIssue.objects.filter(pk=issue_id, lease=lease, state__in=OPEN)
+    rows = InvoiceIssue.objects.filter(pk=issue_id, state__in=OPEN).held(lease)
     issue = rows.select_for_update(of=("self",)).select_related("company", "requested_by").first()
     if issue is None:
         return None
@@ -306,22 +303,21 @@ def _refuse(issue: InvoiceIssue, answer: IssueRefused) -> None:
 
 def _wait(issue: InvoiceIssue, seconds: int, reason: str, *, receipt: str = "") -> None:
     """Open still: somebody takes it up again after `seconds`."""
-    InvoiceIssue.objects.filter(pk=issue.pk, lease=issue.lease, state__in=OPEN).update(
+    InvoiceIssue.objects.filter(pk=issue.pk, state__in=OPEN).release(
+        issue.lease_token,
         state=IssueState.SENT,
         receipt=receipt[:40] or issue.receipt,
         reason=reason[:500],
         not_before=after(timedelta(seconds=min(seconds, LONGEST_WAIT))),
-        lease=None,
-        lease_until=None,
     )
 
 
 def _release(issue: InvoiceIssue) -> None:
-    issue.lease, issue.lease_until = None, None
+    issue.lease_drop()
     issue.save()
 
 
 def _is_ours(issue: InvoiceIssue) -> bool:
     """Locked, and nobody has taken the attempt over while the issuer was asked."""
-    rows = InvoiceIssue.objects.select_for_update().filter(pk=issue.pk, lease=issue.lease, state__in=OPEN)
-    return rows.first() is not None
+    rows = InvoiceIssue.objects.select_for_update().filter(pk=issue.pk, state__in=OPEN)
+    return rows.held(issue.lease_token).first() is not None

@@ -13,15 +13,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Min, QuerySet
+from django.db.models import F, Min
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from erp import scheduling
+from erp import clock, scheduling
 from erp.accounts.models import Store, StoreLifecycle
-from erp.outbox import clock
 from kwai_integration.app_health import app_paused
 from kwai_integration.client import errors
 from kwai_integration.client.gateway import PAGE_SIZE, KwaiClient
@@ -31,7 +29,7 @@ from kwai_integration.inbound.details import Fetched, details_fetch
 from kwai_integration.inbound.receive import kwai_orders_follow
 from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import ConnectionHealth, EventState, InboundEvent, KwaiSettings
-from kwai_integration.models.inbound import LONGEST_EVENT_WAIT
+from kwai_integration.models.inbound import LONGEST_EVENT_WAIT, InboundEventQuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -67,14 +65,10 @@ class Claim:
     def orders(self) -> list[str]:
         return [subject for subject in self.subjects if subject]
 
-    def held(self, subjects: Iterable[str]) -> QuerySet[InboundEvent]:
+    def held(self, subjects: Iterable[str]) -> InboundEventQuerySet:
         """The rows of these subjects, as far as they are still held: the fence of every write."""
-        return InboundEvent.objects.filter(
-            store_id=self.store_id,
-            state=EventState.CLAIMED,
-            lease_token=self.token,
-            subject__in=list(subjects),
-        )
+        rows = InboundEvent.objects.filter(store_id=self.store_id, state=EventState.CLAIMED)
+        return rows.filter(subject__in=list(subjects)).held(self.token)
 
 
 def stores_with_events() -> list[int]:
@@ -103,11 +97,11 @@ def events_fetch(store_id: int) -> bool:
 
 def events_reap() -> int:
     """Give back what dead workers held; what used up its tries ends here. How many rows that were."""
-    lost = InboundEvent.objects.filter(clock.reached("lease_until", _lease()), state=EventState.CLAIMED)
-    ended = lost.filter(attempts__gt=len(DELAYS)).update(
-        state=EventState.FAILED, settled_at=Now(), note=GAVE_UP, lease_until=None, lease_token=None
+    lost = InboundEvent.objects.free().filter(state=EventState.CLAIMED)
+    ended = lost.filter(attempts__gt=len(DELAYS)).revoke(
+        state=EventState.FAILED, settled_at=Now(), note=GAVE_UP
     )
-    return ended + lost.update(state=EventState.PENDING, lease_until=None, lease_token=None)
+    return ended + lost.revoke(state=EventState.PENDING)
 
 
 def events_expire() -> int:
@@ -131,19 +125,14 @@ def _claim(store_id: int) -> Claim | None:
     if not subjects:
         return None
     # The connection is looked at by itself: that this fails tells nothing about the orders beside it.
-    claim = Claim(store_id, uuid.uuid4(), [""] if "" in subjects else subjects)
-    own.filter(subject__in=claim.subjects, state=EventState.PENDING).update(
-        state=EventState.CLAIMED,
-        lease_token=claim.token,
-        lease_until=clock.after(_lease()),
-        attempts=F("attempts") + 1,
-    )
+    subjects = [""] if "" in subjects else subjects
+    waiting = own.filter(subject__in=subjects, state=EventState.PENDING)
+    token = waiting.claim(state=EventState.CLAIMED, attempts=F("attempts") + 1)
+    if token is None:
+        return None
+    claim = Claim(store_id, token, subjects)
     _claim_log(claim)
     return claim
-
-
-def _lease() -> timedelta:
-    return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
 
 
 def _claim_log(claim: Claim) -> None:
@@ -199,9 +188,7 @@ def _unanswered(fetched: Fetched) -> set[str]:
 
 
 def _done(claim: Claim, subjects: Sequence[str], note: str = "") -> None:
-    claim.held(subjects).update(
-        state=EventState.DONE, settled_at=Now(), note=note, lease_until=None, lease_token=None
-    )
+    claim.held(subjects).revoke(state=EventState.DONE, settled_at=Now(), note=note)
 
 
 def _give_back(claim: Claim, error: errors.KwaiError | NotConnected) -> None:
@@ -217,12 +204,10 @@ def _give_back(claim: Claim, error: errors.KwaiError | NotConnected) -> None:
 
 def _wait(claim: Claim, seconds: float) -> None:
     """Come back without counting the try: nothing was asked, or not about these orders."""
-    claim.held(claim.subjects).update(
+    claim.held(claim.subjects).revoke(
         state=EventState.PENDING,
         not_before=clock.after(timedelta(seconds=seconds)),
         attempts=F("attempts") - 1,
-        lease_until=None,
-        lease_token=None,
     )
 
 
@@ -232,13 +217,6 @@ def _retry_later(claim: Claim, subjects: Iterable[str], last_word: str) -> None:
     for attempts in sorted(set(held.values_list("attempts", flat=True))):
         rows = held.filter(attempts=attempts)
         if attempts > len(DELAYS):
-            rows.update(
-                state=EventState.FAILED, settled_at=Now(), note=last_word, lease_until=None, lease_token=None
-            )
+            rows.revoke(state=EventState.FAILED, settled_at=Now(), note=last_word)
         else:
-            rows.update(
-                state=EventState.PENDING,
-                not_before=clock.after(DELAYS[attempts - 1]),
-                lease_until=None,
-                lease_token=None,
-            )
+            rows.revoke(state=EventState.PENDING, not_before=clock.after(DELAYS[attempts - 1]))

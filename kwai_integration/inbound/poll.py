@@ -10,9 +10,8 @@ from django.conf import settings
 from django.db.models import Max
 from django.utils import timezone
 
-from erp import scheduling
+from erp import clock, scheduling
 from erp.accounts.models import Store
-from erp.outbox import clock
 from kwai_integration.client import errors
 from kwai_integration.client.gateway import LONGEST_WINDOW, PAGE_SIZE, KwaiClient
 from kwai_integration.client.types import OrderPage

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from erp.outbox import clock
+from erp import clock
 from kwai_integration.client.gateway import PAGE_SIZE
 from kwai_integration.client.types import OrderPage
 

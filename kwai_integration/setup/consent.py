@@ -15,9 +15,9 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from erp import clock
 from erp.accounts.models import Store, User
 from erp.accounts.services import audit_append
-from erp.outbox import clock
 from erp.outbox.services import calls_restore, queue_resume
 from erp.refusals import Refusal, RefusedError
 from erp.scheduling import wake_after_commit

@@ -144,7 +144,8 @@ def store_disconnect(*, store: Store, user: User) -> None:
     if account.health == ConnectionHealth.DISCONNECTED:
         return
     account.access_token_stored = account.refresh_token_stored = ""
-    account.access_expires_at = account.refresh_expires_at = account.refresh_lease_until = None
+    account.access_expires_at = account.refresh_expires_at = None
+    account.lease_drop()
     account.health = ConnectionHealth.DISCONNECTED
     account.token_version += 1
     if not KwaiOrder.objects.filter(store=store).exists():
@@ -162,7 +163,7 @@ def _reading_reset(store: Store) -> None:
     cursor = SyncCursor.objects.filter(pk=store.pk)
     cursor.filter(watermark__gt=begin).update(watermark=begin)
     # A poll under way belongs to the account that goes.
-    cursor.update(lease_until=None)
+    cursor.revoke()
 
 
 def _audit(store: Store, user: User, action: str, text: str) -> None:

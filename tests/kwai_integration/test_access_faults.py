@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from erp.outbox import clock
+from erp import clock
 from erp.outbox.models import ChannelPause, StoreQueue
 from erp.sales.models import Order
 from kwai_integration.app_probe import app_probe
@@ -38,7 +38,7 @@ def fault(kwai: Kwai, kind: str, **fields: Any) -> None:
 
 
 def probe() -> bool:
-    ChannelPause.objects.update(probe_at=clock.after(timedelta(seconds=-1)))
+    ChannelPause.objects.update(lease_until=clock.after(timedelta(seconds=-1)))
     return app_probe()
 
 

@@ -3,9 +3,10 @@ sees it who may not."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from erp import clock
 from erp.accounts.models import Company, Role, Store, User
 from erp.accounts.permissions import holds
 from erp.attention import register
@@ -23,7 +25,7 @@ from erp.attention.conditions import condition_open
 from erp.attention.register import Item, store_subject
 from erp.catalog.models import Sku
 from erp.channels import ChannelAction
-from erp.outbox import clearance, clock, limits
+from erp.outbox import clearance, limits
 from erp.outbox.models import FirstPush, PushJob
 from erp.outbox.services import calls_restore, channel_pause, channel_resume, jobs_cancel
 from erp.outbox.statuses import WaitReason
@@ -221,9 +223,14 @@ def ends_in(days: int) -> Callable[[World], None]:
     return act
 
 
+def held(until: datetime | None) -> dict[str, Any]:
+    """A lease until then, or none."""
+    return {"lease_until": until, "lease_token": until and uuid.uuid4()}
+
+
 def renewal_lost(world: World) -> None:
     now = timezone.now()
-    world.account(refresh_problem="Duas respostas se perderam.", refresh_lost_at=now, refresh_lease_until=now)
+    world.account(refresh_problem="Duas respostas se perderam.", refresh_lost_at=now, **held(now))
 
 
 def renewal_fails(world: World) -> None:
@@ -231,7 +238,7 @@ def renewal_fails(world: World) -> None:
 
 
 def renewed(world: World) -> None:
-    world.account(refresh_problem="", refresh_lost_at=None, refresh_lease_until=None)
+    world.account(refresh_problem="", refresh_lost_at=None, **held(None))
 
 
 def call_denied(world: World) -> None:

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from erp import clock
 from erp.accounts.models import Store, User
-from erp.outbox import clock, limits
+from erp.outbox import limits
 from erp.outbox.models import StoreQueue
 from erp.outbox.selectors import queue_notices
 from erp.outbox.statuses import WaitReason

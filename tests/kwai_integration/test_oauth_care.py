@@ -134,7 +134,7 @@ def test_a_planned_renewal_that_cannot_connect_comes_back_later(kwai: Kwai, sett
     settings.KWAI_API_URL = "http://127.0.0.1:9"
     assert account_refresh(store_id=kwai.store.pk) is False
     row = account()
-    assert (row.health, row.refresh_lease_until, row.refresh_lost_at) == (ConnectionHealth.OK, None, None)
+    assert (row.health, row.lease_until, row.refresh_lost_at) == (ConnectionHealth.OK, None, None)
     assert row.refresh_due_at is not None
     assert row.refresh_due_at > timezone.now() + PLANNED_RETRY / 2
     assert planned() == []
@@ -201,7 +201,7 @@ def test_a_planned_renewal_without_the_key_spends_nothing(kwai: Kwai, settings: 
     settings.FIELD_KEYS = "t2:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
     due()
     assert account_refresh(store_id=kwai.store.pk) is False
-    assert (account().health, account().refresh_lease_until) == (ConnectionHealth.EXPIRED, None)
+    assert (account().health, account().lease_until) == (ConnectionHealth.EXPIRED, None)
     assert kwai.calls("refreshToken") == 0
 
 

@@ -19,10 +19,10 @@ from django.db.models import Model
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from erp import scheduling
+from erp import clock, scheduling
 from erp.accounts.models import Store
 from erp.celery import app
-from erp.outbox import clock, handlers
+from erp.outbox import handlers
 from erp.outbox import tasks as outbox_tasks
 from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
 from erp.outbox.statuses import JobState
@@ -144,11 +144,11 @@ WAITS: list[tuple[type[Model], str]] = [
     (PushJob, "not_before"),
     (StoreQueue, "reopen_at"),
     (RateLimit, "resume_at"),
-    (ChannelPause, "probe_at"),
+    (ChannelPause, "lease_until"),
     (SyncCursor, "lease_until"),
     (SyncCursor, "due_at"),
     (InboundEvent, "lease_until"),
-    (KwaiAccount, "refresh_lease_until"),
+    (KwaiAccount, "lease_until"),
 ]
 
 

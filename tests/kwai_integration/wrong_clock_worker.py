@@ -59,7 +59,7 @@ def work(store_id: int) -> None:
         store_id=store_id, event_id="e", event="order_paid", subject="900", payload="{}"
     )
     assert events._claim(store_id) is not None
-    SyncCursor.objects.update(due_at=timezone.now() - timedelta(seconds=1), lease_until=None)
+    SyncCursor.objects.revoke(due_at=timezone.now() - timedelta(seconds=1))
     assert lease_take(store_id) is not None
     assert _lease_take(KwaiAccount.objects.get(pk=store_id), goes_on=False) is not None
     breaker.rest_now(store_id=store_id, reason="448")

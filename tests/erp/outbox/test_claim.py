@@ -10,8 +10,8 @@ import pytest
 from django.utils import timezone
 
 from erp.accounts.models import StoreLifecycle
+from erp.clock import after
 from erp.outbox import claim, drain, errors, handlers, limits, selectors
-from erp.outbox.clock import after
 from erp.outbox.models import PushJob, StoreQueue
 from erp.outbox.services import facts_request, jobs_cancel, queue_pause, states_request
 from erp.outbox.statuses import BreakerState, JobState, PauseMode, WaitReason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,9 +16,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from erp.accounts.models import Store, User
+from erp.clock import after
 from erp.outbox import claim, clearance, drain, errors, refusals, tasks
 from erp.outbox.clearance import Compared, Followed, PreviewField, PushPreview
-from erp.outbox.clock import after
 from erp.outbox.models import FirstPush, PushJob, StoreQueue
 from erp.outbox.selectors import oldest_due_seconds
 from erp.outbox.services import facts_request, jobs_cancel, jobs_retry, states_request
@@ -330,20 +331,21 @@ def test_a_worker_killed_while_reading_back_is_replaced(watch: Watch, fact: Any,
     facts_request(requests=[fact(subject="900")])
     released()
     drain.drain(store_id=store.pk)
-    FirstPush.objects.update(check_lease_until=after(timedelta(seconds=30)))
+    FirstPush.objects.update(lease_token=uuid.uuid4(), lease_until=after(timedelta(seconds=30)))
     assert clearance.checks_run() == 0
-    FirstPush.objects.update(check_lease_until=after(timedelta(seconds=-1)))
+    FirstPush.objects.update(lease_until=after(timedelta(seconds=-1)))
     assert clearance.stores_to_check() == [store.pk]
     assert clearance.checks_run() == 1
 
 
-@pytest.mark.parametrize("column", ["check_at", "check_lease_until"])
+@pytest.mark.parametrize("column", ["check_at", "lease_until"])
 def test_a_clock_that_ran_ahead_keeps_nothing_waiting(
     watch: Watch, fact: Any, store: Store, column: str
 ) -> None:
     facts_request(requests=[fact(subject="900")])
     released()
     drain.drain(store_id=store.pk)
+    FirstPush.objects.update(lease_token=uuid.uuid4(), lease_until=after(timedelta()))
     FirstPush.objects.update(**{column: after(timedelta(days=1))})
     assert clearance.checks_run() == 1
 
@@ -356,7 +358,7 @@ def test_a_reader_that_lost_its_lease_writes_nothing(
     drain.drain(store_id=store.pk)
 
     def slow(job: PushJob) -> list[Compared]:
-        FirstPush.objects.update(check_lease_until=after(timedelta(seconds=40)))
+        FirstPush.objects.update(lease_token=uuid.uuid4(), lease_until=after(timedelta(seconds=40)))
         return [SAME]
 
     followed = clearance._followed["tracking"]

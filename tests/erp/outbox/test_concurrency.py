@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from erp.clock import after
 from erp.outbox import claim, drain, handlers
 from erp.outbox.attempts import AttemptContext
-from erp.outbox.clock import after
 from erp.outbox.handlers import Sent
 from erp.outbox.models import PushJob
 from erp.outbox.reap import reap

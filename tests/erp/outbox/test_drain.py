@@ -12,8 +12,8 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from erp import scheduling
+from erp.clock import after
 from erp.outbox import claim, drain, errors, handlers, limits
-from erp.outbox.clock import after
 from erp.outbox.models import PushAttempt, PushJob, StoreQueue
 from erp.outbox.services import facts_request, states_request
 from erp.outbox.statuses import AttemptAction, AttemptOutcome, BreakerState, FailureMode, JobState, WaitReason

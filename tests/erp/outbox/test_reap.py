@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from erp.clock import after
 from erp.outbox import claim, drain
-from erp.outbox.clock import after
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.reap import reap
 from erp.outbox.services import facts_request, states_request

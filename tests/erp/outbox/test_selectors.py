@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from erp.clock import after
 from erp.outbox import claim, drain, errors, limits, selectors
-from erp.outbox.clock import after
 from erp.outbox.models import StoreQueue
 from erp.outbox.services import facts_request, jobs_cancel, queue_pause
 from erp.outbox.statuses import BreakerState, JobState, PauseMode, WaitReason

@@ -9,8 +9,9 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from erp import clock
 from erp.accounts.models import Store
-from erp.outbox import claim, clock, drain, errors, handlers, selectors
+from erp.outbox import claim, drain, errors, handlers, selectors
 from erp.outbox.models import ChannelPause, PushJob, StoreQueue
 from erp.outbox.push_requests import FactRequest, RequestOutcome
 from erp.outbox.services import (
@@ -265,7 +266,7 @@ def test_states_coalesce_while_queued_and_keep_the_first_window(platform: Any, s
 def due(**filters: Any) -> None:
     from datetime import timedelta
 
-    from erp.outbox.clock import after
+    from erp.clock import after
 
     PushJob.objects.filter(**filters).update(not_before=after(timedelta(seconds=-1)))
 
@@ -434,7 +435,7 @@ def test_the_probe_has_one_turn_a_minute_over_all_workers(store: Any) -> None:
     assert not channel_pause(channel=store.channel, reason="b")
     assert ChannelPause.objects.get().reason == "b"
     assert not channel_probe_take(channel=store.channel)
-    ChannelPause.objects.update(probe_at=clock.after(timedelta(seconds=-1)))
+    ChannelPause.objects.update(lease_until=clock.after(timedelta(seconds=-1)))
     assert channel_probe_due(channel=store.channel)
     assert [channel_probe_take(channel=store.channel) for _ in range(3)] == [True, False, False]
 

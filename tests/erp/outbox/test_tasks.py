@@ -8,9 +8,9 @@ import pytest
 from django.conf import settings
 
 from erp.celery import app
+from erp.clock import after
 from erp.outbox import tasks
 from erp.outbox.claim import window_ends_in
-from erp.outbox.clock import after
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.services import facts_request, queue_pause, states_request
 from erp.outbox.statuses import JobState, PauseMode, WaitReason

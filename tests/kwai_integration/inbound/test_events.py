@@ -10,9 +10,8 @@ import pytest
 from django.db.models import F
 from django.test import Client
 
-from erp import scheduling
+from erp import clock, scheduling
 from erp.catalog.models import Sku
-from erp.outbox import clock
 from erp.sales.models import Order
 from kwai_integration.connection import client_for
 from kwai_integration.inbound import events

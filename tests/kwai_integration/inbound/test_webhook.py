@@ -14,9 +14,8 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
-from erp import scheduling
+from erp import clock, scheduling
 from erp.accounts.models import Store, StoreLifecycle
-from erp.outbox import clock
 from kwai_integration import tasks
 from kwai_integration.inbound import events
 from kwai_integration.models import ConnectionHealth, EventState, InboundEvent, KwaiAccount, SyncCursor

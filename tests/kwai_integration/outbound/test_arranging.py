@@ -501,7 +501,7 @@ def test_a_label_that_does_not_come_is_asked_for_again(envios: Desk, kind: str) 
     envios.fault("getShippingLabel", kind)
     assert [label_fetch(pk) for pk in labels_due()] == [False]
     row = ShippingLabel.objects.get()
-    assert (row.state, row.lease, labels_due()) == (LabelState.WANTED, None, [])
+    assert (row.state, row.lease_token, labels_due()) == (LabelState.WANTED, None, [])
     assert row.error
     ShippingLabel.objects.update(not_before=timezone.now() - timedelta(seconds=1))
     assert [label_fetch(pk) for pk in labels_due()] == [True]

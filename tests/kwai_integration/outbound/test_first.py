@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from erp.accounts.models import User
 from erp.channels import ChannelAction
+from erp.clock import after
 from erp.outbox import clearance, refusals
-from erp.outbox.clock import after
 from erp.outbox.models import FirstPush, PushJob
 from erp.outbox.services import facts_request
 from erp.outbox.statuses import FirstStage, JobState
