@@ -18,8 +18,8 @@ from django.utils.crypto import salted_hmac
 
 from erp import clock
 from erp.outbox.models import ChannelPause
+from erp.outbox.queues import channel_pause
 from erp.outbox.selectors import channel_paused
-from erp.outbox.services import channel_pause
 from kwai_integration.client import errors
 from kwai_integration.models import OAuthPause
 from kwai_integration.models.account import CHANNEL_KEY

@@ -22,7 +22,7 @@ from erp.accounts.services import audit_append
 from erp.encryption import UnreadableSecret
 from erp.outbox import limits
 from erp.outbox.models import StoreQueue
-from erp.outbox.services import queue_pause, queue_resume
+from erp.outbox.queues import queue_pause, queue_resume
 from erp.outbox.statuses import GRANT_REST, PauseMode, WaitReason
 from erp.refusals import RefusedError
 from kwai_integration import refusals

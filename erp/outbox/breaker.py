@@ -11,7 +11,7 @@ from django.db.models.functions import Greatest, Now
 
 from erp import clock
 from erp.outbox.models import PushJob, StoreQueue
-from erp.outbox.services import queues_ensure
+from erp.outbox.queues import queues_ensure
 from erp.outbox.statuses import LONGEST_REST, BreakerState, JobState, WaitReason
 
 FAILURES_TO_OPEN = 5

@@ -24,6 +24,7 @@ from erp import clock
 from erp.accounts.models import Store, User
 from erp.leases import LeasedQuerySet
 from erp.outbox import refusals
+from erp.outbox.commands import jobs_cancel
 from erp.outbox.errors import NotYet, PushError
 from erp.outbox.models import FirstPush, PushAttempt, PushJob
 from erp.outbox.push_requests import JobResult
@@ -179,9 +180,6 @@ def first_push_release(*, job_id: int, user: User | None, seen: str = "") -> Job
 @transaction.atomic
 def first_push_withhold(*, job_id: int, user: User | None) -> JobResult:
     """*Não enviar*: give this push up; the next of its kind asks again."""
-    # Imported here: services knows this module.
-    from erp.outbox.services import jobs_cancel
-
     _, row = _locked(job_id)
     if row is None or row.cleared_at is not None:
         return JobResult(job_id, False, refusals.NOT_HELD)

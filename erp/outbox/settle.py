@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from erp.accounts.models import Store
-from erp.outbox import breaker, limits, policy, services
+from erp.outbox import breaker, limits, policy, queues
 from erp.outbox.errors import PushError
 from erp.outbox.models import PushJob, PushJobQuerySet
 from erp.outbox.policy import PushOutcome
@@ -154,10 +154,10 @@ SETTLED_FIELDS = [
 
 def _queue_learns(store_id: int, call: str, error: PushError, outcome: PushOutcome) -> None:
     if outcome.pause is not None:
-        services.queue_pause(store_id=store_id, mode=outcome.pause, reason=clean_text(error.text))
+        queues.queue_pause(store_id=store_id, mode=outcome.pause, reason=clean_text(error.text))
     if outcome.pause_channel:
         channel = Store.objects.values_list("channel", flat=True).get(pk=store_id)
-        services.channel_pause(channel=channel, reason=clean_text(error.text))
+        queues.channel_pause(channel=channel, reason=clean_text(error.text))
     if outcome.rest:
         breaker.rest_now(store_id=store_id, reason=clean_text(error.text))
     if outcome.hold_until is not None:

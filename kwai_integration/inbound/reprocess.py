@@ -7,8 +7,8 @@ from collections.abc import Collection
 from django.db import transaction
 from django.db.models import Q
 
+from erp.outbox.commands import jobs_wake
 from erp.outbox.models import PushJob
-from erp.outbox.services import jobs_wake
 from erp.outbox.statuses import JobState, WaitReason
 from erp.scheduling import wake_after_commit
 from kwai_integration.models import KwaiOrder, KwaiOrderState

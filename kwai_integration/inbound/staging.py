@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from erp.accounts.models import Store
-from erp.outbox.services import jobs_wake
+from erp.outbox.commands import jobs_wake
 from erp.sales.services import EventDraft, order_events_append
 from kwai_integration import refusals
 from kwai_integration.client.codes import SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole

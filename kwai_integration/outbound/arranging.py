@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from erp.accounts.models import User
 from erp.channels import RowOutcome, RowResult
+from erp.outbox.commands import jobs_retry
 from erp.outbox.models import PushJob
 from erp.outbox.push_requests import FactRequest
-from erp.outbox.services import facts_request, jobs_retry
+from erp.outbox.request import facts_request
 from erp.outbox.statuses import JobState, Origin, WaitReason
 from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order, ShippedBy

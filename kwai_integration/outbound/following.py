@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from erp.outbox.commands import jobs_cancel
 from erp.outbox.models import PushJob
-from erp.outbox.services import jobs_cancel
 from erp.outbox.statuses import WAITING_STATES
 from erp.sales.models import Order, ShippedBy
 from erp.sales.shippers import method_fits

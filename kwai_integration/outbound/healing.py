@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from erp.outbox.commands import jobs_retry
 from erp.outbox.models import PushJob
-from erp.outbox.services import jobs_retry
 from erp.outbox.statuses import JobState
 from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRole
 from kwai_integration.client.writes import Permit, Write, is_arrived_by_content, may

@@ -18,7 +18,7 @@ from django.utils import timezone
 from erp import clock
 from erp.accounts.models import Store, User
 from erp.accounts.services import audit_append
-from erp.outbox.services import calls_restore, queue_resume
+from erp.outbox.queues import calls_restore, queue_resume
 from erp.refusals import Refusal, RefusedError
 from erp.scheduling import wake_after_commit
 from kwai_integration import refusals

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from erp.accounts.models import Company, Store, StoreLifecycle, StoreMembership, User
 from erp.accounts.services import audit_append
-from erp.outbox.services import queue_pause
+from erp.outbox.queues import queue_pause
 from erp.outbox.statuses import PauseMode
 from erp.refusals import RefusedError
 from erp.sales.models import ShippingKind, ShippingMethod

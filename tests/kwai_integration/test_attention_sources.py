@@ -26,8 +26,9 @@ from erp.attention.register import Item, store_subject
 from erp.catalog.models import Sku
 from erp.channels import ChannelAction
 from erp.outbox import clearance, limits
+from erp.outbox.commands import jobs_cancel
 from erp.outbox.models import FirstPush, PushJob
-from erp.outbox.services import calls_restore, channel_pause, channel_resume, jobs_cancel
+from erp.outbox.queues import calls_restore, channel_pause, channel_resume
 from erp.outbox.statuses import WaitReason
 from erp.sales.models import Order
 from erp.sales.services import orders_status_set

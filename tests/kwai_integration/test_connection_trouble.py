@@ -23,7 +23,7 @@ from erp.attention.board import Board
 from erp.attention.mails import _claims, mails_owe, mails_send
 from erp.attention.models import OwedMail
 from erp.outbox import breaker, limits
-from erp.outbox.services import calls_restore, channel_pause, channel_resume
+from erp.outbox.queues import calls_restore, channel_pause, channel_resume
 from erp.outbox.statuses import WaitReason
 from kwai_integration.app_health import oauth_call
 from kwai_integration.client import errors

@@ -14,7 +14,7 @@ from erp.accounts.models import Company, Store
 from erp.celery import app
 from erp.channels import ChannelAction
 from erp.outbox.models import PushJob, RateLimit, StoreQueue
-from erp.outbox.services import queue_pause
+from erp.outbox.queues import queue_pause
 from erp.outbox.statuses import JobState, PauseMode, WaitReason
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus

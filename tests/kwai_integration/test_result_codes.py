@@ -25,8 +25,8 @@ from erp.outbox.attempts import AttemptContext
 from erp.outbox.handlers import Handler, Nature, Sent
 from erp.outbox.models import ChannelPause, PushJob, StoreQueue
 from erp.outbox.push_requests import FactRequest
+from erp.outbox.request import facts_request
 from erp.outbox.selectors import calls_denied
-from erp.outbox.services import facts_request
 from erp.outbox.statuses import BreakerState, FailureMode, JobState, WaitReason
 from kwai_integration import app_probe as probe
 from kwai_integration import tasks

@@ -26,8 +26,8 @@ from erp.attention import mails
 from erp.attention.models import OwedMail
 from erp.outbox import claim, clearance, drain, limits
 from erp.outbox.models import ChannelPause, FirstPush, PushJob, RateLimit, StoreQueue, is_due
+from erp.outbox.queues import channel_pause, channel_probe_take
 from erp.outbox.reap import reap
-from erp.outbox.services import channel_pause, channel_probe_take
 from erp.outbox.statuses import BreakerState, JobState, WaitReason
 from erp.sales.models import Order
 from erp.work.models import Work

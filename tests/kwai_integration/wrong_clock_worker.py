@@ -40,7 +40,7 @@ def work(store_id: int) -> None:
 
     from erp import scheduling
     from erp.outbox import breaker, claim, drain
-    from erp.outbox.services import channel_pause
+    from erp.outbox.queues import channel_pause
     from kwai_integration.connection import _lease_take, account_refresh
     from kwai_integration.inbound import events
     from kwai_integration.inbound.cursor import lease_take

@@ -19,9 +19,10 @@ from erp.accounts.models import Store, User
 from erp.clock import after
 from erp.outbox import claim, clearance, drain, errors, refusals, tasks
 from erp.outbox.clearance import Compared, Followed, PreviewField, PushPreview
+from erp.outbox.commands import jobs_cancel, jobs_retry
 from erp.outbox.models import FirstPush, PushJob, StoreQueue
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.selectors import oldest_due_seconds
-from erp.outbox.services import facts_request, jobs_cancel, jobs_retry, states_request
 from erp.outbox.statuses import FirstStage, FirstVerdict, JobState
 
 pytestmark = pytest.mark.django_db

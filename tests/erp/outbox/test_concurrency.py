@@ -19,7 +19,7 @@ from erp.outbox.attempts import AttemptContext
 from erp.outbox.handlers import Sent
 from erp.outbox.models import PushJob
 from erp.outbox.reap import reap
-from erp.outbox.services import facts_request, states_request
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import JobState
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,7 +15,7 @@ from erp import scheduling
 from erp.clock import after
 from erp.outbox import claim, drain, errors, handlers, limits
 from erp.outbox.models import PushAttempt, PushJob, StoreQueue
-from erp.outbox.services import facts_request, states_request
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import AttemptAction, AttemptOutcome, BreakerState, FailureMode, JobState, WaitReason
 
 pytestmark = pytest.mark.django_db

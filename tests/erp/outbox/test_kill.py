@@ -21,7 +21,7 @@ from django.db import connection
 from erp.outbox import drain
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.reap import reap
-from erp.outbox.services import facts_request
+from erp.outbox.request import facts_request
 from erp.outbox.statuses import AttemptAction, AttemptOutcome, JobState
 from tests.erp.outbox.killed_worker import handler_register
 

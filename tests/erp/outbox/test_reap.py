@@ -10,7 +10,7 @@ from erp.clock import after
 from erp.outbox import claim, drain
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.reap import reap
-from erp.outbox.services import facts_request, states_request
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState
 
 pytestmark = pytest.mark.django_db

@@ -12,21 +12,19 @@ from django.test.utils import CaptureQueriesContext
 from erp import clock
 from erp.accounts.models import Store
 from erp.outbox import claim, drain, errors, handlers, selectors
+from erp.outbox.commands import jobs_cancel, jobs_retry
 from erp.outbox.models import ChannelPause, PushJob, StoreQueue
 from erp.outbox.push_requests import FactRequest, RequestOutcome
-from erp.outbox.services import (
+from erp.outbox.queues import (
     calls_restore,
     channel_pause,
     channel_probe_due,
     channel_probe_take,
     channel_resume,
-    facts_request,
-    jobs_cancel,
-    jobs_retry,
     queue_pause,
     queue_resume,
-    states_request,
 )
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import BreakerState, FailureMode, JobState, PauseMode, WaitReason
 
 pytestmark = pytest.mark.django_db

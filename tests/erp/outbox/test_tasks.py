@@ -12,7 +12,8 @@ from erp.clock import after
 from erp.outbox import tasks
 from erp.outbox.claim import window_ends_in
 from erp.outbox.models import PushAttempt, PushJob
-from erp.outbox.services import facts_request, queue_pause, states_request
+from erp.outbox.queues import queue_pause
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import JobState, PauseMode, WaitReason
 
 pytestmark = pytest.mark.django_db

@@ -19,7 +19,7 @@ from erp import channels
 from erp.accounts.models import User
 from erp.channels import ChannelAction, LabelKind, RowOutcome, RowResult, ShippingCode
 from erp.outbox.models import PushJob
-from erp.outbox.services import facts_request
+from erp.outbox.request import facts_request
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, OrderEvent, OrderStatus, ShippedBy, ShippingKind, ShippingMethod
 from erp.sales.shippers import order_shipper_set

@@ -14,7 +14,7 @@ from django.utils import timezone
 from erp import channels
 from erp.channels import ChannelAction, RowOutcome
 from erp.outbox.models import PushJob
-from erp.outbox.services import facts_request
+from erp.outbox.request import facts_request
 from erp.outbox.statuses import FailureMode, JobState, WaitReason
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus

@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from erp import channels
 from erp.accounts.models import Store, StoreLifecycle
 from erp.channels import ChannelAction, RowOutcome
+from erp.outbox.commands import jobs_retry
 from erp.outbox.models import PushJob
-from erp.outbox.services import jobs_retry
 from erp.outbox.statuses import FailureMode, JobState
 from erp.sales.models import Order, OrderEvent
 from erp.sales.statuses import OrderStatus

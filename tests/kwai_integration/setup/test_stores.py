@@ -10,8 +10,8 @@ from django.utils import timezone
 from erp.accounts.models import AuditEntry, Company, Store, StoreLifecycle, User
 from erp.outbox.models import PushJob
 from erp.outbox.push_requests import FactRequest
+from erp.outbox.request import facts_request
 from erp.outbox.selectors import queue_notices
-from erp.outbox.services import facts_request
 from erp.outbox.statuses import JobState, Origin
 from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, SyncCursor

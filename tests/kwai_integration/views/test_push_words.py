@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from erp.accounts.models import User
 from erp.channels import ChannelAction
-from erp.outbox.services import queue_pause
+from erp.outbox.queues import queue_pause
 from erp.outbox.statuses import PauseMode
 from kwai_integration.outbound.kinds import Kind
 from tests.kwai_integration.outbound import conftest as outbound
