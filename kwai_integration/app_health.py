@@ -20,9 +20,9 @@ from erp import clock
 from erp.outbox.models import ChannelPause
 from erp.outbox.queues import channel_pause
 from erp.outbox.selectors import channel_paused
-from kwai_integration.client import errors
 from kwai_integration.models import OAuthPause
 from kwai_integration.models.account import CHANNEL_KEY
+from kwai_integration.wire import errors
 
 OAUTH_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
 

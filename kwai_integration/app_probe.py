@@ -10,11 +10,12 @@ from django.utils import timezone
 
 from erp.accounts.models import StoreLifecycle
 from erp.outbox import queues
-from kwai_integration.client import errors, gateway
+from kwai_integration.client import gateway
 from kwai_integration.connection import NotConnected, StoreTokens
 from kwai_integration.limiter import StoreLimiter
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 from kwai_integration.models.account import CHANNEL_KEY
+from kwai_integration.wire import errors
 
 logger = logging.getLogger(__name__)
 

@@ -27,11 +27,12 @@ from erp.outbox.statuses import GRANT_REST, PauseMode, WaitReason
 from erp.refusals import RefusedError
 from kwai_integration import refusals
 from kwai_integration.app_health import app_pause, app_paused, oauth_call, oauth_is_due, oauth_paused
-from kwai_integration.client import errors, gateway
-from kwai_integration.client.endpoints import SCOPES
-from kwai_integration.client.types import KwaiCredentials, TokenPair
+from kwai_integration.client import gateway
 from kwai_integration.limiter import StoreLimiter
 from kwai_integration.models import ConnectionHealth, KwaiAccount
+from kwai_integration.wire import errors
+from kwai_integration.wire.endpoints import SCOPES
+from kwai_integration.wire.types import KwaiCredentials, TokenPair
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from erp.refusals import Refusal
-from kwai_integration.client.codes import LOGISTICS_LABEL
+from kwai_integration.wire.codes import LOGISTICS_LABEL
 
 # The store and its connection
 NOT_ACTIVE = Refusal(

@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable, Mapping
 from django.conf import settings
 
 from erp.sales.statuses import OrderStatus
-from kwai_integration.client.codes import (
+from kwai_integration.models import StatusMapping
+from kwai_integration.wire.codes import (
     KwaiRole,
     ResultTable,
     SituationTable,
     result_table,
     situation_table,
 )
-from kwai_integration.models import StatusMapping
 
 # What a role becomes here until a store decides otherwise (contract 3.1, last column).
 DEFAULT_STATUSES: Mapping[KwaiRole, OrderStatus] = {

@@ -21,7 +21,6 @@ from django.utils import timezone
 from erp import clock, scheduling
 from erp.accounts.models import Store, StoreLifecycle
 from kwai_integration.app_health import app_paused
-from kwai_integration.client import errors
 from kwai_integration.client.gateway import PAGE_SIZE, KwaiClient
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.cursor import is_pollable
@@ -30,6 +29,7 @@ from kwai_integration.inbound.receive import kwai_orders_follow
 from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import ConnectionHealth, EventState, InboundEvent, KwaiSettings
 from kwai_integration.models.inbound import LONGEST_EVENT_WAIT, InboundEventQuerySet
+from kwai_integration.wire import errors
 
 logger = logging.getLogger(__name__)
 

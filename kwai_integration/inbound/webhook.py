@@ -18,10 +18,10 @@ from erp import tracing
 from erp.accounts.models import Store, StoreLifecycle
 from erp.scheduling import wake_after_commit
 from kwai_integration.client import pushes, transport
-from kwai_integration.client.codes import ORDER_EVENTS, PushEvent
 from kwai_integration.mapping.pushes import PushMessage, push_read
 from kwai_integration.models import ConnectionHealth, EventState, InboundEvent
 from kwai_integration.names import names
+from kwai_integration.wire.codes import ORDER_EVENTS, PushEvent
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from erp.accounts.models import Store, User
 from erp.catalog.models import Sku
 from erp.sales.models import Order, PaymentMethod, ShippingMethod
 from erp.sales.statuses import OrderStatus
-from kwai_integration.client.codes import KwaiRole
+from kwai_integration.wire.codes import KwaiRole
 
 
 class KwaiOrderState(models.TextChoices):

@@ -23,8 +23,7 @@ from erp.refusals import Refusal, RefusedError
 from erp.scheduling import wake_after_commit
 from kwai_integration import refusals
 from kwai_integration.app_health import oauth_call, oauth_is_due, oauth_paused
-from kwai_integration.client import errors, gateway
-from kwai_integration.client.types import TokenPair
+from kwai_integration.client import gateway
 from kwai_integration.connection import account_store_pair
 from kwai_integration.models import (
     ConnectionHealth,
@@ -34,6 +33,8 @@ from kwai_integration.models import (
     KwaiAccount,
     SyncCursor,
 )
+from kwai_integration.wire import errors
+from kwai_integration.wire.types import TokenPair
 
 REQUEST_LIFE = timedelta(minutes=15)
 

@@ -16,7 +16,6 @@ from erp.refusals import RefusedError
 from erp.sales.models import ShippingKind, ShippingMethod
 from erp.scheduling import wake_after_commit
 from kwai_integration import refusals
-from kwai_integration.client.codes import ShippingType
 from kwai_integration.models import (
     CHANNEL_KEY,
     ConnectionHealth,
@@ -28,6 +27,7 @@ from kwai_integration.models import (
     SyncCursor,
 )
 from kwai_integration.situations import default_situations
+from kwai_integration.wire.codes import ShippingType
 
 FIRST_NAME = "Kwai Shop"
 

@@ -12,10 +12,10 @@ from erp import clock
 from erp.outbox.models import ChannelPause, StoreQueue
 from erp.sales.models import Order
 from kwai_integration.app_probe import app_probe
-from kwai_integration.client import errors
 from kwai_integration.connection import StoreTokens, account_refresh, client_for
 from kwai_integration.inbound.poll import store_poll
 from kwai_integration.models import ConnectionHealth, KwaiAccount, OAuthPause
+from kwai_integration.wire import errors
 from tests.kwai_integration.outbound.conftest import (
     MERCHANT,
     Desk,

@@ -40,7 +40,6 @@ from invoices.linking import invoices_link
 from invoices.models import Invoice
 from invoices.services import invoices_import
 from kwai_integration.app_health import oauth_call
-from kwai_integration.client import errors
 from kwai_integration.conditions import MAPPINGS_TO_CHECK, ORDERS_JUDGED_AGAIN
 from kwai_integration.connection import account_health_set
 from kwai_integration.inbound.receive import kwai_orders_receive
@@ -54,6 +53,7 @@ from kwai_integration.models import (
 )
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.setup.stores import store_install
+from kwai_integration.wire import errors
 from tests.invoices.factory import BRASILIA, nfe_xml
 from tests.kwai_integration.outbound.conftest import Desk, desk, kwai, kwai_store, labels_dir, sku, wakes
 from tests.kwai_integration.test_list_queries import bring

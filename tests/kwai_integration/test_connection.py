@@ -20,8 +20,6 @@ from erp.outbox.selectors import calls_denied
 from erp.outbox.statuses import JobState, PauseMode, WaitReason
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client import gateway
-from kwai_integration.client.errors import RateLimited
-from kwai_integration.client.types import TokenPair
 from kwai_integration.connection import (
     NotConnected,
     StoreTokens,
@@ -32,6 +30,8 @@ from kwai_integration.connection import (
 )
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 from kwai_integration.setup.consent import _account_bind
+from kwai_integration.wire.errors import RateLimited
+from kwai_integration.wire.types import TokenPair
 from tests.kwai_integration.outbound.conftest import (
     MERCHANT,
     Desk,

@@ -26,10 +26,10 @@ from erp.outbox import breaker, limits
 from erp.outbox.queues import calls_restore, channel_pause, channel_resume
 from erp.outbox.statuses import WaitReason
 from kwai_integration.app_health import oauth_call
-from kwai_integration.client import errors
 from kwai_integration.connection import account_health_set
 from kwai_integration.connection_trouble import connection_items
 from kwai_integration.models import ConnectionHealth, KwaiAccount
+from kwai_integration.wire import errors
 
 pytestmark = pytest.mark.django_db
 

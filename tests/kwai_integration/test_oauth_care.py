@@ -19,7 +19,7 @@ from erp.outbox.statuses import JobState, PauseMode, WaitReason
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
 from kwai_integration import tasks
-from kwai_integration.client import errors, gateway
+from kwai_integration.client import gateway
 from kwai_integration.connection import (
     PLANNED_RETRY,
     NotConnected,
@@ -32,6 +32,7 @@ from kwai_integration.connection import (
 )
 from kwai_integration.inbound.poll import store_poll
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings, SyncCursor
+from kwai_integration.wire import errors
 from tests.kwai_integration.outbound.conftest import (
     MERCHANT,
     Desk,

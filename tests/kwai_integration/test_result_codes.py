@@ -30,9 +30,6 @@ from erp.outbox.selectors import calls_denied
 from erp.outbox.statuses import BreakerState, FailureMode, JobState, WaitReason
 from kwai_integration import app_probe as probe
 from kwai_integration import tasks
-from kwai_integration.client import errors
-from kwai_integration.client.codes import RESULTS, ResultMeaning
-from kwai_integration.client.types import StockUpdate
 from kwai_integration.connection import (
     RETRY_DELAYS,
     NotConnected,
@@ -53,6 +50,9 @@ from kwai_integration.models import (
 )
 from kwai_integration.outbound.remote import calling
 from kwai_integration.setup.consent import ConsentRefused, consent_finish, consent_start
+from kwai_integration.wire import errors
+from kwai_integration.wire.codes import RESULTS, ResultMeaning
+from kwai_integration.wire.types import StockUpdate
 
 pytestmark = pytest.mark.django_db
 

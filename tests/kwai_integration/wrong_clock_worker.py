@@ -18,8 +18,8 @@ def handler_register() -> None:
     """A fact kind that writes one stock value."""
     from erp.outbox import handlers
     from erp.outbox.handlers import Handler, Nature, Sent
-    from kwai_integration.client.types import StockUpdate
     from kwai_integration.outbound.remote import calling
+    from kwai_integration.wire.types import StockUpdate
 
     def send(loaded: Any, context: AttemptContext) -> Sent:
         with calling(context) as client:

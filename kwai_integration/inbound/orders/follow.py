@@ -19,7 +19,6 @@ from erp.sales.services import EventDraft, order_events_append
 from erp.sales.stock import orders_stock_reserve
 from erp.stock.services import lines_shipped_out
 from invoices.models import ISSUED, Invoice
-from kwai_integration.client.codes import KwaiRole
 from kwai_integration.inbound.orders import remarks
 from kwai_integration.inbound.orders.lines import LINE_FIELDS, LinePlan, line_new
 from kwai_integration.inbound.orders.parts import part_label, parts_follow, parts_write
@@ -36,6 +35,7 @@ from kwai_integration.outbound.following import (
     parcels_follow,
     shipper_follow,
 )
+from kwai_integration.wire.codes import KwaiRole
 
 # Platform-owned columns of an order that follow the answer, with the word the timeline uses.
 FOLLOWED = {

@@ -35,13 +35,13 @@ from expedition.services import (
 )
 from expedition.services.labels import label_fetch, labels_due
 from kwai_integration import refusals
-from kwai_integration.client.codes import ARRIVED_ROLES, SITUATIONS, KwaiRole, ShippingType
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.models import KwaiOrder, KwaiSettings
 from kwai_integration.outbound.arranging import arrange_request
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import NOTHING_TO_SEND
 from kwai_integration.outbound.push_requests import tracking_request
+from kwai_integration.wire.codes import ARRIVED_ROLES, SITUATIONS, KwaiRole, ShippingType
 from tests.kwai_integration.codes import PICKUP, SHIPPED, TO_ARRANGE
 from tests.kwai_integration.outbound.conftest import Desk, job_of, status_of
 
