@@ -1,4 +1,4 @@
-"""What the integration refuses. A failed call's own refusal is `client.errors.KwaiError.refusal`."""
+"""What the integration refuses. A failed call's own refusal is `wire.errors.KwaiError.refusal`."""
 
 from __future__ import annotations
 

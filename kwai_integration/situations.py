@@ -1,4 +1,4 @@
-"""The tables of `client.codes` as this installation and its stores have them.
+"""The tables of `wire.codes` as this installation and its stores have them.
 
 A setting corrects a table for everybody. A code without a role may be given one by a person, per store
 (*Mapeamentos*, "o que ela significa no Kwai"); the role of a known code is never changed on a page.

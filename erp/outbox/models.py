@@ -233,7 +233,7 @@ class ChannelPause(Leased):
 
 class StoreQueueQuerySet(models.QuerySet["StoreQueue"]):
     def open(self) -> StoreQueueQuerySet:
-        """Lanes that may start a push: store active, neither it nor its channel paused, breaker not open."""
+        """Queues that may start a push: store active, neither it nor its channel paused, breaker not open."""
         resting = Q(breaker_state=BreakerState.OPEN) & clock.ahead("reopen_at", LONGEST_REST)
         rows = self.filter(store__lifecycle=StoreLifecycle.ACTIVE, paused_mode="").exclude(resting)
         return rows.exclude(store__channel__in=ChannelPause.objects.values("channel"))
