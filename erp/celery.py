@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings.base")
 
 
 class TracedTask(Task):  # type: ignore[type-arg]
-    """Runs under the id of the request that rang for it, else under one of its own."""
+    """Runs under the id of the request that woke its worker, else under one of its own."""
 
     abstract = True
 

@@ -1,5 +1,5 @@
-"""Doorbells: after the commit, tell a worker that rows wait. Losing a doorbell loses nothing,
-because a sweep every few seconds finds what waits (design 3.2)."""
+"""Wake-ups: after the commit, tell a worker that rows wait. Losing one loses nothing, because a sweep every
+few seconds finds what waits (design 3.2)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import threading
 import time
 from typing import Any
 
-from celery import Task
 from celery.app import app_or_default
 from django.db import transaction
 from kombu.pools import producers
@@ -22,7 +21,7 @@ logger = logging.getLogger(__name__)
 SILENCE_SECONDS = 10.0
 # One try: kombu would wait two seconds and try again, and a Redis that accepts and never answers would hold
 # a page for the thirty seconds that suit a worker. The handshake reads twice.
-RING_OPTIONS = {
+WAKE_OPTIONS = {
     "max_retries": 0,
     "interval_start": 0,
     "socket_connect_timeout": 0.5,
@@ -33,19 +32,18 @@ _silent_until = 0.0
 _stopping = mmap.mmap(-1, 1)
 
 
-def ring(task: Task[Any, Any], **kwargs: Any) -> None:
-    """Send `task` once the current transaction has committed; a dead broker costs one second at
-    most and then silence for ten, so that no page hangs on it."""
-    transaction.on_commit(lambda: _send(task, kwargs), robust=True)
+def wake_after_commit(task: str, /, *, seconds: float = 0.0, **kwargs: Any) -> None:
+    """Send the task of this name with `kwargs` once the current transaction has committed, or `seconds`
+    after: for rows that become due then.
 
-
-def ring_later(task: Task[Any, Any], *, seconds: float, **kwargs: Any) -> None:
-    """Like `ring`, for rows that become due `seconds` after the commit.
-
-    One timer of this process waits for each doorbell; whoever answers it looks at the rows and rings for
-    what is due later still. A process that ends before loses nothing: the sweep finds the work.
+    By name, so that whoever writes rows need not import the worker that reads them. A dead broker costs one
+    second at most and then silence for ten, so that no page hangs on it. A timer of this process waits for
+    what is sent later, one for equal calls; the task looks at the rows and wakes for what is due later still.
     """
-    transaction.on_commit(lambda: _arm(task, seconds, kwargs), robust=True)
+    if seconds > 0:
+        transaction.on_commit(lambda: _arm(task, seconds, kwargs), robust=True)
+    else:
+        transaction.on_commit(lambda: _send(task, kwargs), robust=True)
 
 
 _armed: set[tuple[object, ...]] = set()
@@ -54,8 +52,8 @@ _arming = threading.Lock()
 os.register_at_fork(after_in_child=_armed.clear)
 
 
-def _arm(task: Task[Any, Any], seconds: float, kwargs: dict[str, Any]) -> None:
-    key = (task.name, *sorted(kwargs.items()))
+def _arm(task: str, seconds: float, kwargs: dict[str, Any]) -> None:
+    key = (task, *sorted(kwargs.items()))
     with _arming:
         if key in _armed:
             return
@@ -65,7 +63,7 @@ def _arm(task: Task[Any, Any], seconds: float, kwargs: dict[str, Any]) -> None:
     timer.start()
 
 
-def _fire(task: Task[Any, Any], kwargs: dict[str, Any], key: tuple[object, ...]) -> None:
+def _fire(task: str, kwargs: dict[str, Any], key: tuple[object, ...]) -> None:
     with _arming:
         _armed.discard(key)
     _send(task, kwargs)
@@ -82,20 +80,29 @@ def is_stopping() -> bool:
 
 
 def broker_check() -> None:
-    """Raises whatever keeps a bell from ringing; answers within a second or so, dead or alive."""
-    with app_or_default().connection_for_write(transport_options=RING_OPTIONS) as connection:
+    """Raises whatever keeps a wake-up from leaving; answers within a second or so, dead or alive."""
+    with app_or_default().connection_for_write(transport_options=WAKE_OPTIONS) as connection:
         connection.default_channel  # noqa: B018 - opening it is the check
 
 
-def _send(task: Task[Any, Any], kwargs: dict[str, Any]) -> None:
+def _send(task: str, kwargs: dict[str, Any]) -> None:
     global _silent_until
     if time.monotonic() < _silent_until:
         return
     try:
         headers = {tracing.MESSAGE_HEADER: tracing.current()}
-        connection = task.app.connection_for_write(transport_options=RING_OPTIONS)
+        app = app_or_default()
+        connection = app.connection_for_write(transport_options=WAKE_OPTIONS)
         with producers[connection].acquire(block=True, timeout=1) as producer:
-            task.apply_async(kwargs=kwargs, headers=headers, producer=producer, retry=False, expires=60)
+            app.send_task(
+                task,
+                kwargs=kwargs,
+                headers=headers,
+                producer=producer,
+                retry=False,
+                expires=60,
+                ignore_result=True,
+            )
     except Exception as error:
         _silent_until = time.monotonic() + SILENCE_SECONDS
         logger.warning("Broker unreachable (%s); the sweep will find the work", type(error).__name__)

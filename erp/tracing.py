@@ -1,4 +1,4 @@
-"""One id that follows a request from the browser through doorbell and push to the call it causes.
+"""One id that follows a request from the browser through wake-up and push to the call it causes.
 
 It lives in a context variable, travels in the header `X-Request-ID`, in the headers of task messages and in
 `PushJob.request_id`, and stands on every log line. Standard library only: the settings import it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce, Now
@@ -10,6 +12,7 @@ from django.urls import reverse
 from erp import channels
 from erp.accounts.models import Company, Role, Store, User
 from erp.choices import ColouredChoices
+from erp.leases import Leased, LeasedQuerySet, lease_is_whole
 from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Carrier, Order, ShippingMethod
 from expedition import refusals
@@ -340,7 +343,7 @@ class LabelState(ColouredChoices):
     ERASED = "erased", "secondary", "Etiqueta apagada"
 
 
-class ShippingLabel(models.Model):
+class ShippingLabel(Leased):
     """*Etiqueta* of a parcel that the marketplace carries: fetched by a worker, kept as a file of its own.
 
     The marketplace hands it out from the arrangement until the pickup only, so what was fetched is kept for
@@ -359,10 +362,10 @@ class ShippingLabel(models.Model):
     erased_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(db_default=Now())
-    lease = models.UUIDField(null=True)
-    lease_until = models.DateTimeField(null=True)
     # Why it is not there yet, or never will be; Portuguese, shown.
     error = models.CharField(max_length=500, blank=True)
+
+    objects = LeasedQuerySet["ShippingLabel"].as_manager()
 
     class Meta:
         constraints = [
@@ -379,16 +382,16 @@ class ShippingLabel(models.Model):
                 condition=~Q(state=LabelState.ERASED) | Q(file_name="", erased_at__isnull=False),
                 name="label_erased_has_none",
             ),
-            models.CheckConstraint(
-                condition=Q(lease__isnull=True, lease_until__isnull=True)
-                | Q(lease__isnull=False, lease_until__isnull=False),
-                name="label_lease_has_end",
-            ),
+            lease_is_whole("label_lease_has_end"),
             models.CheckConstraint(condition=~Q(number=""), name="label_names_number"),
         ]
         indexes = [
             models.Index(fields=["not_before"], condition=Q(state=LabelState.WANTED), name="label_due"),
         ]
+
+    @staticmethod
+    def lease_length() -> timedelta:
+        return timedelta(seconds=90)
 
     @property
     def state_colour(self) -> str:

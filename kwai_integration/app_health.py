@@ -16,13 +16,13 @@ from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 
-from erp.outbox import clock
+from erp import clock
 from erp.outbox.models import ChannelPause
+from erp.outbox.queues import channel_pause
 from erp.outbox.selectors import channel_paused
-from erp.outbox.services import channel_pause
-from kwai_integration.client import errors
 from kwai_integration.models import OAuthPause
 from kwai_integration.models.account import CHANNEL_KEY
+from kwai_integration.wire import errors
 
 OAUTH_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
 

@@ -9,31 +9,32 @@ from datetime import timedelta
 from django.utils import timezone
 
 from erp.accounts.models import StoreLifecycle
-from erp.outbox import services
-from kwai_integration.client import errors, gateway
+from erp.outbox import queues
+from kwai_integration.client import gateway
 from kwai_integration.connection import NotConnected, StoreTokens
 from kwai_integration.limiter import StoreLimiter
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 from kwai_integration.models.account import CHANNEL_KEY
+from kwai_integration.wire import errors
 
 logger = logging.getLogger(__name__)
 
 
 def probe_is_due() -> bool:
     """Is everything paused, and may somebody ask Kwai now?"""
-    return services.channel_probe_due(channel=CHANNEL_KEY)
+    return queues.channel_probe_due(channel=CHANNEL_KEY)
 
 
 def app_probe() -> bool:
     """Ask Kwai once in the name of a connected store; True when everything goes on again. Calls the platform,
     so it runs outside any transaction. Without a connected store there is nothing that waits."""
-    if not services.channel_probe_take(channel=CHANNEL_KEY):
+    if not queues.channel_probe_take(channel=CHANNEL_KEY):
         return False
     store_id = _any_store()
     if store_id is None or not _is_accepted(store_id):
         return False
     logger.info("Kwai accepts the application again")
-    return services.channel_resume(channel=CHANNEL_KEY)
+    return queues.channel_resume(channel=CHANNEL_KEY)
 
 
 def _any_store() -> int | None:

@@ -12,12 +12,12 @@ class KwaiIntegrationConfig(AppConfig):
         from erp.outbox import clearance, handlers, limits
         from erp.settings.checks import TAG
         from kwai_integration import shell
+        from kwai_integration.channel import KwaiChannel
         from kwai_integration.checks import settings_check
-        from kwai_integration.client.endpoints import CALL_LABELS
         from kwai_integration.limiter import call_limits
         from kwai_integration.outbound import first
-        from kwai_integration.outbound.channel import KwaiChannel
         from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
+        from kwai_integration.wire.endpoints import CALL_LABELS
 
         channel = KwaiChannel()
         channels.register(channel)

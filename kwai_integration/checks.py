@@ -9,10 +9,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage
 
 from erp.settings.checks import refusal
-from kwai_integration.client.codes import CodeTableError, result_table, situation_table
-from kwai_integration.client.endpoints import endpoint_table
 from kwai_integration.client.pushes import BadMessageKey, message_key_bytes
-from kwai_integration.client.wire import wire_names
+from kwai_integration.wire.codes import CodeTableError, result_table, situation_table
+from kwai_integration.wire.endpoints import endpoint_table
+from kwai_integration.wire.names import wire_names
 
 
 def _message_key(text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import uuid
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -16,25 +17,25 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from erp import clock
 from erp.accounts.services import audit_append
 from erp.encryption import UnreadableSecret
-from erp.outbox import clock, limits
+from erp.outbox import limits
 from erp.outbox.models import StoreQueue
-from erp.outbox.services import queue_pause, queue_resume
+from erp.outbox.queues import queue_pause, queue_resume
 from erp.outbox.statuses import GRANT_REST, PauseMode, WaitReason
 from erp.refusals import RefusedError
 from kwai_integration import refusals
 from kwai_integration.app_health import app_pause, app_paused, oauth_call, oauth_is_due, oauth_paused
-from kwai_integration.client import errors, gateway
-from kwai_integration.client.endpoints import SCOPES
-from kwai_integration.client.types import KwaiCredentials, TokenPair
+from kwai_integration.client import gateway
 from kwai_integration.limiter import StoreLimiter
 from kwai_integration.models import ConnectionHealth, KwaiAccount
+from kwai_integration.wire import errors
+from kwai_integration.wire.endpoints import SCOPES
+from kwai_integration.wire.types import KwaiCredentials, TokenPair
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 30
-LEASE = timedelta(seconds=LEASE_SECONDS)
 # A pair is renewed this long before its end, so that no page of an import meets the end midway; one with a
 # short life in its last tenth, or every call would renew it.
 RENEW_AHEAD = timedelta(minutes=10)
@@ -150,7 +151,8 @@ def account_store_pair(account: KwaiAccount, pair: TokenPair) -> None:
     account.refresh_due_at = _planned_at(now, account.access_expires_at)
     account.scopes = ",".join(pair.scopes) or account.scopes or ",".join(SCOPES)
     account.shop_name = pair.shop_name or account.shop_name
-    account.refresh_lease_until = account.refresh_lost_at = account.refresh_retry_at = None
+    account.lease_drop()
+    account.refresh_lost_at = account.refresh_retry_at = None
     account.refresh_problem, account.refresh_failures = "", 0
 
 
@@ -190,8 +192,8 @@ def accounts_to_refresh() -> QuerySet[KwaiAccount]:
         due = Q() if oauth_is_due() else Q(pk__in=[])
     if app_paused():
         due = Q(pk__in=[])
-    rows = KwaiAccount.objects.filter(due, _may_refresh(), health=ConnectionHealth.OK)
-    return rows.filter(clock.reached("refresh_lease_until", LEASE)).order_by("access_expires_at")
+    rows = KwaiAccount.objects.free().filter(due, _may_refresh(), health=ConnectionHealth.OK)
+    return rows.order_by("access_expires_at")
 
 
 def account_refresh(*, store_id: int) -> bool:
@@ -289,8 +291,8 @@ def _may_refresh() -> Q:
     return clock.reached("refresh_retry_at", RETRY_DELAYS[-1])
 
 
-def _lease_take(account: KwaiAccount, *, goes_on: bool) -> datetime | None:
-    """The end of the lease when this caller won it, None when somebody else holds it.
+def _lease_take(account: KwaiAccount, *, goes_on: bool) -> uuid.UUID | None:
+    """The lease when this caller won it, None when somebody else holds it.
 
     A lease that ran out means that the answer of a refresh was lost. The stored refresh token is
     tried one more time, and only one: Kwai may have killed it (contract section 2). After that a notice asks
@@ -299,17 +301,14 @@ def _lease_take(account: KwaiAccount, *, goes_on: bool) -> datetime | None:
     rows = KwaiAccount.objects.filter(
         pk=account.pk, token_version=account.token_version, health=ConnectionHealth.OK
     )
-    taken = {
-        "refresh_lease_until": clock.after(LEASE),
-        "refresh_due_at": clock.after(PLANNED_RETRY),
-    }
-    ran_out = rows.filter(clock.reached("refresh_lease_until", LEASE), refresh_lease_until__isnull=False)
-    won = rows.filter(refresh_lease_until__isnull=True).update(**taken) or ran_out.filter(
+    again = clock.after(PLANNED_RETRY)
+    ran_out = rows.free().filter(lease_until__isnull=False)
+    lease = rows.filter(lease_until__isnull=True).claim(refresh_due_at=again) or ran_out.filter(
         refresh_lost_at__isnull=True
-    ).update(**taken, refresh_lost_at=Now())
-    if won:
+    ).claim(refresh_due_at=again, refresh_lost_at=Now())
+    if lease:
         account.refresh_from_db()
-        return account.refresh_lease_until
+        return lease
     if ran_out.exists():
         if goes_on:
             ran_out.update(refresh_problem=LOST_TWICE, refresh_due_at=F("access_expires_at"))
@@ -318,7 +317,7 @@ def _lease_take(account: KwaiAccount, *, goes_on: bool) -> datetime | None:
     return None
 
 
-def _refresh(account: KwaiAccount, lease: datetime) -> KwaiCredentials:
+def _refresh(account: KwaiAccount, lease: uuid.UUID) -> KwaiCredentials:
     try:
         with oauth_call():
             pair = gateway.refresh_tokens(gateway.client_config(), refresh_token=account.refresh_token)
@@ -330,14 +329,14 @@ def _refresh(account: KwaiAccount, lease: datetime) -> KwaiCredentials:
 
 
 def _refresh_failed(
-    account: KwaiAccount, lease: datetime, error: errors.KwaiError
+    account: KwaiAccount, lease: uuid.UUID, error: errors.KwaiError
 ) -> errors.KwaiError | NotConnected:
     """What to raise. Only a lost answer keeps the lease, and only what the contract calls the end ends the
     consent; a code nobody named never does (contract 3.3)."""
     match error:
         case errors.KwaiOutcomeUnknown():
             # Kwai may have acted. The lease stays and runs out: that tells the next caller of a lost answer.
-            return _come_back(LEASE_SECONDS)
+            return _come_back(KwaiAccount.lease_length().total_seconds())
         case errors.TokenExpired() | errors.ConsentEnded():
             return _authorisation_ended(account, _ended_health(error))
         case errors.AppRefused():
@@ -346,10 +345,10 @@ def _refresh_failed(
             return error
         case errors.SecretInvalid():
             _lease_give_back(account, lease, refresh_due_at=Now())
-            return _on_hold(error.retry_after or LEASE_SECONDS)
+            return _on_hold(error.retry_after or KwaiAccount.lease_length().total_seconds())
         case errors.ConnectionFailed() | errors.RateLimited() | errors.KwaiQuotaSpent():
             # It says nothing about this pair: no notice, and a told wait is kept.
-            wait = QUOTA_REST if isinstance(error, errors.KwaiQuotaSpent) else LEASE
+            wait = QUOTA_REST if isinstance(error, errors.KwaiQuotaSpent) else KwaiAccount.lease_length()
             wait = timedelta(seconds=error.retry_after) if error.retry_after else wait
             _lease_give_back(account, lease, refresh_retry_at=clock.after(wait))
             return _on_hold(wait.total_seconds())
@@ -366,10 +365,12 @@ def _refresh_failed(
             return _on_hold(wait.total_seconds())
 
 
-def _pair_commit(account: KwaiAccount, lease: datetime, pair: TokenPair) -> KwaiCredentials:
+def _pair_commit(account: KwaiAccount, lease: uuid.UUID, pair: TokenPair) -> KwaiCredentials:
+    """Keep the pair, unless somebody else renewed, connected or disconnected meanwhile: all of them end the
+    lease."""
     with transaction.atomic():
-        fresh = KwaiAccount.objects.select_for_update().get(pk=account.pk)
-        if (fresh.token_version, fresh.refresh_lease_until) != (account.token_version, lease):
+        fresh = KwaiAccount.objects.select_for_update().filter(pk=account.pk).held(lease).first()
+        if fresh is None:
             raise _come_back(CONTENTION_SECONDS)
         account_store_pair(fresh, pair)
         fresh.token_version += 1
@@ -377,9 +378,8 @@ def _pair_commit(account: KwaiAccount, lease: datetime, pair: TokenPair) -> Kwai
     return _credentials(fresh)
 
 
-def _lease_give_back(account: KwaiAccount, lease: datetime, **changes: object) -> None:
-    held = KwaiAccount.objects.filter(pk=account.pk, refresh_lease_until=lease)
-    held.update(refresh_lease_until=None, **changes)
+def _lease_give_back(account: KwaiAccount, lease: uuid.UUID, **changes: object) -> None:
+    KwaiAccount.objects.filter(pk=account.pk).release(lease, **changes)
 
 
 def _come_back(seconds: float) -> errors.RateLimited:

@@ -16,10 +16,10 @@ from erp.accounts.models import Store, StoreLifecycle, StoreQuerySet, User
 from erp.attention.register import Item, MailText, Repair, store_subject
 from erp.outbox.selectors import calls_denied, has_calls_denied
 from kwai_integration.app_health import pauses
-from kwai_integration.client.endpoints import CALL_LABELS
 from kwai_integration.connection import ENDED
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 from kwai_integration.models.account import CHANNEL_KEY, WARNING_DAYS, in_days
+from kwai_integration.wire.endpoints import CALL_LABELS
 
 APP_PAUSED = "Nada é recebido nem enviado; tudo espera, e o ERP testa a cada minuto e continua sozinho."
 OAUTH_PAUSED = (

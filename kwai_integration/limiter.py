@@ -7,7 +7,7 @@ from django.conf import settings
 from erp.outbox import limits
 from erp.outbox.statuses import WaitReason
 from kwai_integration.app_health import app_paused
-from kwai_integration.client.errors import AppPaused, KwaiQuotaSpent, PermissionMissing, RateLimited
+from kwai_integration.wire.errors import AppPaused, KwaiQuotaSpent, PermissionMissing, RateLimited
 
 PAUSE_SECONDS = 5.0
 REFUSALS = {WaitReason.QUOTA: KwaiQuotaSpent, WaitReason.GRANT: PermissionMissing}

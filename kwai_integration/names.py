@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from kwai_integration.client.wire import WireNames, wire_names
+from kwai_integration.wire.names import WireNames, wire_names
 
 
 def names() -> WireNames:

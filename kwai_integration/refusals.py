@@ -1,9 +1,9 @@
-"""What the integration refuses. A failed call's own refusal is `client.errors.KwaiError.refusal`."""
+"""What the integration refuses. A failed call's own refusal is `wire.errors.KwaiError.refusal`."""
 
 from __future__ import annotations
 
 from erp.refusals import Refusal
-from kwai_integration.client.codes import LOGISTICS_LABEL
+from kwai_integration.wire.codes import LOGISTICS_LABEL
 
 # The store and its connection
 NOT_ACTIVE = Refusal(

@@ -1,4 +1,4 @@
-"""The tables of `client.codes` as this installation and its stores have them.
+"""The tables of `wire.codes` as this installation and its stores have them.
 
 A setting corrects a table for everybody. A code without a role may be given one by a person, per store
 (*Mapeamentos*, "o que ela significa no Kwai"); the role of a known code is never changed on a page.
@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable, Mapping
 from django.conf import settings
 
 from erp.sales.statuses import OrderStatus
-from kwai_integration.client.codes import (
+from kwai_integration.models import StatusMapping
+from kwai_integration.wire.codes import (
     KwaiRole,
     ResultTable,
     SituationTable,
     result_table,
     situation_table,
 )
-from kwai_integration.models import StatusMapping
 
 # What a role becomes here until a store decides otherwise (contract 3.1, last column).
 DEFAULT_STATUSES: Mapping[KwaiRole, OrderStatus] = {

@@ -1,16 +1,18 @@
-"""Doorbells of the inbound side and of token care. A lost message costs one period of `plan`: the rows are
-the truth."""
+"""Tasks of the inbound side and of token care. A lost wake-up costs one period of `plan`: the rows are the
+truth."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
-from erp import scheduling
+from erp.scheduling import wake_after_commit
 from kwai_integration import app_probe as application
 from kwai_integration import connection
 from kwai_integration.inbound import events as push_messages
 from kwai_integration.inbound import judging
 from kwai_integration.inbound import plan as planning
+from kwai_integration.inbound.poll import store_poll
+from kwai_integration.setup.consent import requests_forget
 
 # After a long downtime every pair is due: so many are renewed at a time.
 REFRESHES_A_TICK = 5
@@ -18,23 +20,21 @@ REFRESHES_A_TICK = 5
 
 @shared_task(name="kwai_integration.tasks.plan", ignore_result=True)
 def plan() -> None:
-    """Ring for the stores with hints to fetch, a poll that is due or stored orders to receive, for token
-    pairs to renew and for the probe that ends a pause of everything."""
-    from kwai_integration.setup.consent import requests_forget
-
+    """Wake workers for the stores with push messages to fetch for, a poll that is due or stored orders to
+    receive, for token pairs to renew and for the probe that ends a pause of everything."""
     push_messages.events_reap()
     for store_id in push_messages.stores_with_events():
-        scheduling.ring(events, store_id=store_id)
+        wake_after_commit("kwai_integration.tasks.events", store_id=store_id)
     for store_id in planning.stores_to_poll():
-        scheduling.ring(poll, store_id=store_id)
+        wake_after_commit("kwai_integration.tasks.poll", store_id=store_id)
     for store_id in planning.stores_to_receive():
-        scheduling.ring(receive, store_id=store_id)
+        wake_after_commit("kwai_integration.tasks.receive", store_id=store_id)
     for store_id in connection.accounts_to_refresh().values_list("pk", flat=True)[:REFRESHES_A_TICK]:
-        scheduling.ring(refresh_tokens, store_id=store_id)
+        wake_after_commit("kwai_integration.tasks.refresh_tokens", store_id=store_id)
     if application.probe_is_due():
-        scheduling.ring(app_probe)
+        wake_after_commit("kwai_integration.tasks.app_probe")
     for store_id in judging.stores_to_judge():
-        scheduling.ring(judge, store_id=store_id)
+        wake_after_commit("kwai_integration.tasks.judge", store_id=store_id)
     connection.queues_heal()
     requests_forget()
 
@@ -53,33 +53,32 @@ def app_probe() -> None:
 
 @shared_task(name="kwai_integration.tasks.poll", ignore_result=True)
 def poll(store_id: int) -> None:
-    """Read what the platform changed; rings again while it is still catching up."""
-    from kwai_integration.inbound.poll import store_poll
-
+    """Read what the platform changed; wakes a worker again while it is still catching up."""
     result = store_poll(store_id)
     if result is not None and result.more:
-        scheduling.ring(poll, store_id=store_id)
+        wake_after_commit("kwai_integration.tasks.poll", store_id=store_id)
 
 
 @shared_task(name="kwai_integration.tasks.receive", ignore_result=True)
 def receive(store_id: int) -> None:
-    """Receive one slice of the store's stored orders; rings again while there are more."""
+    """Receive one slice of the store's stored orders; wakes a worker again while there are more."""
     if planning.store_receive(store_id):
-        scheduling.ring(receive, store_id=store_id)
+        wake_after_commit("kwai_integration.tasks.receive", store_id=store_id)
 
 
 @shared_task(name="kwai_integration.tasks.judge", ignore_result=True)
 def judge(store_id: int) -> None:
-    """Judge stored answers of one store under the present codes; rings again while there are more."""
+    """Judge stored answers of one store under the present codes; wakes a worker again while there
+    are more."""
     if judging.store_judge(store_id):
-        scheduling.ring(judge, store_id=store_id)
+        wake_after_commit("kwai_integration.tasks.judge", store_id=store_id)
 
 
 @shared_task(name="kwai_integration.tasks.events", ignore_result=True)
 def events(store_id: int) -> None:
-    """Fetch what push messages named; rings again while there is more."""
+    """Fetch what push messages named; wakes a worker again while there is more."""
     if push_messages.events_fetch(store_id):
-        scheduling.ring(events, store_id=store_id)
+        wake_after_commit("kwai_integration.tasks.events", store_id=store_id)
 
 
 @shared_task(name="kwai_integration.tasks.expire", ignore_result=True)

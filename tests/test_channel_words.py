@@ -12,7 +12,7 @@ from django.urls import reverse
 from erp import channels
 from erp.accounts.models import User
 from erp.sales.views.orders import OrderList
-from kwai_integration.outbound.channel import KwaiChannel
+from kwai_integration.channel import KwaiChannel
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ("erp", "invoices", "expedition", "templates")

@@ -15,18 +15,17 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from erp import clock
 from erp.accounts.models import Company, Role, User
 from erp.attention.board import Board, everything_of
 from erp.attention.models import OwedMail
 from erp.attention.register import MailText
-from erp.outbox import clock
+from erp.leases import LeasedQuerySet
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(minutes=2)
 DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120))
 Occurrence = tuple[str, str, str]  # key, subject, occurrence
 
@@ -58,23 +57,22 @@ def _told(company: Company) -> dict[Occurrence, MailText]:
     return {(item.key, item.subject, item.mail.occurrence): item.mail for item in banners if item.mail}
 
 
-def _sendable() -> QuerySet[OwedMail]:
-    due = clock.reached("lease_until", LEASE) & clock.reached("due_at", DELAYS[-1])
-    return OwedMail.objects.filter(due, closed_at__isnull=True)
+def _sendable() -> LeasedQuerySet[OwedMail]:
+    return OwedMail.objects.free().filter(clock.reached("due_at", DELAYS[-1]), closed_at__isnull=True)
 
 
 def _claims() -> Iterator[OwedMail]:
-    """Each row that waits, claimed by a conditional UPDATE."""
+    """Each row that waits, claimed."""
     for pk in list(_sendable().order_by("due_at").values_list("pk", flat=True)):
-        if _sendable().filter(pk=pk).update(lease_until=clock.after(LEASE)):
-            yield OwedMail.objects.select_related("company").get(pk=pk)
+        if token := _sendable().filter(pk=pk).claim():
+            yield from OwedMail.objects.filter(pk=pk).held(token).select_related("company")
 
 
 def _send(owed: OwedMail) -> bool:
     row = OwedMail.objects.filter(pk=owed.pk)
     text = _told(owed.company).get((owed.key, owed.subject, owed.occurrence))
     if text is None:
-        row.update(closed_at=Now(), lease_until=None)
+        row.release(owed.lease_token, closed_at=Now())
         return False
     addresses = _addresses(owed.company)
     try:
@@ -84,14 +82,14 @@ def _send(owed: OwedMail) -> bool:
         # The error's own text may quote an address.
         logger.warning("Mail %s was not sent: %s", owed.pk, type(error).__name__)
         delay = DELAYS[min(owed.attempts, len(DELAYS) - 1)]
-        row.update(
+        row.release(
+            owed.lease_token,
             attempts=owed.attempts + 1,
             due_at=clock.after(delay),
-            lease_until=None,
             last_error=type(error).__name__[:60],
         )
         return False
-    row.update(closed_at=Now(), lease_until=None, recipients=len(addresses), last_error="")
+    row.release(owed.lease_token, closed_at=Now(), recipients=len(addresses), last_error="")
     return bool(addresses)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from erp.accounts.models import Company, Store, User
+from erp.leases import Leased, LeasedQuerySet, lease_is_whole
 
 
 class ConditionQuerySet(models.QuerySet["Condition"]):
@@ -49,7 +52,7 @@ class Condition(models.Model):
         return f"{self.key} {self.subject}"
 
 
-class OwedMail(models.Model):
+class OwedMail(Leased):
     """An e-mail that is owed to the administrators of a company: one row for each occurrence of a key and
     subject, see `register.MailText`."""
 
@@ -59,16 +62,20 @@ class OwedMail(models.Model):
     occurrence = models.CharField(max_length=60)
     created_at = models.DateTimeField(db_default=Now())
     due_at = models.DateTimeField(db_default=Now())
-    lease_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     # Sent, or no longer true before it could be sent (then `recipients` is 0).
     closed_at = models.DateTimeField(null=True)
     recipients = models.PositiveSmallIntegerField(default=0)
     last_error = models.CharField(max_length=60, blank=True)
 
+    objects = LeasedQuerySet["OwedMail"].as_manager()
+
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["company", "key", "subject", "occurrence"], name="owed_mail_once")
+            models.UniqueConstraint(
+                fields=["company", "key", "subject", "occurrence"], name="owed_mail_once"
+            ),
+            lease_is_whole("owed_mail_lease_is_whole"),
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(closed_at__isnull=True), name="owed_mail_open")
@@ -76,3 +83,7 @@ class OwedMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} {self.subject} {self.occurrence}"
+
+    @staticmethod
+    def lease_length() -> timedelta:
+        return timedelta(minutes=2)

@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Greatest, Now
 
-from erp.outbox import clock
+from erp import clock
 from erp.outbox.models import PushJob, StoreQueue
-from erp.outbox.services import queues_ensure
+from erp.outbox.queues import queues_ensure
 from erp.outbox.statuses import LONGEST_REST, BreakerState, JobState, WaitReason
 
 FAILURES_TO_OPEN = 5

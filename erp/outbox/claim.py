@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce, Now
 
-from erp.outbox import clock, handlers, limits
-from erp.outbox.models import PushJob, PushJobQuerySet, StoreQueue, lease
+from erp import clock
+from erp.outbox import handlers, limits
+from erp.outbox.models import PushJob, PushJobQuerySet, StoreQueue
 from erp.outbox.statuses import LONGEST_WAITS, BreakerState, JobState, WaitReason
 
-# Changes of many products end one after the other: a bell for each would ring without a pause.
+# Changes of many products end one after the other: a wake-up for each would leave no pause.
 SHORTEST_WAIT = 0.25
 
 
@@ -70,13 +70,7 @@ def window_ends_in(*, store_id: int) -> float | None:
 
 def lease_renew(*, job: PushJob) -> bool:
     """Extend the lease; False when it ran out or somebody else holds the job now."""
-    held = PushJob.objects.filter(
-        clock.ahead("lease_until", lease()),
-        pk=job.pk,
-        state=JobState.CLAIMED,
-        lease_token=job.lease_token,
-    )
-    return held.update(lease_until=clock.after(lease())) == 1
+    return PushJob.objects.taken().filter(pk=job.pk, state=JobState.CLAIMED).renew(job.lease_token)
 
 
 def _stores_in_turn(first_store_id: int | None) -> Iterator[int]:
@@ -105,18 +99,15 @@ def _due(store_id: int) -> PushJobQuerySet:
 
 
 def _take(job: PushJob) -> bool:
-    token = uuid.uuid4()
-    taken = PushJob.objects.filter(pk=job.pk, state=JobState.PENDING).update(
+    token = PushJob.objects.filter(pk=job.pk, state=JobState.PENDING).claim(
         state=JobState.CLAIMED,
         coalesce_key=None,
         waiting_for=WaitReason.NOTHING,
-        lease_token=token,
-        lease_until=clock.after(lease()),
         first_attempt_at=Coalesce("first_attempt_at", Now()),
         updated_at=Now(),
     )
     job.state, job.lease_token, job.coalesce_key = JobState.CLAIMED, token, None
-    return taken == 1
+    return token is not None
 
 
 def _turn_taken(queue: StoreQueue) -> None:

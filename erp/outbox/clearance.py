@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, QuerySet, Subquery
@@ -20,8 +20,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from erp import clock
 from erp.accounts.models import Store, User
-from erp.outbox import clock, doorbell, refusals
+from erp.leases import LeasedQuerySet
+from erp.outbox import refusals
+from erp.outbox.commands import jobs_cancel
 from erp.outbox.errors import NotYet, PushError
 from erp.outbox.models import FirstPush, PushAttempt, PushJob
 from erp.outbox.push_requests import JobResult
@@ -33,13 +36,13 @@ from erp.outbox.statuses import (
     FirstVerdict,
     JobState,
 )
+from erp.outbox.waking import wake_stores
 
 logger = logging.getLogger(__name__)
 
 # A platform may take a moment until it shows what it has taken: so long after each look comes the next one,
 # and what still differs after the last one is said to a person.
 LOOKS = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
-LEASE = timedelta(seconds=60)
 WITHHELD = "Não enviado: quem conferiu o primeiro envio decidiu não enviar."
 
 
@@ -166,20 +169,17 @@ def first_push_release(*, job_id: int, user: User | None, seen: str = "") -> Job
     digest = shown.digest if shown else ""
     if seen and seen != digest:
         return JobResult(job_id, False, refusals.CHANGED)
-    FirstPush.objects.filter(pk=row.pk).update(
-        job=job, seen=digest, released_by=user, released_at=Now(), check_at=Now(), check_lease_until=None,
-        checks=0, verdict="", compared=[], note="",
+    FirstPush.objects.filter(pk=row.pk).revoke(
+        job=job, seen=digest, released_by=user, released_at=Now(), check_at=Now(), checks=0, verdict="",
+        compared=[], note="",
     )  # fmt: skip
-    doorbell.ring_stores({job.store_id})
+    wake_stores({job.store_id})
     return JobResult(job_id, True, "Enviando. O ERP lê de volta o que a plataforma recebeu e mostra aqui.")
 
 
 @transaction.atomic
 def first_push_withhold(*, job_id: int, user: User | None) -> JobResult:
     """*Não enviar*: give this push up; the next of its kind asks again."""
-    # Imported here: services knows this module.
-    from erp.outbox.services import jobs_cancel
-
     _, row = _locked(job_id)
     if row is None or row.cleared_at is not None:
         return JobResult(job_id, False, refusals.NOT_HELD)
@@ -209,7 +209,7 @@ def stores_to_check() -> list[int]:
 
 def checks_run() -> int:
     """Read back what is due; returns how many rows. Runs with no transaction open."""
-    return sum(_check(row, lease) for row, lease in _claims())
+    return sum(_check(row) for row in _claims())
 
 
 def seen_check(job: PushJob) -> None:
@@ -260,7 +260,7 @@ def _decide(job_id: int, text: str, **changes: object) -> JobResult:
     if job is None or row is None or row.job_id != job_id or not _is_decidable(row):
         return JobResult(job_id, False, refusals.NOTHING_TO_DECIDE)
     FirstPush.objects.filter(pk=row.pk).update(**changes)
-    doorbell.ring_stores({job.store_id})
+    wake_stores({job.store_id})
     return JobResult(job_id, True, text)
 
 
@@ -269,22 +269,21 @@ def _is_decidable(row: FirstPush) -> bool:
     return row.stage is FirstStage.DIFFERENT or (row.stage is FirstStage.CHECKING and bool(row.note))
 
 
-def _checkable() -> QuerySet[FirstPush]:
+def _checkable() -> LeasedQuerySet[FirstPush]:
     """Due and free."""
-    due = clock.reached("check_lease_until", LEASE) & clock.reached("check_at", LOOKS[-1])
-    return FirstPush.objects.filter(due, cleared_at__isnull=True, verdict="", job__state=JobState.DONE)
+    due = clock.reached("check_at", LOOKS[-1])
+    rows = FirstPush.objects.free().filter(due, cleared_at__isnull=True, verdict="")
+    return rows.filter(job__state=JobState.DONE)
 
 
-def _claims() -> Iterator[tuple[FirstPush, datetime]]:
-    """Each row to read back, claimed by a conditional UPDATE, with the end of its lease."""
+def _claims() -> Iterator[FirstPush]:
+    """Each row to read back, claimed."""
     for pk in list(_checkable().order_by("check_at").values_list("pk", flat=True)):
-        if _checkable().filter(pk=pk).update(check_lease_until=clock.after(LEASE)):
-            row = FirstPush.objects.select_related("job").get(pk=pk)
-            if row.check_lease_until is not None:
-                yield row, row.check_lease_until
+        if token := _checkable().filter(pk=pk).claim():
+            yield from FirstPush.objects.select_related("job").filter(pk=pk).held(token)
 
 
-def _check(row: FirstPush, lease: datetime) -> bool:
+def _check(row: FirstPush) -> bool:
     """Compare and write what was found; False when the lease went to somebody else meanwhile."""
     followed = _followed.get(row.kind)
     if followed is None or row.job is None:
@@ -299,11 +298,11 @@ def _check(row: FirstPush, lease: datetime) -> bool:
         changes = {"note": text, "check_at": clock.after(LOOKS[-1])}
     else:
         changes = _found(row, compared)
-    held = FirstPush.objects.filter(pk=row.pk, check_lease_until=lease, cleared_at__isnull=True)
-    written = held.update(**changes, check_lease_until=None)
+    rows = FirstPush.objects.filter(pk=row.pk, cleared_at__isnull=True)
+    written = rows.release(row.lease_token, **changes)
     if written and changes.get("verdict") == FirstVerdict.CONFIRMED:
-        doorbell.ring_stores({row.store_id})
-    return bool(written)
+        wake_stores({row.store_id})
+    return written
 
 
 def _found(row: FirstPush, compared: Sequence[Compared]) -> dict[str, object]:

@@ -23,29 +23,28 @@ from erp.outbox.errors import (
 from erp.outbox.handlers import Handler, Obsolete, Sent
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.statuses import AttemptAction, AttemptOutcome
+from erp.outbox.waking import wake_stores
 
 logger = logging.getLogger(__name__)
 
 # New pushes are started for so long; a call started last still ends before the task's limit of 55 s.
 DRAIN_SECONDS = 20.0
 
-Ring = Callable[[int], None]
 
-
-def drain(*, store_id: int, ring: Ring, seconds: float = DRAIN_SECONDS) -> int:
+def drain(*, store_id: int, seconds: float = DRAIN_SECONDS) -> int:
     """Push what is due, beginning with `store_id` and then in turn over all stores; returns how many were
-    tried. Rings once for help when more waits, and once more when its time is over or its worker stops."""
+    tried. Wakes another worker when more waits, and one again when its time is over or its worker stops."""
     ends = time.monotonic() + seconds
     job = claim.claim_next(first_store_id=store_id)
     if job is not None and claim.more_waits(store_id=job.store_id):
-        ring(job.store_id)
+        wake_stores([job.store_id])
     count = 0
     while job is not None:
         with tracing.bound(job.request_id or tracing.current()):
             push(job)
         count += 1
         if time.monotonic() >= ends or scheduling.is_stopping():
-            ring(job.store_id)
+            wake_stores([job.store_id])
             break
         job = claim.claim_next()
     return count

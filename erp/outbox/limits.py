@@ -21,8 +21,8 @@ from django.db.models import When as Whenever
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest, Least, Now
 
-from erp.outbox import clock
-from erp.outbox.clock import NowMicros
+from erp import clock
+from erp.clock import NowMicros
 from erp.outbox.models import RateLimit
 from erp.outbox.statuses import LONGEST_WAITS, WaitReason
 

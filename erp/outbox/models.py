@@ -9,8 +9,9 @@ from django.db import connection, models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 
+from erp import clock
 from erp.accounts.models import Store, StoreLifecycle, User
-from erp.outbox import clock
+from erp.leases import Leased, LeasedQuerySet, lease_is_whole
 from erp.outbox.statuses import (
     FINISHED_STATES,
     LONGEST_REST,
@@ -38,7 +39,7 @@ def is_due() -> Q:
     return due
 
 
-class PushJobQuerySet(models.QuerySet["PushJob"]):
+class PushJobQuerySet(LeasedQuerySet["PushJob"]):
     def visible_to(self, user: User) -> PushJobQuerySet:
         return self.filter(store__in=Store.objects.visible_to(user))
 
@@ -82,16 +83,8 @@ class PushJobQuerySet(models.QuerySet["PushJob"]):
         )
         return self.filter(~Exists(followed.exclude(job=OuterRef("pk"))))
 
-    def lease_expired(self) -> PushJobQuerySet:
-        return self.filter(clock.reached("lease_until", lease()), state=JobState.CLAIMED)
 
-
-def lease() -> timedelta:
-    """How long a claim holds without being renewed."""
-    return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
-
-
-class PushJob(models.Model):
+class PushJob(Leased):
     """One request that must reach a platform.
 
     A *fact* carries `idempotency_key` (`store:kind:subject:content`) for ever; a *state* carries
@@ -113,8 +106,6 @@ class PushJob(models.Model):
     first_attempt_at = models.DateTimeField(null=True)
     not_before = models.DateTimeField(db_default=Now())
     deadline = models.DateTimeField(null=True)
-    lease_until = models.DateTimeField(null=True)
-    lease_token = models.UUIDField(null=True)
     needs_verification = models.BooleanField(default=False)
     last_error = models.CharField(max_length=500, blank=True)
     last_code = models.CharField(max_length=40, blank=True)
@@ -179,6 +170,10 @@ class PushJob(models.Model):
             models.Index(fields=["store", "state", "-id"], name="pushjob_list"),
         ]
 
+    @staticmethod
+    def lease_length() -> timedelta:
+        return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
+
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}"
 
@@ -221,19 +216,29 @@ class PushAttempt(models.Model):
         ]
 
 
-class ChannelPause(models.Model):
+class ChannelPause(Leased):
     """While the row exists no push of any store of the channel starts: the platform refuses the application
-    itself. Whoever takes the turn at `probe_at` asks the platform once and, when it answers, resumes all."""
+    itself. Whoever holds the lease asks the platform once and, when it answers, resumes all. Nobody lets it
+    go, so that it is asked once a lease, over all workers."""
 
     channel = models.CharField(max_length=20, primary_key=True)
     reason = models.CharField(max_length=500)
     since = models.DateTimeField(db_default=Now())
-    probe_at = models.DateTimeField()
+
+    objects = LeasedQuerySet["ChannelPause"].as_manager()
+
+    class Meta:
+        constraints = [lease_is_whole("channelpause_lease_is_whole")]
+
+    @staticmethod
+    def lease_length() -> timedelta:
+        """How often the platform is asked."""
+        return timedelta(minutes=1)
 
 
 class StoreQueueQuerySet(models.QuerySet["StoreQueue"]):
     def open(self) -> StoreQueueQuerySet:
-        """Lanes that may start a push: store active, neither it nor its channel paused, breaker not open."""
+        """Queues that may start a push: store active, neither it nor its channel paused, breaker not open."""
         resting = Q(breaker_state=BreakerState.OPEN) & clock.ahead("reopen_at", LONGEST_REST)
         rows = self.filter(store__lifecycle=StoreLifecycle.ACTIVE, paused_mode="").exclude(resting)
         return rows.exclude(store__channel__in=ChannelPause.objects.values("channel"))
@@ -327,7 +332,7 @@ class RateLimit(models.Model):
         ]
 
 
-class FirstPush(models.Model):
+class FirstPush(Leased):
     """The first push of a kind for a store, which a person lets go and which is read back after it.
 
     The row holds back every other push of its kind until `cleared_at`. `job` is the push a person let go;
@@ -340,7 +345,6 @@ class FirstPush(models.Model):
     released_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     released_at = models.DateTimeField(null=True)
     check_at = models.DateTimeField(db_default=Now())
-    check_lease_until = models.DateTimeField(null=True)
     checks = models.PositiveSmallIntegerField(default=0)
     verdict = models.CharField(max_length=9, choices=FirstVerdict.choices, blank=True)
     compared = models.JSONField(default=list)
@@ -349,6 +353,8 @@ class FirstPush(models.Model):
     seen = models.CharField(max_length=64, blank=True)
     cleared_at = models.DateTimeField(null=True)
     cleared_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+
+    objects = LeasedQuerySet["FirstPush"].as_manager()
 
     class Meta:
         constraints = [
@@ -364,10 +370,16 @@ class FirstPush(models.Model):
                 condition=~Q(verdict=FirstVerdict.CONFIRMED) | Q(cleared_at__isnull=False),
                 name="firstpush_confirmed_is_cleared",
             ),
+            lease_is_whole("firstpush_lease_is_whole"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} store {self.store_id}"
+
+    @staticmethod
+    def lease_length() -> timedelta:
+        """Of one reading back."""
+        return timedelta(seconds=60)
 
     @property
     def stage(self) -> FirstStage:

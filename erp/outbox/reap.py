@@ -7,7 +7,7 @@ from django.db import transaction
 from erp.outbox import settle
 from erp.outbox.errors import PushLeaseLost
 from erp.outbox.models import PushAttempt, PushJob
-from erp.outbox.statuses import AttemptOutcome
+from erp.outbox.statuses import AttemptOutcome, JobState
 
 BATCH = 200
 
@@ -15,7 +15,7 @@ BATCH = 200
 @transaction.atomic
 def reap() -> int:
     """Expired leases go back to the queue, verification first; returns how many."""
-    expired = PushJob.objects.lease_expired().order_by("pk")
+    expired = PushJob.objects.free().filter(state=JobState.CLAIMED).order_by("pk")
     rows = list(settle.locked(expired, skip_locked=True)[:BATCH])
     for row in rows:
         settle.give_back(row=row, error=PushLeaseLost())

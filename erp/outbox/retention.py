@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from erp.outbox import clock
+from erp import clock
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.statuses import FINISHED_STATES
 

@@ -23,8 +23,9 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Concat, Now
 
+from erp import clock
 from erp.accounts.models import Store, User
-from erp.outbox import clock, handlers, limits
+from erp.outbox import handlers, limits
 from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
 from erp.outbox.statuses import (
     LONGEST_REST,

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from erp.accounts.models import Store
-from erp.outbox import breaker, limits, policy, services
+from erp.outbox import breaker, limits, policy, queues
 from erp.outbox.errors import PushError
 from erp.outbox.models import PushJob, PushJobQuerySet
 from erp.outbox.policy import PushOutcome
@@ -87,7 +87,7 @@ def locked(rows: PushJobQuerySet, *, skip_locked: bool = False) -> Any:
 
 
 def _fenced(job: PushJob) -> PushJob | None:
-    held = PushJob.objects.filter(pk=job.pk, state=JobState.CLAIMED, lease_token=job.lease_token)
+    held = PushJob.objects.filter(pk=job.pk, state=JobState.CLAIMED).held(job.lease_token)
     row: PushJob | None = locked(held).first()
     return row
 
@@ -140,7 +140,7 @@ def _finish(row: PushJob, state: JobState) -> None:
 
 def _write(row: PushJob, state: JobState) -> None:
     row.state = state
-    row.lease_token = row.lease_until = None
+    row.lease_drop()
     row.updated_at = Now()
     row.save(update_fields=SETTLED_FIELDS)
 
@@ -154,10 +154,10 @@ SETTLED_FIELDS = [
 
 def _queue_learns(store_id: int, call: str, error: PushError, outcome: PushOutcome) -> None:
     if outcome.pause is not None:
-        services.queue_pause(store_id=store_id, mode=outcome.pause, reason=clean_text(error.text))
+        queues.queue_pause(store_id=store_id, mode=outcome.pause, reason=clean_text(error.text))
     if outcome.pause_channel:
         channel = Store.objects.values_list("channel", flat=True).get(pk=store_id)
-        services.channel_pause(channel=channel, reason=clean_text(error.text))
+        queues.channel_pause(channel=channel, reason=clean_text(error.text))
     if outcome.rest:
         breaker.rest_now(store_id=store_id, reason=clean_text(error.text))
     if outcome.hold_until is not None:

@@ -28,7 +28,7 @@ class Channel(filesystem.Channel):
         draft.rename(folder / name)
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
-        """A file that holds no message, as a power cut leaves it, costs one doorbell and no worker."""
+        """A file that holds no message, as a power cut leaves it, costs one wake-up and no worker."""
         try:
             return super()._get(queue)
         except ValueError:

@@ -1,4 +1,4 @@
-"""Celery: the broker is only a doorbell, rows are the truth (design, first paragraph).
+"""Celery: messages only wake workers, rows are the truth (design, first paragraph).
 
 Without `REDIS_URL` the embedded default serves everything over a folder.
 """

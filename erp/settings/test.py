@@ -34,6 +34,6 @@ STORAGES = {
 }
 WHITENOISE_AUTOREFRESH = True
 if not REDIS_URL and "BROKER_DIR" not in os.environ:  # noqa: F405
-    # A doorbell of a test must not reach the worker of an ERP that runs from this folder.
+    # A wake-up of a test must not reach the worker of an ERP that runs from this folder.
     CELERY_BROKER_URL = "memory://"
     CELERY_BROKER_TRANSPORT_OPTIONS = {}

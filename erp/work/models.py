@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
@@ -13,8 +15,8 @@ from django.utils import timezone
 from erp.accounts.models import Company, Role, Store, User
 from erp.channels import RowOutcome
 from erp.choices import ColouredChoices
-from erp.outbox import clock
-from erp.work import kinds, lease
+from erp.leases import Leased, LeasedQuerySet, lease_is_whole
+from erp.work import kinds
 
 CHUNK_BYTES = 256 * 1024
 
@@ -29,7 +31,7 @@ class WorkState(ColouredChoices):
     FINISHED = "finished", "green", "pronto"
 
 
-class WorkQuerySet(models.QuerySet["Work"]):
+class WorkQuerySet(LeasedQuerySet["Work"]):
     def visible_to(self, user: User) -> WorkQuerySet:
         """Works of the kinds open to the user's role: administrators see those of the company, the others
         their own and those of one of their stores."""
@@ -43,14 +45,9 @@ class WorkQuerySet(models.QuerySet["Work"]):
     def unfinished(self) -> WorkQuerySet:
         return self.filter(finished_at__isnull=True, total__gt=0)
 
-    def held(self) -> WorkQuerySet:
-        """Somebody is at it now."""
-        return self.filter(clock.ahead("lease_until", lease.length()))
-
     def due(self) -> WorkQuerySet:
         """Rows wait, nobody asked to stop and nobody is at it; those of dead workers included."""
-        free = clock.reached("lease_until", lease.length())
-        return self.unfinished().filter(free, stop_asked_at__isnull=True)
+        return self.unfinished().free().filter(stop_asked_at__isnull=True)
 
     def by_turn(self) -> WorkQuerySet:
         """The one that waited longest first. A turn in the future was written by a wrong clock: it counts as
@@ -59,7 +56,7 @@ class WorkQuerySet(models.QuerySet["Work"]):
         return self.order_by(turn.asc(nulls_first=True), "pk")
 
 
-class Work(models.Model):
+class Work(Leased):
     """One long work: its kind, who asked for it, what was chosen at the click, and how far it is.
 
     `chosen` holds what is common to all rows. `done` and `failed` count rows and are written in the
@@ -77,8 +74,6 @@ class Work(models.Model):
     done = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     stop_asked_at = models.DateTimeField(null=True)
-    lease_token = models.UUIDField(null=True)
-    lease_until = models.DateTimeField(null=True)
     fruitless_claims = models.PositiveSmallIntegerField(default=0)
     # Whose turn is longest ago goes first.
     turn_at = models.DateTimeField(db_default=Now())
@@ -95,11 +90,7 @@ class Work(models.Model):
                 condition=Q(finished_at__isnull=True) | Q(done=F("total"), total__gt=0),
                 name="work_finished_has_no_row_left",
             ),
-            models.CheckConstraint(
-                condition=Q(lease_token__isnull=True, lease_until__isnull=True)
-                | Q(lease_token__isnull=False, lease_until__isnull=False),
-                name="work_lease_is_whole",
-            ),
+            lease_is_whole("work_lease_is_whole"),
         ]
         indexes = [
             models.Index(fields=["company", "-created_at", "-id"], name="work_list"),
@@ -111,6 +102,11 @@ class Work(models.Model):
 
     def __str__(self) -> str:
         return self.kind_of.title
+
+    @staticmethod
+    def lease_length() -> timedelta:
+        """A slice renews it."""
+        return timedelta(seconds=settings.WORK_LEASE_SECONDS)
 
     def get_absolute_url(self) -> str:
         return reverse("work:work", args=[self.pk])

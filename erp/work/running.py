@@ -43,7 +43,7 @@ PASSING = (WorkLeaseLost, OperationalError, InterfaceError, SoftTimeLimitExceede
 
 def work_run_next(*, seconds: float = TURN_SECONDS) -> None:
     """Give the work that waited longest its turn, unless as many as allowed are under way."""
-    if Work.objects.unfinished().held().count() >= AT_ONCE:
+    if Work.objects.unfinished().taken().count() >= AT_ONCE:
         return
     work_id = Work.objects.due().by_turn().values_list("pk", flat=True).first()
     if work_id is not None:

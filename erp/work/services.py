@@ -10,8 +10,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 
-from erp import scheduling, tracing
+from erp import tracing
 from erp.accounts.models import Company, Store, User
+from erp.scheduling import wake_after_commit
 from erp.work.models import Work, WorkFile, WorkRow
 
 BATCH = 500
@@ -108,6 +109,4 @@ def work_resume(*, work: Work) -> bool:
 
 def workers_wake() -> None:
     """Tell a worker that a work waits."""
-    from erp.work.tasks import run
-
-    scheduling.ring(run)
+    wake_after_commit("erp.work.tasks.run")

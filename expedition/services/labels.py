@@ -21,14 +21,14 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from erp import channels, scheduling
+from erp import channels, clock
 from erp.channels import LabelFile, LabelNotReady, LabelRefused, RowResult, row_already, row_done, row_refused
-from erp.outbox import clock
+from erp.leases import LeasedQuerySet
 from erp.sales.models import OrderEvent, OrderStatus
+from erp.scheduling import wake_after_commit
 from expedition import refusals
 from expedition.models import LabelState, Shipment, ShippingLabel
 
-LEASE = timedelta(seconds=90)
 DELAYS = (5, 15, 60, 300, 1200)
 LAST_DELAY = 3600
 LONGEST_WAIT = timedelta(hours=24)
@@ -65,7 +65,7 @@ def labels_want(*, shipments: Collection[Shipment]) -> None:
         ignore_conflicts=True,
     )
     if numbered:
-        _ring()
+        labels_wake()
 
 
 def labels_fetch_again(*, shipment_ids: Sequence[int]) -> list[RowResult]:
@@ -74,7 +74,7 @@ def labels_fetch_again(*, shipment_ids: Sequence[int]) -> list[RowResult]:
     results = {pk: _again_result(shipments.get(pk), pk) for pk in shipment_ids}
     asked = [row.pk for pk in shipments if (row := shipments[pk].label_row) and results[pk].text == AGAIN]
     _restart(asked)
-    _ring()
+    labels_wake()
     return [results[pk] for pk in shipment_ids]
 
 
@@ -91,33 +91,30 @@ def _again_result(shipment: Shipment | None, pk: int) -> RowResult:
 
 
 def _restart(ids: Sequence[int]) -> None:
-    ShippingLabel.objects.filter(pk__in=ids).update(
+    ShippingLabel.objects.filter(pk__in=ids).revoke(
         state=LabelState.WANTED,
         attempts=0,
         error="",
         wanted_at=Now(),
         not_before=Now(),
-        lease=None,
-        lease_until=None,
     )
 
 
-def _ring() -> None:
-    from expedition.tasks import labels_fetch
-
-    scheduling.ring(labels_fetch)
+def labels_wake() -> None:
+    """Tell a worker that labels are to be fetched."""
+    wake_after_commit("expedition.tasks.labels_fetch")
 
 
 def labels_due(*, limit: int = BATCH) -> list[int]:
     """Labels to fetch now, the longest waiting first; those of dead workers included."""
-    due = ShippingLabel.objects.filter(_is_due())
-    return list(due.order_by("not_before", "pk").values_list("pk", flat=True)[:limit])
+    return list(_due().order_by("not_before", "pk").values_list("pk", flat=True)[:limit])
 
 
-def _is_due() -> Q:
+def _due() -> LeasedQuerySet[ShippingLabel]:
     """Wanted, not waiting and in nobody's hands."""
-    free = clock.reached("lease_until", LEASE)
-    return free & clock.reached("not_before", LONGEST_WAIT) & Q(state=LabelState.WANTED)
+    return ShippingLabel.objects.free().filter(
+        clock.reached("not_before", LONGEST_WAIT), state=LabelState.WANTED
+    )
 
 
 def label_fetch(label_id: int) -> bool:
@@ -139,11 +136,8 @@ def label_fetch(label_id: int) -> bool:
 
 
 def _claimed(label_id: int) -> ShippingLabel | None:
-    token = uuid.uuid4()
-    own = ShippingLabel.objects.filter(_is_due(), pk=label_id)
-    if not own.update(lease=token, lease_until=clock.after(LEASE), attempts=F("attempts") + 1):
-        return None
-    return ShippingLabel.objects.filter(lease=token).first()
+    token = _due().filter(pk=label_id).claim(attempts=F("attempts") + 1)
+    return ShippingLabel.objects.filter(pk=label_id).held(token).first()
 
 
 def _settle_file(row: ShippingLabel, file: LabelFile) -> bool:
@@ -177,8 +171,7 @@ def _settle_later(row: ShippingLabel, text: str, seconds: float | None) -> None:
 
 def _settle(row: ShippingLabel, **values: object) -> bool:
     """Fenced by the lease: who lost it, or whose number was replaced meanwhile, writes nothing."""
-    own = ShippingLabel.objects.filter(pk=row.pk, lease=row.lease, number=row.number)
-    return bool(own.update(lease=None, lease_until=None, **values))
+    return ShippingLabel.objects.filter(pk=row.pk, number=row.number).release(row.lease_token, **values)
 
 
 def label_read(row: ShippingLabel) -> bytes:

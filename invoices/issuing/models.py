@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Q
 
 from erp.accounts.models import Company, FiscalEnvironment, User
 from erp.choices import ColouredChoices
+from erp.leases import Leased, LeasedQuerySet, lease_is_whole
 from erp.sales.models import Order
 
 
@@ -20,7 +23,7 @@ class IssueState(ColouredChoices):
 OPEN = (IssueState.QUEUED, IssueState.SENT)
 
 
-class InvoiceIssue(models.Model):
+class InvoiceIssue(Leased):
     """One attempt at one note for one order; the truth about what an issuer was asked.
 
     Number and signed note are written together, before the issuer is called: whoever takes the row up after
@@ -49,11 +52,11 @@ class InvoiceIssue(models.Model):
 
     calls = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField(null=True)
-    lease = models.UUIDField(null=True)
-    lease_until = models.DateTimeField(null=True)
     requested_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = LeasedQuerySet["InvoiceIssue"].as_manager()
 
     class Meta:
         constraints = [
@@ -77,11 +80,16 @@ class InvoiceIssue(models.Model):
                 | (~Q(state="authorised") & Q(invoice__isnull=True)),
                 name="issue_authorised_has_invoice",
             ),
+            lease_is_whole("issue_lease_is_whole"),
         ]
         indexes = [models.Index(fields=["state", "not_before"], name="issue_due")]
 
     def __str__(self) -> str:
         return f"Emissão {self.attempt} do pedido {self.order_id}"
+
+    @staticmethod
+    def lease_length() -> timedelta:
+        return timedelta(seconds=60)
 
 
 class InvoiceNumberGap(models.Model):

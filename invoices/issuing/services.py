@@ -15,13 +15,13 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from erp import scheduling
 from erp.accounts.models import Company, Counter, User
 from erp.channels import RowOutcome, RowResult, row_already, row_refused
-from erp.outbox.clock import after, reached
+from erp.clock import after, reached
 from erp.refusals import Refusal
 from erp.sales.models import Order
 from erp.sales.timeline import order_event
+from erp.scheduling import wake_after_commit
 from invoices import refusals
 from invoices.imports import invoices_import
 from invoices.issuing.draft import Draft
@@ -44,7 +44,6 @@ from invoices.issuing.requirements import Lack, lacks
 from invoices.linking import InvoiceRefused
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument
 
-LEASE: Final = timedelta(seconds=60)
 LONGEST_WAIT: Final = 600
 LARGEST_NUMBER: Final = 999_999_999
 SHOWN_LACKS: Final = 4
@@ -116,22 +115,15 @@ def issue_request(*, order_id: int, issuer: NFeIssuer, user: User | None) -> tup
     )
     if not issuer.answers_at_once:
         order_event(order_id, "invoice_issue_requested", "Nota fiscal pedida ao emissor", actor=user)
-        issue_ring(issue.pk)
+        wake_after_commit("invoices.tasks.issue_advance", issue_id=issue.pk)
     return issue, True
-
-
-def issue_ring(issue_id: int) -> None:
-    """Tell a worker, once the transaction commits. The task is imported late: it imports this module."""
-    from invoices.tasks import issue_advance as task
-
-    scheduling.ring(task, issue_id=issue_id)
 
 
 def issues_due(limit: int = 50) -> list[int]:
     """Open attempts that nobody works at and whose time has come: what the sweep takes up."""
     due = reached("not_before", timedelta(seconds=LONGEST_WAIT))
-    found = InvoiceIssue.objects.filter(due, reached("lease_until", LEASE), state__in=OPEN).order_by("pk")
-    return list(found.values_list("pk", flat=True)[:limit])
+    found = InvoiceIssue.objects.free().filter(due, state__in=OPEN)
+    return list(found.order_by("pk").values_list("pk", flat=True)[:limit])
 
 
 def issue_advance(issue_id: int) -> None:
@@ -181,15 +173,13 @@ def invoice_cancel(*, invoice: Invoice, reason: str, user: User) -> str:
 
 
 def _claim(issue_id: int) -> uuid.UUID | None:
-    lease = uuid.uuid4()
-    claimed = InvoiceIssue.objects.filter(reached("lease_until", LEASE), pk=issue_id, state__in=OPEN)
-    return lease if claimed.update(lease=lease, lease_until=after(LEASE)) else None
+    return InvoiceIssue.objects.filter(pk=issue_id, state__in=OPEN).claim()
 
 
 @transaction.atomic
 def _prepare(issue_id: int, lease: uuid.UUID) -> tuple[InvoiceIssue, NFeIssuer] | None:
     """Number and signed note, once and together, so that a crash leaves both or neither; counts the call."""
-    rows = InvoiceIssue.objects.filter(pk=issue_id, lease=lease, state__in=OPEN)
+    rows = InvoiceIssue.objects.filter(pk=issue_id, state__in=OPEN).held(lease)
     issue = rows.select_for_update(of=("self",)).select_related("company", "requested_by").first()
     if issue is None:
         return None
@@ -305,22 +295,21 @@ def _refuse(issue: InvoiceIssue, answer: IssueRefused) -> None:
 
 def _wait(issue: InvoiceIssue, seconds: int, reason: str, *, receipt: str = "") -> None:
     """Open still: somebody takes it up again after `seconds`."""
-    InvoiceIssue.objects.filter(pk=issue.pk, lease=issue.lease, state__in=OPEN).update(
+    InvoiceIssue.objects.filter(pk=issue.pk, state__in=OPEN).release(
+        issue.lease_token,
         state=IssueState.SENT,
         receipt=receipt[:40] or issue.receipt,
         reason=reason[:500],
         not_before=after(timedelta(seconds=min(seconds, LONGEST_WAIT))),
-        lease=None,
-        lease_until=None,
     )
 
 
 def _release(issue: InvoiceIssue) -> None:
-    issue.lease, issue.lease_until = None, None
+    issue.lease_drop()
     issue.save()
 
 
 def _is_ours(issue: InvoiceIssue) -> bool:
     """Locked, and nobody has taken the attempt over while the issuer was asked."""
-    rows = InvoiceIssue.objects.select_for_update().filter(pk=issue.pk, lease=issue.lease, state__in=OPEN)
-    return rows.first() is not None
+    rows = InvoiceIssue.objects.select_for_update().filter(pk=issue.pk, state__in=OPEN)
+    return rows.held(issue.lease_token).first() is not None

@@ -1,1 +1,1 @@
-"""Speaking to Kwai Shop: signatures, codes, errors, the endpoint table, one call, one store's client."""
+"""Speaking to Kwai Shop: signatures, one call, one store's client, and what may be written when."""

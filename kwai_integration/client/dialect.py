@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kwai_integration.client.codes import RESULTS, SITUATIONS
-from kwai_integration.client.endpoints import ENDPOINTS
-from kwai_integration.client.wire import FieldRow, field_rows
+from kwai_integration.wire.codes import RESULTS, SITUATIONS
+from kwai_integration.wire.endpoints import ENDPOINTS
+from kwai_integration.wire.names import FieldRow, field_rows
 
 
 def dialect_settings(dialect: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

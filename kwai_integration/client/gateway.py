@@ -16,10 +16,13 @@ from django.conf import settings
 
 from erp.http import redacted
 from kwai_integration.client import transport
-from kwai_integration.client.codes import Handover, LabelFormat, result_table, situation_table
-from kwai_integration.client.endpoints import SCOPES, endpoint_table
-from kwai_integration.client.errors import KwaiError, KwaiOutcomeUnknown, KwaiQuotaSpent, TokenExpired
-from kwai_integration.client.types import (
+from kwai_integration.mapping import answers, outbound
+from kwai_integration.mapping.fields import ms_from_moment, wire_id
+from kwai_integration.wire.codes import Handover, LabelFormat, result_table, situation_table
+from kwai_integration.wire.endpoints import SCOPES, endpoint_table
+from kwai_integration.wire.errors import KwaiError, KwaiOutcomeUnknown, KwaiQuotaSpent, TokenExpired
+from kwai_integration.wire.names import RefundWindowNames, WindowNames, WireNames, wire_names
+from kwai_integration.wire.types import (
     Arranged,
     Cancellation,
     ClientConfig,
@@ -36,9 +39,6 @@ from kwai_integration.client.types import (
     StockUpdate,
     TokenPair,
 )
-from kwai_integration.client.wire import RefundWindowNames, WindowNames, WireNames, wire_names
-from kwai_integration.mapping import answers, outbound
-from kwai_integration.mapping.fields import ms_from_moment, wire_id
 
 PAGE_SIZE = 50
 LONGEST_WINDOW = timedelta(days=31)

@@ -16,12 +16,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from erp import http
-from kwai_integration.client import errors
-from kwai_integration.client.codes import ResultMeaning
-from kwai_integration.client.endpoints import KwaiEndpoint
 from kwai_integration.client.signing import signature
-from kwai_integration.client.text import clean_text
-from kwai_integration.client.types import ClientConfig, KwaiCredentials
+from kwai_integration.wire import errors
+from kwai_integration.wire.codes import ResultMeaning
+from kwai_integration.wire.endpoints import KwaiEndpoint
+from kwai_integration.wire.text import clean_text
+from kwai_integration.wire.types import ClientConfig, KwaiCredentials
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from kwai_integration.client.codes import ARRIVED_ROLES, PAID_ROLES, SHIPPED_ROLES, KwaiRole
+from kwai_integration.wire.codes import ARRIVED_ROLES, PAID_ROLES, SHIPPED_ROLES, KwaiRole
 
 
 class Write(StrEnum):

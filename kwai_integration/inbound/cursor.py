@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
+from erp import clock
 from erp.accounts.models import Store
-from erp.outbox import clock
+from erp.leases import LeasedQuerySet
 from kwai_integration.app_health import app_paused
 from kwai_integration.models import ConnectionHealth, SyncCursor
 
-# Longer than one page can take: a list call, and details with their halving.
-LEASE = timedelta(seconds=90)
 # The longest a store's poll is put off: a daily quota is asked for again each hour.
 LONGEST_REST = timedelta(hours=1)
 
@@ -26,18 +25,16 @@ class CursorLeaseLost(Exception):
 
 @dataclass
 class CursorLease:
-    """Held until `until`; every write is fenced by it."""
+    """Every write is fenced by the token."""
 
     store_id: int
-    until: datetime
+    token: uuid.UUID
     watermark: datetime
 
     def renew(self) -> None:
-        """Hold the lease for another period. Raises LeaseLost."""
-        self._write(lease_until=clock.after(LEASE))
-        self.until = (
-            SyncCursor.objects.values_list("lease_until", flat=True).get(pk=self.store_id) or self.until
-        )
+        """Hold the lease for another period. Raises CursorLeaseLost."""
+        if not self._row().renew(self.token):
+            raise CursorLeaseLost
 
     def watermark_move(self, to: datetime) -> None:
         """Everything up to `to` is stored. Never moves back. Raises CursorLeaseLost."""
@@ -52,8 +49,7 @@ class CursorLease:
 
     def succeed(self, *, due_in: float, notice: str) -> None:
         """Give the lease back after a whole poll; `notice` is shown although nothing failed."""
-        self._write(
-            lease_until=None,
+        self._end(
             due_at=_due_at(due_in),
             last_success_at=Now(),
             last_error=notice[:300],
@@ -62,16 +58,17 @@ class CursorLease:
 
     def fail(self, *, due_in: float, reason: str) -> None:
         """Give the lease back after a failure; `reason` is what the operator reads."""
-        self._write(
-            lease_until=None,
-            due_at=_due_at(due_in),
-            last_error=reason[:300],
-            last_error_at=Now(),
-        )
+        self._end(due_at=_due_at(due_in), last_error=reason[:300], last_error_at=Now())
+
+    def _row(self) -> LeasedQuerySet[SyncCursor]:
+        return SyncCursor.objects.filter(pk=self.store_id)
 
     def _write(self, **changes: object) -> None:
-        held = SyncCursor.objects.filter(pk=self.store_id, lease_until=self.until)
-        if not held.update(**changes):
+        if not self._row().held(self.token).update(**changes):
+            raise CursorLeaseLost
+
+    def _end(self, **changes: object) -> None:
+        if not self._row().release(self.token, **changes):
             raise CursorLeaseLost
 
 
@@ -83,17 +80,14 @@ def lease_take(store_id: int) -> CursorLease | None:
     """The lease when the store's poll is due and nobody holds it, else None."""
     if not is_pollable(store_id):
         return None
-    # Only columns of the row itself: after waiting for its lock PostgreSQL looks at those again.
-    free = SyncCursor.objects.filter(is_free_and_due(), pk=store_id)
-    if not free.update(lease_until=clock.after(LEASE)):
-        return None
-    cursor = SyncCursor.objects.get(pk=store_id)
-    return CursorLease(store_id, cursor.lease_until, cursor.watermark) if cursor.lease_until else None
+    token = cursors_due().filter(pk=store_id).claim()
+    cursor = SyncCursor.objects.filter(pk=store_id).held(token).first()
+    return CursorLease(store_id, token, cursor.watermark) if token and cursor else None
 
 
-def is_free_and_due() -> Q:
+def cursors_due() -> LeasedQuerySet[SyncCursor]:
     """A poll may start: nobody holds the lease and the time has come, by the database's clock."""
-    return clock.reached("lease_until", LEASE) & clock.reached("due_at", LONGEST_REST)
+    return SyncCursor.objects.free().filter(clock.reached("due_at", LONGEST_REST))
 
 
 def is_pollable(store_id: int) -> bool:

@@ -10,9 +10,9 @@ from typing import Any
 
 from django.utils import timezone
 
-from kwai_integration.client import errors
 from kwai_integration.client.gateway import KwaiClient
 from kwai_integration.mapping import fields
+from kwai_integration.wire import errors
 
 # What a single order may cause; everything else concerns the connection, the limits or the consent.
 CONTENT_ERRORS = (

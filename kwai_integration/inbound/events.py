@@ -1,7 +1,7 @@
-"""Fetching what push messages hinted at: rows are claimed, their orders read by API, staged and received.
+"""Fetching what push messages named: rows are claimed, their orders read by API, staged and received.
 
 A claim is a conditional UPDATE with a lease; whoever dies leaves an expired one, and the next sweep gives
-the rows back. Doing the same fetch twice is harmless, losing a hint costs one poll.
+the rows back. Doing the same fetch twice is harmless, losing a message costs one poll.
 """
 
 from __future__ import annotations
@@ -13,17 +13,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Min, QuerySet
+from django.db.models import F, Min
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from erp import scheduling
+from erp import clock, scheduling
 from erp.accounts.models import Store, StoreLifecycle
-from erp.outbox import clock
 from kwai_integration.app_health import app_paused
-from kwai_integration.client import errors
 from kwai_integration.client.gateway import PAGE_SIZE, KwaiClient
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.cursor import is_pollable
@@ -31,14 +28,15 @@ from kwai_integration.inbound.details import Fetched, details_fetch
 from kwai_integration.inbound.receive import kwai_orders_follow
 from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import ConnectionHealth, EventState, InboundEvent, KwaiSettings
-from kwai_integration.models.inbound import LONGEST_EVENT_WAIT
+from kwai_integration.models.inbound import LONGEST_EVENT_WAIT, InboundEventQuerySet
+from kwai_integration.wire import errors
 
 logger = logging.getLogger(__name__)
 
 # New batches are begun for so long; the last one still ends within the task's 120 s.
 BUDGET_SECONDS = 15.0
 RATE_SECONDS = 2.0
-# Waits between the tries of one hint; after the last one polling alone is left.
+# Waits between the tries of one message; after the last one polling alone is left.
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 60, 300, 1200, 3600))
 LONGEST_SECONDS = LONGEST_EVENT_WAIT.total_seconds()
 KEEP = timedelta(days=30)
@@ -51,7 +49,7 @@ GAVE_UP = "A leitura deste aviso falhou várias vezes. A leitura periódica cont
 
 # The connection is over: what a message about the consent may have meant.
 ENDED = (NotConnected, errors.ConsentEnded)
-# What says nothing about the hint: it waits without using up its tries.
+# What says nothing about the message: it waits without using up its tries.
 NOT_ITS_FAULT = (*ENDED, errors.AppRefused, errors.SecretInvalid, errors.PermissionMissing)
 
 
@@ -67,18 +65,14 @@ class Claim:
     def orders(self) -> list[str]:
         return [subject for subject in self.subjects if subject]
 
-    def held(self, subjects: Iterable[str]) -> QuerySet[InboundEvent]:
+    def held(self, subjects: Iterable[str]) -> InboundEventQuerySet:
         """The rows of these subjects, as far as they are still held: the fence of every write."""
-        return InboundEvent.objects.filter(
-            store_id=self.store_id,
-            state=EventState.CLAIMED,
-            lease_token=self.token,
-            subject__in=list(subjects),
-        )
+        rows = InboundEvent.objects.filter(store_id=self.store_id, state=EventState.CLAIMED)
+        return rows.filter(subject__in=list(subjects)).held(self.token)
 
 
 def stores_with_events() -> list[int]:
-    """ACTIVE, connected stores with hints that are due; none while everything is paused."""
+    """ACTIVE, connected stores with push messages that are due; none while everything is paused."""
     if app_paused():
         return []
     due = InboundEvent.objects.due().filter(
@@ -88,9 +82,9 @@ def stores_with_events() -> list[int]:
 
 
 def events_fetch(store_id: int) -> bool:
-    """Fetch what this store's due hints name, batch after batch; True when the time ended before they did.
+    """Fetch what this store's due push messages name, batch after batch; True when the time ended first.
 
-    Hints for the same order become one fetch, up to fifty orders one call. Calls the platform, so it runs
+    Messages about one order become one fetch, up to fifty orders one call. Calls the platform, so it runs
     outside any transaction. Errors of the platform leave the rows waiting for their next try.
     """
     ends = time.monotonic() + BUDGET_SECONDS
@@ -102,16 +96,16 @@ def events_fetch(store_id: int) -> bool:
 
 
 def events_reap() -> int:
-    """Give back what dead workers held; hints that used up their tries end here. How many rows that were."""
-    lost = InboundEvent.objects.filter(clock.reached("lease_until", _lease()), state=EventState.CLAIMED)
-    ended = lost.filter(attempts__gt=len(DELAYS)).update(
-        state=EventState.FAILED, settled_at=Now(), note=GAVE_UP, lease_until=None, lease_token=None
+    """Give back what dead workers held; what used up its tries ends here. How many rows that were."""
+    lost = InboundEvent.objects.free().filter(state=EventState.CLAIMED)
+    ended = lost.filter(attempts__gt=len(DELAYS)).revoke(
+        state=EventState.FAILED, settled_at=Now(), note=GAVE_UP
     )
-    return ended + lost.update(state=EventState.PENDING, lease_until=None, lease_token=None)
+    return ended + lost.revoke(state=EventState.PENDING)
 
 
 def events_expire() -> int:
-    """Delete hints older than 30 days, whatever became of them, at most one batch; returns how many."""
+    """Delete push messages older than 30 days, whatever came of them; at most one batch, returns how many."""
     old = InboundEvent.objects.filter(received_at__lt=clock.after(-KEEP))
     ids = list(old.order_by("pk").values_list("pk", flat=True)[:BATCH])
     InboundEvent.objects.filter(pk__in=ids).delete()
@@ -120,7 +114,7 @@ def events_expire() -> int:
 
 @transaction.atomic
 def _claim(store_id: int) -> Claim | None:
-    """Hold up to a page of due subjects, with every waiting hint about them."""
+    """Hold up to a page of due subjects, with every waiting message about them."""
     # Claims of one store take turns: two that overlap would wait for each other's rows.
     Store.objects.select_for_update(no_key=True).only("pk").get(pk=store_id)
     if not is_pollable(store_id):
@@ -131,19 +125,14 @@ def _claim(store_id: int) -> Claim | None:
     if not subjects:
         return None
     # The connection is looked at by itself: that this fails tells nothing about the orders beside it.
-    claim = Claim(store_id, uuid.uuid4(), [""] if "" in subjects else subjects)
-    own.filter(subject__in=claim.subjects, state=EventState.PENDING).update(
-        state=EventState.CLAIMED,
-        lease_token=claim.token,
-        lease_until=clock.after(_lease()),
-        attempts=F("attempts") + 1,
-    )
+    subjects = [""] if "" in subjects else subjects
+    waiting = own.filter(subject__in=subjects, state=EventState.PENDING)
+    token = waiting.claim(state=EventState.CLAIMED, attempts=F("attempts") + 1)
+    if token is None:
+        return None
+    claim = Claim(store_id, token, subjects)
     _claim_log(claim)
     return claim
-
-
-def _lease() -> timedelta:
-    return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
 
 
 def _claim_log(claim: Claim) -> None:
@@ -151,7 +140,7 @@ def _claim_log(claim: Claim) -> None:
     ids = claim.held(claim.subjects).exclude(request_id="").values_list("request_id", flat=True)
     causes = list(ids.order_by("request_id").distinct()[:PAGE_SIZE])
     logger.info(
-        "Hints claimed",
+        "Push messages claimed",
         extra={"store": claim.store_id, "orders": len(claim.orders), "caused_by": causes},
     )
 
@@ -199,9 +188,7 @@ def _unanswered(fetched: Fetched) -> set[str]:
 
 
 def _done(claim: Claim, subjects: Sequence[str], note: str = "") -> None:
-    claim.held(subjects).update(
-        state=EventState.DONE, settled_at=Now(), note=note, lease_until=None, lease_token=None
-    )
+    claim.held(subjects).revoke(state=EventState.DONE, settled_at=Now(), note=note)
 
 
 def _give_back(claim: Claim, error: errors.KwaiError | NotConnected) -> None:
@@ -217,12 +204,10 @@ def _give_back(claim: Claim, error: errors.KwaiError | NotConnected) -> None:
 
 def _wait(claim: Claim, seconds: float) -> None:
     """Come back without counting the try: nothing was asked, or not about these orders."""
-    claim.held(claim.subjects).update(
+    claim.held(claim.subjects).revoke(
         state=EventState.PENDING,
         not_before=clock.after(timedelta(seconds=seconds)),
         attempts=F("attempts") - 1,
-        lease_until=None,
-        lease_token=None,
     )
 
 
@@ -232,13 +217,6 @@ def _retry_later(claim: Claim, subjects: Iterable[str], last_word: str) -> None:
     for attempts in sorted(set(held.values_list("attempts", flat=True))):
         rows = held.filter(attempts=attempts)
         if attempts > len(DELAYS):
-            rows.update(
-                state=EventState.FAILED, settled_at=Now(), note=last_word, lease_until=None, lease_token=None
-            )
+            rows.revoke(state=EventState.FAILED, settled_at=Now(), note=last_word)
         else:
-            rows.update(
-                state=EventState.PENDING,
-                not_before=clock.after(DELAYS[attempts - 1]),
-                lease_until=None,
-                lease_token=None,
-            )
+            rows.revoke(state=EventState.PENDING, not_before=clock.after(DELAYS[attempts - 1]))

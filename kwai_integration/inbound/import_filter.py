@@ -8,9 +8,9 @@ from django.db.models import Q
 
 from erp.refusals import NO_REFUSAL, Refusal
 from kwai_integration import refusals
-from kwai_integration.client.codes import KwaiRole
 from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
 from kwai_integration.situations import roles_of, situations
+from kwai_integration.wire.codes import KwaiRole
 
 WAITING_STATES = (KwaiOrderState.STAGED, KwaiOrderState.UNLINKED, KwaiOrderState.QUARANTINED)
 

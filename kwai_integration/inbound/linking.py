@@ -13,8 +13,8 @@ from erp.catalog.models import Sku
 from erp.catalog.services import SkuCodeTaken, SkuDraft, product_save
 from erp.channels import RowResult
 from erp.refusals import RefusedError
-from erp.scheduling import ring
-from kwai_integration import refusals, tasks
+from erp.scheduling import wake_after_commit
+from kwai_integration import refusals
 from kwai_integration.inbound.import_filter import filtered_out
 from kwai_integration.inbound.receive import SLICE, kwai_orders_receive
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
@@ -48,7 +48,7 @@ def listing_link(
     ids = list(linkable_orders(listing.store_id).values_list("pk", flat=True)[: AT_ONCE + 1])
     results = kwai_orders_receive(ids=ids[:AT_ONCE], actor=actor)
     if len(ids) > AT_ONCE:
-        ring(tasks.receive, store_id=listing.store_id)
+        wake_after_commit("kwai_integration.tasks.receive", store_id=listing.store_id)
     return results
 
 

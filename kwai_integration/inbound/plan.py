@@ -6,10 +6,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from erp.accounts.models import StoreLifecycle
 from kwai_integration.app_health import app_paused
-from kwai_integration.inbound.cursor import is_free_and_due
+from kwai_integration.inbound.cursor import cursors_due
 from kwai_integration.inbound.import_filter import filtered_out
 from kwai_integration.inbound.receive import SLICE, kwai_orders_receive
-from kwai_integration.models import ConnectionHealth, KwaiOrder, KwaiOrderState, Listing, SyncCursor
+from kwai_integration.models import ConnectionHealth, KwaiOrder, KwaiOrderState, Listing
 
 
 def stores_to_poll() -> list[int]:
@@ -17,8 +17,7 @@ def stores_to_poll() -> list[int]:
     none while everything is paused."""
     if app_paused():
         return []
-    due = SyncCursor.objects.filter(
-        is_free_and_due(),
+    due = cursors_due().filter(
         store__lifecycle=StoreLifecycle.ACTIVE,
         store__kwai_account__health=ConnectionHealth.OK,
     )

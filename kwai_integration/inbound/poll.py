@@ -10,12 +10,9 @@ from django.conf import settings
 from django.db.models import Max
 from django.utils import timezone
 
-from erp import scheduling
+from erp import clock, scheduling
 from erp.accounts.models import Store
-from erp.outbox import clock
-from kwai_integration.client import errors
 from kwai_integration.client.gateway import LONGEST_WINDOW, PAGE_SIZE, KwaiClient
-from kwai_integration.client.types import OrderPage
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.cursor import CursorLease, CursorLeaseLost, is_pollable, lease_take
 from kwai_integration.inbound.details import Fetched, details_fetch
@@ -35,6 +32,8 @@ from kwai_integration.inbound.window import (
     window_read,
 )
 from kwai_integration.models import KwaiOrder, KwaiSettings
+from kwai_integration.wire import errors
+from kwai_integration.wire.types import OrderPage
 
 LONGEST_SLICE = timedelta(days=1)
 SHORTEST_SLICE = timedelta(minutes=1)

@@ -12,7 +12,6 @@ from erp.channels import RowResult, row_already, row_done, row_refused
 from erp.refusals import Refusal
 from erp.sales.models import Order
 from kwai_integration import refusals
-from kwai_integration.client.codes import KwaiRole
 from kwai_integration.inbound.import_filter import filter_refusal, filtered_out
 from kwai_integration.inbound.isolation import failing_isolate
 from kwai_integration.inbound.listings import ListingKey, listing_key, listings_resolve
@@ -24,6 +23,7 @@ from kwai_integration.inbound.staging import order_quarantine, usable_problem
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
 from kwai_integration.names import names
+from kwai_integration.wire.codes import KwaiRole
 
 SLICE = 50
 NOT_STORABLE = (

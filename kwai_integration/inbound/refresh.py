@@ -12,7 +12,6 @@ from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
 from kwai_integration import refusals
-from kwai_integration.client import errors
 from kwai_integration.client.gateway import PAGE_SIZE
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
@@ -23,6 +22,7 @@ from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.staging import DETAILS_FAILED, DETAILS_MISSING, MISSING_TEXTS, kwai_orders_stage
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.situations import situation_label
+from kwai_integration.wire import errors
 
 
 def kwai_orders_refresh(*, ids: Sequence[int], actor: User | None = None) -> list[RowResult]:

@@ -14,9 +14,7 @@ from django.utils import timezone
 from erp import channels
 from erp.sales.models import Order
 from erp.sales.services import order_events_append
-from kwai_integration.client import errors
 from kwai_integration.client.gateway import LONGEST_WINDOW, KwaiClient
-from kwai_integration.client.types import OrderPage, RemoteRefund
 from kwai_integration.inbound.refunds import (
     COLUMNS,
     REASON_LENGTH,
@@ -26,6 +24,8 @@ from kwai_integration.inbound.refunds import (
 )
 from kwai_integration.inbound.window import WindowRestless, platform_present, tolerance, window_read
 from kwai_integration.models import KwaiOrder, KwaiRefund, SyncCursor
+from kwai_integration.wire import errors
+from kwai_integration.wire.types import OrderPage, RemoteRefund
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from datetime import datetime
 from erp.sales.models import Order, RefundStatus
 from erp.sales.statuses import OrderStatus
 from erp.sales.timeline import EventDraft
-from kwai_integration.client.codes import KwaiRefundStatus
 from kwai_integration.models import KwaiOrder, KwaiRefund
+from kwai_integration.wire.codes import KwaiRefundStatus
 
 REFUNDS: Mapping[KwaiRefundStatus | None, RefundStatus] = {
     KwaiRefundStatus.NONE: RefundStatus.NONE,

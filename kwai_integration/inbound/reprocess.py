@@ -7,11 +7,10 @@ from collections.abc import Collection
 from django.db import transaction
 from django.db.models import Q
 
+from erp.outbox.commands import jobs_wake
 from erp.outbox.models import PushJob
-from erp.outbox.services import jobs_wake
 from erp.outbox.statuses import JobState, WaitReason
-from erp.scheduling import ring
-from kwai_integration import tasks
+from erp.scheduling import wake_after_commit
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 
 
@@ -34,7 +33,7 @@ def orders_reprocess(
     known = KwaiOrder.objects.filter(carries, order__isnull=False)
     count = known.exclude(state=KwaiOrderState.QUARANTINED).count()
     if count:
-        ring(tasks.receive, store_id=store_id)
+        wake_after_commit("kwai_integration.tasks.receive", store_id=store_id)
     return count
 
 

@@ -11,10 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from erp.accounts.models import Store
-from erp.outbox.services import jobs_wake
+from erp.outbox.commands import jobs_wake
 from erp.sales.services import EventDraft, order_events_append
 from kwai_integration import refusals
-from kwai_integration.client.codes import SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
 from kwai_integration.inbound.closing import orders_shipped_late
 from kwai_integration.inbound.isolation import failing_isolate
 from kwai_integration.inbound.payload import payload_keep, payload_read
@@ -27,6 +26,7 @@ from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.names import names
 from kwai_integration.outbound.healing import pushes_heal
 from kwai_integration.situations import store_roles
+from kwai_integration.wire.codes import SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
 
 # What a new version of the answer may change; the rest belongs to `receive`.
 STAGED_FIELDS = [

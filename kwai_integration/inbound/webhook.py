@@ -1,7 +1,7 @@
 """Taking in a push message: opened, held against what we know, stored; the fetch comes later.
 
-Nothing but the message key proves the sender (contract section 4), so a message is only a hint, and every
-refusal looks alike from outside.
+Nothing but the message key proves the sender (contract section 4), so a message is only a reason to look, and
+every refusal looks alike from outside.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from erp import scheduling, tracing
+from erp import tracing
 from erp.accounts.models import Store, StoreLifecycle
-from kwai_integration import tasks
+from erp.scheduling import wake_after_commit
 from kwai_integration.client import pushes, transport
-from kwai_integration.client.codes import ORDER_EVENTS, PushEvent
 from kwai_integration.mapping.pushes import PushMessage, push_read
 from kwai_integration.models import ConnectionHealth, EventState, InboundEvent
 from kwai_integration.names import names
+from kwai_integration.wire.codes import ORDER_EVENTS, PushEvent
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class PushMessageRefused(Exception):
 
 
 def event_accept(body: bytes) -> None:
-    """Store the event of one message, once per event id, and ring for its fetch.
+    """Store the event of one message, once per event id, and wake a worker for its fetch.
 
     Heartbeats are accepted and leave nothing behind. Raises Refused for what we did not get from the
     platform, or got for a merchant without an active, connected store here.
@@ -82,7 +82,7 @@ def _event_store(store: Store, message: PushMessage, plain: bytes) -> None:
     event_id = message.event_id or f"{NO_ID}{hashlib.sha256(plain).hexdigest()[:32]}"
     try:
         with transaction.atomic():
-            # A bell that is still ringing serves this event too: a flood costs one drain, not one each.
+            # A wake-up still under way serves this event too: a flood costs one fetch, not one each.
             is_heard = InboundEvent.objects.due().filter(store=store).exists()
             event = InboundEvent.objects.create(
                 store=store,
@@ -94,7 +94,7 @@ def _event_store(store: Store, message: PushMessage, plain: bytes) -> None:
                 **_plan(message),
             )
             if event.state == EventState.PENDING and not is_heard:
-                scheduling.ring(tasks.events, store_id=store.pk)
+                wake_after_commit("kwai_integration.tasks.events", store_id=store.pk)
     except IntegrityError:
         if not InboundEvent.objects.filter(store=store, event_id=event_id).exists():
             raise

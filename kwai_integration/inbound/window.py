@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from erp.outbox import clock
+from erp import clock
 from kwai_integration.client.gateway import PAGE_SIZE
-from kwai_integration.client.types import OrderPage
+from kwai_integration.wire.types import OrderPage
 
 # An order that changes leaves the window and shifts the pages behind it, so passes may find more; each
 # pass can only find what an earlier one skipped, and more than this means that the list never rests.

@@ -11,8 +11,10 @@ from binascii import Error as NotBase64
 from datetime import datetime, timedelta
 from typing import Any
 
-from kwai_integration.client.codes import LabelFormat
-from kwai_integration.client.types import (
+from kwai_integration.mapping import fields
+from kwai_integration.wire.codes import LabelFormat
+from kwai_integration.wire.names import ItemNames, RefundNames, SkuNames, WireNames
+from kwai_integration.wire.types import (
     Arranged,
     ItemPage,
     OrderPage,
@@ -22,8 +24,6 @@ from kwai_integration.client.types import (
     RemoteSku,
     TokenPair,
 )
-from kwai_integration.client.wire import ItemNames, RefundNames, SkuNames, WireNames
-from kwai_integration.mapping import fields
 
 # How a file of each format begins.
 LABEL_BEGINS = {LabelFormat.PDF: b"%PDF-", LabelFormat.ZPL: b"^XA"}

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kwai_integration.client.text import clean_text
+from kwai_integration.wire.text import clean_text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)

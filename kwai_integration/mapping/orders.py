@@ -15,19 +15,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from erp.brazil.money import LARGEST, MoneyError, centavos_read
-from kwai_integration.client.codes import (
+from kwai_integration.mapping import fields
+from kwai_integration.mapping.answers import seller_code
+from kwai_integration.mapping.people import MappedAddress, MappedBuyer, address_read, buyer_read
+from kwai_integration.mapping.warnings import Warn
+from kwai_integration.wire.codes import (
     SITUATIONS,
     KwaiInvoiceStatus,
     KwaiRefundStatus,
     KwaiRole,
     ShippingType,
 )
-from kwai_integration.client.text import clean_lines, clean_text
-from kwai_integration.client.wire import DEFAULT_NAMES, WireNames
-from kwai_integration.mapping import fields
-from kwai_integration.mapping.answers import seller_code
-from kwai_integration.mapping.people import MappedAddress, MappedBuyer, address_read, buyer_read
-from kwai_integration.mapping.warnings import Warn
+from kwai_integration.wire.names import DEFAULT_NAMES, WireNames
+from kwai_integration.wire.text import clean_lines, clean_text
 
 DEFAULT_ROLES: Mapping[str, KwaiRole] = {row.code: row.role for row in SITUATIONS.values()}
 AMOUNT_NAMES = ("freight", "seller_discount", "platform_discount", "total")

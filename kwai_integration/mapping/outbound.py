@@ -7,7 +7,9 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kwai_integration.client.types import (
+from kwai_integration.mapping.fields import ms_from_moment, wire_id
+from kwai_integration.wire.names import InvoiceUploadNames, PriceNames, ShipmentInvoiceNames, WireNames
+from kwai_integration.wire.types import (
     Cancellation,
     DeliveryNotice,
     InvoiceReference,
@@ -16,8 +18,6 @@ from kwai_integration.client.types import (
     ShipmentNotice,
     StockUpdate,
 )
-from kwai_integration.client.wire import InvoiceUploadNames, PriceNames, ShipmentInvoiceNames, WireNames
-from kwai_integration.mapping.fields import ms_from_moment, wire_id
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 

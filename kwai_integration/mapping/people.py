@@ -15,9 +15,9 @@ from erp.brazil.documents import (
     state_code_parse,
     tax_id_parse,
 )
-from kwai_integration.client.wire import ReceiverNames
 from kwai_integration.mapping import fields
 from kwai_integration.mapping.warnings import Warn
+from kwai_integration.wire.names import ReceiverNames
 
 Notice = Callable[[Warn], None]
 # Stay small within a name.

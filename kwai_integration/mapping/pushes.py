@@ -1,4 +1,4 @@
-"""What a push message says. Only a hint: the truth is fetched by API (contract section 4)."""
+"""What a push message says. Only a reason to look: the truth is fetched by API (contract section 4)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kwai_integration.client.codes import PushEvent
-from kwai_integration.client.wire import WireNames
 from kwai_integration.mapping import fields
+from kwai_integration.wire.codes import PushEvent
+from kwai_integration.wire.names import WireNames
 
 EVENT_LIMIT = 40
 

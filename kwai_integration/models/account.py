@@ -13,6 +13,7 @@ from django.utils import timezone
 from erp.accounts.models import Store, User
 from erp.choices import ColouredChoices
 from erp.encryption import Secret
+from erp.leases import Leased, LeasedQuerySet, lease_is_whole
 
 # `Store.channel` of the stores that are ours.
 CHANNEL_KEY = "kwai"
@@ -43,7 +44,7 @@ def in_days(days: int) -> str:
     return {0: "hoje", 1: "amanhã"}.get(days, f"em {days} dias")
 
 
-class KwaiAccount(models.Model):
+class KwaiAccount(Leased):
     """The token pair and what it opens. Tokens are stored encrypted, see `erp.encryption`."""
 
     store = models.OneToOneField(
@@ -67,15 +68,17 @@ class KwaiAccount(models.Model):
     refresh_expires_at = models.DateTimeField(null=True)
     # When the planner renews the pair, well before its end; empty is now.
     refresh_due_at = models.DateTimeField(null=True)
-    # The refresh lease (design 3.2): whoever changes both in one conditional UPDATE refreshes.
+    # Counts the pairs. Whoever holds the row's lease renews (design 3.2); one that ran out tells of an answer
+    # that was lost.
     token_version = models.PositiveIntegerField(default=0)
-    refresh_lease_until = models.DateTimeField(null=True)
     refresh_lost_at = models.DateTimeField(null=True)
     # The platform does not renew the pair for now: why, how often in a row, and when it is asked again.
     refresh_problem = models.CharField(max_length=300, blank=True)
     refresh_failures = models.PositiveSmallIntegerField(default=0)
     refresh_retry_at = models.DateTimeField(null=True)
     connected_at = models.DateTimeField(null=True)
+
+    objects = LeasedQuerySet["KwaiAccount"].as_manager()
 
     class Meta:
         constraints = [
@@ -86,7 +89,13 @@ class KwaiAccount(models.Model):
                 condition=~Q(health="ok") | (~Q(merchant_id="") & ~Q(access_token_stored="")),
                 name="kwai_account_connected_has_tokens",
             ),
+            lease_is_whole("kwai_account_lease_is_whole"),
         ]
+
+    @staticmethod
+    def lease_length() -> timedelta:
+        """Of one renewal."""
+        return timedelta(seconds=30)
 
     @property
     def is_connected(self) -> bool:
@@ -101,7 +110,7 @@ class KwaiAccount(models.Model):
     def asks_consent(self) -> bool:
         """Two answers in a row to a renewal were lost: only the merchant can renew, though the access token
         may live on for a while."""
-        lost = self.refresh_lost_at is not None and self.refresh_lease_until is not None
+        lost = self.refresh_lost_at is not None and self.lease_until is not None
         return self.is_connected and lost and bool(self.refresh_problem)
 
     @property

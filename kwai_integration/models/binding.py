@@ -12,7 +12,7 @@ from erp.catalog.models import Sku
 from erp.choices import ColouredChoices
 from erp.sales.models import Order, PaymentMethod, ShippingMethod
 from erp.sales.statuses import OrderStatus
-from kwai_integration.client.codes import KwaiRole
+from kwai_integration.wire.codes import KwaiRole
 
 
 class KwaiOrderState(ColouredChoices):

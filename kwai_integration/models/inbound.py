@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from erp import clock
 from erp.accounts.models import Store
-from erp.outbox import clock
+from erp.leases import Leased, LeasedQuerySet, lease_is_whole
 
 
-class SyncCursor(models.Model):
+class SyncCursor(Leased):
     """The poll's watermark: everything the platform changed up to here has been stored.
 
     It moves only after the window's last page is stored (contract section 5).
@@ -25,10 +27,19 @@ class SyncCursor(models.Model):
     # The same for the list of refunds; None before it was first read.
     refunds_watermark = models.DateTimeField(null=True)
     due_at = models.DateTimeField()
-    lease_until = models.DateTimeField(null=True)
     last_success_at = models.DateTimeField(null=True)
     last_error = models.CharField(max_length=300, blank=True)
     last_error_at = models.DateTimeField(null=True)
+
+    objects = LeasedQuerySet["SyncCursor"].as_manager()
+
+    class Meta:
+        constraints = [lease_is_whole("sync_cursor_lease_is_whole")]
+
+    @staticmethod
+    def lease_length() -> timedelta:
+        """Longer than one page can take: a list call, and details with their halving."""
+        return timedelta(seconds=90)
 
 
 class KwaiRefund(models.Model):
@@ -65,18 +76,18 @@ class EventState(models.TextChoices):
 SETTLED = (EventState.DONE, EventState.IGNORED, EventState.FAILED)
 
 
-# The longest a hint is told to wait.
+# The longest a message is told to wait.
 LONGEST_EVENT_WAIT = timedelta(hours=1)
 
 
-class InboundEventQuerySet(models.QuerySet["InboundEvent"]):
+class InboundEventQuerySet(LeasedQuerySet["InboundEvent"]):
     def due(self) -> InboundEventQuerySet:
         """Waiting for a fetch that may start now, by the database's clock."""
         return self.filter(clock.reached("not_before", LONGEST_EVENT_WAIT), state=EventState.PENDING)
 
 
-class InboundEvent(models.Model):
-    """A push message as it arrived: a hint that `subject` is worth fetching, never the truth about it.
+class InboundEvent(Leased):
+    """A push message as it arrived: it says that `subject` is worth fetching, never the truth about it.
 
     Stored before the platform gets its answer; one row per event id, however often it is delivered. Only the
     holder of `lease_token` may settle a claimed row, and a lease that ran out sends it back to the queue.
@@ -95,8 +106,6 @@ class InboundEvent(models.Model):
     state = models.CharField(max_length=8, choices=EventState.choices, default=EventState.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(db_default=Now())
-    lease_until = models.DateTimeField(null=True)
-    lease_token = models.UUIDField(null=True)
     settled_at = models.DateTimeField(null=True)
     note = models.CharField(max_length=300, blank=True)
 
@@ -136,3 +145,7 @@ class InboundEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} {self.subject}"
+
+    @staticmethod
+    def lease_length() -> timedelta:
+        return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)

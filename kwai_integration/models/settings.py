@@ -9,7 +9,7 @@ from django.db.models import Q
 from erp.accounts.models import Store, User
 from erp.sales.models import ShippedBy
 from erp.stock.models import Warehouse
-from kwai_integration.client.codes import (
+from kwai_integration.wire.codes import (
     HANDOVER_LABELS,
     LABEL_FORMAT_LABELS,
     Handover,

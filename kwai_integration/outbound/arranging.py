@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from erp.accounts.models import User
 from erp.channels import RowOutcome, RowResult
+from erp.outbox.commands import jobs_retry
 from erp.outbox.models import PushJob
 from erp.outbox.push_requests import FactRequest
-from erp.outbox.services import facts_request, jobs_retry
+from erp.outbox.request import facts_request
 from erp.outbox.statuses import JobState, Origin, WaitReason
 from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order, ShippedBy
@@ -20,13 +21,13 @@ from expedition.models import Shipment, ShipmentStatus
 from expedition.preconditions import invoice_problem
 from expedition.refusals import CANCELLED
 from kwai_integration import refusals
-from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRole
 from kwai_integration.client.writes import Permit, Write
 from kwai_integration.models import CHANNEL_KEY
 from kwai_integration.outbound import push_requests
 from kwai_integration.outbound.invoices import invoices_unseen
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.permits import Roles, permit_of, roles_for, write_problem
+from kwai_integration.wire.codes import KwaiInvoiceStatus, KwaiRole
 
 CONTENT = "arrange"
 

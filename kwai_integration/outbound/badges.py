@@ -14,13 +14,6 @@ from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
 from expedition import refusals
 from expedition.models import Shipment
-from kwai_integration.client.codes import (
-    INVOICE_STATUS_LABELS,
-    LOGISTICS_LABEL,
-    SHIPPED_ROLES,
-    KwaiInvoiceStatus,
-    KwaiRole,
-)
 from kwai_integration.mapping.warnings import Warn, warning_text
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound import arranging
@@ -30,6 +23,13 @@ from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.next_step import next_step, work_read
 from kwai_integration.outbound.push_requests import own_shipments
 from kwai_integration.situations import roles_of, situation_label
+from kwai_integration.wire.codes import (
+    INVOICE_STATUS_LABELS,
+    LOGISTICS_LABEL,
+    SHIPPED_ROLES,
+    KwaiInvoiceStatus,
+    KwaiRole,
+)
 
 # The kind under which the timeline says that changed lines were not taken over.
 LINES_KEPT = "lines_kept"

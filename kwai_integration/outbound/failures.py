@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from erp.outbox import errors as push
-from kwai_integration.client import errors as kwai
 from kwai_integration.connection import NotConnected
+from kwai_integration.wire import errors as kwai
 
 Details = dict[str, Any]
 

@@ -16,16 +16,7 @@ from erp.outbox.clearance import Compared, Followed, PreviewField, PushPreview
 from erp.outbox.errors import PushError, PushRefused
 from erp.outbox.handlers import Handler, Obsolete
 from erp.outbox.models import PushJob
-from kwai_integration.client import errors
-from kwai_integration.client.codes import (
-    ARRIVED_ROLES,
-    INVOICE_STATUS_LABELS,
-    SHIPPED_ROLES,
-    KwaiInvoiceStatus,
-    KwaiRole,
-)
 from kwai_integration.client.gateway import client_config
-from kwai_integration.client.wire import FieldRow, Privacy, Shape, WireNames, section_rows
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.mapping import outbound
 from kwai_integration.mapping.fields import moment
@@ -35,6 +26,15 @@ from kwai_integration.outbound.failures import push_error
 from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
 from kwai_integration.outbound.remote import remote_order
 from kwai_integration.situations import situations
+from kwai_integration.wire import errors
+from kwai_integration.wire.codes import (
+    ARRIVED_ROLES,
+    INVOICE_STATUS_LABELS,
+    SHIPPED_ROLES,
+    KwaiInvoiceStatus,
+    KwaiRole,
+)
+from kwai_integration.wire.names import FieldRow, Privacy, Shape, WireNames, section_rows
 
 # A code sent, or a shipment arranged, is with the platform once the order waits for its carrier.
 SENT_ROLES = (KwaiRole.AWAITING_PICKUP, KwaiRole.PACKED, *SHIPPED_ROLES)

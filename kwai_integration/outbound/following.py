@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from erp.outbox.commands import jobs_cancel
 from erp.outbox.models import PushJob
-from erp.outbox.services import jobs_cancel
 from erp.outbox.statuses import WAITING_STATES
 from erp.sales.models import Order, ShippedBy
 from erp.sales.shippers import method_fits
@@ -16,7 +16,6 @@ from expedition.services import (
     shipments_mark_delivered,
 )
 from kwai_integration import refusals
-from kwai_integration.client.codes import KwaiRole
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.models import CHANNEL_KEY
 from kwai_integration.outbound.kinds import Kind
@@ -27,6 +26,7 @@ from kwai_integration.outbound.logistics import (
     shipping_codes,
 )
 from kwai_integration.outbound.withdrawing import jobs_withdraw
+from kwai_integration.wire.codes import KwaiRole
 
 
 def shipper_follow(order: Order, mapped: MappedOrder) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from erp.outbox.commands import jobs_retry
 from erp.outbox.models import PushJob
-from erp.outbox.services import jobs_retry
 from erp.outbox.statuses import JobState
-from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRole
 from kwai_integration.client.writes import Permit, Write, is_arrived_by_content, may
 from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.situations import store_roles
+from kwai_integration.wire.codes import KwaiInvoiceStatus, KwaiRole
 
 AFTER_INVOICE = (Kind.ARRANGE_SHIPMENT, Kind.SEND_TRACKING)
 

@@ -22,11 +22,11 @@ from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
 from invoices.models import ISSUED, Invoice, InvoiceStatus
-from kwai_integration.client.codes import KwaiInvoiceStatus
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.push_requests import invoice_request, own_invoices
 from kwai_integration.outbound.withdrawing import jobs_withdraw
+from kwai_integration.wire.codes import KwaiInvoiceStatus
 
 OPEN = (JobState.PENDING, JobState.CLAIMED)
 LIVE = (*OPEN, JobState.BLOCKED, JobState.DONE)

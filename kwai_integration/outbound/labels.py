@@ -5,11 +5,11 @@ from __future__ import annotations
 from erp.channels import LabelFile, LabelKind, LabelNotReady, LabelRefused
 from expedition.models import Shipment
 from kwai_integration import refusals
-from kwai_integration.client import errors
-from kwai_integration.client.codes import SHIPPED_ROLES, KwaiRole, LabelFormat
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.models import CHANNEL_KEY, KwaiSettings
 from kwai_integration.outbound.permits import roles_for
+from kwai_integration.wire import errors
+from kwai_integration.wire.codes import SHIPPED_ROLES, KwaiRole, LabelFormat
 
 KINDS = {LabelFormat.PDF: LabelKind.PDF, LabelFormat.ZPL: LabelKind.ZPL}
 # Without a connection nothing changes by itself within seconds.

@@ -14,9 +14,9 @@ from erp.sales.models import Order, RefundStatus, ShippedBy
 from erp.stock.services import lines_shipped_out
 from expedition.models import Shipment
 from invoices.models import ISSUED, Invoice
-from kwai_integration.client.codes import PAID_ROLES, SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
 from kwai_integration.outbound.invoices import invoices_unseen
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.wire.codes import PAID_ROLES, SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
 
 REFUSED = KwaiInvoiceStatus.REFUSED
 NOBODYS = NextStep(Owner.NOBODY, "Nada: o pedido terminou.")

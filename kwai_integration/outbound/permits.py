@@ -16,11 +16,11 @@ from erp.outbox.statuses import LONGEST_WAITS, JobState, WaitReason
 from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import UNREAD_LABELS, Order, RefundStatus
 from kwai_integration import refusals
-from kwai_integration.client.codes import KwaiInvoiceStatus, KwaiRefundStatus, KwaiRole
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.situations import roles_of, situation_label
+from kwai_integration.wire.codes import KwaiInvoiceStatus, KwaiRefundStatus, KwaiRole
 
 Roles = Mapping[int, Mapping[str, KwaiRole]]
 

@@ -15,7 +15,7 @@ from erp.channels import RowOutcome, RowResult, row_already, row_refused
 from erp.outbox.clearance import kinds_held
 from erp.outbox.models import PushJob
 from erp.outbox.push_requests import FactRequest, FactResult, RequestOutcome
-from erp.outbox.services import facts_request
+from erp.outbox.request import facts_request
 from erp.outbox.statuses import JobState, Origin
 from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order, ShippedBy

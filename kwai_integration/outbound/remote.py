@@ -13,13 +13,13 @@ from erp.outbox.attempts import AttemptContext
 from erp.outbox.errors import PushRefused
 from erp.sales.models import Order
 from expedition.models import Shipment
-from kwai_integration.client import errors
 from kwai_integration.client.gateway import KwaiClient
-from kwai_integration.client.types import Exchange
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.mapping.orders import MappedOrder, order_read
 from kwai_integration.outbound.failures import push_error
 from kwai_integration.situations import store_roles
+from kwai_integration.wire import errors
+from kwai_integration.wire.types import Exchange
 
 
 @dataclass(frozen=True)

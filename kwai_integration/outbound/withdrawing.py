@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from erp.outbox.commands import jobs_cancel, jobs_retry
 from erp.outbox.models import PushJob
-from erp.outbox.services import jobs_cancel, jobs_retry
 from erp.outbox.statuses import WAITING_STATES
 from kwai_integration.outbound.asked import CANCELLED
 from kwai_integration.outbound.kinds import Kind

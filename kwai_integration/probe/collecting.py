@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from kwai_integration.client.errors import KwaiError
 from kwai_integration.client.gateway import PAGE_SIZE, KwaiClient, window_payload
-from kwai_integration.client.types import ClientConfig
 from kwai_integration.mapping import fields
 from kwai_integration.mapping.fields import wire_id
 from kwai_integration.probe.judging import SeenInAnswers, inside_keep
+from kwai_integration.wire.errors import KwaiError
+from kwai_integration.wire.types import ClientConfig
 
 MOST_ITEMS_WITH_SKUS = 10
 

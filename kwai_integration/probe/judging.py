@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from kwai_integration.client import codes
-from kwai_integration.client.types import ClientConfig
-from kwai_integration.client.wire import FieldRow, Shape, field_rows, section_rows
 from kwai_integration.mapping import fields
 from kwai_integration.probe.masking import INSIDE, LONGEST_CODE, is_field_name
+from kwai_integration.wire import codes
+from kwai_integration.wire.names import FieldRow, Shape, field_rows, section_rows
+from kwai_integration.wire.types import ClientConfig
 
 LONGEST_ID = 19
 # Fields of requests: in sections of their own, or beside those of the answer.

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from erp.brazil.documents import DocumentInvalid, state_code_parse, tax_id_parse
-from kwai_integration.client.wire import FieldRow, Privacy, Shape, WireNames, section_rows
+from kwai_integration.wire.names import FieldRow, Privacy, Shape, WireNames, section_rows
 
 # The objects that stand inside others, by the section and the field that holds them.
 INSIDE = {

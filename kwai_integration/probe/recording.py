@@ -8,10 +8,10 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from kwai_integration.client.types import ClientConfig
 from kwai_integration.mapping import fields
 from kwai_integration.probe.judging import SeenInAnswers
 from kwai_integration.probe.masking import Masker
+from kwai_integration.wire.types import ClientConfig
 
 KIND, EDITION = "kwai-recording", 2
 

@@ -15,16 +15,15 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from erp import clock
 from erp.accounts.models import Store, User
 from erp.accounts.services import audit_append
-from erp.outbox import clock
-from erp.outbox.services import calls_restore, queue_resume
+from erp.outbox.queues import calls_restore, queue_resume
 from erp.refusals import Refusal, RefusedError
-from erp.scheduling import ring
-from kwai_integration import refusals, tasks
+from erp.scheduling import wake_after_commit
+from kwai_integration import refusals
 from kwai_integration.app_health import oauth_call, oauth_is_due, oauth_paused
-from kwai_integration.client import errors, gateway
-from kwai_integration.client.types import TokenPair
+from kwai_integration.client import gateway
 from kwai_integration.connection import account_store_pair
 from kwai_integration.models import (
     ConnectionHealth,
@@ -34,6 +33,8 @@ from kwai_integration.models import (
     KwaiAccount,
     SyncCursor,
 )
+from kwai_integration.wire import errors
+from kwai_integration.wire.types import TokenPair
 
 REQUEST_LIFE = timedelta(minutes=15)
 
@@ -189,7 +190,7 @@ def _account_bind(*, store_id: int, pair: TokenPair, user: User) -> Store:
             InboundEvent.objects.filter(store_id=store_id, state=EventState.PENDING).update(not_before=Now())
             # The watermark stays where it was: the gap is caught up from there, and at once.
             SyncCursor.objects.filter(pk=store_id).update(due_at=Now())
-            ring(tasks.poll, store_id=store_id)
+            wake_after_commit("kwai_integration.tasks.poll", store_id=store_id)
     except IntegrityError:
         raise ConsentRefused(_taken(pair, user)) from None
     return account.store

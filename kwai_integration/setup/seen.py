@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.models import Count
 
 from erp.accounts.models import Store
-from kwai_integration.client.codes import ShippingType
 from kwai_integration.models import KwaiOrder
+from kwai_integration.wire.codes import ShippingType
 
 # From one code to the next along the index `kwai_order_codes`: the cost grows with stores and codes alone.
 _SITUATIONS = """

@@ -17,13 +17,6 @@ from erp.attention.register import store_subject
 from erp.sales.models import PaymentMethod, ShippedBy, ShippingKind, ShippingMethod
 from erp.sales.shippers import method_fits
 from erp.sales.statuses import OrderStatus
-from kwai_integration.client.codes import (
-    PAID_ROLES,
-    SHIPPING_TYPE_LABELS,
-    KwaiRole,
-    ShippingType,
-)
-from kwai_integration.client.text import clean_text
 from kwai_integration.conditions import MAPPINGS_TO_CHECK
 from kwai_integration.inbound.reprocess import orders_reprocess
 from kwai_integration.models import PaymentMapping, ShippingMapping, StatusMapping, StepKey
@@ -31,6 +24,13 @@ from kwai_integration.outbound.logistics import shipper_of
 from kwai_integration.setup.seen import SeenCode, codes_seen
 from kwai_integration.setup.step import Level, SetupCheck, StepDefinition, StepForm
 from kwai_integration.situations import DEFAULT_STATUSES, default_situations, situations
+from kwai_integration.wire.codes import (
+    PAID_ROLES,
+    SHIPPING_TYPE_LABELS,
+    KwaiRole,
+    ShippingType,
+)
+from kwai_integration.wire.text import clean_text
 
 # What a seller ships itself has no way of shipping of its own; one may be preset.
 OPTIONAL_CODES = frozenset({ShippingType.SELLER.value})

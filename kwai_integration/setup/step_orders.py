@@ -8,15 +8,15 @@ from django import forms
 
 from erp.accounts.models import Store
 from erp.sales.models import ShippedBy
-from kwai_integration.client.codes import (
+from kwai_integration.models import HISTORY_DAYS, StepKey, SyncCursor
+from kwai_integration.setup.step import Level, SetupCheck, StepDefinition, StepForm
+from kwai_integration.situations import situations
+from kwai_integration.wire.codes import (
     HANDOVER_LABELS,
     LABEL_FORMAT_LABELS,
     LOGISTICS_LABEL,
     KwaiRole,
 )
-from kwai_integration.models import HISTORY_DAYS, StepKey, SyncCursor
-from kwai_integration.setup.step import Level, SetupCheck, StepDefinition, StepForm
-from kwai_integration.situations import situations
 
 HISTORY_LABELS = {0: "não importar"}
 

@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from erp import http, tracing
 from erp.accounts.models import Store
-from kwai_integration.client import errors
-from kwai_integration.client.codes import KwaiRole
 from kwai_integration.client.gateway import LONGEST_WINDOW, KwaiClient
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.models import StepKey, SyncCursor
 from kwai_integration.setup.step import Level, SetupCheck, StepDefinition
 from kwai_integration.setup.step_orders import history_label
+from kwai_integration.wire import errors
+from kwai_integration.wire.codes import KwaiRole
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # With no history wanted the call still has to be a real one.

@@ -10,13 +10,12 @@ from django.utils import timezone
 
 from erp.accounts.models import Company, Store, StoreLifecycle, StoreMembership, User
 from erp.accounts.services import audit_append
-from erp.outbox.services import queue_pause
+from erp.outbox.queues import queue_pause
 from erp.outbox.statuses import PauseMode
 from erp.refusals import RefusedError
 from erp.sales.models import ShippingKind, ShippingMethod
-from erp.scheduling import ring
-from kwai_integration import refusals, tasks
-from kwai_integration.client.codes import ShippingType
+from erp.scheduling import wake_after_commit
+from kwai_integration import refusals
 from kwai_integration.models import (
     CHANNEL_KEY,
     ConnectionHealth,
@@ -28,6 +27,7 @@ from kwai_integration.models import (
     SyncCursor,
 )
 from kwai_integration.situations import default_situations
+from kwai_integration.wire.codes import ShippingType
 
 FIRST_NAME = "Kwai Shop"
 
@@ -102,7 +102,7 @@ def store_activate(*, store: Store, user: User) -> Store:
         # The watermark stays: what the platform changed meanwhile is caught up in slices.
         SyncCursor.objects.filter(pk=cursor.pk).update(due_at=now)
     _audit(store, user, "activated", f"Integração {store.name} ativada")
-    ring(tasks.poll, store_id=store.pk)
+    wake_after_commit("kwai_integration.tasks.poll", store_id=store.pk)
     return store
 
 
@@ -144,7 +144,8 @@ def store_disconnect(*, store: Store, user: User) -> None:
     if account.health == ConnectionHealth.DISCONNECTED:
         return
     account.access_token_stored = account.refresh_token_stored = ""
-    account.access_expires_at = account.refresh_expires_at = account.refresh_lease_until = None
+    account.access_expires_at = account.refresh_expires_at = None
+    account.lease_drop()
     account.health = ConnectionHealth.DISCONNECTED
     account.token_version += 1
     if not KwaiOrder.objects.filter(store=store).exists():
@@ -162,7 +163,7 @@ def _reading_reset(store: Store) -> None:
     cursor = SyncCursor.objects.filter(pk=store.pk)
     cursor.filter(watermark__gt=begin).update(watermark=begin)
     # A poll under way belongs to the account that goes.
-    cursor.update(lease_until=None)
+    cursor.revoke()
 
 
 def _audit(store: Store, user: User, action: str, text: str) -> None:

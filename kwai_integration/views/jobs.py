@@ -13,9 +13,9 @@ from django.views.decorators.http import require_safe
 
 from erp.accounts.models import User
 from erp.channels import RowOutcome, RowResult, row_refused
+from erp.outbox.commands import jobs_cancel, jobs_retry
 from erp.outbox.models import PushJob
 from erp.outbox.selectors import jobs_done, queue_notices, queues_paused
-from erp.outbox.services import jobs_cancel, jobs_retry
 from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, WaitReason
 from erp.sales.models import Order
 from erp.web.lists import ChoiceFilter, Column, Empty, ListAction, ListPage, Tab

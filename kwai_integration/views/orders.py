@@ -27,7 +27,6 @@ from erp.web.lists import (
     Tab,
 )
 from erp.web.requests import text_of, user_of
-from kwai_integration.client.codes import PAID_ROLES, KwaiRole
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.import_filter import filter_refusal, waits_for_person
 from kwai_integration.inbound.payload import payload_read
@@ -38,6 +37,7 @@ from kwai_integration.models import KwaiOrder, KwaiOrderState
 from kwai_integration.situations import roles_of, situation_label, situations
 from kwai_integration.views.cards import OPEN_STATES
 from kwai_integration.views.scope import store_choices
+from kwai_integration.wire.codes import PAID_ROLES, KwaiRole
 
 
 def _status_choices(request: HttpRequest) -> list[tuple[str, str]]:

@@ -126,7 +126,7 @@ class Stack:
 
 @pytest.fixture
 def sandbox(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSandbox]:
-    # The test itself rings nobody: what it asks for must be found by the scheduler's sweep.
+    # The test itself wakes nobody: what it asks for must be found by the scheduler's sweep.
     monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: None)
     with running() as emulator:
         settings.KWAI_API_URL = emulator.url

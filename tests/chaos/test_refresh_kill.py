@@ -48,7 +48,7 @@ def test_a_pair_lost_with_its_worker_ends_in_one_request_for_consent(
     sandbox.control("PUT", "faults", slow | {"delayMs": 600_000})
     due()
     with worker(sandbox, tmp_path) as process:
-        wait_for(lambda: account().refresh_lease_until is not None, seconds=120)
+        wait_for(lambda: account().lease_until is not None, seconds=120)
         wait_for(lambda: consent(sandbox) != told, seconds=30)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -57,7 +57,7 @@ def test_a_pair_lost_with_its_worker_ends_in_one_request_for_consent(
     assert row.refresh_token == before.refresh_token
 
     sandbox.control("DELETE", "faults")
-    KwaiAccount.objects.update(refresh_lease_until=timezone.now() - timedelta(seconds=1))
+    KwaiAccount.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     due()
     with worker(sandbox, tmp_path):
         wait_for(lambda: account().health == ConnectionHealth.REVOKED, seconds=120)

@@ -42,7 +42,7 @@ LEASE_SECONDS = 4
 
 @pytest.fixture
 def sandbox(store: Store, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSandbox]:
-    """The emulator with one seller, connected to `store`. No doorbell rings: the sweep must find the work."""
+    """The emulator with one seller, connected to `store`. Nobody is woken: the sweep must find the work."""
     monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: None)
     with running() as emulator:
         settings.KWAI_API_URL = emulator.url

@@ -8,6 +8,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from erp import scheduling
 from erp.accounts.models import User
+from erp.celery import app
 from kwai_integration.client import gateway
 from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.poll import store_poll
@@ -48,8 +49,8 @@ def test_a_pushed_order_appears_without_a_reload(
     first.open("Pedidos no e-commerce")
     second = context.new_page()
     second.goto(f"{live_server.url}/pedidos/")
-    # The worker's part, done by whoever rings.
-    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: task(**kwargs))
+    # The worker's part, done by whoever would wake it.
+    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: app.tasks[task](**kwargs))
     kwai.control("PUT", "pushes", {"url": f"{live_server.url}/kwai/webhook/"})
     (order_id,) = kwai.control("POST", "orders", {"merchantId": MERCHANT, "count": 1})["orderIds"]
     for page in (first.page, second):

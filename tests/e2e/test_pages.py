@@ -20,7 +20,6 @@ from erp.stock.models import StockReservation
 from invoices.imports import invoices_import
 from invoices.models import Invoice
 from kwai_integration.client import gateway
-from kwai_integration.client.codes import KwaiInvoiceStatus
 from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder
@@ -28,6 +27,7 @@ from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.push_requests import invoice_request
 from kwai_integration.setup.step import SLUGS
 from kwai_integration.setup.stores import store_activate, store_install
+from kwai_integration.wire.codes import KwaiInvoiceStatus
 from kwai_sandbox.server import RunningSandbox
 from tests.conftest import PASSWORD
 from tests.e2e.conftest import Problems

@@ -28,7 +28,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from erp import http
-from erp.http import Limits
+from erp.http import Limits, addresses, connections
 
 SHORT = Limits(connect=0.5, read=0.4, total=1.0)
 SECRET = "AT_very_secret_0001"
@@ -386,11 +386,11 @@ def test_threads_do_not_mix_their_answers(httpserver: HTTPServer):
 
 
 def test_forked_process_opens_its_own_connections():
-    adapter = http._adapter(False)
+    adapter = connections.adapter(False)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        own = http._adapter(False) is not adapter
+        own = connections.adapter(False) is not adapter
         os.write(writer, b"1" if own else b"0")
         os._exit(0)
     os.waitpid(child, 0)
@@ -423,7 +423,7 @@ def test_addresses_that_are_none_are_refused(url, guarded):
     [
         "127.0.0.1", "localhost", "10.1.2.3", "192.168.0.1", "172.16.0.1", "169.254.169.254", "100.64.0.1",
         "0.0.0.0", "[::1]", "[::ffff:127.0.0.1]", "[fe80::1]", "[fd00::1]", "[64:ff9b::7f00:1]",
-        "[2002:7f00:1::]", "224.0.0.1", "2130706433", "0x7f.1", "127.1",
+        "[2002:7f00:1::]", "[2001:0:808:808::f7f7:f7f7]", "224.0.0.1", "2130706433", "0x7f.1", "127.1",
     ],
 )  # fmt: skip
 def test_guarded_calls_never_reach_inside(host):
@@ -447,7 +447,7 @@ def test_guarded_call_connects_to_the_address_that_was_checked(httpserver: HTTPS
         return [(2, 1, 6, "", ("127.0.0.1", httpserver.port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    monkeypatch.setattr(http, "is_public", lambda address: True)
+    monkeypatch.setattr(addresses, "is_public", lambda address: True)
     httpserver.expect_request("/").respond_with_data(b"ok")
     answer = http.call("GET", f"http://public.test:{httpserver.port}/", guarded=True)
     assert answer.body == b"ok"
@@ -466,7 +466,7 @@ def test_guarded_call_never_reuses_an_unguarded_connection(httpserver: HTTPServe
     "address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34"]
 )
 def test_public_addresses(address):
-    assert http.is_public(address)
+    assert addresses.is_public(address)
 
 
 @pytest.mark.django_db(transaction=True)

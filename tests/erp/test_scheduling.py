@@ -1,38 +1,51 @@
-"""Doorbells ring after the commit, and a dead broker costs one try and then silence."""
+"""Workers are woken after the commit, and a dead broker costs one try and then silence."""
 
 from __future__ import annotations
 
+import ast
 import os
 import socket
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from celery import Celery
 from django.db import transaction
 
-from erp import scheduling
+from erp import scheduling, tracing
+from erp.celery import app
+from erp.scheduling import wake_after_commit
+from tests.test_house import sources
+
+NAME = "erp.outbox.tasks.drain"
 
 
-class Bell:
-    """A task whose broker may be dead."""
+class Broker(Celery):
+    """The settings of the product on a broker of its own, which may be dead."""
 
-    app = Celery("bell", broker="memory://", set_as_current=False)
+    def __init__(self, is_dead: bool = False) -> None:
+        super().__init__("wake", broker="memory://", set_as_current=False)
+        self.config_from_object("django.conf:settings", namespace="CELERY")
+        self.is_dead = is_dead
+        self.sent: list[dict[str, Any]] = []
 
-    name = "tests.bell"
-
-    def __init__(self, dead: bool = False) -> None:
-        self.dead = dead
-        self.rung: list[dict[str, Any]] = []
-
-    def apply_async(self, *, kwargs: dict[str, Any], retry: bool, **_: Any) -> None:
-        self.rung.append(kwargs)
-        assert not retry
-        if self.dead:
+    def send_task(self, name: str, **options: Any) -> Any:
+        self.sent.append(options["kwargs"])
+        if self.is_dead:
             raise ConnectionError("no broker at redis://user:secret@host")
+        return super().send_task(name, **options)
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
+    app = Broker()
+    monkeypatch.setattr(scheduling, "app_or_default", lambda: app)
+    yield app
+    app.close()
 
 
 @pytest.fixture(autouse=True)
@@ -41,31 +54,49 @@ def _not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_rings_after_the_commit_and_never_after_a_rollback() -> None:
-    bell = Bell()
+def test_a_worker_is_woken_after_the_commit_and_never_after_a_rollback(broker: Broker) -> None:
     with transaction.atomic():
-        scheduling.ring(bell, store_id=1)  # type: ignore[arg-type]
-        assert bell.rung == []
-    assert bell.rung == [{"store_id": 1}]
+        wake_after_commit(NAME, store_id=1)
+        assert broker.sent == []
+    assert broker.sent == [{"store_id": 1}]
     with transaction.atomic():
-        scheduling.ring(bell, store_id=2)  # type: ignore[arg-type]
+        wake_after_commit(NAME, store_id=2)
         transaction.set_rollback(True)
-    assert bell.rung == [{"store_id": 1}]
+    assert broker.sent == [{"store_id": 1}]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("name", "queue"), [(NAME, "push"), ("invoices.tasks.issue_advance", "invoices"), ("a.b.c", "maint")]
+)
+def test_a_message_goes_to_the_queue_of_its_task_and_expires(broker: Broker, name: str, queue: str) -> None:
+    with broker.connection_for_read() as connection, connection.SimpleQueue(queue) as waiting:
+        waiting.clear()
+        with tracing.bound("browser-0001"):
+            wake_after_commit(name, store_id=1)
+        message = waiting.get_nowait()
+        message.ack()
+    assert message.headers["task"] == name
+    assert message.headers["ignore_result"] is True
+    assert message.headers[tracing.MESSAGE_HEADER] == "browser-0001"
+    left = datetime.fromisoformat(message.headers["expires"]) - datetime.now(UTC)
+    assert timedelta(seconds=50) < left <= timedelta(seconds=60)
+    assert message.payload[1] == {"store_id": 1}
 
 
 def test_a_dead_broker_is_tried_once_and_then_left_alone(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = [100.0]
     monkeypatch.setattr(scheduling.time, "monotonic", lambda: now[0])
-    bell = Bell(dead=True)
-    scheduling._send(bell, {"store_id": 1})  # type: ignore[arg-type]
-    scheduling._send(bell, {"store_id": 1})  # type: ignore[arg-type]
-    assert len(bell.rung) == 1
+    broker.is_dead = True
+    scheduling._send(NAME, {"store_id": 1})
+    scheduling._send(NAME, {"store_id": 1})
+    assert len(broker.sent) == 1
     assert "secret" not in caplog.text
     now[0] += scheduling.SILENCE_SECONDS
-    scheduling._send(bell, {"store_id": 1})  # type: ignore[arg-type]
-    assert len(bell.rung) == 2
+    scheduling._send(NAME, {"store_id": 1})
+    assert len(broker.sent) == 2
 
 
 @pytest.fixture
@@ -77,31 +108,34 @@ def mute() -> Iterator[socket.socket]:
         yield listener
 
 
-def ring(port: int) -> None:
-    app = Celery("bell", broker=f"redis://127.0.0.1:{port}/0", set_as_current=False)
-    # What suits a worker, which waits for messages: a ring must not inherit it.
+@pytest.fixture
+def wake(mute: socket.socket, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    app = Celery("wake", broker=f"redis://127.0.0.1:{mute.getsockname()[1]}/0", set_as_current=False)
+    # What suits a worker, which waits for messages: a wake-up must not inherit it.
     app.conf.broker_transport_options = {"socket_timeout": 600, "socket_connect_timeout": 600}
+    monkeypatch.setattr(scheduling, "app_or_default", lambda: app)
 
-    @app.task
-    def bell(store_id: int) -> None: ...
+    def send() -> None:
+        thread = threading.Thread(target=scheduling._send, args=(NAME, {"store_id": 1}), daemon=True)
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive()
 
-    thread = threading.Thread(target=scheduling._send, args=(bell, {"store_id": 1}), daemon=True)
-    thread.start()
-    thread.join(60)
-    assert not thread.is_alive()
+    return send
 
 
 def test_a_broker_that_never_answers_does_not_hang_a_page(
-    mute: socket.socket, caplog: pytest.LogCaptureFixture
+    wake: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    ring(mute.getsockname()[1])
+    wake()
     assert "Broker unreachable" in caplog.text
     assert scheduling._silent_until > 0
 
 
-def test_a_broker_that_is_gone_is_asked_once(mute: socket.socket, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broker_that_is_gone_is_asked_once(
+    mute: socket.socket, wake: Callable[[], None], caplog: pytest.LogCaptureFixture
+) -> None:
     """One connection, one try: kombu's own second try comes after two seconds."""
-    port = mute.getsockname()[1]
     callers: list[int] = []
 
     def slam() -> None:
@@ -114,23 +148,46 @@ def test_a_broker_that_is_gone_is_asked_once(mute: socket.socket, caplog: pytest
             connection.close()
 
     threading.Thread(target=slam, daemon=True).start()
-    ring(port)
+    wake()
     assert callers == [1]
     assert "Broker unreachable" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_later_bell_waits_for_the_commit_and_rings_once() -> None:
-    bell = Bell()
+def test_a_later_wake_up_waits_for_the_commit_and_is_sent_once(broker: Broker) -> None:
     with transaction.atomic():
-        scheduling.ring_later(bell, seconds=0.1, store_id=1)  # type: ignore[arg-type]
-        scheduling.ring_later(bell, seconds=0.1, store_id=1)  # type: ignore[arg-type]
-        scheduling.ring_later(bell, seconds=0.1, store_id=2)  # type: ignore[arg-type]
+        wake_after_commit(NAME, seconds=0.1, store_id=1)
+        wake_after_commit(NAME, seconds=0.1, store_id=1)
+        wake_after_commit(NAME, seconds=0.1, store_id=2)
         assert scheduling._armed == set()
-    wait_until(lambda: len(bell.rung) == 2)
-    assert sorted(one["store_id"] for one in bell.rung) == [1, 2]
-    scheduling.ring_later(bell, seconds=0.1, store_id=1)  # type: ignore[arg-type]
-    wait_until(lambda: len(bell.rung) == 3)
+    wait_until(lambda: len(broker.sent) == 2)
+    assert sorted(one["store_id"] for one in broker.sent) == [1, 2]
+    wake_after_commit(NAME, seconds=0.1, store_id=1)
+    wait_until(lambda: len(broker.sent) == 3)
+
+
+def names_woken() -> Iterator[tuple[str, ast.expr]]:
+    """Where `wake_after_commit` is called, and the name it is given."""
+    for path, tree in sources():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called == wake_after_commit.__name__:
+                yield f"{path}:{node.lineno}", node.args[0]
+
+
+def test_every_task_that_is_woken_by_name_is_registered() -> None:
+    """A name that only looks right would be sent for ever and done by nobody."""
+    app.loader.import_default_modules()
+    found = dict(names_woken())
+    assert len(found) > 15
+    unknown = {
+        where: ast.unparse(name)
+        for where, name in found.items()
+        if not isinstance(name, ast.Constant) or name.value not in app.tasks
+    }
+    assert unknown == {}
 
 
 def wait_until(reached: Callable[[], bool]) -> None:

@@ -1,10 +1,10 @@
-"""The id that follows a request, across a doorbell too."""
+"""The id that follows a request, across a wake-up too."""
 
 from __future__ import annotations
 
 import pytest
 
-from erp import scheduling, tracing
+from erp import tracing
 from erp.celery import app
 
 heard: list[str] = []
@@ -17,7 +17,6 @@ def told() -> None:
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduling, "_silent_until", 0.0)
     monkeypatch.setattr(app.conf, "task_always_eager", True)
     heard.clear()
 
@@ -46,10 +45,8 @@ def test_blocks_nest() -> None:
         assert tracing.current() == "outer-id-1"
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_task_runs_under_the_id_of_who_rang(eager: None) -> None:
-    with tracing.bound("browser-0001"):
-        scheduling.ring(told)
+def test_a_task_runs_under_the_id_of_who_woke_its_worker(eager: None) -> None:
+    told.apply_async(headers={tracing.MESSAGE_HEADER: "browser-0001"})
     assert heard == ["browser-0001"]
 
 

@@ -3,7 +3,7 @@ are `str(PAID)`, numbers on the wire `PAID`."""
 
 from __future__ import annotations
 
-from kwai_integration.client.codes import SITUATIONS, KwaiRole
+from kwai_integration.wire.codes import SITUATIONS, KwaiRole
 
 _BY_ROLE = {row.role: int(row.code) for row in SITUATIONS.values()}
 

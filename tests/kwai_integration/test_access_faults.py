@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from erp.outbox import clock
+from erp import clock
 from erp.outbox.models import ChannelPause, StoreQueue
 from erp.sales.models import Order
 from kwai_integration.app_probe import app_probe
-from kwai_integration.client import errors
 from kwai_integration.connection import StoreTokens, account_refresh, client_for
 from kwai_integration.inbound.poll import store_poll
 from kwai_integration.models import ConnectionHealth, KwaiAccount, OAuthPause
+from kwai_integration.wire import errors
 from tests.kwai_integration.outbound.conftest import (
     MERCHANT,
     Desk,
@@ -23,12 +23,12 @@ from tests.kwai_integration.outbound.conftest import (
     desk,
     kwai,
     kwai_store,
-    rings,
     sku,
+    wakes,
 )
 from tests.kwai_integration.test_connection import account, reconnect
 
-__all__ = ["desk", "kwai", "kwai_store", "rings", "sku"]
+__all__ = ["desk", "kwai", "kwai_store", "sku", "wakes"]
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +38,7 @@ def fault(kwai: Kwai, kind: str, **fields: Any) -> None:
 
 
 def probe() -> bool:
-    ChannelPause.objects.update(probe_at=clock.after(timedelta(seconds=-1)))
+    ChannelPause.objects.update(lease_until=clock.after(timedelta(seconds=-1)))
     return app_probe()
 
 

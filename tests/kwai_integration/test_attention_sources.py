@@ -3,9 +3,10 @@ sees it who may not."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from erp import clock
 from erp.accounts.models import Company, Role, Store, User
 from erp.accounts.permissions import holds
 from erp.attention import register
@@ -23,9 +25,10 @@ from erp.attention.conditions import condition_open
 from erp.attention.register import Item, store_subject
 from erp.catalog.models import Sku
 from erp.channels import ChannelAction
-from erp.outbox import clearance, clock, limits
+from erp.outbox import clearance, limits
+from erp.outbox.commands import jobs_cancel
 from erp.outbox.models import FirstPush, PushJob
-from erp.outbox.services import calls_restore, channel_pause, channel_resume, jobs_cancel
+from erp.outbox.queues import calls_restore, channel_pause, channel_resume
 from erp.outbox.statuses import WaitReason
 from erp.sales.models import Order
 from erp.sales.services import orders_status_set
@@ -37,7 +40,6 @@ from invoices.imports import invoices_import
 from invoices.linking import invoices_link
 from invoices.models import Invoice
 from kwai_integration.app_health import oauth_call
-from kwai_integration.client import errors
 from kwai_integration.conditions import MAPPINGS_TO_CHECK, ORDERS_JUDGED_AGAIN
 from kwai_integration.connection import account_health_set
 from kwai_integration.inbound.receive import kwai_orders_receive
@@ -51,11 +53,12 @@ from kwai_integration.models import (
 )
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.setup.stores import store_install
+from kwai_integration.wire import errors
 from tests.invoices.factory import BRASILIA, nfe_xml
-from tests.kwai_integration.outbound.conftest import Desk, desk, kwai, kwai_store, labels_dir, rings, sku
+from tests.kwai_integration.outbound.conftest import Desk, desk, kwai, kwai_store, labels_dir, sku, wakes
 from tests.kwai_integration.test_list_queries import bring
 
-__all__ = ["desk", "kwai", "kwai_store", "labels_dir", "rings", "sku"]
+__all__ = ["desk", "kwai", "kwai_store", "labels_dir", "sku", "wakes"]
 
 pytestmark = pytest.mark.django_db
 
@@ -221,9 +224,14 @@ def ends_in(days: int) -> Callable[[World], None]:
     return act
 
 
+def held(until: datetime | None) -> dict[str, Any]:
+    """A lease until then, or none."""
+    return {"lease_until": until, "lease_token": until and uuid.uuid4()}
+
+
 def renewal_lost(world: World) -> None:
     now = timezone.now()
-    world.account(refresh_problem="Duas respostas se perderam.", refresh_lost_at=now, refresh_lease_until=now)
+    world.account(refresh_problem="Duas respostas se perderam.", refresh_lost_at=now, **held(now))
 
 
 def renewal_fails(world: World) -> None:
@@ -231,7 +239,7 @@ def renewal_fails(world: World) -> None:
 
 
 def renewed(world: World) -> None:
-    world.account(refresh_problem="", refresh_lost_at=None, refresh_lease_until=None)
+    world.account(refresh_problem="", refresh_lost_at=None, **held(None))
 
 
 def call_denied(world: World) -> None:

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from erp import clock
 from erp.accounts.models import Store, User
-from erp.outbox import clock, limits
+from erp.outbox import limits
 from erp.outbox.models import StoreQueue
 from erp.outbox.selectors import queue_notices
 from erp.outbox.statuses import WaitReason
-from kwai_integration.client.endpoints import CALL_LABELS
 from kwai_integration.connection_trouble import denied_sentence
+from kwai_integration.wire.endpoints import CALL_LABELS
 
 
 @pytest.mark.django_db

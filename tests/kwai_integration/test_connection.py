@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -18,17 +20,18 @@ from erp.outbox.selectors import calls_denied
 from erp.outbox.statuses import JobState, PauseMode, WaitReason
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client import gateway
-from kwai_integration.client.errors import RateLimited
 from kwai_integration.connection import (
-    LEASE_SECONDS,
     NotConnected,
     StoreTokens,
+    _lease_take,
     account_refresh,
     account_store_pair,
     client_for,
 )
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 from kwai_integration.setup.consent import _account_bind
+from kwai_integration.wire.errors import RateLimited
+from kwai_integration.wire.types import TokenPair
 from tests.kwai_integration.outbound.conftest import (
     MERCHANT,
     Desk,
@@ -36,12 +39,12 @@ from tests.kwai_integration.outbound.conftest import (
     desk,
     kwai,
     kwai_store,
-    rings,
     sku,
     status_of,
+    wakes,
 )
 
-__all__ = ["desk", "kwai", "kwai_store", "rings", "sku"]
+__all__ = ["desk", "kwai", "kwai_store", "sku", "wakes"]
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +60,7 @@ def near_end() -> None:
 
 
 def lease_over() -> None:
-    KwaiAccount.objects.update(refresh_lease_until=timezone.now() - timedelta(seconds=1))
+    KwaiAccount.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
 
 def fault(kwai: Kwai, effect: str) -> None:
@@ -78,7 +81,7 @@ def test_a_pair_near_its_end_is_renewed_before_use(kwai: Kwai) -> None:
     assert credentials.access_token == after.access_token != before.access_token
     assert after.refresh_token != before.refresh_token
     assert after.token_version == before.token_version + 1
-    assert after.refresh_lease_until is None
+    assert after.lease_until is None
     assert after.access_expires_at is not None
     assert after.access_expires_at > timezone.now() + timedelta(days=6)
     assert kwai.calls("refreshToken") == 1
@@ -112,7 +115,7 @@ def test_a_stale_pair_takes_the_one_somebody_else_renewed(kwai: Kwai) -> None:
 
 def test_while_another_worker_refreshes_the_job_waits_two_seconds(kwai: Kwai) -> None:
     near_end()
-    KwaiAccount.objects.update(refresh_lease_until=timezone.now() + timedelta(seconds=20))
+    KwaiAccount.objects.update(lease_token=uuid.uuid4(), lease_until=timezone.now() + timedelta(seconds=20))
     with pytest.raises(RateLimited) as refusal:
         StoreTokens(kwai.store.pk).current()
     assert refusal.value.retry_after == 2.0
@@ -152,13 +155,49 @@ def test_eight_workers_refresh_once(kwai: Kwai, planned: bool) -> None:
     assert account().health == ConnectionHealth.OK
 
 
+def renewed_by_another(kwai: Kwai) -> None:
+    lease_over()
+    StoreTokens(kwai.store.pk).current()
+
+
+def taken_by_another(kwai: Kwai) -> None:
+    lease_over()
+    assert _lease_take(account(), goes_on=True) is not None
+
+
+def connected_again(kwai: Kwai) -> None:
+    reconnect(kwai)
+
+
+@pytest.mark.parametrize("meanwhile", [renewed_by_another, taken_by_another, connected_again])
+def test_a_slower_renewal_never_overwrites_a_newer_pair(
+    kwai: Kwai, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Kwai], None]
+) -> None:
+    """Its answer arrives after the lease ran out, or after the merchant connected again."""
+    near_end()
+    at_once = gateway.refresh_tokens
+    newer: list[dict[str, object]] = []
+
+    def slow(config: object, *, refresh_token: str) -> TokenPair:
+        monkeypatch.setattr(gateway, "refresh_tokens", at_once)
+        meanwhile(kwai)
+        newer.append(KwaiAccount.objects.values().get())
+        return TokenPair("", "", "AT-older", "RT-older", None, None, ())
+
+    monkeypatch.setattr(gateway, "refresh_tokens", slow)
+    with pytest.raises(RateLimited):
+        StoreTokens(kwai.store.pk).current()
+    assert [KwaiAccount.objects.values().get()] == newer
+    assert account().access_token != "AT-older"
+
+
 def test_a_lost_answer_that_changed_nothing_is_tried_once_more(kwai: Kwai) -> None:
     near_end()
     fault(kwai, "after")
     with pytest.raises(RateLimited) as refusal:
         StoreTokens(kwai.store.pk).current()
-    assert refusal.value.retry_after == LEASE_SECONDS
-    assert account().refresh_lease_until is not None
+    assert refusal.value.retry_after == KwaiAccount.lease_length().total_seconds()
+    assert account().lease_until is not None
     with pytest.raises(RateLimited):
         StoreTokens(kwai.store.pk).current()
     assert kwai.calls("refreshToken") == 1
@@ -208,7 +247,7 @@ def test_a_refused_connection_gives_the_lease_back(kwai: Kwai, settings: object)
     before = account()
     # The access token still lives: the store goes on with it.
     assert StoreTokens(kwai.store.pk).current().access_token == before.access_token
-    assert account().refresh_lease_until is None
+    assert account().lease_until is None
     settings.KWAI_API_URL = kwai.sandbox.url  # type: ignore[attr-defined]
     StoreTokens(kwai.store.pk).current()
     assert kwai.calls("refreshToken") == 0

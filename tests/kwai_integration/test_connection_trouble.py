@@ -16,19 +16,20 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from erp import clock
 from erp.accounts.models import Company, Role, Store, StoreLifecycle, StoreMembership, User
 from erp.attention import tasks
 from erp.attention.board import Board
 from erp.attention.mails import _claims, mails_owe, mails_send
 from erp.attention.models import OwedMail
-from erp.outbox import breaker, clock, limits
-from erp.outbox.services import calls_restore, channel_pause, channel_resume
+from erp.outbox import breaker, limits
+from erp.outbox.queues import calls_restore, channel_pause, channel_resume
 from erp.outbox.statuses import WaitReason
 from kwai_integration.app_health import oauth_call
-from kwai_integration.client import errors
 from kwai_integration.connection import account_health_set
 from kwai_integration.connection_trouble import connection_items
 from kwai_integration.models import ConnectionHealth, KwaiAccount
+from kwai_integration.wire import errors
 
 pytestmark = pytest.mark.django_db
 
@@ -156,7 +157,7 @@ def test_a_worker_killed_before_sending_leaves_a_row_that_is_taken_up(
 def test_a_message_sent_again_has_the_same_id(account: KwaiAccount) -> None:
     ends_in(account, 7)
     work()
-    OwedMail.objects.update(closed_at=None, lease_until=timezone.now() - timedelta(seconds=1))
+    OwedMail.objects.update(closed_at=None)
     work()
     first, second = (message.message()["Message-ID"] for message in mail.outbox)
     assert first == second

@@ -21,17 +21,17 @@ from erp.sales.defaults import company_defaults_create
 from erp.sales.models import Carrier, Order, ShippingKind, ShippingMethod
 from erp.sales.statuses import OrderStatus
 from kwai_integration.client import gateway
-from kwai_integration.client.codes import SITUATIONS, KwaiRole
 from kwai_integration.connection import account_store_pair
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings, SyncCursor
 from kwai_integration.setup.stores import store_activate, store_install
 from kwai_integration.situations import DEFAULT_STATUSES
+from kwai_integration.wire.codes import SITUATIONS, KwaiRole
 from kwai_sandbox.dialect import dialect_parse
 from kwai_sandbox.server import running
 from tests.kwai_integration.inbound.conftest import MERCHANT, Kwai, sku
-from tests.kwai_integration.outbound.conftest import Desk, rings, status_of
+from tests.kwai_integration.outbound.conftest import Desk, status_of, wakes
 
-__all__ = ["rings", "sku"]
+__all__ = ["sku", "wakes"]
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
 

@@ -11,14 +11,15 @@ from django.apps import apps
 from django.utils import timezone
 
 from erp.accounts.models import Company, Store
+from erp.celery import app
 from erp.channels import ChannelAction
 from erp.outbox.models import PushJob, RateLimit, StoreQueue
-from erp.outbox.services import queue_pause
+from erp.outbox.queues import queue_pause
 from erp.outbox.statuses import JobState, PauseMode, WaitReason
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
 from kwai_integration import tasks
-from kwai_integration.client import errors, gateway
+from kwai_integration.client import gateway
 from kwai_integration.connection import (
     PLANNED_RETRY,
     NotConnected,
@@ -31,6 +32,7 @@ from kwai_integration.connection import (
 )
 from kwai_integration.inbound.poll import store_poll
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings, SyncCursor
+from kwai_integration.wire import errors
 from tests.kwai_integration.outbound.conftest import (
     MERCHANT,
     Desk,
@@ -38,13 +40,13 @@ from tests.kwai_integration.outbound.conftest import (
     desk,
     kwai,
     kwai_store,
-    rings,
     sku,
     status_of,
+    wakes,
 )
 from tests.kwai_integration.test_connection import account, fault, lease_over, reconnect
 
-__all__ = ["desk", "kwai", "kwai_store", "rings", "sku"]
+__all__ = ["desk", "kwai", "kwai_store", "sku", "wakes"]
 
 pytestmark = pytest.mark.django_db
 
@@ -78,10 +80,10 @@ def test_a_pair_is_renewed_days_before_its_end_and_once(kwai: Kwai) -> None:
     assert client_for(kwai.store.pk).list_items(page=1).total == 0
 
 
-def test_the_tick_rings_for_what_is_due_and_for_nothing_else(
+def test_the_tick_wakes_for_what_is_due_and_for_nothing_else(
     kwai: Kwai, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
-    monkeypatch.setattr("erp.scheduling._send", lambda task, kwargs: task.run(**kwargs))
+    monkeypatch.setattr("erp.scheduling._send", lambda task, kwargs: app.tasks[task].run(**kwargs))
     kwai.poll()
     with django_capture_on_commit_callbacks(execute=True):
         tasks.plan()
@@ -102,9 +104,9 @@ def test_after_a_long_downtime_a_tick_renews_a_few_at_a_time(
         row = KwaiAccount(store=store, merchant_id=f"9{number}", health=ConnectionHealth.OK)
         row.access_token = "AT"
         row.save()
-    with django_capture_on_commit_callbacks() as bells:
+    with django_capture_on_commit_callbacks() as woken:
         tasks.plan()
-    assert len(bells) == tasks.REFRESHES_A_TICK
+    assert len(woken) == tasks.REFRESHES_A_TICK
 
 
 def test_renewals_of_stores_connected_together_are_spread(kwai: Kwai) -> None:
@@ -133,7 +135,7 @@ def test_a_planned_renewal_that_cannot_connect_comes_back_later(kwai: Kwai, sett
     settings.KWAI_API_URL = "http://127.0.0.1:9"
     assert account_refresh(store_id=kwai.store.pk) is False
     row = account()
-    assert (row.health, row.refresh_lease_until, row.refresh_lost_at) == (ConnectionHealth.OK, None, None)
+    assert (row.health, row.lease_until, row.refresh_lost_at) == (ConnectionHealth.OK, None, None)
     assert row.refresh_due_at is not None
     assert row.refresh_due_at > timezone.now() + PLANNED_RETRY / 2
     assert planned() == []
@@ -200,7 +202,7 @@ def test_a_planned_renewal_without_the_key_spends_nothing(kwai: Kwai, settings: 
     settings.FIELD_KEYS = "t2:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
     due()
     assert account_refresh(store_id=kwai.store.pk) is False
-    assert (account().health, account().refresh_lease_until) == (ConnectionHealth.EXPIRED, None)
+    assert (account().health, account().lease_until) == (ConnectionHealth.EXPIRED, None)
     assert kwai.calls("refreshToken") == 0
 
 

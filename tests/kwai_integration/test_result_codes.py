@@ -18,21 +18,18 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from erp import scheduling
+from erp import clock, scheduling
 from erp.accounts.models import Company, Store, StoreLifecycle, User
-from erp.outbox import claim, clock, drain, handlers
+from erp.outbox import claim, drain, handlers
 from erp.outbox.attempts import AttemptContext
 from erp.outbox.handlers import Handler, Nature, Sent
 from erp.outbox.models import ChannelPause, PushJob, StoreQueue
 from erp.outbox.push_requests import FactRequest
+from erp.outbox.request import facts_request
 from erp.outbox.selectors import calls_denied
-from erp.outbox.services import facts_request
 from erp.outbox.statuses import BreakerState, FailureMode, JobState, WaitReason
 from kwai_integration import app_probe as probe
 from kwai_integration import tasks
-from kwai_integration.client import errors
-from kwai_integration.client.codes import RESULTS, ResultMeaning
-from kwai_integration.client.types import StockUpdate
 from kwai_integration.connection import (
     RETRY_DELAYS,
     NotConnected,
@@ -53,6 +50,9 @@ from kwai_integration.models import (
 )
 from kwai_integration.outbound.remote import calling
 from kwai_integration.setup.consent import ConsentRefused, consent_finish, consent_start
+from kwai_integration.wire import errors
+from kwai_integration.wire.codes import RESULTS, ResultMeaning
+from kwai_integration.wire.types import StockUpdate
 
 pytestmark = pytest.mark.django_db
 
@@ -312,7 +312,7 @@ def test_a_renewal_ends_no_consent_but_for_what_the_contract_calls_the_end(
         assert after.health == ends[meaning]
         return
     assert (after.health, queue_mode(shop)) == (ConnectionHealth.OK, "")
-    assert after.refresh_lease_until is None
+    assert after.lease_until is None
     assert ChannelPause.objects.exists() is (meaning in APP)
     assert OAuthPause.objects.exists() is (meaning == ResultMeaning.SECRET_INVALID)
     is_told = meaning not in (*APP, ResultMeaning.SECRET_INVALID, *HELD)
@@ -404,7 +404,7 @@ def test_a_renewal_of_another_merchant_is_refused(shop: Store, platform: Platfor
 
 
 def probe_due() -> None:
-    ChannelPause.objects.update(probe_at=clock.after(timedelta(seconds=-1)))
+    ChannelPause.objects.update(lease_until=clock.after(timedelta(seconds=-1)))
 
 
 @pytest.fixture(params=[code for code, row in RESULTS.items() if row.meaning in APP])
@@ -420,7 +420,7 @@ def test_polls_messages_and_pushes_of_every_store_wait_for_the_probe(
 ) -> None:
     other = ask(second)
     InboundEvent.objects.create(store=second, event_id="e1", event="order_paid", subject="900", payload="{}")
-    SyncCursor.objects.update(due_at=timezone.now() - timedelta(seconds=1), lease_until=None)
+    SyncCursor.objects.revoke(due_at=timezone.now() - timedelta(seconds=1))
     KwaiAccount.objects.update(refresh_due_at=Now())
     platform.calls.clear()
     assert (plan.stores_to_poll(), events.stores_with_events(), list(accounts_to_refresh())) == ([], [], [])
@@ -505,11 +505,11 @@ def test_the_probe_asks_whatever_we_remember_of_its_call(
         client_for(shop.pk).list_orders(time_from=now - timedelta(minutes=1), time_to=now, page=1)
 
 
-def test_the_tick_rings_for_the_probe_when_it_is_due(
+def test_the_tick_wakes_for_the_probe_when_it_is_due(
     paused: int, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     heard: list[str] = []
-    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: heard.append(task.name))
+    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: heard.append(task))
     for is_due in (False, True):
         if is_due:
             probe_due()
@@ -678,8 +678,8 @@ def test_two_lost_renewals_ask_for_a_consent_and_stop_nothing_while_the_access_l
 
 
 def lease_over() -> None:
-    leased = KwaiAccount.objects.exclude(refresh_lease_until=None)
-    leased.update(refresh_lease_until=clock.after(timedelta(seconds=-1)))
+    leased = KwaiAccount.objects.exclude(lease_until=None)
+    leased.update(lease_until=clock.after(timedelta(seconds=-1)))
 
 
 def test_the_end_is_noticed_by_itself_when_the_access_ends(shop: Store, platform: Platform) -> None:

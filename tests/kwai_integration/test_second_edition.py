@@ -9,9 +9,9 @@ from django.apps import apps
 from django.db.models import JSONField, Value
 
 from erp.accounts.models import Store
-from kwai_integration.client.codes import PAID_ROLES, SITUATIONS, KwaiRole
 from kwai_integration.models import KwaiOrder, KwaiSettings, StatusMapping
 from kwai_integration.situations import default_situations
+from kwai_integration.wire.codes import PAID_ROLES, SITUATIONS, KwaiRole
 from tests.kwai_integration.inbound.conftest import FETCHED
 
 pytestmark = pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""The doorbells call the work and plan only what is due."""
+"""The tasks call the work and plan only what is due."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def test_poll_then_receive(kwai: Kwai, sku: Sku) -> None:
     assert Order.objects.count() == 60
 
 
-def test_plan_rings_once_per_due_store(kwai: Kwai, django_capture_on_commit_callbacks: Any) -> None:
-    with django_capture_on_commit_callbacks() as bells:
+def test_plan_wakes_once_per_due_store(kwai: Kwai, django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks() as woken:
         tasks.plan()
-    assert len(bells) == 1
+    assert len(woken) == 1
     tasks.poll(kwai.store.pk)
-    with django_capture_on_commit_callbacks() as bells:
+    with django_capture_on_commit_callbacks() as woken:
         tasks.plan()
-    assert bells == []
+    assert woken == []
 
 
 def test_names_are_those_of_the_routes_and_the_schedule(settings: Any) -> None:

@@ -20,13 +20,14 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from erp import clock
 from erp.accounts.models import Company, FiscalEnvironment, Store, User
 from erp.attention import mails
 from erp.attention.models import OwedMail
-from erp.outbox import claim, clearance, clock, drain, limits
+from erp.outbox import claim, clearance, drain, limits
 from erp.outbox.models import ChannelPause, FirstPush, PushJob, RateLimit, StoreQueue, is_due
+from erp.outbox.queues import channel_pause, channel_probe_take
 from erp.outbox.reap import reap
-from erp.outbox.services import channel_pause, channel_probe_take
 from erp.outbox.statuses import BreakerState, JobState, WaitReason
 from erp.sales.models import Order
 from erp.work.models import Work
@@ -184,10 +185,10 @@ def _(world: World) -> None:
     assert served.store_id == world.shop.pk
 
 
-@heals("outbox.ChannelPause.probe_at")
+@heals("outbox.ChannelPause.lease_until")
 def _(world: World) -> None:
     channel_pause(channel="kwai", reason="x")
-    ChannelPause.objects.update(probe_at=world.then(timedelta(minutes=1)))
+    ChannelPause.objects.update(lease_until=world.then(timedelta(minutes=1)))
     assert channel_probe_take(channel="kwai")
     assert not channel_probe_take(channel="kwai")
 
@@ -271,10 +272,12 @@ def _(world: World, told: tuple[WaitReason, timedelta]) -> None:
 # --- the token pair
 
 
-@heals("kwai_integration.KwaiAccount.refresh_lease_until")
+@heals("kwai_integration.KwaiAccount.lease_until")
 def _(world: World) -> None:
     KwaiAccount.objects.update(
-        refresh_lease_until=world.then(timedelta(seconds=30)), refresh_due_at=Now() - SECOND
+        lease_token=uuid.uuid4(),
+        lease_until=world.then(timedelta(seconds=30)),
+        refresh_due_at=Now() - SECOND,
     )
     assert account_refresh(store_id=world.shop.pk) is True
 
@@ -320,7 +323,11 @@ def _(world: World) -> None:
     KwaiAccount.objects.filter(pk=world.shop.pk).update(refresh_expires_at=timezone.now() + timedelta(days=6))
     mails.mails_owe()
     rows = OwedMail.objects.filter(key="kwai.consent_ending")
-    rows.update(due_at=world.then(timedelta(hours=2)), lease_until=world.then(timedelta(minutes=2)))
+    rows.update(
+        due_at=world.then(timedelta(hours=2)),
+        lease_token=uuid.uuid4(),
+        lease_until=world.then(timedelta(minutes=2)),
+    )
     assert mails.mails_send() == 1
     assert len(mail.outbox) == 1
 
@@ -343,7 +350,9 @@ def _(world: World) -> None:
 @heals("kwai_integration.SyncCursor.due_at", "kwai_integration.SyncCursor.lease_until")
 def _(world: World) -> None:
     SyncCursor.objects.update(
-        due_at=world.then(timedelta(seconds=15)), lease_until=world.then(timedelta(seconds=90))
+        due_at=world.then(timedelta(seconds=15)),
+        lease_token=uuid.uuid4(),
+        lease_until=world.then(timedelta(seconds=90)),
     )
     assert world.shop.pk in plan.stores_to_poll()
     assert store_poll(world.shop.pk) is not None
@@ -379,7 +388,7 @@ def _(world: World) -> None:
     assert cursor.refunds_watermark <= timezone.now()
 
 
-@heals("outbox.FirstPush.check_at", "outbox.FirstPush.check_lease_until")
+@heals("outbox.FirstPush.check_at", "outbox.FirstPush.lease_until")
 def _(world: World) -> None:
     assert push(world.shop)
     FirstPush.objects.update_or_create(
@@ -390,10 +399,11 @@ def _(world: World) -> None:
             "released_at": Now(),
             "cleared_at": None,
             "check_at": world.then(timedelta(minutes=2)),
-            "check_lease_until": world.then(timedelta(minutes=1)),
+            "lease_token": uuid.uuid4(),
+            "lease_until": world.then(timedelta(minutes=1)),
         },
     )
-    assert [row.kind for row, _ in clearance._claims()] == ["k"]
+    assert [row.kind for row in clearance._claims()] == ["k"]
 
 
 @heals("expedition.ShippingLabel.not_before", "expedition.ShippingLabel.lease_until")
@@ -405,7 +415,7 @@ def _(world: World) -> None:
     label = ShippingLabel.objects.create(
         shipment=shipment,
         number="AA1",
-        lease=uuid.uuid4(),
+        lease_token=uuid.uuid4(),
         not_before=world.then(timedelta(minutes=5)),
         lease_until=world.then(timedelta(minutes=1)),
     )
@@ -424,7 +434,7 @@ def _(world: World) -> None:
     )
     Work.objects.create(**asked)
     assert Work.objects.due().by_turn().values_list("pk", flat=True).first() == held.pk
-    assert not Work.objects.unfinished().held().exists()
+    assert not Work.objects.unfinished().taken().exists()
 
 
 @heals("kwai_integration.InboundEvent.not_before")
@@ -503,7 +513,9 @@ def _(world: World) -> None:
         environment=FiscalEnvironment.HOMOLOGATION,
     )
     InvoiceIssue.objects.update(
-        not_before=world.then(timedelta(seconds=600)), lease_until=world.then(timedelta(seconds=60))
+        not_before=world.then(timedelta(seconds=600)),
+        lease_token=uuid.uuid4(),
+        lease_until=world.then(timedelta(seconds=60)),
     )
     assert issues_due() == [issue.pk]
 
@@ -675,7 +687,7 @@ def test_the_watermark_follows_the_platforms_clock_not_ours(
     accepts, every poll reads up to Kwai's present."""
     KwaiAccount.objects.update(access_expires_at=None)
     for _ in range(3):
-        SyncCursor.objects.update(due_at=Now() - SECOND, lease_until=None)
+        SyncCursor.objects.revoke(due_at=Now() - SECOND)
         real = timezone.now()
         with time_machine.travel(real + ahead, tick=True):
             assert store_poll(world.shop.pk) is not None

@@ -19,9 +19,10 @@ from django.db.models import Model
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from erp import scheduling
+from erp import clock, scheduling
 from erp.accounts.models import Store
-from erp.outbox import clock, handlers
+from erp.celery import app
+from erp.outbox import handlers
 from erp.outbox import tasks as outbox_tasks
 from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
 from erp.outbox.statuses import JobState
@@ -118,7 +119,7 @@ def test_everything_goes_on_when_the_time_is_right_again(
     market.orders[FIRST_ID + 1] = timezone.now()
 
     honest_waits_end()
-    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: task.run(**kwargs))
+    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: app.tasks[task].run(**kwargs))
     ends = time.monotonic() + PATIENCE
     while time.monotonic() < ends and not _is_done(jobs):
         tasks.plan()
@@ -143,11 +144,11 @@ WAITS: list[tuple[type[Model], str]] = [
     (PushJob, "not_before"),
     (StoreQueue, "reopen_at"),
     (RateLimit, "resume_at"),
-    (ChannelPause, "probe_at"),
+    (ChannelPause, "lease_until"),
     (SyncCursor, "lease_until"),
     (SyncCursor, "due_at"),
     (InboundEvent, "lease_until"),
-    (KwaiAccount, "refresh_lease_until"),
+    (KwaiAccount, "lease_until"),
 ]
 
 

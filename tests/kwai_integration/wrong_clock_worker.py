@@ -18,8 +18,8 @@ def handler_register() -> None:
     """A fact kind that writes one stock value."""
     from erp.outbox import handlers
     from erp.outbox.handlers import Handler, Nature, Sent
-    from kwai_integration.client.types import StockUpdate
     from kwai_integration.outbound.remote import calling
+    from kwai_integration.wire.types import StockUpdate
 
     def send(loaded: Any, context: AttemptContext) -> Sent:
         with calling(context) as client:
@@ -40,7 +40,7 @@ def work(store_id: int) -> None:
 
     from erp import scheduling
     from erp.outbox import breaker, claim, drain
-    from erp.outbox.services import channel_pause
+    from erp.outbox.queues import channel_pause
     from kwai_integration.connection import _lease_take, account_refresh
     from kwai_integration.inbound import events
     from kwai_integration.inbound.cursor import lease_take
@@ -59,7 +59,7 @@ def work(store_id: int) -> None:
         store_id=store_id, event_id="e", event="order_paid", subject="900", payload="{}"
     )
     assert events._claim(store_id) is not None
-    SyncCursor.objects.update(due_at=timezone.now() - timedelta(seconds=1), lease_until=None)
+    SyncCursor.objects.revoke(due_at=timezone.now() - timedelta(seconds=1))
     assert lease_take(store_id) is not None
     assert _lease_take(KwaiAccount.objects.get(pk=store_id), goes_on=False) is not None
     breaker.rest_now(store_id=store_id, reason="448")

@@ -15,13 +15,13 @@ from erp.sales.services import order_events_append
 from erp.sales.statuses import OrderStatus
 from erp.sales.stock import orders_stock_reserve
 from erp.stock.ledger import warehouses_lock
-from kwai_integration.client.codes import KwaiRole
 from kwai_integration.inbound.orders.follow import followed_columns, refunds_of
 from kwai_integration.inbound.orders.lines import lines_new
 from kwai_integration.inbound.orders.parts import part_new
 from kwai_integration.inbound.orders.remarks import received_event
 from kwai_integration.inbound.orders.rules import IncomingOrder, Rules, amounts_of
 from kwai_integration.inbound.refunds import refund_events, refund_take
+from kwai_integration.wire.codes import KwaiRole
 
 
 def orders_create(incoming: Sequence[IncomingOrder], rules: Rules, actor: User | None) -> list[Order]:

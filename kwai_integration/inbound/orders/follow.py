@@ -19,7 +19,6 @@ from erp.sales.services import EventDraft, order_events_append
 from erp.sales.stock import orders_stock_reserve
 from erp.stock.services import lines_shipped_out
 from invoices.models import ISSUED, Invoice
-from kwai_integration.client.codes import ARRIVED_ROLES, KwaiRole
 from kwai_integration.inbound.orders import remarks
 from kwai_integration.inbound.orders.lines import LINE_FIELDS, LinePlan, line_new
 from kwai_integration.inbound.orders.parts import part_label, parts_follow, parts_write
@@ -30,6 +29,7 @@ from kwai_integration.inbound.refunds import Listed, refund_events, refund_take,
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.automation import arrangements_by_rule, orders_released
 from kwai_integration.outbound.following import arrivals_follow, orders_in, parcels_follow, shipper_follow
+from kwai_integration.wire.codes import ARRIVED_ROLES, KwaiRole
 
 # Platform-owned columns of an order that follow the answer, with the word the timeline uses.
 FOLLOWED = {

@@ -13,13 +13,13 @@ from erp.sales.models import OPEN_LINES, UNREAD_LABELS, Order, OrderEvent
 from erp.sales.services import EventDraft
 from erp.sales.statuses import OrderStatus
 from expedition.models import Package, Shipment
-from kwai_integration.client.codes import SHIPPED_ROLES, KwaiRole
 from kwai_integration.inbound.orders.lines import LINE_FIELDS
 from kwai_integration.inbound.orders.rules import EMPTIED, LINKS, IncomingOrder, Rules
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.badges import LINES_KEPT
 from kwai_integration.outbound.dispatched import codes_sent, dispatch_text, is_sent_by_us
 from kwai_integration.situations import situations
+from kwai_integration.wire.codes import SHIPPED_ROLES, KwaiRole
 
 UNMAPPED = "unmapped"
 SHIPPED_ELSEWHERE = "shipped_elsewhere"

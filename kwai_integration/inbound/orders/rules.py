@@ -10,12 +10,12 @@ from erp.brazil.documents import CNPJ
 from erp.sales.models import OPEN_LINES, ShippedBy, ShippingMethod
 from erp.sales.shippers import method_fits
 from erp.sales.statuses import OrderStatus
-from kwai_integration.client.codes import KwaiRole
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.mapping.people import name_format
 from kwai_integration.models import KwaiOrder, KwaiSettings, PaymentMapping, ShippingMapping, StatusMapping
 from kwai_integration.outbound.logistics import shipper_of
 from kwai_integration.situations import roles_from
+from kwai_integration.wire.codes import KwaiRole
 
 LINKS, EMPTIED = OPEN_LINES
 NAMES = ("name", "recipient")

@@ -9,9 +9,9 @@ from erp.sales.models import Order
 from erp.sales.services import orders_status_set
 from erp.sales.statuses import OrderStatus
 from erp.sales.stock import orders_stock_free, orders_stock_reserve
-from kwai_integration.client.codes import KwaiRole
 from kwai_integration.inbound.closing import orders_close
 from kwai_integration.inbound.orders.rules import IncomingOrder, Rules
+from kwai_integration.wire.codes import KwaiRole
 
 
 def situations_apply(

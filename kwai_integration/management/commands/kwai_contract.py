@@ -9,12 +9,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from kwai_integration.client import codes
-from kwai_integration.client.endpoints import ENDPOINTS, KwaiEndpoint
 from kwai_integration.client.gateway import client_config
-from kwai_integration.client.types import ClientConfig
-from kwai_integration.client.wire import Shape, WireNames, field_rows
 from kwai_integration.client.writes import Permit, Write, may
+from kwai_integration.wire import codes
+from kwai_integration.wire.endpoints import ENDPOINTS, KwaiEndpoint
+from kwai_integration.wire.names import Shape, WireNames, field_rows
+from kwai_integration.wire.types import ClientConfig
 
 SOURCES = {
     "published": "publicado",

@@ -17,7 +17,6 @@ from erp.sales.models import Order, ShippedBy
 from erp.sales.timeline import order_event
 from expedition.services import shipments_channel_codes_set
 from kwai_integration import refusals
-from kwai_integration.client.codes import LOGISTICS_LABEL, Handover
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.models import KwaiSettings
@@ -26,6 +25,7 @@ from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import shipper_of, shipping_code
 from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
+from kwai_integration.wire.codes import LOGISTICS_LABEL, Handover
 
 
 @dataclass

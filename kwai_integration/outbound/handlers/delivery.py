@@ -13,13 +13,13 @@ from erp.outbox.models import PushJob
 from erp.sales.models import Order
 from erp.sales.timeline import order_event
 from expedition.services.shipments import shipments_mark_delivered
-from kwai_integration.client.codes import ARRIVED_ROLES
-from kwai_integration.client.types import DeliveryNotice
 from kwai_integration.client.writes import Permit, Write
 from kwai_integration.outbound.asked import NOT_CONCLUDED, asked_shipment, withdrawn
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
+from kwai_integration.wire.codes import ARRIVED_ROLES
+from kwai_integration.wire.types import DeliveryNotice
 
 
 @dataclass(frozen=True)

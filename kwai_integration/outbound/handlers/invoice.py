@@ -14,8 +14,6 @@ from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
 from invoices.models import ISSUED, Invoice, InvoiceStatus
-from kwai_integration.client.codes import KwaiInvoiceStatus
-from kwai_integration.client.types import InvoiceUpload
 from kwai_integration.client.writes import Write
 from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.asked import OTHER_INVOICE, content_check
@@ -24,6 +22,8 @@ from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.push_requests import invoice_request
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
+from kwai_integration.wire.codes import KwaiInvoiceStatus
+from kwai_integration.wire.types import InvoiceUpload
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,6 @@ from erp.sales.statuses import OrderStatus
 from erp.sales.timeline import order_event
 from expedition.models import Shipment
 from kwai_integration import refusals
-from kwai_integration.client.codes import SHIPPED_ROLES
-from kwai_integration.client.types import InvoiceReference, ShipmentNotice
 from kwai_integration.client.writes import Write, is_arrived_by_content
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.asked import (
@@ -34,6 +32,8 @@ from kwai_integration.outbound.logistics import NOTHING_TO_SEND, shipper_of
 from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.push_requests import tracking_request
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
+from kwai_integration.wire.codes import SHIPPED_ROLES
+from kwai_integration.wire.types import InvoiceReference, ShipmentNotice
 
 
 @dataclass(frozen=True)

@@ -84,8 +84,8 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> Platform:
 
 
 @pytest.fixture(autouse=True)
-def rings(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Doorbells that reached the broker, in order."""
+def wakes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Wake-ups that reached the broker, in order."""
     heard: list[dict[str, Any]] = []
     monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: heard.append(kwargs))
     return heard

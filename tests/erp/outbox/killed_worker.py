@@ -50,4 +50,4 @@ if __name__ == "__main__":
     from erp.outbox.drain import drain
 
     handler_register(sys.argv[2])
-    drain(store_id=int(sys.argv[1]), ring=lambda _: None)
+    drain(store_id=int(sys.argv[1]))

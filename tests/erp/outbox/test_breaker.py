@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from erp.clock import after
 from erp.outbox import breaker
-from erp.outbox.clock import after
 from erp.outbox.models import StoreQueue
 from erp.outbox.statuses import BreakerState
 

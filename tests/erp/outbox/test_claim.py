@@ -10,10 +10,12 @@ import pytest
 from django.utils import timezone
 
 from erp.accounts.models import StoreLifecycle
+from erp.clock import after
 from erp.outbox import claim, drain, errors, handlers, limits, selectors
-from erp.outbox.clock import after
+from erp.outbox.commands import jobs_cancel
 from erp.outbox.models import PushJob, StoreQueue
-from erp.outbox.services import facts_request, jobs_cancel, queue_pause, states_request
+from erp.outbox.queues import queue_pause
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import BreakerState, JobState, PauseMode, WaitReason
 
 pytestmark = pytest.mark.django_db

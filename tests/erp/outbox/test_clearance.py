@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,12 +16,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from erp.accounts.models import Store, User
+from erp.clock import after
 from erp.outbox import claim, clearance, drain, errors, refusals, tasks
 from erp.outbox.clearance import Compared, Followed, PreviewField, PushPreview
-from erp.outbox.clock import after
+from erp.outbox.commands import jobs_cancel, jobs_retry
 from erp.outbox.models import FirstPush, PushJob, StoreQueue
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.selectors import oldest_due_seconds
-from erp.outbox.services import facts_request, jobs_cancel, jobs_retry, states_request
 from erp.outbox.statuses import FirstStage, FirstVerdict, JobState
 
 pytestmark = pytest.mark.django_db
@@ -61,8 +63,8 @@ def watch(platform: Any, monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 
 def drained(store: Store) -> int:
-    """What a worker does when it is rung."""
-    count = drain.drain(store_id=store.pk, ring=lambda _: None)
+    """What a worker does when it is woken."""
+    count = drain.drain(store_id=store.pk)
     clearance.checks_run()
     return count
 
@@ -329,21 +331,22 @@ def test_already_done_after_a_lost_answer_was_our_write(
 def test_a_worker_killed_while_reading_back_is_replaced(watch: Watch, fact: Any, store: Store) -> None:
     facts_request(requests=[fact(subject="900")])
     released()
-    drain.drain(store_id=store.pk, ring=lambda _: None)
-    FirstPush.objects.update(check_lease_until=after(timedelta(seconds=30)))
+    drain.drain(store_id=store.pk)
+    FirstPush.objects.update(lease_token=uuid.uuid4(), lease_until=after(timedelta(seconds=30)))
     assert clearance.checks_run() == 0
-    FirstPush.objects.update(check_lease_until=after(timedelta(seconds=-1)))
+    FirstPush.objects.update(lease_until=after(timedelta(seconds=-1)))
     assert clearance.stores_to_check() == [store.pk]
     assert clearance.checks_run() == 1
 
 
-@pytest.mark.parametrize("column", ["check_at", "check_lease_until"])
+@pytest.mark.parametrize("column", ["check_at", "lease_until"])
 def test_a_clock_that_ran_ahead_keeps_nothing_waiting(
     watch: Watch, fact: Any, store: Store, column: str
 ) -> None:
     facts_request(requests=[fact(subject="900")])
     released()
-    drain.drain(store_id=store.pk, ring=lambda _: None)
+    drain.drain(store_id=store.pk)
+    FirstPush.objects.update(lease_token=uuid.uuid4(), lease_until=after(timedelta()))
     FirstPush.objects.update(**{column: after(timedelta(days=1))})
     assert clearance.checks_run() == 1
 
@@ -353,10 +356,10 @@ def test_a_reader_that_lost_its_lease_writes_nothing(
 ) -> None:
     facts_request(requests=[fact(subject="900")])
     released()
-    drain.drain(store_id=store.pk, ring=lambda _: None)
+    drain.drain(store_id=store.pk)
 
     def slow(job: PushJob) -> list[Compared]:
-        FirstPush.objects.update(check_lease_until=after(timedelta(seconds=40)))
+        FirstPush.objects.update(lease_token=uuid.uuid4(), lease_until=after(timedelta(seconds=40)))
         return [SAME]
 
     followed = clearance._followed["tracking"]
@@ -369,19 +372,19 @@ def test_a_reader_that_lost_its_lease_writes_nothing(
     assert FirstPush.objects.get().stage is FirstStage.CHECKING
 
 
-def test_the_sweep_rings_for_what_is_to_be_read_back(
+def test_the_sweep_wakes_for_what_is_to_be_read_back(
     watch: Watch,
     fact: Any,
     store: Store,
-    rings: list[dict[str, Any]],
+    wakes: list[dict[str, Any]],
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     facts_request(requests=[fact(subject="900")])
     released()
-    drain.drain(store_id=store.pk, ring=lambda _: None)
+    drain.drain(store_id=store.pk)
     with django_capture_on_commit_callbacks(execute=True):
         tasks.sweep.run()
-    assert rings == [{"store_id": store.pk}]
+    assert wakes == [{"store_id": store.pk}]
 
 
 def test_turned_off_holds_nothing(watch: Watch, fact: Any, store: Store) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from erp.clock import after
 from erp.outbox import claim, drain, handlers
 from erp.outbox.attempts import AttemptContext
-from erp.outbox.clock import after
 from erp.outbox.handlers import Sent
 from erp.outbox.models import PushJob
 from erp.outbox.reap import reap
-from erp.outbox.services import facts_request, states_request
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import JobState
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,7 +104,7 @@ def test_eight_workers_send_200_pushes_of_40_subjects_once_each(
 
     def work(number: int) -> None:
         while PushJob.objects.exclude(state=JobState.DONE).exists() and time.monotonic() < ends:
-            drain.drain(store_id=stores[number % 4], ring=lambda _: None)
+            drain.drain(store_id=stores[number % 4])
             reap()
 
     together(WORKERS, work)
@@ -157,7 +157,7 @@ def test_corrections_while_workers_push_end_with_the_last_content(
                 time.sleep(0.03)
             finished.set()
         while not finished.is_set() or PushJob.objects.filter(state__in=["pending", "claimed"]).exists():
-            drain.drain(store_id=store.pk, ring=lambda _: None)
+            drain.drain(store_id=store.pk)
 
     together(4, work)
     assert PushJob.objects.filter(idempotency_key__endswith=":F", state=JobState.DONE).count() == 8

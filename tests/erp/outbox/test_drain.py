@@ -12,10 +12,10 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from erp import scheduling
+from erp.clock import after
 from erp.outbox import claim, drain, errors, handlers, limits
-from erp.outbox.clock import after
 from erp.outbox.models import PushAttempt, PushJob, StoreQueue
-from erp.outbox.services import facts_request, states_request
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import AttemptAction, AttemptOutcome, BreakerState, FailureMode, JobState, WaitReason
 
 pytestmark = pytest.mark.django_db
@@ -319,38 +319,50 @@ def test_large_exchanges_are_cut(platform: Any, fact: Any, store: Any) -> None:
 
 
 def test_draining_empties_a_store_and_asks_for_help_once(
-    platform: Any, fact: Any, store: Any, make_store: Any
+    platform: Any,
+    fact: Any,
+    store: Any,
+    make_store: Any,
+    wakes: Any,
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     other = make_store()
     facts_request(requests=[fact(subject=str(n)) for n in range(5)] + [fact(store_id=other.pk)])
-    rung: list[int] = []
-    assert drain.drain(store_id=store.pk, ring=rung.append) == 6
-    assert rung == [store.pk]
+    with django_capture_on_commit_callbacks(execute=True):
+        assert drain.drain(store_id=store.pk) == 6
+    assert wakes == [{"store_id": store.pk}]
     assert not PushJob.objects.exclude(state=JobState.DONE).exists()
-    assert drain.drain(store_id=store.pk, ring=rung.append) == 0
+    assert drain.drain(store_id=store.pk) == 0
 
 
-def test_a_drain_whose_time_is_over_rings_for_the_rest(platform: Any, fact: Any, store: Any) -> None:
+def test_a_drain_whose_time_is_over_wakes_a_worker_for_the_rest(
+    platform: Any, fact: Any, store: Any, wakes: Any, django_capture_on_commit_callbacks: Any
+) -> None:
     facts_request(requests=[fact(), fact(subject="901")])
-    rung: list[int] = []
-    assert drain.drain(store_id=store.pk, ring=rung.append, seconds=0) == 1
-    assert rung == [store.pk, store.pk]
+    with django_capture_on_commit_callbacks(execute=True):
+        assert drain.drain(store_id=store.pk, seconds=0) == 1
+    assert wakes == [{"store_id": store.pk}] * 2
 
 
 def test_steps_of_an_order_follow_each_other_in_one_drain(platform: Any, fact: Any, store: Any) -> None:
     facts_request(requests=[fact("delivery"), fact("tracking"), fact("invoice")])
-    drain.drain(store_id=store.pk, ring=lambda _: None)
+    drain.drain(store_id=store.pk)
     assert [kind for kind, _ in platform.sent] == ["invoice", "tracking", "delivery"]
 
 
 def test_a_worker_that_stops_ends_its_push_and_begins_no_other(
-    platform: Any, fact: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+    platform: Any,
+    fact: Any,
+    store: Any,
+    wakes: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
 ) -> None:
     facts_request(requests=[fact(subject="1"), fact(subject="2")])
-    rung: list[int] = []
     monkeypatch.setattr(scheduling, "is_stopping", lambda: True)
-    assert drain.drain(store_id=store.pk, ring=rung.append) == 1
-    assert rung[-1] == store.pk
+    with django_capture_on_commit_callbacks(execute=True):
+        assert drain.drain(store_id=store.pk) == 1
+    assert wakes[-1] == {"store_id": store.pk}
     assert sorted(PushJob.objects.values_list("state", flat=True)) == [JobState.DONE, JobState.PENDING]
 
 
@@ -359,7 +371,7 @@ def test_silence_opens_the_breaker_and_an_answer_brings_the_retries_back(
 ) -> None:
     facts_request(requests=[fact(subject=str(n)) for n in range(7)])
     platform.answers.extend(errors.PushNotSent() for _ in range(5))
-    drain.drain(store_id=store.pk, ring=lambda _: None)
+    drain.drain(store_id=store.pk)
     queue = StoreQueue.objects.get()
     assert (queue.breaker_state, queue.breaker_failures, platform.sent) == (BreakerState.OPEN, 5, [])
     assert PushJob.objects.filter(attempts=0).count() == 2

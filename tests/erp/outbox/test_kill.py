@@ -21,7 +21,7 @@ from django.db import connection
 from erp.outbox import drain
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.reap import reap
-from erp.outbox.services import facts_request
+from erp.outbox.request import facts_request
 from erp.outbox.statuses import AttemptAction, AttemptOutcome, JobState
 from tests.erp.outbox.killed_worker import handler_register
 
@@ -131,7 +131,7 @@ def test_a_worker_killed_during_the_write_loses_and_doubles_nothing(
         time.sleep(0.1)
     assert PushJob.objects.get(pk=held.pk).needs_verification
 
-    drain.drain(store_id=store.pk, ring=lambda _: None)
+    drain.drain(store_id=store.pk)
     assert set(PushJob.objects.values_list("state", flat=True)) == {JobState.DONE}
     assert sorted(ledger.applied) == [("0", "A"), ("1", "A"), ("2", "A")]
     assert ledger.reads == [held.subject]

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from erp.clock import after
 from erp.outbox import claim, drain
-from erp.outbox.clock import after
 from erp.outbox.models import PushAttempt, PushJob
 from erp.outbox.reap import reap
-from erp.outbox.services import facts_request, states_request
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +42,7 @@ def test_an_expired_lease_goes_back_at_once_and_is_verified_first(
     assert (job.state, job.needs_verification, job.lease_token, job.attempts) == ("pending", True, None, 1)
     assert PushAttempt.objects.get().outcome == AttemptOutcome.LOST
     platform.holds = {"A"} if applied else set()
-    assert drain.drain(store_id=store.pk, ring=lambda _: None) == 1
+    assert drain.drain(store_id=store.pk) == 1
     assert platform.reads == ["900"]
     assert len(platform.sent) == (0 if applied else 1)
     assert PushJob.objects.get().state == JobState.DONE

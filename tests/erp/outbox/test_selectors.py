@@ -8,10 +8,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from erp.clock import after
 from erp.outbox import claim, drain, errors, limits, selectors
-from erp.outbox.clock import after
+from erp.outbox.commands import jobs_cancel
 from erp.outbox.models import StoreQueue
-from erp.outbox.services import facts_request, jobs_cancel, queue_pause
+from erp.outbox.queues import queue_pause
+from erp.outbox.request import facts_request
 from erp.outbox.statuses import BreakerState, JobState, PauseMode, WaitReason
 
 pytestmark = pytest.mark.django_db

@@ -9,23 +9,22 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from erp import clock
 from erp.accounts.models import Store
-from erp.outbox import claim, clock, drain, errors, handlers, selectors
+from erp.outbox import claim, drain, errors, handlers, selectors
+from erp.outbox.commands import jobs_cancel, jobs_retry
 from erp.outbox.models import ChannelPause, PushJob, StoreQueue
 from erp.outbox.push_requests import FactRequest, RequestOutcome
-from erp.outbox.services import (
+from erp.outbox.queues import (
     calls_restore,
     channel_pause,
     channel_probe_due,
     channel_probe_take,
     channel_resume,
-    facts_request,
-    jobs_cancel,
-    jobs_retry,
     queue_pause,
     queue_resume,
-    states_request,
 )
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import BreakerState, FailureMode, JobState, PauseMode, WaitReason
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +48,8 @@ def run(store: Any) -> None:
     drain.push(claimed(store))
 
 
-def test_new_fact_is_queued_with_its_step_and_rings_once(
-    platform: Any, fact: Any, store: Any, rings: Any
+def test_new_fact_is_queued_with_its_step_and_wakes_once(
+    platform: Any, fact: Any, store: Any, wakes: Any
 ) -> None:
     with transaction.atomic():
         results = facts_request(requests=[fact(), fact(subject="901", kind="invoice")], request_id="r1")
@@ -61,11 +60,13 @@ def test_new_fact_is_queued_with_its_step_and_rings_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_doorbell_rings_after_commit_once_per_store(platform: Any, fact: Any, store: Any, rings: Any) -> None:
+def test_a_worker_is_woken_after_the_commit_once_per_store(
+    platform: Any, fact: Any, store: Any, wakes: Any
+) -> None:
     with transaction.atomic():
         facts_request(requests=[fact(), fact(subject="901")])
-        assert rings == []
-    assert rings == [{"store_id": store.pk}]
+        assert wakes == []
+    assert wakes == [{"store_id": store.pk}]
 
 
 def test_equal_content_waiting_or_under_way_is_already_queued(platform: Any, fact: Any, store: Any) -> None:
@@ -263,7 +264,7 @@ def test_states_coalesce_while_queued_and_keep_the_first_window(platform: Any, s
 def due(**filters: Any) -> None:
     from datetime import timedelta
 
-    from erp.outbox.clock import after
+    from erp.clock import after
 
     PushJob.objects.filter(**filters).update(not_before=after(timedelta(seconds=-1)))
 
@@ -358,7 +359,7 @@ def test_retry_of_a_cancelled_fact_gives_way_to_the_newer_one(platform: Any, fac
     assert not jobs_retry(job_ids=[old])[0].accepted
 
 
-def test_retry_brings_a_waiting_one_forward(platform: Any, fact: Any, store: Any) -> None:
+def test_retry_bwakes_a_waiting_one_forward(platform: Any, fact: Any, store: Any) -> None:
     platform.answers.append(errors.PushNotSent())
     job_id = facts_request(requests=[fact()])[0].job_id
     run(store)
@@ -432,7 +433,7 @@ def test_the_probe_has_one_turn_a_minute_over_all_workers(store: Any) -> None:
     assert not channel_pause(channel=store.channel, reason="b")
     assert ChannelPause.objects.get().reason == "b"
     assert not channel_probe_take(channel=store.channel)
-    ChannelPause.objects.update(probe_at=clock.after(timedelta(seconds=-1)))
+    ChannelPause.objects.update(lease_until=clock.after(timedelta(seconds=-1)))
     assert channel_probe_due(channel=store.channel)
     assert [channel_probe_take(channel=store.channel) for _ in range(3)] == [True, False, False]
 

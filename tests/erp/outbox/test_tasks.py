@@ -8,18 +8,19 @@ import pytest
 from django.conf import settings
 
 from erp.celery import app
+from erp.clock import after
 from erp.outbox import tasks
 from erp.outbox.claim import window_ends_in
-from erp.outbox.clock import after
 from erp.outbox.models import PushAttempt, PushJob
-from erp.outbox.services import facts_request, queue_pause, states_request
+from erp.outbox.queues import queue_pause
+from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import JobState, PauseMode, WaitReason
 
 pytestmark = pytest.mark.django_db
 
 
-def test_the_sweep_gives_back_and_rings_for_due_stores_only(
-    platform: Any, fact: Any, store: Any, make_store: Any, rings: Any
+def test_the_sweep_gives_back_and_wakes_for_due_stores_only(
+    platform: Any, fact: Any, store: Any, make_store: Any, wakes: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     paused, idle = make_store("B"), make_store("C")
     facts_request(requests=[fact(), fact(store_id=paused.pk), fact(store_id=idle.pk)])
@@ -31,11 +32,10 @@ def test_the_sweep_gives_back_and_rings_for_due_stores_only(
 
     claim_in_store(store_id=store.pk)
     PushJob.objects.filter(store=store).update(lease_until=after(timedelta(seconds=-1)))
-    rings.clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tasks.scheduling, "ring", lambda task, **kwargs: rings.append(kwargs))
+    wakes.clear()
+    with django_capture_on_commit_callbacks(execute=True):
         tasks.sweep()
-    assert rings == [{"store_id": store.pk}]
+    assert wakes == [{"store_id": store.pk}]
     assert PushJob.objects.get(store=store).state == JobState.PENDING
 
 
@@ -73,14 +73,14 @@ def test_tasks_are_registered_under_the_names_the_settings_use() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_state_rings_when_its_window_ends_and_the_drain_for_what_ends_later(
-    platform: Any, state: Any, store: Any, rings: Any, settings: Any
+def test_a_worker_is_woken_when_a_window_ends_and_the_drain_for_what_ends_later(
+    platform: Any, state: Any, store: Any, wakes: Any, settings: Any
 ) -> None:
     settings.OUTBOX_COALESCE_SECONDS = 0.3
     states_request(requests=[state()])
     states_request(requests=[state(subject="L2")])
-    assert rings == []
-    heard(rings, 1)
+    assert wakes == []
+    heard(wakes, 1)
     PushJob.objects.filter(subject="L1").update(not_before=after(timedelta(seconds=-1)))
     PushJob.objects.filter(subject="L2").update(not_before=after(timedelta(seconds=600)))
     assert 590 < (window_ends_in(store_id=store.pk) or 0) <= 600
@@ -89,16 +89,16 @@ def test_a_state_rings_when_its_window_ends_and_the_drain_for_what_ends_later(
     PushJob.objects.filter(subject="L2").update(
         waiting_for=WaitReason.WINDOW, not_before=after(timedelta(seconds=3))
     )
-    rings.clear()
+    wakes.clear()
     tasks.drain(store_id=store.pk)
     assert len(platform.sent) == 1
-    heard(rings, 1)
-    assert rings == [{"store_id": store.pk}]
+    heard(wakes, 1)
+    assert wakes == [{"store_id": store.pk}]
 
 
-def heard(rings: list[dict[str, Any]], count: int) -> None:
-    """Wait for so many bells."""
+def heard(wakes: list[dict[str, Any]], count: int) -> None:
+    """Wait for so many wake-ups."""
     ends = time.monotonic() + 30
-    while len(rings) < count and time.monotonic() < ends:
+    while len(wakes) < count and time.monotonic() < ends:
         time.sleep(0.02)
-    assert len(rings) == count
+    assert len(wakes) == count

@@ -11,9 +11,8 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.test import Client
 
-from erp import __version__, scheduling
+from erp import __version__, clock, scheduling
 from erp.accounts.models import Store
-from erp.outbox import clock
 from erp.outbox.models import PushJob, StoreQueue
 from erp.outbox.statuses import JobState, PauseMode
 from erp.web import health

@@ -63,7 +63,7 @@ def test_a_turn_ends_after_its_seconds_and_a_worker_is_woken(
     django_capture_on_commit_callbacks: Callable,
 ) -> None:
     sent: list[str] = []
-    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: sent.append(task.name))
+    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: sent.append(task))
     work = make_work(25)
     with django_capture_on_commit_callbacks(execute=True):
         work_run(work_id=work.pk, seconds=0)
@@ -83,7 +83,7 @@ def test_the_sweep_finds_a_work_whose_wake_up_was_lost(
 ) -> None:
     make_work(1)
     sent: list[str] = []
-    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: sent.append(task.name))
+    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: sent.append(task))
     with django_capture_on_commit_callbacks(execute=True):
         sweep()
     assert sent == [run.name]

@@ -22,7 +22,6 @@ from expedition.models import LabelState, Shipment, ShippingLabel
 from expedition.services import labels, shipments_channel_codes_set
 from expedition.services.labels import (
     GIVE_UP_AFTER,
-    LEASE,
     LONGEST_WAIT,
     LabelDamaged,
     label_fetch,
@@ -70,7 +69,7 @@ def test_a_number_asks_for_its_label_and_only_its_owner_reads_it(
     assert label_read(row) == path.read_bytes() == b"%PDF-1.4"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(labels_dir.stat().st_mode) == 0o700
-    assert (row.state, row.kind, row.lease, labels_due()) == (LabelState.READY, "pdf", None, [])
+    assert (row.state, row.kind, row.lease_token, labels_due()) == (LabelState.READY, "pdf", None, [])
     assert not label_fetch(row.pk), "once is enough"
     assert channel.labels_asked == [row.shipment_id]
 
@@ -84,7 +83,7 @@ def test_not_ready_waits_as_long_as_asked_within_bounds(
     assert not label_fetch(label().pk)
     row = label()
     waited = row.not_before - before
-    assert (row.state, row.error, row.lease) == (LabelState.WANTED, "Ainda não.", None)
+    assert (row.state, row.error, row.lease_token) == (LabelState.WANTED, "Ainda não.", None)
     assert (
         timedelta(seconds=min(max(5, seconds or 0), 86_400) - 1)
         < waited
@@ -114,8 +113,8 @@ def test_a_refusal_stays_with_its_reason(label: Label, channel: RecordingChannel
 
 def test_a_worker_that_died_is_followed_by_another(label: Label, channel: RecordingChannel) -> None:
     ShippingLabel.objects.update(
-        lease="0d0f9f5e-1111-4111-8111-111111111111",
-        lease_until=timezone.now() + LEASE - timedelta(seconds=5),
+        lease_token="0d0f9f5e-1111-4111-8111-111111111111",
+        lease_until=timezone.now() + ShippingLabel.lease_length() - timedelta(seconds=5),
     )
     assert (labels_due(), label_fetch(label().pk)) == ([], False), "somebody is at it"
     ShippingLabel.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
@@ -128,7 +127,7 @@ def test_what_a_wrong_clock_wrote_holds_nothing_back(
 ) -> None:
     lease = "0d0f9f5e-1111-4111-8111-111111111111" if column == "lease_until" else None
     late = timezone.now() + timedelta(days=30)
-    ShippingLabel.objects.update(**{"lease": lease, column: late})
+    ShippingLabel.objects.update(**{"lease_token": lease, column: late})
     assert label_fetch(label().pk)
 
 
@@ -139,7 +138,7 @@ def test_who_lost_the_lease_writes_nothing(
 
     def slow(shipment_id: int) -> LabelFile | None:
         file = answer(shipment_id)
-        ShippingLabel.objects.update(lease="0d0f9f5e-1111-4111-8111-111111111111")
+        ShippingLabel.objects.update(lease_token="0d0f9f5e-1111-4111-8111-111111111111")
         return file
 
     monkeypatch.setattr(channel, "shipping_label", slow)
@@ -252,7 +251,7 @@ def test_what_a_dead_worker_left_is_swept(
             label_fetch(wanted)
     (left,) = files(labels_dir)
     assert left.endswith(".part") == (dies_at == "replace")
-    ShippingLabel.objects.update(lease=None, lease_until=None)
+    ShippingLabel.objects.revoke()
     assert label_fetch(label().pk)
     (labels_dir / "LEIA-ME.txt").write_text("de outra pessoa")
     assert labels_sweep() == 0, "young ones may still get their row"

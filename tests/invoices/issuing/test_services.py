@@ -119,7 +119,7 @@ def test_a_click_makes_the_note_links_it_and_tells_the_rooms(
     assert order.status == OrderStatus.INVOICED
     assert facts.authorised == [invoice.pk]
     row = InvoiceIssue.objects.get()
-    assert (row.state, row.invoice, row.lease) == (IssueState.AUTHORISED, invoice, None)
+    assert (row.state, row.invoice, row.lease_token) == (IssueState.AUTHORISED, invoice, None)
     assert bytes(row.content) == b""
 
 

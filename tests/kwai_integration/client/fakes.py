@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kwai_integration.client.codes import result_table, situation_table
-from kwai_integration.client.endpoints import endpoint_table
-from kwai_integration.client.errors import KwaiError
-from kwai_integration.client.types import ClientConfig, Exchange, KwaiCredentials
-from kwai_integration.client.wire import DEFAULT_NAMES
+from kwai_integration.wire.codes import result_table, situation_table
+from kwai_integration.wire.endpoints import endpoint_table
+from kwai_integration.wire.errors import KwaiError
+from kwai_integration.wire.names import DEFAULT_NAMES
+from kwai_integration.wire.types import ClientConfig, Exchange, KwaiCredentials
 
 APP_SECRET, SIGN_SECRET = "APPSECRET_demo_0001", "SIGNSECRET_demo_0001"
 TOKEN = "AT_demo_0001"

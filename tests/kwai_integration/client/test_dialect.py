@@ -10,10 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 import kwai_sandbox
-from kwai_integration.client.codes import RESULTS, SITUATIONS, result_table, situation_table
 from kwai_integration.client.dialect import dialect_settings
-from kwai_integration.client.endpoints import endpoint_table
-from kwai_integration.client.wire import field_rows, wire_names
+from kwai_integration.wire.codes import RESULTS, SITUATIONS, result_table, situation_table
+from kwai_integration.wire.endpoints import endpoint_table
+from kwai_integration.wire.names import field_rows, wire_names
 
 FILES = sorted((Path(kwai_sandbox.__file__).parent / "dialects").glob("*.json"))
 

@@ -7,9 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pytest_httpserver import HTTPServer
 
-from kwai_integration.client import errors, gateway
-from kwai_integration.client.codes import KwaiRole
-from kwai_integration.client.types import (
+from kwai_integration.client import gateway
+from kwai_integration.wire import errors
+from kwai_integration.wire.codes import KwaiRole
+from kwai_integration.wire.types import (
     Cancellation,
     DeliveryNotice,
     InvoiceUpload,

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from kwai_integration.client import errors, gateway
-from kwai_integration.client.codes import SITUATIONS, KwaiRole
-from kwai_integration.client.types import (
+from kwai_integration.client import gateway
+from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
+from kwai_integration.wire import errors
+from kwai_integration.wire.codes import SITUATIONS, KwaiRole
+from kwai_integration.wire.types import (
     Cancellation,
     ClientConfig,
     DeliveryNotice,
@@ -23,7 +25,6 @@ from kwai_integration.client.types import (
     ShipmentNotice,
     StockUpdate,
 )
-from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
 from kwai_sandbox.server import RunningSandbox, running
 from tests.kwai_integration.client.fakes import MemoryLimiter, MemoryRecorder, MemoryTokens, config
 from tests.kwai_integration.codes import NOBODYS, PAID

@@ -10,10 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pytest_httpserver import HTTPServer
 
-from kwai_integration.client import errors, gateway
-from kwai_integration.client.codes import Handover, LabelFormat
-from kwai_integration.client.types import Arranged
+from kwai_integration.client import gateway
 from kwai_integration.mapping.answers import LARGEST_LABEL
+from kwai_integration.wire import errors
+from kwai_integration.wire.codes import Handover, LabelFormat
+from kwai_integration.wire.types import Arranged
 from tests.kwai_integration.client.fakes import (
     NOW_MS,
     MemoryLimiter,

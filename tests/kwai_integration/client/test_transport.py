@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
-from kwai_integration.client import errors, transport
-from kwai_integration.client.codes import ResultMeaning
+from kwai_integration.client import transport
 from kwai_integration.client.signing import signature
-from kwai_integration.client.types import KwaiCredentials
+from kwai_integration.wire import errors
+from kwai_integration.wire.codes import ResultMeaning
+from kwai_integration.wire.types import KwaiCredentials
 from tests.kwai_integration.client.fakes import APP_SECRET, NOW_MS, SIGN_SECRET, TOKEN, config
 
 CREDENTIALS = KwaiCredentials("123", TOKEN)

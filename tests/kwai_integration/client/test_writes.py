@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from kwai_integration.client.codes import KwaiRole
 from kwai_integration.client.writes import Permit, Write, is_arrived_by_content, may
+from kwai_integration.wire.codes import KwaiRole
 
 # Contract 3.2, one letter a role in their order: y permitted, d counts as done, w waits for the note, - refused.
 #        unpaid, invoice, arrange, pickup, packed, shipped, delivered, completed, closed

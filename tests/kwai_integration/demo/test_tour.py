@@ -24,7 +24,7 @@ from expedition.models import ShipmentStatus, ShippingLabel
 from kwai_integration.models import KwaiAccount
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.setup.stores import store_install
-from tests.kwai_integration.outbound.conftest import Desk, desk, kwai, kwai_store, rings, sku  # noqa: F401
+from tests.kwai_integration.outbound.conftest import Desk, desk, kwai, kwai_store, sku, wakes  # noqa: F401
 
 SignIn = Callable[[User], Client]
 TOUR = "/passeio/"

@@ -18,12 +18,12 @@ from erp.sales.statuses import OrderStatus
 from erp.stock.models import StockItem
 from expedition.models import GroupKind, GroupStatus, Package, Shipment, ShipmentGroup, ShipmentStatus
 from expedition.services import shipment_cancel
-from kwai_integration.client.codes import ARRIVED_ROLES, PAID_ROLES, SHIPPED_ROLES, SITUATIONS, KwaiRole
 from kwai_integration.inbound.closing import CLOSED_EVENT
 from kwai_integration.inbound.orders.rules import rules_read
 from kwai_integration.inbound.orders.situations import situations_set
 from kwai_integration.models import KwaiOrder, KwaiSettings, StatusMapping
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.wire.codes import ARRIVED_ROLES, PAID_ROLES, SHIPPED_ROLES, SITUATIONS, KwaiRole
 from tests.kwai_integration.codes import CLOSED, PAID, PICKUP, RECEIVED, SHIPPED
 from tests.kwai_integration.inbound.conftest import detail, line
 from tests.kwai_integration.inbound.test_receive import later, take_in

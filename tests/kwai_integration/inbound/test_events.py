@@ -1,4 +1,4 @@
-"""From a stored hint to the sales order, over real HTTP; the emulator delivers its pushes to the ERP."""
+"""From a stored push message to the sales order, over real HTTP; the emulator delivers its pushes to the ERP."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 from django.db.models import F
 from django.test import Client
 
-from erp import scheduling
+from erp import clock, scheduling
 from erp.catalog.models import Sku
-from erp.outbox import clock
 from erp.sales.models import Order
 from kwai_integration.connection import client_for
 from kwai_integration.inbound import events
@@ -77,7 +76,7 @@ def test_with_automatic_receiving_both_steps_run(auto: Kwai, sku: Sku) -> None:
     assert Order.objects.get().external_id == order_id
 
 
-def test_hints_about_an_order_become_one_fetch(auto: Kwai, sku: Sku) -> None:
+def test_messages_about_an_order_become_one_fetch(auto: Kwai, sku: Sku) -> None:
     first, second = auto.orders(2)
     for event in ("order_created", "order_paid", "order_updated"):
         push_message(auto, first, event)
@@ -126,7 +125,7 @@ def test_a_known_order_follows_without_a_click(auto: Kwai, sku: Sku) -> None:
     assert Order.objects.get().hold_reason == "análise de fraude"
 
 
-def test_a_stale_hint_brings_the_present(auto: Kwai, sku: Sku) -> None:
+def test_a_stale_message_brings_the_present(auto: Kwai, sku: Sku) -> None:
     """What a message claims is not looked at: it may be old, doubled or forged."""
     (order_id,) = auto.orders(status=UNPAID)
     push_message(auto, order_id, "order_cancelled", payload='{"info": "{\\"orderStatus\\": 80}"}')
@@ -204,7 +203,7 @@ def test_the_limits_are_those_of_the_poll(kwai: Kwai, sku: Sku, settings: Any) -
 
 
 @pytest.mark.parametrize("place", ["details_fetch", "kwai_orders_stage", "kwai_orders_follow", "_done"])
-def test_whoever_dies_leaves_the_hint_to_the_next(
+def test_whoever_dies_leaves_the_message_to_the_next(
     auto: Kwai, sku: Sku, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     (order_id,) = auto.orders()
@@ -228,7 +227,7 @@ def test_whoever_dies_leaves_the_hint_to_the_next(
     assert Order.objects.count() == 1
 
 
-def test_a_hint_that_kills_its_workers_ends_at_last(kwai: Kwai) -> None:
+def test_a_message_that_kills_its_workers_ends_at_last(kwai: Kwai) -> None:
     event = push_message(kwai, "26", attempts=len(events.DELAYS))
     claim = events._claim(kwai.store.pk)
     assert claim is not None
@@ -253,7 +252,7 @@ def test_a_claim_that_was_taken_over_settles_nothing(kwai: Kwai) -> None:
     assert states() == [EventState.DONE]
 
 
-def test_a_bug_is_raised_with_the_hint_back_in_the_queue(
+def test_a_bug_is_raised_with_the_message_back_in_the_queue(
     kwai: Kwai, sku: Sku, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (order_id,) = kwai.orders()

@@ -1,4 +1,4 @@
-"""The same push twice at once, and two workers at the same hints: one row, one claim for each order."""
+"""The same push twice at once, and two workers at the same messages: one row, one claim for each order."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_same_push_at_once_is_one_row(connected: Store, monkeypatch: pytest.
     assert InboundEvent.objects.count() == 1
 
 
-def test_workers_share_the_hints_out(connected: Store) -> None:
+def test_workers_share_the_messages_out(connected: Store) -> None:
     InboundEvent.objects.bulk_create(
         InboundEvent(store=connected, event_id=str(number), subject=str(number % 90), payload="{}")
         for number in range(180)

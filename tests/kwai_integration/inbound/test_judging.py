@@ -75,11 +75,11 @@ def test_an_interrupted_run_goes_on_where_it_stood(former: Store, monkeypatch: p
     assert "4 mudaram" in Condition.objects.get().text
 
 
-def test_the_planner_rings_for_it(former: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    rung: list[object] = []
-    monkeypatch.setattr(tasks.scheduling, "ring", lambda task, **kwargs: rung.append(task))
+def test_the_planner_wakes_a_worker_for_it(former: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr(tasks, "wake_after_commit", lambda task, **kwargs: woken.append(task))
     tasks.plan()
-    assert tasks.judge in rung
+    assert tasks.judge.name in woken
 
 
 def test_an_answer_that_is_no_json_any_more_is_left_alone(former: Store) -> None:

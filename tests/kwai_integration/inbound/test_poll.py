@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -281,7 +282,7 @@ def test_a_crash_in_the_middle_means_the_same_window_again(
     assert auto.cursor.watermark == mark
     auto.due()
     assert store_poll(auto.store.pk) is None
-    SyncCursor.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    SyncCursor.objects.update(lease_token=uuid.uuid4(), lease_until=timezone.now() - timedelta(seconds=1))
     auto.poll()
     assert Order.objects.count() == KwaiOrder.objects.count() == 120
     assert OrderEvent.objects.filter(kind="received").count() == 120
@@ -309,7 +310,9 @@ def test_due_stores_are_planned_by_the_databases_clock(kwai: Kwai) -> None:
     SyncCursor.objects.update(due_at=timezone.now() + timedelta(seconds=30))
     assert plan.stores_to_poll() == []
     SyncCursor.objects.update(
-        due_at=timezone.now() - timedelta(seconds=30), lease_until=timezone.now() + timedelta(seconds=30)
+        due_at=timezone.now() - timedelta(seconds=30),
+        lease_token=uuid.uuid4(),
+        lease_until=timezone.now() + timedelta(seconds=30),
     )
     assert plan.stores_to_poll() == []
 

@@ -13,7 +13,6 @@ from erp.catalog.models import Sku
 from erp.channels import RowOutcome
 from erp.sales.models import Order, OrderEvent
 from erp.sales.statuses import OrderStatus
-from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.inbound import receive
 from kwai_integration.inbound import refresh as refreshing
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
@@ -21,6 +20,7 @@ from kwai_integration.inbound.plan import store_receive
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, KwaiSettings, StatusMapping
+from kwai_integration.wire.codes import SITUATIONS
 from tests.kwai_integration.codes import CLOSED, PAID, SHIPPED
 from tests.kwai_integration.inbound.conftest import Kwai
 

@@ -14,13 +14,13 @@ from erp.accounts.models import Store, User
 from erp.catalog.models import Sku
 from erp.sales.decisions import order_refund_release
 from erp.sales.models import Order, OrderEvent, RefundStatus
-from kwai_integration.client.codes import KwaiRefundStatus
 from kwai_integration.client.gateway import LONGEST_WINDOW
-from kwai_integration.client.types import RefundPage, RemoteRefund
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refund_list import refunds_follow, refunds_poll
 from kwai_integration.inbound.refunds import REFUNDS, refund_settle
 from kwai_integration.models import KwaiOrder, KwaiRefund, KwaiSettings, SyncCursor
+from kwai_integration.wire.codes import KwaiRefundStatus
+from kwai_integration.wire.types import RefundPage, RemoteRefund
 from tests.kwai_integration.codes import RECEIVED
 from tests.kwai_integration.inbound.conftest import FETCHED, FIRST_ID, Kwai, detail
 from tests.kwai_integration.inbound.test_receive import later, take_in

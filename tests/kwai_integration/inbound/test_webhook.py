@@ -14,9 +14,8 @@ from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
-from erp import scheduling
+from erp import clock, scheduling
 from erp.accounts.models import Store, StoreLifecycle
-from erp.outbox import clock
 from kwai_integration import tasks
 from kwai_integration.inbound import events
 from kwai_integration.models import ConnectionHealth, EventState, InboundEvent, KwaiAccount, SyncCursor
@@ -43,10 +42,10 @@ def connected(store: Store, settings: Any) -> Store:
 
 
 @pytest.fixture
-def bells(django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    rung: list[str] = []
-    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: rung.append(f"{task.name} {kwargs}"))
-    return rung
+def woken(django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    heard: list[str] = []
+    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: heard.append(f"{task} {kwargs}"))
+    return heard
 
 
 def message(**changes: Any) -> dict[str, Any]:
@@ -207,12 +206,12 @@ def test_nothing_of_a_message_reaches_the_log(connected: Store, caplog: pytest.L
 
 
 def test_a_flood_rings_once(
-    connected: Store, bells: list[str], django_capture_on_commit_callbacks: Any
+    connected: Store, woken: list[str], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         for number in range(20):
             assert push(eventId=f"e{number}") == STORED
-    assert bells == [f"kwai_integration.tasks.events {{'store_id': {connected.pk}}}"]
+    assert woken == [f"kwai_integration.tasks.events {{'store_id': {connected.pk}}}"]
 
 
 def test_a_dead_broker_costs_no_answer(
@@ -230,15 +229,15 @@ def test_a_dead_broker_costs_no_answer(
     assert events.stores_with_events() == [connected.pk]
 
 
-def test_what_needs_no_fetch_does_not_ring(
-    connected: Store, bells: list[str], django_capture_on_commit_callbacks: Any
+def test_what_needs_no_fetch_wakes_nobody(
+    connected: Store, woken: list[str], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         push(event="coupon_issued")
-    assert bells == []
+    assert woken == []
 
 
-def test_the_sweep_rings_for_what_no_bell_reached(connected: Store, bells: list[str]) -> None:
+def test_the_sweep_wakes_for_what_was_not_heard(connected: Store, woken: list[str]) -> None:
     push()
     assert events.stores_with_events() == [connected.pk]
     KwaiAccount.objects.update(health=ConnectionHealth.REVOKED)

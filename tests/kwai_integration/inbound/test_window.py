@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from kwai_integration.client.types import OrderPage
 from kwai_integration.inbound.window import WindowRestless, WindowTooLarge, window_read
+from kwai_integration.wire.types import OrderPage
 
 SIZE = 50
 

@@ -5,9 +5,9 @@ from io import StringIO
 
 from django.core.management import call_command
 
-from kwai_integration.client.endpoints import ENDPOINTS
-from kwai_integration.client.wire import field_rows
 from kwai_integration.client.writes import Write
+from kwai_integration.wire.endpoints import ENDPOINTS
+from kwai_integration.wire.names import field_rows
 from tests.kwai_integration.codes import PAID
 
 

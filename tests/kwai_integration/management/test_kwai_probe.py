@@ -15,10 +15,10 @@ from erp.brazil.documents import tax_id_parse
 from erp.catalog.models import Sku
 from erp.sales.models import Order
 from kwai_integration.client import gateway
-from kwai_integration.client.endpoints import ENDPOINTS
 from kwai_integration.connection import account_store_pair, client_for
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, KwaiSettings
 from kwai_integration.probe.collecting import Reader
+from kwai_integration.wire.endpoints import ENDPOINTS
 from kwai_sandbox.recordings import recording_read
 from kwai_sandbox.server import running
 from tests.kwai_integration.inbound.conftest import MERCHANT, Kwai, kwai, kwai_store, sku

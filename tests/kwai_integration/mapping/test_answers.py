@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwai_integration.client.wire import DEFAULT_NAMES
 from kwai_integration.mapping import answers
+from kwai_integration.wire.names import DEFAULT_NAMES
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 JSON = st.recursive(

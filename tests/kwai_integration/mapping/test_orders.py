@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwai_integration.client.codes import KwaiRole, situation_table
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read, summary
 from kwai_integration.mapping.warnings import WARNING_TEXTS, Warn, warning_text
+from kwai_integration.wire.codes import KwaiRole, situation_table
 from tests.kwai_integration.codes import PAID
 from tests.kwai_integration.mapping.order_factory import (
     FETCHED_AT,

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kwai_integration.client.types import (
+from kwai_integration.mapping import outbound
+from kwai_integration.wire.names import DEFAULT_NAMES
+from kwai_integration.wire.types import (
     Cancellation,
     DeliveryNotice,
     InvoiceReference,
@@ -16,8 +18,6 @@ from kwai_integration.client.types import (
     ShipmentNotice,
     StockUpdate,
 )
-from kwai_integration.client.wire import DEFAULT_NAMES
-from kwai_integration.mapping import outbound
 
 KEY = "35261111222333000181550010000001231482139070"
 ISSUED = datetime(2026, 11, 23, 10, 30, 15, tzinfo=timezone(timedelta(hours=-3)))

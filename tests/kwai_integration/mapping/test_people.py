@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from kwai_integration.client.wire import DEFAULT_NAMES
 from kwai_integration.mapping.people import address_read, buyer_read, name_format
 from kwai_integration.mapping.warnings import Warn
+from kwai_integration.wire.names import DEFAULT_NAMES
 from tests.kwai_integration.mapping.order_factory import raw_receiver
 
 

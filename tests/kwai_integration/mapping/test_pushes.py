@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwai_integration.client.wire import DEFAULT_NAMES
 from kwai_integration.mapping.pushes import push_read
+from kwai_integration.wire.names import DEFAULT_NAMES
 
 MESSAGE = {
     "eventId": "e-1",

@@ -84,7 +84,7 @@ class Desk:
 
     def push(self) -> int:
         """Carry out what is due."""
-        return drain(store_id=self.kwai.store.pk, ring=lambda store_id: None)
+        return drain(store_id=self.kwai.store.pk)
 
     def push_later(self) -> int:
         """The same, once every waiting time is over."""
@@ -107,8 +107,8 @@ class Desk:
 
 
 @pytest.fixture(autouse=True)
-def rings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Doorbells ring nowhere: the tests drain themselves."""
+def wakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wake-ups go nowhere: the tests drain themselves."""
     monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: None)
 
 

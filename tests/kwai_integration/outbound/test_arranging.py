@@ -19,7 +19,7 @@ from erp import channels
 from erp.accounts.models import User
 from erp.channels import ChannelAction, LabelKind, RowOutcome, RowResult, ShippingCode
 from erp.outbox.models import PushJob
-from erp.outbox.services import facts_request
+from erp.outbox.request import facts_request
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, OrderEvent, OrderStatus, ShippedBy, ShippingKind, ShippingMethod
 from erp.sales.shippers import order_shipper_set
@@ -35,13 +35,13 @@ from expedition.services import (
 )
 from expedition.services.labels import label_fetch, labels_due
 from kwai_integration import refusals
-from kwai_integration.client.codes import ARRIVED_ROLES, SITUATIONS, KwaiRole, ShippingType
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.models import KwaiOrder, KwaiSettings
 from kwai_integration.outbound.arranging import arrange_request
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import NOTHING_TO_SEND
 from kwai_integration.outbound.push_requests import tracking_request
+from kwai_integration.wire.codes import ARRIVED_ROLES, SITUATIONS, KwaiRole, ShippingType
 from tests.kwai_integration.codes import PICKUP, SHIPPED, TO_ARRANGE
 from tests.kwai_integration.outbound.conftest import Desk, job_of, status_of
 
@@ -501,7 +501,7 @@ def test_a_label_that_does_not_come_is_asked_for_again(envios: Desk, kind: str) 
     envios.fault("getShippingLabel", kind)
     assert [label_fetch(pk) for pk in labels_due()] == [False]
     row = ShippingLabel.objects.get()
-    assert (row.state, row.lease, labels_due()) == (LabelState.WANTED, None, [])
+    assert (row.state, row.lease_token, labels_due()) == (LabelState.WANTED, None, [])
     assert row.error
     ShippingLabel.objects.update(not_before=timezone.now() - timedelta(seconds=1))
     assert [label_fetch(pk) for pk in labels_due()] == [True]

@@ -9,7 +9,7 @@ import pytest
 from erp.channels import ChannelAction, RowOutcome
 from erp.outbox.models import PushJob
 from erp.outbox.push_requests import FactRequest
-from erp.outbox.services import facts_request
+from erp.outbox.request import facts_request
 from erp.outbox.statuses import FailureMode, JobState
 from erp.sales.models import Carrier, OrderEvent, ShippingKind, ShippingMethod
 from expedition.models import Shipment, ShipmentStatus

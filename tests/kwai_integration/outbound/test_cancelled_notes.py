@@ -13,8 +13,8 @@ from erp.sales.models import Order, OrderEvent
 from invoices.imports import invoices_import
 from invoices.models import Invoice, InvoiceStatus
 from kwai_integration.client.gateway import KwaiClient
-from kwai_integration.client.types import InvoiceUpload
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.wire.types import InvoiceUpload
 from tests.invoices.factory import event_xml
 from tests.kwai_integration.outbound.conftest import Desk, job_of
 

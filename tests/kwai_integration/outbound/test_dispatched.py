@@ -7,7 +7,7 @@ import pytest
 from erp import channels
 from erp.channels import ChannelAction, RowOutcome
 from erp.outbox.models import PushJob
-from erp.outbox.services import facts_request
+from erp.outbox.request import facts_request
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, OrderEvent, OrderStatus
 from expedition.models import Shipment

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from erp.channels import ChannelAction
+from erp.outbox.commands import jobs_retry
 from erp.outbox.models import PushAttempt, PushJob
-from erp.outbox.services import jobs_retry
 from erp.outbox.statuses import AttemptAction, FailureMode, JobState
 from erp.sales.models import Order
 from expedition.models import Shipment

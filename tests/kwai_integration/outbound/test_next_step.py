@@ -13,11 +13,11 @@ from erp.outbox.models import PushJob
 from erp.outbox.statuses import JobState
 from erp.sales.models import Order, OrderEvent, RefundStatus, ShippedBy
 from invoices.models import Invoice, InvoiceStatus
-from kwai_integration.client.codes import PAID_ROLES, SITUATIONS, KwaiInvoiceStatus, KwaiRole
 from kwai_integration.models import KwaiOrder, StatusMapping
 from kwai_integration.outbound.badges import LINES_KEPT
 from kwai_integration.outbound.next_step import FROZEN, HELD, REFUND_ASKED, next_step
 from kwai_integration.situations import situations
+from kwai_integration.wire.codes import PAID_ROLES, SITUATIONS, KwaiInvoiceStatus, KwaiRole
 from tests.kwai_integration.codes import NOBODYS
 from tests.kwai_integration.outbound.conftest import Desk
 

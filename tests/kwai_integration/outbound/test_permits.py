@@ -14,17 +14,17 @@ from django.utils import timezone
 from erp import channels
 from erp.channels import ChannelAction, RowOutcome
 from erp.outbox.models import PushJob
-from erp.outbox.services import facts_request
+from erp.outbox.request import facts_request
 from erp.outbox.statuses import FailureMode, JobState, WaitReason
 from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment
-from kwai_integration.client.codes import SITUATIONS, KwaiInvoiceStatus, KwaiRole
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.inbound.reprocess import orders_reprocess
 from kwai_integration.models import StatusMapping
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.push_requests import delivery_request, invoice_request, tracking_request
+from kwai_integration.wire.codes import SITUATIONS, KwaiInvoiceStatus, KwaiRole
 from tests.kwai_integration.codes import NOBODYS, PICKUP, SHIPPED
 from tests.kwai_integration.outbound.conftest import Desk, job_of, status_of
 

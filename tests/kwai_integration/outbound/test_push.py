@@ -13,18 +13,18 @@ from django.test.utils import CaptureQueriesContext
 from erp import channels
 from erp.accounts.models import Store, StoreLifecycle
 from erp.channels import ChannelAction, RowOutcome
+from erp.outbox.commands import jobs_retry
 from erp.outbox.models import PushJob
-from erp.outbox.services import jobs_retry
 from erp.outbox.statuses import FailureMode, JobState
 from erp.sales.models import Order, OrderEvent
 from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment, ShipmentStatus
 from expedition.services import tracking_set
 from invoices.models import Invoice, InvoiceStatus
-from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.mapping.outbound import noon_ms
 from kwai_integration.models import KwaiSettings
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.wire.codes import SITUATIONS
 from tests.kwai_integration.codes import CLOSED, RECEIVED, SHIPPED
 from tests.kwai_integration.outbound.conftest import Desk, job_of, status_of
 

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from kwai_integration.client.codes import SITUATIONS
-from kwai_integration.client.wire import Shape, field_rows
 from kwai_integration.probe.judging import (
     HIDDEN_NAME,
     ContractRow,
@@ -19,6 +17,8 @@ from kwai_integration.probe.judging import (
     unknown_codes,
     unknown_fields,
 )
+from kwai_integration.wire.codes import SITUATIONS
+from kwai_integration.wire.names import Shape, field_rows
 from tests.kwai_integration.client.fakes import config
 from tests.kwai_integration.codes import PAID
 from tests.kwai_integration.mapping.order_factory import raw_line, raw_order

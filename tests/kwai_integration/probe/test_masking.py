@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from erp.brazil.documents import MASK_CHARACTERS, tax_id_parse
-from kwai_integration.client.wire import DEFAULT_NAMES, Privacy, field_rows, wire_names
 from kwai_integration.probe.masking import INSIDE, Masker
+from kwai_integration.wire.names import DEFAULT_NAMES, Privacy, field_rows, wire_names
 from tests.kwai_integration.mapping.order_factory import raw_order, raw_receiver
 
 MASKER = Masker(DEFAULT_NAMES, b"k" * 32)

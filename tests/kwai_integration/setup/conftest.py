@@ -15,12 +15,12 @@ from erp.accounts.models import Company, Store, User
 from erp.sales.defaults import company_defaults_create
 from erp.stock.services import warehouse_default_create
 from kwai_integration.client import gateway
-from kwai_integration.client.codes import KwaiRole
 from kwai_integration.connection import account_store_pair
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 from kwai_integration.setup.step_mappings import SITUATIONS
 from kwai_integration.setup.stores import store_install
 from kwai_integration.situations import default_situations
+from kwai_integration.wire.codes import KwaiRole
 from kwai_sandbox.server import RunningSandbox, running
 
 WIZARD_MERCHANT = "700000000000000001"

@@ -17,7 +17,6 @@ from pytest_httpserver import HTTPServer
 
 from erp.accounts.models import Company, Role, Store, User
 from kwai_integration.client import gateway
-from kwai_integration.client.errors import KwaiError
 from kwai_integration.connection import client_for
 from kwai_integration.models import ConnectionHealth, ConsentRequest, KwaiAccount
 from kwai_integration.setup.consent import (
@@ -28,6 +27,7 @@ from kwai_integration.setup.consent import (
     requests_forget,
 )
 from kwai_integration.setup.stores import store_install
+from kwai_integration.wire.errors import KwaiError
 from kwai_sandbox.server import RunningSandbox
 from tests.kwai_integration.setup.test_consent import (
     MERCHANT,

@@ -10,10 +10,9 @@ from django.utils import timezone
 from erp.accounts.models import AuditEntry, Company, Store, StoreLifecycle, User
 from erp.outbox.models import PushJob
 from erp.outbox.push_requests import FactRequest
+from erp.outbox.request import facts_request
 from erp.outbox.selectors import queue_notices
-from erp.outbox.services import facts_request
 from erp.outbox.statuses import JobState, Origin
-from kwai_integration.client.codes import SITUATIONS
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, SyncCursor
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.setup.stores import (
@@ -24,6 +23,7 @@ from kwai_integration.setup.stores import (
     store_disconnect,
     store_install,
 )
+from kwai_integration.wire.codes import SITUATIONS
 
 pytestmark = pytest.mark.django_db
 

@@ -27,7 +27,7 @@ from tests.kwai_integration.inbound.conftest import (  # noqa: F401
     kwai_store,
     sku,
 )
-from tests.kwai_integration.outbound.conftest import Desk, desk, rings  # noqa: F401
+from tests.kwai_integration.outbound.conftest import Desk, desk, wakes  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[3]
 # Setting -> the module that acts on it.

@@ -12,14 +12,14 @@ from django.urls import reverse
 
 from erp.accounts.models import User
 from erp.channels import ChannelAction
-from erp.outbox.services import queue_pause
+from erp.outbox.queues import queue_pause
 from erp.outbox.statuses import PauseMode
 from kwai_integration.outbound.kinds import Kind
 from tests.kwai_integration.outbound import conftest as outbound
 from tests.kwai_integration.outbound.conftest import Desk, job_of
 
 desk, kwai, kwai_store = outbound.desk, outbound.kwai, outbound.kwai_store
-labels_dir, rings, sku = outbound.labels_dir, outbound.rings, outbound.sku
+labels_dir, wakes, sku = outbound.labels_dir, outbound.wakes, outbound.sku
 pytestmark = pytest.mark.django_db(transaction=True)
 SignIn = Callable[[User], Client]
 

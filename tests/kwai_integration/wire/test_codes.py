@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kwai_integration.client import codes
-from kwai_integration.client.codes import (
+from kwai_integration.client.transport import MEANING_ERRORS
+from kwai_integration.wire import codes
+from kwai_integration.wire.codes import (
     FORMER_ROLES,
     RESULTS,
     SITUATIONS,
@@ -19,7 +20,6 @@ from kwai_integration.client.codes import (
     result_table,
     situation_table,
 )
-from kwai_integration.client.transport import MEANING_ERRORS
 
 ROOT = Path(codes.__file__).parents[2]
 INVENTED = {f"9{place}": {"role": role, "label": f"Zebra {place}"} for place, role in enumerate(KwaiRole)}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kwai_integration.client.endpoints import (
+from kwai_integration.wire.endpoints import (
     CALL_LABELS,
     ENDPOINTS,
     SCOPES,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kwai_integration.client import errors
+from kwai_integration.wire import errors
 
 FAMILY = [
     value

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from kwai_integration.client.codes import ResultTable, SituationTable
-from kwai_integration.client.endpoints import KwaiEndpoint
-from kwai_integration.client.wire import WireNames
+from kwai_integration.wire.codes import ResultTable, SituationTable
+from kwai_integration.wire.endpoints import KwaiEndpoint
+from kwai_integration.wire.names import WireNames
 
 
 @dataclass(frozen=True)

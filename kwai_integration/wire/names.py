@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from kwai_integration.client.codes import CodeTableError, Source, nearest
+from kwai_integration.wire.codes import CodeTableError, Source, nearest
 
 NAME_LENGTH = 80
 

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
 SLOW_MS = 600_000
 
 
-def test_a_hint_outlives_the_worker_that_took_it(
+def test_a_push_message_outlives_the_worker_that_took_it(
     sandbox: RunningSandbox, store: Store, tmp_path: Path
 ) -> None:
     product = Product.objects.create(company=store.company, name="Caneca")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwai_integration.client.text import clean_lines, clean_text
+from kwai_integration.wire.text import clean_lines, clean_text
 
 
 @pytest.mark.parametrize(

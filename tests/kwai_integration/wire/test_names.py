@@ -9,9 +9,19 @@ from pathlib import Path
 import pytest
 
 from kwai_integration import mapping
-from kwai_integration.client.codes import CodeTableError, Source
-from kwai_integration.client.endpoints import ENDPOINTS
-from kwai_integration.client.types import (
+from kwai_integration.mapping import answers, outbound, pushes
+from kwai_integration.mapping.orders import order_read
+from kwai_integration.mapping.people import address_read, buyer_read
+from kwai_integration.wire.codes import CodeTableError, Source
+from kwai_integration.wire.endpoints import ENDPOINTS
+from kwai_integration.wire.names import (
+    DEFAULT_NAMES,
+    Privacy,
+    WireNames,
+    field_rows,
+    wire_names,
+)
+from kwai_integration.wire.types import (
     Cancellation,
     DeliveryNotice,
     InvoiceReference,
@@ -20,16 +30,6 @@ from kwai_integration.client.types import (
     ShipmentNotice,
     StockUpdate,
 )
-from kwai_integration.client.wire import (
-    DEFAULT_NAMES,
-    Privacy,
-    WireNames,
-    field_rows,
-    wire_names,
-)
-from kwai_integration.mapping import answers, outbound, pushes
-from kwai_integration.mapping.orders import order_read
-from kwai_integration.mapping.people import address_read, buyer_read
 from tests.kwai_integration.mapping.order_factory import FETCHED_AT, raw_order
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

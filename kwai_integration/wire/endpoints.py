@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 
-from kwai_integration.client.codes import CodeTableError, Source, nearest
+from kwai_integration.wire.codes import CodeTableError, Source, nearest
 
 # What is signed as it is called: nothing that would be encoded on the way.
 PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")

@@ -24,7 +24,6 @@ from erp.channels import (
 from erp.outbox.statuses import Origin
 from erp.refusals import NO_REFUSAL, Refusal
 from kwai_integration import refusals
-from kwai_integration.client.codes import LOGISTICS_LABEL, ShippingType
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
@@ -39,6 +38,7 @@ from kwai_integration.outbound import (
     push_requests,
     withdrawing,
 )
+from kwai_integration.wire.codes import LOGISTICS_LABEL, ShippingType
 
 Rows = Callable[[Sequence[int]], list[Any]]
 
