@@ -41,6 +41,7 @@ def work_start(
     """Freeze what was chosen and let a worker begin; the work's page is `get_absolute_url()`."""
     work = work_prepare(kind=kind, company=company, asked_by=asked_by, store=store, chosen=chosen)
     work_extend(work=work, rows=rows)
+    workers_wake()
     return work
 
 
@@ -65,7 +66,8 @@ def work_prepare(
 
 @transaction.atomic
 def work_extend(*, work: Work, rows: Iterable[WorkRowDraft]) -> None:
-    """Add rows at the end, also while a worker is at it and after it had finished."""
+    """Add rows at the end, also while a worker is at it and after it had finished. Wakes nobody: the caller
+    does the first slice itself (`work_run`, which wakes a worker for the rest) or wakes one."""
     locked = Work.objects.select_for_update(of=("self",)).get(pk=work.pk)
     total = locked.total
     for part in _batches(rows):
@@ -83,7 +85,6 @@ def work_extend(*, work: Work, rows: Iterable[WorkRowDraft]) -> None:
         total += len(part)
     if total > locked.total:
         Work.objects.filter(pk=work.pk).update(total=total, finished_at=None)
-        workers_wake()
     work.refresh_from_db()
 
 

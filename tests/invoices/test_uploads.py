@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from erp import scheduling
 from erp.accounts.models import Company, User
 from erp.sales.models import Order
 from erp.work.models import Work, WorkFile, WorkRow, WorkState
@@ -38,6 +39,14 @@ def client(operator: User, sign_in: Callable[[User], Client]) -> Client:
 def later(settings: Any) -> None:
     """The request does one row alone, as when the files are many."""
     settings.WORK_FIRST_SECONDS = 0
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the tasks that were sent."""
+    names: list[str] = []
+    monkeypatch.setattr(scheduling, "_send", lambda task, kwargs: names.append(task))
+    return names
 
 
 def send(client: Client, *files: tuple[str, bytes], **data: Any) -> str:
@@ -69,6 +78,25 @@ def test_what_the_request_does_not_do_the_worker_does(client: Client) -> None:
     page = client.get(URL, {"work": work.pk}).content.decode()
     assert "Pronto: 4 sem pedido, 1 ignorado, 1 recusada." in page
     assert reverse("invoices:detail", args=[Invoice.objects.get(number=3).pk]) in page
+
+
+def test_an_upload_that_the_request_does_itself_wakes_nobody(
+    client: Client, woken: list[str], django_capture_on_commit_callbacks: Any
+) -> None:
+    """A worker woken while files still come in would take the work from the request that answers for it."""
+    with django_capture_on_commit_callbacks(execute=True):
+        send(client, ("a.xml", NOTES["1.xml"]), ("b.xml", NOTES["2.xml"]))
+    assert Invoice.objects.count() == 2
+    assert "erp.work.tasks.run" not in woken
+
+
+@pytest.mark.usefixtures("later")
+def test_an_upload_that_is_left_wakes_a_worker(
+    client: Client, woken: list[str], django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        send(client, ("a.xml", NOTES["1.xml"]), ("b.xml", NOTES["2.xml"]))
+    assert woken.count("erp.work.tasks.run") == 1
 
 
 @pytest.mark.usefixtures("later")
