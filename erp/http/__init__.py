@@ -21,7 +21,7 @@ from erp.http.errors import (
     RequestNotSent,
     RequestOutcomeUnknown,
 )
-from erp.http.exchange import Limits
+from erp.http.outgoing import Limits
 
 __all__ = [
     "HIDDEN", "SECRET_NAMES", "AddressRefused", "Answer", "AnswerTooLarge", "DeadlineExceeded", "HttpError",

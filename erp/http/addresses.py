@@ -10,19 +10,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from erp.http.errors import AddressRefused
-from erp.http.exchange import Exchange
+from erp.http.outgoing import OutgoingCall
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def resolved(host: str, port: int, exchange: Exchange) -> list[tuple[socket.AddressFamily, Any]]:
+def resolved(host: str, port: int, outgoing: OutgoingCall) -> list[tuple[socket.AddressFamily, Any]]:
     """Family and address of each, looked up within the time left. Raises `AddressRefused` for a guarded call
     when one of them is not public."""
-    found = _looked_up(host, port, exchange.remaining(exchange.limits.connect))
+    found = _looked_up(host, port, outgoing.remaining(outgoing.limits.connect))
     addresses = [(family, address) for family, _, _, _, address in found]
-    if exchange.guarded and not all(is_public(address[0]) for _, address in addresses):
+    if outgoing.guarded and not all(is_public(address[0]) for _, address in addresses):
         raise AddressRefused(
             "o endereço aponta para uma rede interna. Informe um endereço público da internet."
         )

@@ -22,7 +22,7 @@ from erp.http.errors import (
     RequestNotSent,
     RequestOutcomeUnknown,
 )
-from erp.http.exchange import DEFAULT_LIMITS, Exchange, Limits, running
+from erp.http.outgoing import DEFAULT_LIMITS, Limits, OutgoingCall, running
 
 USER_AGENT = "self-hosted-erp"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -75,15 +75,15 @@ def call(
     """
     _refuse_inside_transaction()
     host = _checked_host(url)
-    exchange = Exchange(limits=limits, guarded=guarded, started=time.monotonic())
-    running.exchange = exchange
+    outgoing = OutgoingCall(limits=limits, guarded=guarded, started=time.monotonic())
+    running.outgoing = outgoing
     failure: HttpError
     try:
-        return _answer(_prepared(method, url, params, body, headers), exchange)
+        return _answer(_prepared(method, url, params, body, headers), outgoing)
     except HttpError as error:
         failure = type(error)(f"{method} {host}: {error}")
     except _FAILURES as error:
-        failure = _failure(error, exchange, f"{method} {host}")
+        failure = _failure(error, outgoing, f"{method} {host}")
     # Raised outside the handler: the original error, which quotes the address with its secrets, is then not
     # even reachable as __context__.
     raise failure from None
@@ -127,22 +127,22 @@ def _prepared(
     return request.prepare()
 
 
-def _answer(prepared: requests.PreparedRequest, exchange: Exchange) -> Answer:
-    timeout = (exchange.limits.connect, exchange.limits.read)
+def _answer(prepared: requests.PreparedRequest, outgoing: OutgoingCall) -> Answer:
+    timeout = (outgoing.limits.connect, outgoing.limits.read)
     # The adapter is used without a Session: no cookies, no netrc, no proxies, and above all no reading of a
     # redirect's body, which Session.send does without any limit.
-    response = adapter(exchange.guarded).send(prepared, stream=True, timeout=timeout)
+    response = adapter(outgoing.guarded).send(prepared, stream=True, timeout=timeout)
     complete = False
     try:
         if response.status_code in REDIRECTS:
             raise RedirectRefused("o servidor respondeu com um redirecionamento, que não é seguido.")
-        body = b"".join(_chunks(response, exchange.limits.max_bytes))
+        body = b"".join(_chunks(response, outgoing.limits.max_bytes))
         complete = True
     finally:
         if not complete:
             response.close()
     headers = {name.lower(): value for name, value in response.headers.items()}
-    elapsed_ms = round((time.monotonic() - exchange.started) * 1000)
+    elapsed_ms = round((time.monotonic() - outgoing.started) * 1000)
     return Answer(status=response.status_code, headers=headers, body=body, elapsed_ms=elapsed_ms)
 
 
@@ -155,8 +155,8 @@ def _chunks(response: requests.Response, max_bytes: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _failure(error: Exception, exchange: Exchange, where: str) -> HttpError:
-    if not exchange.sent:
+def _failure(error: Exception, outgoing: OutgoingCall, where: str) -> HttpError:
+    if not outgoing.sent:
         return RequestNotSent(f"{where}: não foi possível conectar ({_cause(error)}). Nada foi enviado.")
     if _is_timeout(error):
         return DeadlineExceeded(f"{where}: a resposta não chegou a tempo. O resultado é desconhecido.")

@@ -18,7 +18,7 @@ from urllib3.exceptions import NameResolutionError
 
 from erp.http.addresses import resolved
 from erp.http.errors import AnswerTooLarge
-from erp.http.exchange import Exchange, running
+from erp.http.outgoing import OutgoingCall, running
 
 HEADER_ALLOWANCE = 1024 * 1024
 
@@ -52,12 +52,12 @@ class _DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        exchange = running.exchange
-        self._sock.settimeout(exchange.remaining(exchange.limits.read))
+        outgoing = running.outgoing
+        self._sock.settimeout(outgoing.remaining(outgoing.limits.read))
         count: int | None = self._raw.readinto(buffer)
         self._seen += count or 0
-        if self._seen > exchange.limits.max_bytes + HEADER_ALLOWANCE:
-            raise too_large(exchange.limits.max_bytes)
+        if self._seen > outgoing.limits.max_bytes + HEADER_ALLOWANCE:
+            raise too_large(outgoing.limits.max_bytes)
         return count
 
     def close(self) -> None:
@@ -80,16 +80,16 @@ class _DeadlineConnection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         try:
-            return _connected(self._dns_host, self.port, running.exchange)
+            return _connected(self._dns_host, self.port, running.outgoing)
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
 
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        exchange = running.exchange
-        self.sock.settimeout(exchange.remaining(exchange.limits.total))
-        exchange.sent = True
+        outgoing = running.outgoing
+        self.sock.settimeout(outgoing.remaining(outgoing.limits.total))
+        outgoing.sent = True
         super().send(data)
 
 
@@ -122,19 +122,19 @@ def adapter(guarded: bool) -> HTTPAdapter:
     return _kept.adapters[guarded]
 
 
-def _connected(host: str, port: int, exchange: Exchange) -> socket.socket:
+def _connected(host: str, port: int, outgoing: OutgoingCall) -> socket.socket:
     """A connected socket, by trying every address of the host within the connect budget."""
-    ends = time.monotonic() + exchange.limits.connect
-    addresses = resolved(host, port, exchange)
+    ends = time.monotonic() + outgoing.limits.connect
+    addresses = resolved(host, port, outgoing)
     error: OSError = TimeoutError("connect")
     for left, (family, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         share = max((ends - time.monotonic()) / left, 0.01)
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(exchange.remaining(share))
+            sock.settimeout(outgoing.remaining(share))
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(exchange.remaining(exchange.limits.connect))
+            sock.settimeout(outgoing.remaining(outgoing.limits.connect))
             return sock
         except OSError as refused:
             sock.close()

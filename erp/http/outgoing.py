@@ -21,7 +21,7 @@ DEFAULT_LIMITS = Limits()
 
 
 @dataclass
-class Exchange:
+class OutgoingCall:
     """What the connections need to know of the call that uses them."""
 
     limits: Limits
@@ -38,7 +38,7 @@ class Exchange:
 
 
 class _Running(threading.local):
-    exchange: Exchange
+    outgoing: OutgoingCall
 
 
 running = _Running()
