@@ -12,6 +12,7 @@ from erp import channels
 from erp.accounts.models import User
 from erp.accounts.services import audit_append
 from erp.refusals import NO_REFUSAL, Refusal
+from erp.rows import rows_update
 from erp.sales.models import Carrier, Order, PaymentMethod, ShippingMethod
 from erp.sales.shippers import method_problem
 from erp.sales.statuses import OrderStatus, may_follow
@@ -54,7 +55,7 @@ def orders_status_set(
         order.status = status
         order.cancelled_at = timezone.now() if status == OrderStatus.CANCELLED else None
         order.updated_at = timezone.now()
-    Order.objects.bulk_update([order for order, _, _ in moving], ["status", "cancelled_at", "updated_at"])
+    rows_update([order for order, _, _ in moving], ["status", "cancelled_at", "updated_at"])
     order_events_append(drafts=[_status_event(*change, reason) for change in moving], actor=actor)
     orders_stock_follow(
         before={order: before for order, before, _ in moving}, goods_stay=goods_stay, actor=actor

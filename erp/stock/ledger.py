@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from django.db.models import Sum
 
 from erp import channels
+from erp.rows import rows_update
 from erp.stock.models import DEFAULT_WAREHOUSE, StockItem, StockMovement, StockReservation, Warehouse
 
 Place: TypeAlias = tuple[int, int]  # SKU id, warehouse id
@@ -120,7 +121,7 @@ class Balances:
         )
         self._serve({place for place in self.items if held[place] < self.on_hand(place)}, held)
         changed = [place for place, item in self.items.items() if self._reserve(item, held[place], place)]
-        StockItem.objects.bulk_update([self.items[place] for place in changed], ["on_hand", "reserved"])
+        rows_update([self.items[place] for place in changed], ["on_hand", "reserved"])
         StockMovement.objects.bulk_create(self._movements)
         channels.stock_changed(sku_id for sku_id, _ in changed)
         return released
@@ -151,7 +152,7 @@ class Balances:
                 held[place] -= quantity
                 changed.append(row)
                 given.append(Released(row.order_line_id, *place, quantity))
-        StockReservation.objects.bulk_update(changed, ["held"])
+        rows_update(changed, ["held"])
         return given
 
     def _serve(self, free: Collection[Place], held: dict[Place, int]) -> None:
@@ -167,4 +168,4 @@ class Balances:
                 row.held += quantity
                 held[place] += quantity
                 changed.append(row)
-        StockReservation.objects.bulk_update(changed, ["held"])
+        rows_update(changed, ["held"])

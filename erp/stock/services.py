@@ -12,6 +12,7 @@ from erp.accounts.models import Company, User
 from erp.accounts.services import audit_append
 from erp.catalog.models import Sku
 from erp.refusals import RefusedError
+from erp.rows import rows_update
 from erp.stock import refusals
 from erp.stock.ledger import Balances, Released, warehouses_lock
 from erp.stock.models import (
@@ -183,7 +184,7 @@ def reservations_set(
         for request in requests
         if (key := (request.order_line_id, request.sku_id)) in known and _wants(known[key], request)
     ]
-    StockReservation.objects.bulk_update(changed, ["wanted", "held"])
+    rows_update(changed, ["wanted", "held"])
     StockReservation.objects.bulk_create(added)
     _places_settle([*removed, *added, *changed])
     return list(

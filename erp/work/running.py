@@ -21,6 +21,7 @@ from django.utils import timezone
 from erp import scheduling, tracing
 from erp.channels import RowOutcome
 from erp.refusals import Refusal
+from erp.rows import rows_update
 from erp.work import lease, refusals
 from erp.work.files import files_erase_unneeded
 from erp.work.kinds import RowsPrepare, WorkRowResult, row_result_refused
@@ -164,7 +165,7 @@ def _results_write(work: Work, rows: Sequence[WorkRow], results: Sequence[WorkRo
     for row, result in zip(rows, results, strict=True):
         row.outcome, row.code, row.text = result.outcome, result.code, result.text
         row.subject_id = row.subject_id if result.subject_id is None else result.subject_id
-    WorkRow.objects.bulk_update(rows, ["outcome", "code", "text", "subject_id"])
+    rows_update(rows, ["outcome", "code", "text", "subject_id"])
     is_last = work.done + len(rows) == work.total
     Work.objects.filter(pk=work.pk).update(
         done=F("done") + len(rows),

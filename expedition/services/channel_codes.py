@@ -8,6 +8,7 @@ from django.db import transaction
 
 from erp import channels
 from erp.channels import ShippingCode
+from erp.rows import rows_update
 from erp.sales.models import ShippedBy
 from erp.sales.services import EventDraft, order_events_append
 from expedition.models import ON_THE_WAY, FormerCode, Package, Shipment, ShipmentQuerySet
@@ -58,8 +59,8 @@ def shipments_channel_codes_drop(*, order_ids: Collection[int]) -> set[int]:
                 packages.append(package)
         for name in CODE_FIELDS:
             setattr(shipment, name, "")
-    Package.objects.bulk_update(packages, ["tracking_code", "holds_code"])
-    Shipment.objects.bulk_update(dropping, CODE_FIELDS)
+    rows_update(packages, ["tracking_code", "holds_code"])
+    rows_update(dropping, CODE_FIELDS)
     order_events_append(drafts=drafts)
     return {each.pk for each in dropping}
 
@@ -99,7 +100,7 @@ def _codes_set(codes: Mapping[int, ShippingCode]) -> set[int]:
     drafts = [_event(each, code_canonical(codes[each.order_id].number)) for each in renumbered]
     for shipment in changing:
         _take(shipment, codes[shipment.order_id])
-    Shipment.objects.bulk_update(changing, CODE_FIELDS)
+    rows_update(changing, CODE_FIELDS)
     _packages_write(renumbered)
     order_events_append(drafts=drafts)
     labels_want(shipments=changing)
@@ -133,7 +134,7 @@ def _packages_write(shipments: Sequence[Shipment]) -> None:
         first.holds_code = held.setdefault(key, shipment.pk) == shipment.pk
         packages.append(first)
     Package.objects.filter(pk__in=rest).delete()
-    Package.objects.bulk_update(packages, ["tracking_code", "holds_code"])
+    rows_update(packages, ["tracking_code", "holds_code"])
 
 
 def _numbers(shipments: Sequence[Shipment]) -> list[str]:

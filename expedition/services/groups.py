@@ -13,6 +13,7 @@ from erp import channels
 from erp.accounts.models import Counter, Role, Store, User
 from erp.channels import RowOutcome, RowResult, row_already, row_done, row_refused
 from erp.refusals import NO_REFUSAL, Refusal
+from erp.rows import rows_update
 from erp.sales.models import OrderStatus, ShippingMethod
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from expedition import refusals
@@ -87,7 +88,7 @@ def _join(shipments: Sequence[Shipment], group: ShipmentGroup, actor: User | Non
     for shipment in shipments:
         carrier = shipment.chosen_carrier
         shipment.group, shipment.shipping_method, shipment.carrier = group, group.shipping_method, carrier
-    Shipment.objects.bulk_update(shipments, ["group", "shipping_method", "carrier"])
+    rows_update(shipments, ["group", "shipping_method", "carrier"])
     order_events_append(
         drafts=[
             shipment_event(each, "shipment_grouped", f"Expedição {each.number} incluída em {group}")
@@ -229,7 +230,7 @@ def _conclude(group: ShipmentGroup, shipments: Sequence[Shipment], now: datetime
     for shipment in shipments:
         shipment.status, shipment.concluded_at = ShipmentStatus.CONCLUDED, now
         shipment.expected_delivery_on = shipment.expected_delivery_on or expected_on
-    Shipment.objects.bulk_update(shipments, ["status", "concluded_at", "expected_delivery_on"])
+    rows_update(shipments, ["status", "concluded_at", "expected_delivery_on"])
     group.status, group.concluded_at, group.concluded_by = GroupStatus.CONCLUDED, now, actor
     group.save(update_fields=["status", "concluded_at", "concluded_by"])
     order_events_append(drafts=[_concluded_event(each, group) for each in shipments], actor=actor)

@@ -24,6 +24,7 @@ from django.utils import timezone
 from erp import channels, clock
 from erp.channels import LabelFile, LabelNotReady, LabelRefused, RowResult, row_already, row_done, row_refused
 from erp.leases import LeasedQuerySet
+from erp.rows import rows_update
 from erp.sales.models import OrderEvent, OrderStatus
 from erp.scheduling import wake_after_commit
 from expedition import refusals
@@ -54,7 +55,7 @@ def labels_want(*, shipments: Collection[Shipment]) -> None:
     stale = [each for each in numbered if each.pk in known and known[each.pk].number != each.channel_number]
     for shipment in stale:
         known[shipment.pk].number = shipment.channel_number
-    ShippingLabel.objects.bulk_update([known[each.pk] for each in stale], ["number"])
+    rows_update([known[each.pk] for each in stale], ["number"])
     _restart([known[each.pk].pk for each in stale])
     ShippingLabel.objects.bulk_create(
         [

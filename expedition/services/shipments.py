@@ -13,6 +13,7 @@ from erp import channels
 from erp.accounts.models import Counter, User
 from erp.channels import ChannelAction, RowResult, row_already, row_done, row_refused
 from erp.refusals import NO_REFUSAL, Refusal
+from erp.rows import rows_update
 from erp.sales.models import Carrier, Order, OrderStatus, ShippingMethod
 from erp.sales.services import order_events_append, orders_status_set
 from erp.sales.shippers import method_problem
@@ -104,7 +105,7 @@ def shipments_follow_invoices(*, invoice_ids: Sequence[int]) -> None:
     following = [each for each in shipments if each.is_on_the_way and each.lacks_invoice]
     for shipment in following:
         shipment.invoice = invoices[shipment.order_id]
-    Shipment.objects.bulk_update(following, ["invoice"])
+    rows_update(following, ["invoice"])
     order_events_append(
         drafts=[
             shipment_event(each, "shipment_invoice", f"{each.invoice} vinculada à expedição {each.number}")
@@ -133,7 +134,7 @@ def shipments_carrier_set(
     changing = [each for pk, each in shipments.items() if not problems[pk]]
     for shipment in changing:
         shipment.shipping_method, shipment.carrier = method, carrier
-    Shipment.objects.bulk_update(changing, ["shipping_method", "carrier"])
+    rows_update(changing, ["shipping_method", "carrier"])
     text = f"Forma de envio: {method or 'a da NF-e ou do pedido'}"
     order_events_append(
         drafts=[shipment_event(each, "shipment_carrier", text) for each in changing], actor=actor
@@ -251,7 +252,7 @@ def _delivered(shipments: Sequence[Shipment], *, at: datetime, actor: User | Non
         shipment.status = ShipmentStatus.DELIVERED
         shipment.concluded_at = shipment.concluded_at or at
         shipment.delivered_at = at
-    Shipment.objects.bulk_update(shipments, ["status", "concluded_at", "delivered_at", "group"])
+    rows_update(shipments, ["status", "concluded_at", "delivered_at", "group"])
     _codes_release(shipments)
     order_events_append(
         drafts=[

@@ -11,6 +11,7 @@ from erp import channels
 from erp.accounts.models import User
 from erp.channels import RowResult, row_already, row_done, row_refused
 from erp.refusals import NO_REFUSAL, Refusal
+from erp.rows import rows_update
 from erp.sales.services import order_events_append
 from expedition import refusals
 from expedition.models import FormerCode, Package, Shipment
@@ -65,8 +66,8 @@ def _first_codes_write(shipments: Sequence[Shipment], codes: Mapping[int, str]) 
     packages = [shipment.packages.all()[0] for shipment in shipments]
     for package in packages:
         package.tracking_code = codes[package.shipment_id]
-    Package.objects.bulk_update(packages, ["tracking_code"])
-    Shipment.objects.bulk_update(shipments, ["former_code", "former_code_is"])
+    rows_update(packages, ["tracking_code"])
+    rows_update(shipments, ["former_code", "former_code_is"])
 
 
 def packages_set(*, shipment_id: int, tracking_codes: Sequence[str], actor: User | None = None) -> RowResult:

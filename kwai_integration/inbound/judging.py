@@ -15,6 +15,7 @@ from django.db import transaction
 from erp import scheduling
 from erp.attention.conditions import condition_open
 from erp.attention.register import store_subject
+from erp.rows import rows_update
 from erp.sales.models import Order
 from kwai_integration.conditions import ORDERS_JUDGED_AGAIN
 from kwai_integration.inbound.isolation import failing_isolate
@@ -81,7 +82,7 @@ def _rows_judge(ids: Sequence[int], rules: Rules) -> int:
         if mapped is not None and not _has_problem(row, mapped):
             mapped_show(row, mapped)
             incoming.append(IncomingOrder(row, mapped, None, waits=row.state == KwaiOrderState.UNLINKED))
-    KwaiOrder.objects.bulk_update([entry.row for entry in incoming], SHOWN_FIELDS)
+    rows_update([entry.row for entry in incoming], SHOWN_FIELDS)
     known = [entry for entry in incoming if entry.row.order_id]
     before = _situations(known)
     orders_follow(known, rules, None, again=True)

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from erp.accounts.models import Store
 from erp.catalog.models import Sku
+from erp.rows import rows_update
 from kwai_integration.mapping.orders import MappedLine, MappedOrder
 from kwai_integration.models import Listing
 
@@ -106,7 +107,7 @@ def _link_by_code(listings: Mapping[ListingKey, Listing], sightings: Mapping[Lis
             listings[key].sku_id = candidates.pop()
             linked.append(listings[key])
     if linked:
-        Listing.objects.filter(sku__isnull=True).bulk_update(linked, ["sku"])
+        rows_update(linked, ["sku"], while_empty="sku")
 
 
 def _skus_by_code(sightings: Sequence[_Sighting]) -> dict[int, dict[str, int]]:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from erp.accounts.models import User
 from erp.channels import RowResult, row_already, row_done, row_refused
 from erp.refusals import Refusal
+from erp.rows import rows_update
 from erp.sales.models import Order
 from kwai_integration import refusals
 from kwai_integration.inbound.import_filter import filter_refusal, filtered_out
@@ -110,7 +111,7 @@ def _rows_receive(rows: Sequence[KwaiOrder], rules: Rules, actor: User | None) -
     for row in rows:
         if problem := problems.get(row.pk):
             order_quarantine(row, problem.code, problem.reason)
-    KwaiOrder.objects.bulk_update(rows, RECEIVED_FIELDS)
+    rows_update(rows, RECEIVED_FIELDS)
     return [_result(row, texts) for row in rows]
 
 

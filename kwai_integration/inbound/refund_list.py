@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from erp import channels
+from erp.rows import rows_update
 from erp.sales.models import Order
 from erp.sales.services import order_events_append
 from kwai_integration.client.gateway import LONGEST_WINDOW, KwaiClient
@@ -109,7 +110,7 @@ def refunds_follow(store_id: int, refunds: Iterable[RemoteRefund]) -> int:
     moved = [order for order in orders if _columns(order) != before[order.pk]]
     for order in moved:
         order.updated_at = timezone.now()
-    Order.objects.bulk_update(moved, [*COLUMNS, "updated_at"])
+    rows_update(moved, [*COLUMNS, "updated_at"])
     order_events_append(drafts=refund_events(reported))
     channels.orders_released(order.pk for order in moved if order.pk in frozen and not order.frozen_reason)
     return len(moved)
@@ -149,7 +150,7 @@ def _store(store_id: int, changes: dict[tuple[str, str], RemoteRefund]) -> None:
         elif not _is_older(refund, _credible(row.reported_at)) and _fill(row, refund):
             changed.append(row)
     KwaiRefund.objects.bulk_create(fresh)
-    KwaiRefund.objects.bulk_update(changed, ["status", "amount", "reason", "reported_at"])
+    rows_update(changed, ["status", "amount", "reason", "reported_at"])
 
 
 def _credible(reported_at: datetime) -> datetime | None:

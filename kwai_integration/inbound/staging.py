@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from erp.accounts.models import Store
 from erp.outbox.commands import jobs_wake
+from erp.rows import rows_update
 from erp.sales.services import EventDraft, order_events_append
 from kwai_integration import refusals
 from kwai_integration.inbound.closing import orders_shipped_late
@@ -193,7 +194,7 @@ def _late_shipped_note(
     for row in late:
         row.first_shipped_at = changes[row.external_id]
     if late:
-        KwaiOrder.objects.bulk_update(late, ["first_shipped_at"])
+        rows_update(late, ["first_shipped_at"])
         orders_shipped_late([row.order_id for row in late if row.order_id])
 
 
@@ -259,7 +260,7 @@ def _rows_write(
     """The rows that are new, and those that were here."""
     created = KwaiOrder.objects.bulk_create([row for row in fresh if row.pk is None])
     changed = [row for row in fresh if row.external_id in known]
-    KwaiOrder.objects.bulk_update(changed, STAGED_FIELDS)
+    rows_update(changed, STAGED_FIELDS)
     return created, changed
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from django.utils import timezone
 
 from erp.accounts.models import User
+from erp.rows import rows_update
 from erp.sales.models import Buyer, DeliveryAddress, Order, OrderLine
 from erp.sales.services import EventDraft, order_events_append
 from erp.sales.stock import orders_stock_reserve
@@ -135,7 +136,7 @@ def followed_write(
     for order in touched:
         order.updated_at = timezone.now()
     if touched:
-        Order.objects.bulk_update(touched, [*COLUMNS, "updated_at"])
+        rows_update(touched, [*COLUMNS, "updated_at"])
     removed = _lines_write(followed.values())
     said = [remark for each in followed.values() for remark in each.remarks]
     said += remarks.shipped_elsewhere(incoming, {pk: each.order for pk, each in followed.items()})
@@ -265,7 +266,7 @@ def _lines_write(followed: Iterable[FollowedOrder]) -> list[int]:
     if removed:
         OrderLine.objects.filter(pk__in=removed).delete()
     if changed:
-        OrderLine.objects.bulk_update(changed, LINE_FIELDS)
+        rows_update(changed, LINE_FIELDS)
     OrderLine.objects.bulk_create(line_new(order, *added) for order, plan in plans for added in plan.added)
     return removed
 

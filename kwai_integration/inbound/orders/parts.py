@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from erp.rows import rows_update
 from erp.sales.models import Buyer, DeliveryAddress, Order
 from erp.sales.ownership import ADDRESS_FIELDS, BUYER_FIELDS
 from kwai_integration.inbound.orders.rules import IncomingOrder, Rules
@@ -34,7 +35,7 @@ def parts_follow(model: type[Any], incoming: Sequence[IncomingOrder], rules: Rul
 
 def parts_write(model: type[Any], changed: Sequence[Any]) -> None:
     if changed:
-        model.objects.bulk_update(changed, [*COLUMNS[model], "platform_values", "proposal"])
+        rows_update(changed, [*COLUMNS[model], "platform_values", "proposal"])
 
 
 def part_label(part: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from erp.accounts.models import User
+from erp.rows import rows_update
 from erp.sales.models import Order
 from erp.sales.services import orders_status_set
 from erp.sales.statuses import OrderStatus
@@ -83,4 +84,4 @@ def _cancelled_at_write(incoming: Iterable[IncomingOrder], moved: set[int]) -> N
         orders = list(Order.objects.filter(pk__in=reported, status=OrderStatus.CANCELLED))
         for order in orders:
             order.cancelled_at = reported[order.pk]
-        Order.objects.bulk_update(orders, ["cancelled_at"])
+        rows_update(orders, ["cancelled_at"])

@@ -1,0 +1,124 @@
+"""Writing many rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
+from typing import Any, TypeAlias
+
+from django.db import connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Field, Model
+
+from erp.accounts.models import AppendOnlyError, AppendOnlyModel
+
+# Primary key -> name of a field -> its value.
+Snapshot: TypeAlias = Mapping[Any, Mapping[str, Any]]
+
+
+def rows_update(
+    rows: Iterable[Model], fields: Sequence[str], *, before: Snapshot | None = None, while_empty: str = ""
+) -> int:
+    """Write `fields` of these stored rows of one model in a single UPDATE; how many rows were written.
+
+    In place of Django's `bulk_update`, which builds a CASE with a WHEN for every row and field: that costs
+    the client more than everything else an import does. Here the values travel as one table that the UPDATE
+    joins (`unnest` on PostgreSQL, `VALUES` on SQLite). Values are plain ones, no expressions; as with
+    `bulk_update`, `auto_now` does not happen, no signal is sent and a row that is gone is left out.
+
+    With `before`, which `rows_values` took, rows that did not change are left out, and so are fields that
+    changed in no row. With `while_empty`, the name of a field, rows that have a value there by now are left
+    as they are.
+    """
+    wanted = list({row.pk: row for row in rows}.values())
+    names = list(dict.fromkeys(fields))
+    if before is not None:
+        wanted, names = _changed(wanted, names, before)
+    if not wanted or not names:
+        return 0
+    model = type(wanted[0])
+    if issubclass(model, AppendOnlyModel):
+        raise AppendOnlyError(f"{model.__name__} is append-only")
+    connection = connections[router.db_for_write(model)]
+    columns = [model._meta.pk, *(model._meta.get_field(name) for name in names)]
+    most = (connection.features.max_query_params or len(wanted) * len(columns)) // len(columns)
+    statements = [
+        _statement(connection, columns, wanted[start : start + most], while_empty)
+        for start in range(0, len(wanted), most)
+    ]
+    written = 0
+    with transaction.atomic(using=connection.alias, savepoint=False), connection.cursor() as cursor:
+        for sql, parameters in statements:
+            cursor.execute(sql, parameters)
+            written += cursor.rowcount
+    return written
+
+
+def rows_values(rows: Iterable[Model], fields: Sequence[str]) -> Snapshot:
+    """What `fields` of these rows hold now, for a later `rows_update(…, before=…)`."""
+    return {row.pk: _values(row, fields) for row in rows}
+
+
+def _values(row: Model, fields: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(row, row._meta.get_field(name).attname) for name in fields}
+
+
+def _changed(rows: Sequence[Model], fields: Sequence[str], before: Snapshot) -> tuple[list[Model], list[str]]:
+    """The rows and the fields in which something differs from `before`; what it does not hold differs."""
+    differing: dict[str, None] = {}
+    kept = []
+    for row in rows:
+        now, then = _values(row, fields), before[row.pk]
+        if changed := [name for name in fields if name not in then or now[name] != then[name]]:
+            kept.append(row)
+            differing.update(dict.fromkeys(changed))
+    return kept, [name for name in fields if name in differing]
+
+
+def _statement(
+    connection: BaseDatabaseWrapper,
+    columns: Sequence[Field[Any, Any]],
+    rows: Sequence[Model],
+    while_empty: str,
+) -> tuple[str, list[Any]]:
+    """The UPDATE and its parameters; the primary key is the first of `columns`."""
+    for row in rows:
+        row._prepare_related_fields_for_save(operation_name="rows_update", fields=columns)
+    values = [
+        [_plain(column.get_db_prep_save(getattr(row, column.attname), connection)) for row in rows]
+        for column in columns
+    ]
+    quote = connection.ops.quote_name
+    if connection.vendor == "postgresql":
+        names = [quote(f"v{place}") for place in range(len(columns))]
+        arrays = ", ".join(f"%s::{_array_type(column, connection)}[]" for column in columns)
+        source = f"unnest({arrays}) AS given({', '.join(names)})"
+        parameters: list[Any] = values
+    else:
+        names = [f"column{place + 1}" for place in range(len(columns))]
+        row_of = f"({', '.join(['%s'] * len(columns))})"
+        source = f"(VALUES {', '.join([row_of] * len(rows))}) AS given"
+        parameters = [value for row_values in zip(*values, strict=True) for value in row_values]
+    changes = ", ".join(
+        f"{quote(column.column)} = given.{name}" for column, name in zip(columns[1:], names[1:], strict=True)
+    )
+    options = type(rows[0])._meta
+    table, key = quote(options.db_table), quote(columns[0].column)
+    # Names come from the models alone; every value is a parameter.
+    sql = f"UPDATE {table} SET {changes} FROM {source} WHERE {table}.{key} = given.{names[0]}"  # noqa: S608
+    if while_empty:
+        sql += f" AND {table}.{quote(options.get_field(while_empty).column)} IS NULL"
+    return sql, parameters
+
+
+def _array_type(column: Field[Any, Any], connection: BaseDatabaseWrapper) -> str:
+    """The type of the values on their way. Without its length: a cast to `varchar(40)` cuts silently what
+    the assignment to the column refuses."""
+    stored = (column.rel_db_type(connection) if column.primary_key else column.db_type(connection)) or "text"
+    base = stored.partition("(")[0]
+    return "text" if base == "varchar" else base
+
+
+def _plain(value: Any) -> Any:
+    """PostgreSQL takes an array of one type only, so that a member of an enumeration goes as its value."""
+    return value.value if isinstance(value, Enum) else value
