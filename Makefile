@@ -2,7 +2,7 @@
 # `make test ARGS="-k outbox"`.
 PYTHON ?= python3
 
-.PHONY: help setup run test test-browser chaos-short test-services lint lock audit bench-nfe
+.PHONY: help setup run test test-browser chaos-short test-services lint lock audit bench-nfe bench-import
 
 help:
 	@echo "make run            inicia o ERP em http://127.0.0.1:8000 (na primeira vez instala tudo)"
@@ -15,7 +15,8 @@ help:
 	@echo "make lock           recalcula os arquivos requirements*.lock"
 	@echo "make audit          procura falhas conhecidas nas dependências (precisa de internet)"
 	@echo "make bench-nfe      mede a conferência das notas fiscais, com o nfelib na mesma execução"
+	@echo "make bench-import   mede a entrada de pedidos no PostgreSQL, ao lado de três outras formas de gravar"
 
-setup run test test-browser chaos-short test-services lint lock audit bench-nfe:
+setup run test test-browser chaos-short test-services lint lock audit bench-nfe bench-import:
 	@command -v $(PYTHON) >/dev/null || { echo "Python não encontrado: instale o Python 3.11 ou mais novo."; exit 1; }
 	@$(PYTHON) dev $@ $(ARGS)

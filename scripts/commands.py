@@ -165,6 +165,11 @@ def bench_nfe(rest: Sequence[str]) -> int:
     return _python("-m", "benchmarks.nfe", *rest)
 
 
+def bench_import(rest: Sequence[str]) -> int:
+    prepare(DEV_LOCK)
+    return _python("-m", "scripts.services", str(PYTHON), "-m", "benchmarks.orders_import", *rest)
+
+
 def _python(*arguments: str) -> int:
     return subprocess.call([str(PYTHON), *arguments], cwd=ROOT)
 
@@ -180,4 +185,5 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "lock": lock,
     "audit": audit,
     "bench-nfe": bench_nfe,
+    "bench-import": bench_import,
 }
