@@ -179,7 +179,7 @@ class Ways:
         """The product's own: what a poll does with each page."""
         for page in shop.pages(answers, PAGE):
             staged = kwai_orders_stage(store=self.store, details=page, fetch_started_at=timezone.now())
-            kwai_orders_follow(pending=staged.pending, auto_receive=True)
+            kwai_orders_follow(staged=staged, auto_receive=True)
 
     def naive(self, answers: Answers) -> None:
         for answer in answers:

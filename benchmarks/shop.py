@@ -1,4 +1,4 @@
-"""What benchmarks share: a database of their own, a shop with one connected store, answers of the platform."""
+"""What benchmarks share: a database of their own, a shop with one connected store, answers of Kwai."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -56,7 +57,7 @@ def rows_update(
 
 def rows_values(rows: Iterable[Model], fields: Sequence[str]) -> Snapshot:
     """What `fields` of these rows hold now, for a later `rows_update(…, before=…)`."""
-    return {row.pk: _values(row, fields) for row in rows}
+    return {row.pk: deepcopy(_values(row, fields)) for row in rows}
 
 
 def _values(row: Model, fields: Sequence[str]) -> dict[str, Any]:

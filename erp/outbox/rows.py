@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from erp.outbox.models import PushJob
 from erp.outbox.push_requests import coalesce_key
 from erp.outbox.statuses import FailureMode, JobState, WaitReason
+from erp.rows import rows_update
 
 # Each rival can win a key once; more than so many at the same moment mean a mistake.
 RACES = 10
@@ -59,7 +60,7 @@ def update_restarted(jobs: Sequence[PushJob]) -> None:
     for job in jobs:
         job.not_before = job.requested_at = job.updated_at = Now()
         job.waiting_for = WaitReason.NOTHING
-    PushJob.objects.bulk_update(jobs, RESTART_FIELDS)
+    rows_update(jobs, RESTART_FIELDS)
 
 
 def close(job: PushJob, state: JobState) -> None:

@@ -6,18 +6,23 @@ that two of them can neither read a balance at once nor wait for each other (ADR
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from django.db.models import Sum
-
 from erp import channels
 from erp.rows import rows_update
-from erp.stock.models import DEFAULT_WAREHOUSE, StockItem, StockMovement, StockReservation, Warehouse
+from erp.stock.models import (
+    DEFAULT_WAREHOUSE,
+    StockItem,
+    StockMovement,
+    StockReservation,
+    StockReservationQuerySet,
+    Warehouse,
+)
 
 Place: TypeAlias = tuple[int, int]  # SKU id, warehouse id
+READ_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ def _at(model: type[Any], places: Collection[Place]) -> Any:
 class Balances:
     """The balances of some places while one transaction changes them; `settle` writes everything.
 
-    A constant number of statements, whatever the number of places. Call under `warehouses_lock`.
+    A constant number of statements, whatever the number of places and of reservations there. Call under
+    `warehouses_lock`. At rest nobody waits where something is free: what every `settle` leaves behind.
     """
 
     def __init__(self, places: Iterable[Place]) -> None:
@@ -87,6 +93,9 @@ class Balances:
             rows[item.sku_id, item.warehouse_id] = item
         self.items = {place: rows[place] for place in wanted}
         self._before = {place: (item.on_hand, item.reserved) for place, item in self.items.items()}
+        self._held = {place: item.reserved for place, item in self.items.items()}
+        # Where something came free, so that whoever waits there is served.
+        self._freed: set[Place] = set()
         self._movements: list[StockMovement] = []
 
     def on_hand(self, place: Place) -> int:
@@ -96,6 +105,7 @@ class Balances:
         """Change `on_hand` by `quantity` and note the movement; it is saved by `settle`."""
         item = self.items[place]
         item.on_hand += quantity
+        self._freed.add(place)
         sku_id, warehouse_id = place
         movement = StockMovement(
             sku_id=sku_id,
@@ -109,63 +119,78 @@ class Balances:
         self._movements.append(movement)
         return movement
 
+    def give_back(self, place: Place, held: int) -> None:
+        """Reservations there hold so much less than before."""
+        self._held[place] -= held
+        self._freed.add(place)
+
+    def hold(self, rows: Iterable[StockReservation]) -> None:
+        """Let new, unsaved reservations take what is free, in their order. Where something came free just now
+        they take nothing: who waits there already is served first, by `settle`."""
+        for row in rows:
+            place = (row.sku_id, row.warehouse_id)
+            if place not in self._freed:
+                row.held = max(0, min(row.wanted, self.on_hand(place) - self._held[place]))
+                self._held[place] += row.held
+
     def settle(self) -> list[Released]:
         """Bring the holds into line with `on_hand` and save.
 
-        Where more is held than there is, the newest holds give way and are returned; where something is
+        Where more is held than there is, the newest holds give way and are returned; where something came
         free, waiting reservations take it, oldest first.
         """
-        held = self._held()
-        released = self._release(
-            {place for place, total in held.items() if total > self.on_hand(place)}, held
-        )
-        self._serve({place for place in self.items if held[place] < self.on_hand(place)}, held)
-        changed = [place for place, item in self.items.items() if self._reserve(item, held[place], place)]
+        released = self._release()
+        self._serve()
+        changed = [place for place, item in self.items.items() if self._reserve(item, place)]
         rows_update([self.items[place] for place in changed], ["on_hand", "reserved"])
         StockMovement.objects.bulk_create(self._movements)
         channels.stock_changed(sku_id for sku_id, _ in changed)
         return released
 
-    def _reserve(self, item: StockItem, held: int, place: Place) -> bool:
-        item.reserved = held
+    def _reserve(self, item: StockItem, place: Place) -> bool:
+        item.reserved = self._held[place]
         return (item.on_hand, item.reserved) != self._before[place]
 
-    def _held(self) -> dict[Place, int]:
-        sums = _at(StockReservation, self.items).order_by().values("sku_id", "warehouse_id")
-        held: dict[Place, int] = defaultdict(int)
-        for row in sums.annotate(total=Sum("held")):
-            held[row["sku_id"], row["warehouse_id"]] = row["total"]
-        return {place: held[place] for place in self.items}
-
-    def _release(self, over: Collection[Place], held: dict[Place, int]) -> list[Released]:
+    def _release(self) -> list[Released]:
         """Newest first, until what is held is there again."""
-        if not over:
-            return []
+        over = {place: self._held[place] - self.on_hand(place) for place in self.items}
+        excess = {place: units for place, units in over.items() if units > 0}
         given: list[Released] = []
         changed: list[StockReservation] = []
-        for row in _at(StockReservation, over).filter(held__gt=0).order_by("-pk"):
-            place = (row.sku_id, row.warehouse_id)
-            excess = held[place] - self.on_hand(place) if place in over else 0
-            if excess > 0:
-                quantity = min(excess, row.held)
-                row.held -= quantity
-                held[place] -= quantity
-                changed.append(row)
-                given.append(Released(row.order_line_id, *place, quantity))
+        for place, row in _until_even(excess, StockReservation.objects.filter(held__gt=0).order_by("-pk")):
+            quantity = min(excess[place], row.held)
+            row.held -= quantity
+            excess[place] -= quantity
+            self._held[place] -= quantity
+            changed.append(row)
+            given.append(Released(row.order_line_id, *place, quantity))
         rows_update(changed, ["held"])
         return given
 
-    def _serve(self, free: Collection[Place], held: dict[Place, int]) -> None:
+    def _serve(self) -> None:
         """Oldest first, as far as it goes."""
-        if not free:
-            return
+        rest = {place: free for place in self._freed if (free := self.on_hand(place) - self._held[place]) > 0}
         changed: list[StockReservation] = []
-        for row in _at(StockReservation, free).waiting().order_by("pk"):
-            place = (row.sku_id, row.warehouse_id)
-            rest = self.on_hand(place) - held[place] if place in free else 0
-            if rest > 0:
-                quantity = min(rest, row.missing)
-                row.held += quantity
-                held[place] += quantity
-                changed.append(row)
+        for place, row in _until_even(rest, StockReservation.objects.waiting().order_by("pk")):
+            quantity = min(rest[place], row.missing)
+            row.held += quantity
+            rest[place] -= quantity
+            self._held[place] += quantity
+            changed.append(row)
         rows_update(changed, ["held"])
+
+
+def _until_even(
+    left: Mapping[Place, int], rows: StockReservationQuerySet
+) -> Iterator[tuple[Place, StockReservation]]:
+    """The reservations at the places of `left`, in the order of `rows`, while the caller, who counts `left`
+    down, has something left; however many there are, no more are read than that takes."""
+    if not any(left.values()):
+        return
+    own = rows.filter(sku_id__in={place[0] for place in left}, warehouse_id__in={place[1] for place in left})
+    for row in own.iterator(chunk_size=READ_AT_ONCE):
+        place = (row.sku_id, row.warehouse_id)
+        if left.get(place, 0):
+            yield place, row
+            if not any(left.values()):
+                return

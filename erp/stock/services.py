@@ -14,7 +14,7 @@ from erp.catalog.models import Sku
 from erp.refusals import RefusedError
 from erp.rows import rows_update
 from erp.stock import refusals
-from erp.stock.ledger import Balances, Released, warehouses_lock
+from erp.stock.ledger import Balances, Place, Released, warehouses_lock
 from erp.stock.models import (
     DEFAULT_WAREHOUSE,
     MovementKind,
@@ -166,7 +166,8 @@ def reservations_set(
         return []
     warehouses = warehouses_lock({request.company_id for request in requests})
     removed = list(StockReservation.objects.of_lines(removed_line_ids))
-    StockReservation.objects.filter(pk__in=[row.pk for row in removed]).delete()
+    if removed:
+        StockReservation.objects.filter(pk__in=[row.pk for row in removed]).delete()
     line_ids = [request.order_line_id for request in requests]
     known = {(row.order_line_id, row.sku_id): row for row in StockReservation.objects.of_lines(line_ids)}
     added = [
@@ -179,14 +180,20 @@ def reservations_set(
         for request in requests
         if (request.order_line_id, request.sku_id) not in known
     ]
-    changed = [
-        known[key]
+    asked = [
+        (known[key], request)
         for request in requests
-        if (key := (request.order_line_id, request.sku_id)) in known and _wants(known[key], request)
+        if (key := (request.order_line_id, request.sku_id)) in known and known[key].wanted != request.wanted
     ]
-    rows_update(changed, ["wanted", "held"])
+    balances = Balances(_place(row) for row in [*removed, *added, *(row for row, _ in asked)])
+    for row in removed:
+        balances.give_back(_place(row), row.held)
+    for row, request in asked:
+        _want(row, request, balances)
+    rows_update([row for row, _ in asked], ["wanted", "held"])
+    balances.hold(added)
     StockReservation.objects.bulk_create(added)
-    _places_settle([*removed, *added, *changed])
+    balances.settle()
     return list(
         StockReservation.objects.of_lines(line_ids)
         .waiting()
@@ -195,12 +202,11 @@ def reservations_set(
     )
 
 
-def _wants(row: StockReservation, request: ReservationRequest) -> bool:
-    """Let `row` want what `request` says; False when it does already."""
-    if row.wanted == request.wanted:
-        return False
-    row.wanted, row.held = request.wanted, min(row.held, request.wanted)
-    return True
+def _want(row: StockReservation, request: ReservationRequest, balances: Balances) -> None:
+    """Let `row` want what `request` says; what it holds beyond that is free again."""
+    row.wanted, held = request.wanted, row.held
+    row.held = min(held, request.wanted)
+    balances.give_back(_place(row), held - row.held)
 
 
 @transaction.atomic
@@ -209,8 +215,7 @@ def reservations_release(*, order_line_ids: Collection[int]) -> set[int]:
     waits longest."""
     rows = _reservations_lock(order_line_ids)
     if rows:
-        StockReservation.objects.filter(pk__in=[row.pk for row in rows]).delete()
-        _places_settle(rows)
+        _removed(rows, Balances(_place(row) for row in rows)).settle()
     return {row.order_line_id for row in rows}
 
 
@@ -225,12 +230,12 @@ def lines_leave(*, texts: Mapping[int, str], actor: User | None = None) -> list[
     only noted, because no balance goes below zero.
     """
     rows = _reservations_lock(texts)
-    balances = Balances((row.sku_id, row.warehouse_id) for row in rows)
+    balances = Balances(_place(row) for row in rows)
     rounds = _rounds(rows)
     departures = []
     # Whoever has its goods kept takes them before those who do not.
     for row in sorted(rows, key=lambda row: (row.missing > 0, row.pk)):
-        place = (row.sku_id, row.warehouse_id)
+        place = _place(row)
         taken = min(row.wanted, balances.on_hand(place))
         missing = row.wanted - taken
         text = texts[row.order_line_id] + (f" (sem saldo para {missing} de {row.wanted})" if missing else "")
@@ -246,8 +251,7 @@ def lines_leave(*, texts: Mapping[int, str], actor: User | None = None) -> list[
         movement.sku, movement.warehouse = row.sku, row.warehouse
         departures.append(Departure(movement, missing))
     if rows:
-        StockReservation.objects.filter(pk__in=[row.pk for row in rows]).delete()
-        balances.settle()
+        _removed(rows, balances).settle()
     return departures
 
 
@@ -306,7 +310,13 @@ def _reservations_lock(order_line_ids: Iterable[int]) -> list[StockReservation]:
     return list(own.select_related("sku", "warehouse").order_by("pk"))
 
 
-def _places_settle(rows: Iterable[StockReservation]) -> None:
-    places = {(row.sku_id, row.warehouse_id) for row in rows}
-    if places:
-        Balances(places).settle()
+def _removed(rows: Sequence[StockReservation], balances: Balances) -> Balances:
+    """Delete these reservations; what they held is free again."""
+    StockReservation.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    for row in rows:
+        balances.give_back(_place(row), row.held)
+    return balances
+
+
+def _place(row: StockReservation) -> Place:
+    return row.sku_id, row.warehouse_id

@@ -177,7 +177,7 @@ def _orders_fetch(claim: Claim, client: KwaiClient) -> None:
     store = Store.objects.get(pk=claim.store_id)
     staged = kwai_orders_stage(store=store, details=fetched.answers, fetch_started_at=fetched.started_at)
     auto_receive = KwaiSettings.objects.filter(pk=store.pk, auto_receive=True).exists()
-    kwai_orders_follow(pending=staged.pending, auto_receive=auto_receive)
+    kwai_orders_follow(staged=staged, auto_receive=auto_receive)
     unanswered = _unanswered(fetched)
     _done(claim, [order_id for order_id in claim.orders if order_id not in unanswered])
     _retry_later(claim, unanswered, NOT_HANDED_OUT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
@@ -28,6 +29,11 @@ class Kept:
     truncated: bool = False
     is_whole: bool = True
 
+    @property
+    def is_literal(self) -> bool:
+        """Reading it again gives the very answer back."""
+        return self.raw is None and not self.truncated
+
 
 def payload_keep(answer: Any) -> Kept:
     """The stored form of `answer`; over 1 MB its texts are shortened first, so that it stays readable."""
@@ -45,6 +51,14 @@ def payload_keep(answer: Any) -> Kept:
 def payload_read(row: KwaiOrder) -> Any:
     """The stored answer as JSON. Raises ValueError when it was cut off."""
     return raw_load(row.payload, None if row.payload_bytes is None else bytes(row.payload_bytes))
+
+
+def payloads_fetch(rows: Sequence[KwaiOrder]) -> None:
+    """Read the stored answers of rows that were read without them, in one statement."""
+    kept = KwaiOrder.objects.filter(pk__in=[row.pk for row in rows])
+    found = {pk: (text, raw) for pk, text, raw in kept.values_list("pk", "payload", "payload_bytes")}
+    for row in rows:
+        row.payload, row.payload_bytes = found[row.pk]
 
 
 def _without_large(answer: Any) -> Any:

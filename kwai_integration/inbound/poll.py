@@ -193,7 +193,7 @@ class _Poll:
         )
         self.result.orders += len(staged.ids)
         self.result.changed += len(staged.created) + len(staged.changed)
-        self.result.received += kwai_orders_follow(pending=staged.pending, auto_receive=self.auto_receive)
+        self.result.received += kwai_orders_follow(staged=staged, auto_receive=self.auto_receive)
         self.leftovers_note(fetched)
 
     def leftovers_note(self, fetched: Fetched) -> None:

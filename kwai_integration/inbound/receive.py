@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from django.utils import timezone
@@ -10,7 +11,7 @@ from django.utils import timezone
 from erp.accounts.models import User
 from erp.channels import RowResult, row_already, row_done, row_refused
 from erp.refusals import Refusal
-from erp.rows import rows_update
+from erp.rows import rows_update, rows_values
 from erp.sales.models import Order
 from kwai_integration import refusals
 from kwai_integration.inbound.import_filter import filter_refusal, filtered_out
@@ -19,14 +20,21 @@ from kwai_integration.inbound.listings import ListingKey, listing_key, listings_
 from kwai_integration.inbound.orders.create import orders_create
 from kwai_integration.inbound.orders.follow import orders_follow
 from kwai_integration.inbound.orders.rules import IncomingOrder, Rules, rules_read
-from kwai_integration.inbound.payload import payload_read
-from kwai_integration.inbound.staging import order_quarantine, usable_problem
+from kwai_integration.inbound.payload import payload_read, payloads_fetch
+from kwai_integration.inbound.staging import (
+    UNREAD_FIELDS,
+    ReadAnswer,
+    StepResult,
+    order_quarantine,
+    usable_problem,
+)
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
 from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
 from kwai_integration.names import names
 from kwai_integration.wire.codes import KwaiRole
 
 SLICE = 50
+NOTHING_READ: Mapping[int, ReadAnswer] = MappingProxyType({})
 NOT_STORABLE = (
     "O pedido não pôde ser gravado. Confira-o no Kwai e avise o suporte do ERP; "
     "depois da correção, use sincronizar situação."
@@ -34,36 +42,40 @@ NOT_STORABLE = (
 RECEIVED_FIELDS = ["state", "problem_code", "problem", "order", "received_digest", "received_at"]
 
 
-def kwai_orders_receive(*, ids: Sequence[int], actor: User | None = None) -> list[RowResult]:
+def kwai_orders_receive(
+    *, ids: Sequence[int], actor: User | None = None, read: Mapping[int, ReadAnswer] = NOTHING_READ
+) -> list[RowResult]:
     """Create or update the sales orders of these `KwaiOrder` ids; one result per id, in their order.
 
-    Works from the stored answer alone. Each slice of 50 is one transaction with a constant number of
-    statements; an order that cannot be written is quarantined and does not hold up the others.
+    Works from the stored answer alone, or from what staging has just read of it (`read`). Each slice of 50 is
+    one transaction with a constant number of statements; an order that cannot be written is quarantined and
+    does not hold up the others.
     """
     wanted = list(dict.fromkeys(ids))
     results: dict[int, RowResult] = {}
     for start in range(0, len(wanted), SLICE):
         parts = failing_isolate(
             wanted[start : start + SLICE],
-            lambda slice_ids: _batch_receive(slice_ids, actor),
+            lambda slice_ids: _batch_receive(slice_ids, actor, read),
             _poison_quarantine,
         )
         results.update((result.id, result) for part in parts for result in part)
     return [results.get(id_) or row_refused(id_, refusals.ORDER_GONE) for id_ in ids]
 
 
-def kwai_orders_follow(*, pending: Sequence[int], auto_receive: bool) -> int:
-    """Receive, of these newly staged ids, what needs no click; how many that were.
+def kwai_orders_follow(*, staged: StepResult, auto_receive: bool) -> int:
+    """Receive, of what was just staged, what needs no click; how many that were.
 
     Orders that came in once follow the platform by themselves: a hold or a cancellation must not wait. New
     ones do, unless the store receives by itself and its import filter lets them in.
     """
-    if not pending:
+    if not staged.pending:
         return 0
-    rows = KwaiOrder.objects.filter(pk__in=pending).exclude(filtered_out())
+    rows = KwaiOrder.objects.filter(pk__in=staged.pending).exclude(filtered_out())
     if not auto_receive:
         rows = rows.exclude(state=KwaiOrderState.STAGED)
-    return len(kwai_orders_receive(ids=list(rows.order_by("pk").values_list("pk", flat=True))))
+    ids = list(rows.order_by("pk").values_list("pk", flat=True))
+    return len(kwai_orders_receive(ids=ids, read=staged.read))
 
 
 def receive_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> Refusal:
@@ -75,17 +87,19 @@ def receive_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]])
     return filter_refusal(row, roles)
 
 
-def _batch_receive(ids: Sequence[int], actor: User | None) -> list[RowResult]:
-    rows = list(
-        KwaiOrder.objects.select_for_update(of=("self",))
-        .filter(pk__in=ids)
-        .select_related("store__kwai_settings")
-        .order_by("pk")
-    )
+def _batch_receive(ids: Sequence[int], actor: User | None, read: Mapping[int, ReadAnswer]) -> list[RowResult]:
+    locked = KwaiOrder.objects.select_for_update(of=("self",)).filter(pk__in=ids)
+    rows = list(locked.select_related("store__kwai_settings").defer(*UNREAD_FIELDS).order_by("pk"))
+    before = rows_values(rows, RECEIVED_FIELDS)
     rules = rules_read({row.store_id for row in rows})
     reasons = {row.pk: receive_refusal(row, rules.roles) for row in rows}
     refused = [_refusal_result(row, reasons[row.pk]) for row in rows if reasons[row.pk]]
-    return [*refused, *_rows_receive([row for row in rows if not reasons[row.pk]], rules, actor)]
+    taken = [row for row in rows if not reasons[row.pk]]
+    if not taken:
+        return refused
+    results = _rows_receive(taken, _mapped(taken, rules, read), rules, actor)
+    rows_update(taken, RECEIVED_FIELDS, before=before)
+    return [*refused, *results]
 
 
 def _refusal_result(row: KwaiOrder, reason: Refusal) -> RowResult:
@@ -94,10 +108,12 @@ def _refusal_result(row: KwaiOrder, reason: Refusal) -> RowResult:
     return row_refused(row.pk, reason)
 
 
-def _rows_receive(rows: Sequence[KwaiOrder], rules: Rules, actor: User | None) -> list[RowResult]:
-    if not rows:
-        return []
-    mapped = {row.pk: _mapped(row, rules.roles[row.store_id]) for row in rows}
+def _rows_receive(
+    rows: Sequence[KwaiOrder],
+    mapped: Mapping[int, MappedOrder | Problem],
+    rules: Rules,
+    actor: User | None,
+) -> list[RowResult]:
     problems = {row.pk: problem for row in rows if (problem := usable_problem(row, mapped[row.pk]))}
     usable = [
         (row, order)
@@ -111,11 +127,27 @@ def _rows_receive(rows: Sequence[KwaiOrder], rules: Rules, actor: User | None) -
     for row in rows:
         if problem := problems.get(row.pk):
             order_quarantine(row, problem.code, problem.reason)
-    rows_update(rows, RECEIVED_FIELDS)
     return [_result(row, texts) for row in rows]
 
 
-def _mapped(row: KwaiOrder, roles: Mapping[str, KwaiRole]) -> MappedOrder | Problem:
+def _mapped(
+    rows: Sequence[KwaiOrder], rules: Rules, read: Mapping[int, ReadAnswer]
+) -> dict[int, MappedOrder | Problem]:
+    """What the answer of each row says: as staging read it, or read again from where it is kept."""
+    found: dict[int, MappedOrder | Problem] = {}
+    unread = []
+    for row in rows:
+        known = read.get(row.pk)
+        if known is not None and known.holds_for(row, rules.roles[row.store_id]):
+            found[row.pk] = known.mapped
+        else:
+            unread.append(row)
+    if unread:
+        payloads_fetch(unread)
+    return found | {row.pk: _read(row, rules.roles[row.store_id]) for row in unread}
+
+
+def _read(row: KwaiOrder, roles: Mapping[str, KwaiRole]) -> MappedOrder | Problem:
     try:
         answer = payload_read(row)
     except ValueError:

@@ -60,7 +60,7 @@ def _batch_refresh(store: Store, rows: list[KwaiOrder], actor: User | None) -> l
     before = _situations([row.order_id for row in rows if row.order_id])
     staged = kwai_orders_stage(store=store, details=fetched.answers, fetch_started_at=fetched.started_at)
     known = KwaiOrder.objects.filter(pk__in=staged.pending, order__isnull=False)
-    kwai_orders_receive(ids=list(known.values_list("pk", flat=True)), actor=actor)
+    kwai_orders_receive(ids=list(known.values_list("pk", flat=True)), actor=actor, read=staged.read)
     return _results(store.pk, [row.pk for row in rows], before, fetched, actor)
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from erp.accounts.models import Store
 from erp.outbox.commands import jobs_wake
-from erp.rows import rows_update
+from erp.rows import Snapshot, rows_update, rows_values
 from erp.sales.services import EventDraft, order_events_append
 from kwai_integration import refusals
 from kwai_integration.inbound.closing import orders_shipped_late
@@ -56,6 +56,8 @@ STAGED_FIELDS = [
     "remote_updated_at",
     "fetch_started_at",
 ]
+# A known row is read without these.
+UNREAD_FIELDS = ("payload", "payload_bytes")
 LEFT_OUT = (Warn.AMOUNT_UNREADABLE, Warn.MOMENT_UNREADABLE)
 # Columns of lists that are made of fields of another name.
 SHOWN_FROM = {
@@ -80,6 +82,18 @@ MISSING_TEXTS = {DETAILS_MISSING: refusals.DETAILS_MISSING, DETAILS_FAILED: refu
 
 
 @dataclass(frozen=True, slots=True)
+class ReadAnswer:
+    """An answer as the mapping understood it, with what it depends on: the answer and the store's roles."""
+
+    digest: str
+    roles: Mapping[str, KwaiRole]
+    mapped: MappedOrder | Problem = field(repr=False)
+
+    def holds_for(self, row: KwaiOrder, roles: Mapping[str, KwaiRole]) -> bool:
+        return self.digest == row.digest and self.roles == roles
+
+
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """What became of a page: ids of `KwaiOrder`, by what happened to the row."""
 
@@ -90,6 +104,8 @@ class StepResult:
     quarantined: tuple[int, ...] = ()
     # Stored answers that `receive` has not looked at yet: newly stored ones, and those left by a crash.
     pending: tuple[int, ...] = ()
+    # What was read of them just now, by id, so that `receive` need not read it again.
+    read: Mapping[int, ReadAnswer] = field(default_factory=dict, repr=False)
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -103,6 +119,7 @@ class StepResult:
             older=self.older + other.older,
             quarantined=self.quarantined + other.quarantined,
             pending=self.pending + other.pending,
+            read={**self.read, **other.read},
         )
 
 
@@ -219,15 +236,18 @@ def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: dat
     known = _known_rows(store, [answer.external_id for answer in answers])
     unchanged, changes = _parted(answers, known)
     older = [known[a.external_id] for a in changes if _loses(a, known.get(a.external_id), fetch_started_at)]
-    verdicts = {row.pk: row.invoice_status for row in known.values()}
+    before = rows_values(known.values(), [name for name in STAGED_FIELDS if name not in UNREAD_FIELDS])
     roles = store_roles(store.pk) if changes or any(answer.passed for answer in answers) else {}
     losers = {row.external_id for row in older}
+    read: dict[str, ReadAnswer] = {}
     fresh = [
-        _filled(known, store, a, fetch_started_at, roles) for a in changes if a.external_id not in losers
+        _filled(known, store, a, fetch_started_at, roles, read)
+        for a in changes
+        if a.external_id not in losers
     ]
-    created, changed = _rows_write(fresh, known)
+    created, changed = _rows_write(fresh, known, before)
     _late_shipped_note(answers, [*older, *unchanged], roles, fetch_started_at)
-    judged = _judged_anew(changed, verdicts)
+    judged = [row for row in changed if row.invoice_status != before[row.pk]["invoice_status"]]
     _verdicts_tell(judged)
     pushes_heal([*changed, *unchanged], accepted=_accepted(judged))
     return StepResult(
@@ -237,12 +257,8 @@ def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: dat
         older=_pks(older),
         quarantined=_pks(row for row in fresh if row.state == KwaiOrderState.QUARANTINED),
         pending=_pks(row for row in [*fresh, *unchanged, *older] if _is_pending(row)),
+        read={row.pk: read[row.external_id] for row in fresh if row.external_id in read},
     )
-
-
-def _judged_anew(changed: Sequence[KwaiOrder], verdicts: Mapping[int, str]) -> list[KwaiOrder]:
-    """Rows whose note Kwai judges otherwise than before (`verdicts`, by row id)."""
-    return [row for row in changed if row.invoice_status != verdicts[row.pk]]
 
 
 def _parted(
@@ -255,12 +271,12 @@ def _parted(
 
 
 def _rows_write(
-    fresh: Sequence[KwaiOrder], known: Mapping[str, KwaiOrder]
+    fresh: Sequence[KwaiOrder], known: Mapping[str, KwaiOrder], before: Snapshot
 ) -> tuple[list[KwaiOrder], list[KwaiOrder]]:
     """The rows that are new, and those that were here."""
     created = KwaiOrder.objects.bulk_create([row for row in fresh if row.pk is None])
     changed = [row for row in fresh if row.external_id in known]
-    rows_update(changed, STAGED_FIELDS)
+    rows_update(changed, STAGED_FIELDS, before=before)
     return created, changed
 
 
@@ -270,7 +286,7 @@ def _known_rows(store: Store, external_ids: list[str]) -> dict[str, KwaiOrder]:
         KwaiOrder.objects.select_for_update()
         .filter(store=store, external_id__in=external_ids)
         .order_by("pk")
-        .defer("payload", "payload_bytes")
+        .defer(*UNREAD_FIELDS)
     )
     return {row.external_id: row for row in rows}
 
@@ -327,6 +343,7 @@ def _filled(
     answer: _Answer,
     fetch_started_at: datetime,
     roles: Mapping[str, KwaiRole],
+    read: dict[str, ReadAnswer],
 ) -> KwaiOrder:
     row = known.get(answer.external_id) or KwaiOrder(store=store, external_id=answer.external_id)
     kept = payload_keep(answer.raw)
@@ -336,6 +353,8 @@ def _filled(
     # What is stored is what `receive` reads, so a part that was left out is unread here too.
     source = answer.raw if kept.is_whole else payload_read(row)
     mapped = order_read(source, fetch_started_at, roles, names())
+    if kept.is_literal:
+        read[row.external_id] = ReadAnswer(row.digest, roles, mapped)
     problem = TOO_LARGE if not kept.is_whole else usable_problem(row, mapped)
     if isinstance(mapped, MappedOrder):
         mapped_show(row, mapped)

@@ -14,7 +14,7 @@ from typing import Any
 from django.utils import timezone
 
 from erp.accounts.models import User
-from erp.rows import rows_update
+from erp.rows import Snapshot, rows_update, rows_values
 from erp.sales.models import Buyer, DeliveryAddress, Order, OrderLine
 from erp.sales.services import EventDraft, order_events_append
 from erp.sales.stock import orders_stock_reserve
@@ -22,7 +22,7 @@ from erp.stock.services import lines_shipped_out
 from invoices.models import ISSUED, Invoice
 from kwai_integration.inbound.orders import remarks
 from kwai_integration.inbound.orders.lines import LINE_FIELDS, LinePlan, line_new
-from kwai_integration.inbound.orders.parts import part_label, parts_follow, parts_write
+from kwai_integration.inbound.orders.parts import part_label, parts_follow
 from kwai_integration.inbound.orders.rules import AMOUNTS, IncomingOrder, Rules, amounts_of
 from kwai_integration.inbound.orders.situations import situations_apply
 from kwai_integration.inbound.refunds import COLUMNS as REFUND_FIELDS
@@ -83,13 +83,14 @@ def orders_follow(
     if not incoming:
         return {}
     orders = _orders_lock(incoming)
+    before = rows_values(orders.values(), COLUMNS)
     known = _known(orders, incoming)
     followed = {
         order.pk: order_followed(order, entry, rules, known)
         for entry in incoming
         for order in [orders[entry.row.order_id or 0]]
     }
-    followed_write(followed, incoming, rules, actor)
+    followed_write(followed, incoming, rules, actor, before)
     moved = situations_apply(incoming, rules, actor, monotonic=again)
     pairs = [(orders[entry.row.order_id or 0], entry.mapped) for entry in incoming]
     parcels_follow(pairs, [pk for pk, each in followed.items() if each.has_other_shipper])
@@ -128,15 +129,20 @@ def order_followed(order: Order, entry: IncomingOrder, rules: Rules, known: Know
 
 
 def followed_write(
-    followed: Mapping[int, FollowedOrder], incoming: Sequence[IncomingOrder], rules: Rules, actor: User | None
+    followed: Mapping[int, FollowedOrder],
+    incoming: Sequence[IncomingOrder],
+    rules: Rules,
+    actor: User | None,
+    before: Snapshot,
 ) -> None:
-    """Write what changed of a batch, parts and timeline included, and let the stock follow its lines."""
+    """Write what changed of a batch since `before`, parts and timeline included, and let the stock follow its
+    lines."""
     _parts_write(followed, incoming, rules)
     touched = [each.order for each in followed.values() if each.changes or each.is_touched]
     for order in touched:
         order.updated_at = timezone.now()
     if touched:
-        rows_update(touched, [*COLUMNS, "updated_at"])
+        rows_update(touched, [*COLUMNS, "updated_at"], before=before)
     removed = _lines_write(followed.values())
     said = [remark for each in followed.values() for remark in each.remarks]
     said += remarks.shipped_elsewhere(incoming, {pk: each.order for pk, each in followed.items()})
@@ -252,9 +258,7 @@ def _parts_write(
     followed: Mapping[int, FollowedOrder], incoming: Sequence[IncomingOrder], rules: Rules
 ) -> None:
     for model in (Buyer, DeliveryAddress):
-        changed = parts_follow(model, incoming, rules)
-        parts_write(model, changed)
-        for part in changed:
+        for part in parts_follow(model, incoming, rules):
             followed[part.order_id].changes.append(part_label(part))
 
 

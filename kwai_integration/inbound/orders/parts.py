@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from erp.rows import rows_update
+from erp.rows import rows_update, rows_values
 from erp.sales.models import Buyer, DeliveryAddress, Order
 from erp.sales.ownership import ADDRESS_FIELDS, BUYER_FIELDS
 from kwai_integration.inbound.orders.rules import IncomingOrder, Rules
@@ -18,8 +18,11 @@ def part_new(model: type[Any], order: Order, entry: IncomingOrder, rules: Rules)
 
 
 def parts_follow(model: type[Any], incoming: Sequence[IncomingOrder], rules: Rules) -> list[Any]:
-    """The stored parts of these orders that take over something; one query, nothing written."""
+    """Let the stored parts of these orders take over what their answers say; those that changed. Two
+    statements at most."""
     stored = {part.order_id: part for part in model.objects.filter(order_id__in=_order_ids(incoming))}
+    fields = [*COLUMNS[model], "platform_values", "proposal"]
+    before = rows_values(stored.values(), fields)
     changed = []
     for entry in incoming:
         if "address" in entry.mapped.unread:
@@ -30,12 +33,8 @@ def parts_follow(model: type[Any], incoming: Sequence[IncomingOrder], rules: Rul
             continue
         _part_take(part, values, rules.shown(entry, values))
         changed.append(part)
+    rows_update(changed, fields, before=before)
     return changed
-
-
-def parts_write(model: type[Any], changed: Sequence[Any]) -> None:
-    if changed:
-        rows_update(changed, [*COLUMNS[model], "platform_values", "proposal"])
 
 
 def part_label(part: Any) -> str:
