@@ -41,7 +41,7 @@ def rows_update(
     if issubclass(model, AppendOnlyModel):
         raise AppendOnlyError(f"{model.__name__} is append-only")
     connection = connections[router.db_for_write(model)]
-    columns = [model._meta.pk, *(model._meta.get_field(name) for name in names)]
+    columns = [model._meta.pk, *(_column(model, name) for name in names)]
     most = (connection.features.max_query_params or len(wanted) * len(columns)) // len(columns)
     statements = [
         _statement(connection, columns, wanted[start : start + most], while_empty)
@@ -61,7 +61,14 @@ def rows_values(rows: Iterable[Model], fields: Sequence[str]) -> Snapshot:
 
 
 def _values(row: Model, fields: Sequence[str]) -> dict[str, Any]:
-    return {name: getattr(row, row._meta.get_field(name).attname) for name in fields}
+    return {name: getattr(row, _column(type(row), name).attname) for name in fields}
+
+
+def _column(model: type[Model], name: str) -> Field[Any, Any]:
+    field = model._meta.get_field(name)
+    if not isinstance(field, Field):
+        raise TypeError(f"{model.__name__}.{name} is no column")
+    return field
 
 
 def _changed(rows: Sequence[Model], fields: Sequence[str], before: Snapshot) -> tuple[list[Model], list[str]]:
@@ -83,7 +90,10 @@ def _statement(
     while_empty: str,
 ) -> tuple[str, list[Any]]:
     """The UPDATE and its parameters; the primary key is the first of `columns`."""
+    row: Any
     for row in rows:
+        # As bulk_update does: a related object that was saved after it was set lends its id, and one that was
+        # not saved is refused.
         row._prepare_related_fields_for_save(operation_name="rows_update", fields=columns)
     values = [
         [_plain(column.get_db_prep_save(getattr(row, column.attname), connection)) for row in rows]
@@ -101,14 +111,15 @@ def _statement(
         source = f"(VALUES {', '.join([row_of] * len(rows))}) AS given"
         parameters = [value for row_values in zip(*values, strict=True) for value in row_values]
     changes = ", ".join(
-        f"{quote(column.column)} = given.{name}" for column, name in zip(columns[1:], names[1:], strict=True)
+        f"{quote(str(column.column))} = given.{name}"
+        for column, name in zip(columns[1:], names[1:], strict=True)
     )
     options = type(rows[0])._meta
-    table, key = quote(options.db_table), quote(columns[0].column)
+    table, key = quote(options.db_table), quote(str(columns[0].column))
     # Names come from the models alone; every value is a parameter.
     sql = f"UPDATE {table} SET {changes} FROM {source} WHERE {table}.{key} = given.{names[0]}"  # noqa: S608
     if while_empty:
-        sql += f" AND {table}.{quote(options.get_field(while_empty).column)} IS NULL"
+        sql += f" AND {table}.{quote(str(_column(type(rows[0]), while_empty).column))} IS NULL"
     return sql, parameters
 
 
