@@ -14,7 +14,7 @@ from erp.catalog.models import Sku
 from erp.refusals import RefusedError
 from erp.rows import rows_update
 from erp.stock import refusals
-from erp.stock.ledger import Balances, Place, Released, warehouses_lock
+from erp.stock.ledger import Balances, Place, Released, Warehouses, warehouses_lock
 from erp.stock.models import (
     DEFAULT_WAREHOUSE,
     MovementKind,
@@ -170,35 +170,42 @@ def reservations_set(
         StockReservation.objects.filter(pk__in=[row.pk for row in removed]).delete()
     line_ids = [request.order_line_id for request in requests]
     known = {(row.order_line_id, row.sku_id): row for row in StockReservation.objects.of_lines(line_ids)}
-    added = [
-        StockReservation(
-            order_line_id=request.order_line_id,
-            sku_id=request.sku_id,
-            warehouse_id=warehouses.chosen(request.company_id, request.warehouse_id),
-            wanted=request.wanted,
-        )
-        for request in requests
-        if (request.order_line_id, request.sku_id) not in known
-    ]
-    asked = [
-        (known[key], request)
-        for request in requests
-        if (key := (request.order_line_id, request.sku_id)) in known and known[key].wanted != request.wanted
-    ]
-    balances = Balances(_place(row) for row in [*removed, *added, *(row for row, _ in asked)])
-    for row in removed:
-        balances.give_back(_place(row), row.held)
-    for row, request in asked:
-        _want(row, request, balances)
-    rows_update([row for row, _ in asked], ["wanted", "held"])
-    balances.hold(added)
-    StockReservation.objects.bulk_create(added)
-    balances.settle()
+    pairs = [(request, known.get((request.order_line_id, request.sku_id))) for request in requests]
+    _requests_write(pairs, removed, warehouses)
     return list(
         StockReservation.objects.of_lines(line_ids)
         .waiting()
         .select_related("sku", "warehouse")
         .order_by("pk")
+    )
+
+
+def _requests_write(
+    pairs: Sequence[tuple[ReservationRequest, StockReservation | None]],
+    removed: Sequence[StockReservation],
+    warehouses: Warehouses,
+) -> None:
+    """Write what is asked for beside the reservation it changes, if any; what `removed` held is free."""
+    added = [_reservation(request, warehouses) for request, row in pairs if row is None]
+    changed = [(row, request) for request, row in pairs if row is not None and row.wanted != request.wanted]
+    rows = [row for row, _ in changed]
+    balances = Balances(_place(row) for row in [*removed, *added, *rows])
+    for row in removed:
+        balances.give_back(_place(row), row.held)
+    for row, request in changed:
+        _want(row, request, balances)
+    rows_update(rows, ["wanted", "held"])
+    balances.hold(added)
+    StockReservation.objects.bulk_create(added)
+    balances.settle()
+
+
+def _reservation(request: ReservationRequest, warehouses: Warehouses) -> StockReservation:
+    return StockReservation(
+        order_line_id=request.order_line_id,
+        sku_id=request.sku_id,
+        warehouse_id=warehouses.chosen(request.company_id, request.warehouse_id),
+        wanted=request.wanted,
     )
 
 

@@ -58,6 +58,7 @@ STAGED_FIELDS = [
 ]
 # A known row is read without these.
 UNREAD_FIELDS = ("payload", "payload_bytes")
+COMPARED_FIELDS = [name for name in STAGED_FIELDS if name not in UNREAD_FIELDS]
 LEFT_OUT = (Warn.AMOUNT_UNREADABLE, Warn.MOMENT_UNREADABLE)
 # Columns of lists that are made of fields of another name.
 SHOWN_FROM = {
@@ -236,7 +237,7 @@ def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: dat
     known = _known_rows(store, [answer.external_id for answer in answers])
     unchanged, changes = _parted(answers, known)
     older = [known[a.external_id] for a in changes if _loses(a, known.get(a.external_id), fetch_started_at)]
-    before = rows_values(known.values(), [name for name in STAGED_FIELDS if name not in UNREAD_FIELDS])
+    before = rows_values(known.values(), COMPARED_FIELDS)
     roles = store_roles(store.pk) if changes or any(answer.passed for answer in answers) else {}
     losers = {row.external_id for row in older}
     read: dict[str, ReadAnswer] = {}
@@ -247,7 +248,7 @@ def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: dat
     ]
     created, changed = _rows_write(fresh, known, before)
     _late_shipped_note(answers, [*older, *unchanged], roles, fetch_started_at)
-    judged = [row for row in changed if row.invoice_status != before[row.pk]["invoice_status"]]
+    judged = _judged_anew(changed, before)
     _verdicts_tell(judged)
     pushes_heal([*changed, *unchanged], accepted=_accepted(judged))
     return StepResult(
@@ -259,6 +260,11 @@ def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: dat
         pending=_pks(row for row in [*fresh, *unchanged, *older] if _is_pending(row)),
         read={row.pk: read[row.external_id] for row in fresh if row.external_id in read},
     )
+
+
+def _judged_anew(changed: Sequence[KwaiOrder], before: Snapshot) -> list[KwaiOrder]:
+    """Rows whose note Kwai judges otherwise than before."""
+    return [row for row in changed if row.invoice_status != before[row.pk]["invoice_status"]]
 
 
 def _parted(
