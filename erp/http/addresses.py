@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from erp.http.errors import AddressRefused
-from erp.http.exchange import Exchange
+from erp.http.exchange import HttpExchange
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def resolved(host: str, port: int, exchange: Exchange) -> list[tuple[socket.AddressFamily, Any]]:
+def resolved(host: str, port: int, exchange: HttpExchange) -> list[tuple[socket.AddressFamily, Any]]:
     """Family and address of each, looked up within the time left. Raises `AddressRefused` for a guarded call
     when one of them is not public."""
     found = _looked_up(host, port, exchange.remaining(exchange.limits.connect))

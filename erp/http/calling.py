@@ -22,7 +22,7 @@ from erp.http.errors import (
     RequestNotSent,
     RequestOutcomeUnknown,
 )
-from erp.http.exchange import DEFAULT_LIMITS, Exchange, Limits, running
+from erp.http.exchange import DEFAULT_LIMITS, HttpExchange, Limits, running
 
 USER_AGENT = "self-hosted-erp"
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -75,7 +75,7 @@ def call(
     """
     _refuse_inside_transaction()
     host = _checked_host(url)
-    exchange = Exchange(limits=limits, guarded=guarded, started=time.monotonic())
+    exchange = HttpExchange(limits=limits, guarded=guarded, started=time.monotonic())
     running.exchange = exchange
     failure: HttpError
     try:
@@ -127,7 +127,7 @@ def _prepared(
     return request.prepare()
 
 
-def _answer(prepared: requests.PreparedRequest, exchange: Exchange) -> Answer:
+def _answer(prepared: requests.PreparedRequest, exchange: HttpExchange) -> Answer:
     timeout = (exchange.limits.connect, exchange.limits.read)
     # The adapter is used without a Session: no cookies, no netrc, no proxies, and above all no reading of a
     # redirect's body, which Session.send does without any limit.
@@ -155,7 +155,7 @@ def _chunks(response: requests.Response, max_bytes: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _failure(error: Exception, exchange: Exchange, where: str) -> HttpError:
+def _failure(error: Exception, exchange: HttpExchange, where: str) -> HttpError:
     if not exchange.sent:
         return RequestNotSent(f"{where}: não foi possível conectar ({_cause(error)}). Nada foi enviado.")
     if _is_timeout(error):

@@ -18,7 +18,7 @@ from urllib3.exceptions import NameResolutionError
 
 from erp.http.addresses import resolved
 from erp.http.errors import AnswerTooLarge
-from erp.http.exchange import Exchange, running
+from erp.http.exchange import HttpExchange, running
 
 HEADER_ALLOWANCE = 1024 * 1024
 
@@ -122,7 +122,7 @@ def adapter(guarded: bool) -> HTTPAdapter:
     return _kept.adapters[guarded]
 
 
-def _connected(host: str, port: int, exchange: Exchange) -> socket.socket:
+def _connected(host: str, port: int, exchange: HttpExchange) -> socket.socket:
     """A connected socket, by trying every address of the host within the connect budget."""
     ends = time.monotonic() + exchange.limits.connect
     addresses = resolved(host, port, exchange)

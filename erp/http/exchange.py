@@ -21,7 +21,7 @@ DEFAULT_LIMITS = Limits()
 
 
 @dataclass
-class Exchange:
+class HttpExchange:
     """What the connections need to know of the call that uses them."""
 
     limits: Limits
@@ -38,7 +38,7 @@ class Exchange:
 
 
 class _Running(threading.local):
-    exchange: Exchange
+    exchange: HttpExchange
 
 
 running = _Running()
