@@ -1,5 +1,5 @@
 """The database's clock. Leases, waits and limits compare with it alone, because the clocks of several
-workers differ (design 3.2)."""
+workers differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets at rest: `<key id>:<fernet token>`, newest key first (design 3.5).
+"""Secrets at rest: `<key id>:<fernet token>`, newest key first.
 
 The plaintext carries the place it was written for (table, row, field), so that a token copied into
 another row does not open there.

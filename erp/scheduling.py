@@ -1,5 +1,5 @@
 """Wake-ups: after the commit, tell a worker that rows wait. Losing one loses nothing, because a sweep every
-few seconds finds what waits (design 3.2)."""
+few seconds finds what waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Delivery estimates: business days of Brazil, national holidays included."""
+"""The calendar: business days of Brazil, without weekends and national holidays.
+
+The only place that knows them. What waits or is promised in business days asks here.
+"""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class ShipmentQuerySet(models.QuerySet["Shipment"]):
         return self.filter(store__in=Store.objects.visible_to(user))
 
     def active(self) -> ShipmentQuerySet:
-        """The one shipment an order has (design 3.4), delivered ones included."""
+        """The one shipment an order has, delivered ones included."""
         return self.exclude(status=ShipmentStatus.CANCELLED)
 
     def for_screens(self) -> ShipmentQuerySet:
@@ -151,9 +151,8 @@ class ShipmentQuerySet(models.QuerySet["Shipment"]):
 class Shipment(models.Model):
     """*Objeto* of the expedição; `number` is its *nº de expedição*.
 
-    `shipping_method` and `carrier` stay empty while they follow the invoice, else the order (design
-    3.4); choosing here or joining a group fixes them. Readers before that use `chosen_method` and
-    `chosen_carrier`.
+    `shipping_method` and `carrier` stay empty while they follow the invoice, else the order; choosing
+    here or joining a group fixes them. Readers before that use `chosen_method` and `chosen_carrier`.
     """
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="shipments")
@@ -297,7 +296,7 @@ class Shipment(models.Model):
 
     @property
     def frozen_reason(self) -> Refusal:
-        """Why this must not move on (design 3.1, rule 9)."""
+        """Why this must not move on."""
         return self.order.frozen_reason or (refusals.INVOICE_FELL if self.has_fallen_invoice else NO_REFUSAL)
 
     @property
@@ -312,7 +311,7 @@ class Shipment(models.Model):
 
 
 class Package(models.Model):
-    """*Volume*. The first one's tracking code is what the channel is told (design 3.4).
+    """*Volume*. The first one's tracking code is what the channel is told.
 
     `holds_code` follows the shipment: while it is on the way nobody else may use the code.
     """

@@ -77,7 +77,7 @@ def cancellation_of(company: Company, access_key: str) -> InvoiceEvent | None:
 
 
 def _cancel(invoice: Invoice, event: InvoiceEvent, user: User | None) -> str:
-    """Design 3.1, rule 9: what hangs on the note is frozen because of its status; channels are told."""
+    """What hangs on the note is frozen because of its status; channels are told."""
     order_ids = [pk for pk in (invoice.order_id, invoice.wanted_order_id) if pk is not None]
     order = Order.objects.filter(pk__in=order_ids).lock_for_update().first()
     changed = (

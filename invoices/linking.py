@@ -138,7 +138,8 @@ def invoice_warnings(invoice: Invoice) -> tuple[InvoiceCheck, ...]:
 
 
 def order_checks(invoice: Invoice, reading: NfeReading | None) -> tuple[InvoiceCheck, ...]:
-    """The rules about the note beside its order, or the one it waits for; none without either."""
+    """The rules about the note beside its order, or the one it waits for; none without either. For the note's
+    page: a refusal of a note that is linked is shown there and undoes nothing."""
     order = invoice.order or invoice.wanted_order
     return () if order is None or reading is None else judged_with(reading, order, invoice)
 

@@ -1,6 +1,6 @@
 """The token pair of one store and the client that uses it.
 
-A refresh is a lease on the account row, not a lock (design 3.2): every refresh kills the old refresh
+A refresh is a lease on the account row, not a lock: every refresh kills the old refresh
 token, so exactly one worker may do it, outside any transaction, and the new pair is committed before
 it is used (contract section 2).
 """

@@ -1,4 +1,4 @@
-"""The emulator's own JSON calls under `/_sandbox/` (contract section 6). Loopback only."""
+"""The emulator's own JSON calls under `/_sandbox/`. Loopback only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults that the platform shows on request (contract section 6)."""
+"""Faults that the platform shows on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every write the platform received, for counting what was lost or doubled (contract section 6)."""
+"""Every write the platform received, for counting what was lost or doubled."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _as_json(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def ledger_doubled(state: State, *, since: int = 0, after: int = 0) -> list[int]:
-    """Ids of the doubled rows of `ledger_read`, judged against all rows (contract section 6)."""
+    """Ids of the doubled rows of `ledger_read`, judged against all rows."""
     rows = state.rows(
         "SELECT id FROM ledger AS row WHERE time >= ? AND id > ?"
         " AND ((repeat = 1 AND call IN (SELECT value FROM json_each(?)))"

@@ -34,7 +34,7 @@ class AppCredentials:
         return f"Credentials(app_key={self.app_key!r})"
 
     def as_environment(self) -> dict[str, str]:
-        """The secrets under the names both sides read (contract section 6)."""
+        """The secrets under the names both sides read."""
         return {variable: getattr(self, name) for name, variable in ENVIRONMENT.items()}
 
 

@@ -25,7 +25,7 @@ class MoneyError(ValueError):
 
 
 def centavos_read(value: object) -> int:
-    """A remote amount: an integer of centavos, or its digits as text (contract 3.4). Raises MoneyError.
+    """A remote amount: an integer of centavos, or its digits as text. Raises MoneyError.
 
     A fraction or a boolean is refused rather than guessed: "170.00" and 17000 are both seen in APIs, a
     hundred times apart.

@@ -1,6 +1,6 @@
 """The one door to the outside: every outgoing HTTP request of the product passes through `call`.
 
-What it promises (design section 2):
+What it promises:
 
 - never an automatic retry, never a redirect followed, no proxy or password taken from the environment;
 - connect within 5 s, no silence longer than 10 s, and the whole call over within 25 s of a monotonic clock,

@@ -13,11 +13,13 @@ from erp.outbox.models import PushJob
 
 @dataclass(slots=True)
 class AttemptContext:
-    """`uncertain`: an earlier write may have been applied. `writing`: the write of this try may have left."""
+    """`uncertain`: an earlier write may have been applied. `writing`: the write of this try may have left.
+    `is_answered`: a call of this try came back with an HTTP status."""
 
     job: PushJob
     uncertain: bool
     writing: bool = False
+    is_answered: bool = False
     notes: list[Mapping[str, Any]] = field(default_factory=list)
     http_status: int | None = None
     remote_code: str = ""
@@ -37,6 +39,7 @@ class AttemptContext:
     ) -> None:
         """Record one remote call on the attempt's row; `exchange` must already be redacted."""
         self.http_status = http_status
+        self.is_answered = self.is_answered or http_status is not None
         self.remote_code = remote_code
         if exchange is not None:
             self.notes.append(exchange)

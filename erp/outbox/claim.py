@@ -1,4 +1,4 @@
-"""Claim the next push: a conditional UPDATE in a short transaction, with a lease (design 3.2)."""
+"""Claim the next push: a conditional UPDATE in a short transaction, with a lease."""
 
 from __future__ import annotations
 

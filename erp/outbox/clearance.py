@@ -213,7 +213,7 @@ def checks_run() -> int:
 
 
 def seen_check(job: PushJob) -> None:
-    """Right before the first push of a kind is sent: only what the person saw leaves. Raises NotYet when it
+    """Right before the first push of a kind is sent: only what the person saw leaves. Raises `NotYet` when it
     changed since; then it waits to be looked at again."""
     followed = _followed.get(job.kind)
     if followed is None or not followed.is_on():

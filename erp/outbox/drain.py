@@ -63,16 +63,16 @@ def push(job: PushJob) -> None:
     except PushLeaseLost:
         logger.warning("Push job %s lost its lease", job.pk)
     except PushError as error:
-        settle.settle_failure(job=job, error=error, call=call, uncertain=context.uncertain)
+        settle.settle_failure(job=job, error=error, call=call, context=context)
     except SoftTimeLimitExceeded:
-        settle.settle_failure(job=job, error=context.interrupted(), call=call, uncertain=context.uncertain)
+        settle.settle_failure(job=job, error=context.interrupted(), call=call, context=context)
         raise
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
         _log_bug(job, error)
         broken = Broken(write=context.writing)
-        settle.settle_failure(job=job, error=broken, call=call, uncertain=context.uncertain)
+        settle.settle_failure(job=job, error=broken, call=call, context=context)
 
 
 def _carry_out(handler: Handler, context: AttemptContext) -> None:

@@ -1,4 +1,4 @@
-"""What a handler may raise, one class per row of the policy table (design 3.2).
+"""What a handler may raise, one class per row of the policy table (`policy.py`).
 
 Texts are Portuguese, are shown to operators (cut at 500 characters) and hold no secrets and no personal
 data. `remote_code`, `http_status` and `exchange` (already redacted) go to the attempt's row.
@@ -59,7 +59,7 @@ class PushLeaseLost(PushError):
 
 
 class Throttled(PushError):
-    """429 or our own limit: the store's queue waits for `call` (default: the handler's call).
+    """The platform's limit or our own: the store's queue waits for `call` (default: the handler's call).
 
     `retry_after` in seconds, or `resume_at`; the later one counts.
     """
@@ -127,7 +127,7 @@ class CallDenied(PushError):
 
 class PushAccessUnclear(PushError):
     """The platform refuses the store's access with a code nobody named: the store's queue rests, and one push
-    tests it. `write` as in `OutcomeUnknown`."""
+    tests it. `write` as in `PushOutcomeUnknown`."""
 
     default_text = "A plataforma recusou o acesso por um motivo desconhecido. Os envios da loja esperam."
 
@@ -143,7 +143,7 @@ class PushRefused(PushError):
 
 
 class NotFoundOnWrite(PushRefused):
-    """404 on a write: what should change does not exist there."""
+    """A write whose subject is not found: what should change does not exist there."""
 
     default_text = "A plataforma não encontrou este registro. Sincronize a situação e confira."
 
@@ -176,10 +176,13 @@ class Broken(PushError):
 
 
 class NotYet(PushError):
-    """The platform is not ready for this push; look again at `check_at`.
+    """Nothing is wrong, but this push must not be sent yet; look again at `check_at`.
 
-    `since`: what is waited for began then, where that is later than the request. `asks_person`: somebody here
-    has to say something first, so the wait has no end of its own.
+    It counts as no try, and its text stands on the row while it waits. A look is never farther off than
+    `LONGEST_WAITS[WaitReason.CHECK]` (an hour): a wait for tomorrow is many looks. `OUTBOX_RETRY_HOURS` (72)
+    after it was asked for, or at its `deadline`, the push is BLOCKED. `since`: what is waited for began then,
+    where that is later than the request, and the hours run from there. `asks_person`: somebody here has to
+    say something first, so the wait has no end of its own.
     """
 
     default_text = "A plataforma ainda não aceita este envio. O ERP verifica de novo mais tarde."

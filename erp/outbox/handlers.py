@@ -36,8 +36,8 @@ class Sent:
 class Handler:
     """Four functions and what the engine must know of a kind.
 
-    - `load(job)` reads our rows; may answer `Obsolete` or raise `Refused`. Asked again once the platform was
-      read back and holds nothing, with `job.needs_verification` gone.
+    - `load(job)` reads our rows; may answer `Obsolete` or raise `PushRefused`. Asked again once the
+      platform was read back and holds nothing, with `job.needs_verification` gone.
     - `is_satisfied(loaded, context)` reads the platform after an unknown outcome; None for kinds that simply
       send the present value again.
     - `send(loaded, context)` makes the call, unless the order is frozen; runs with no transaction open.

@@ -1,5 +1,5 @@
 """Call limits in the database: GCRA per store, (store, call) and (app, call), with the day's counter in the
-same row (design 3.2). One implementation for SQLite and PostgreSQL; Redis has no part in it.
+same row. One implementation for SQLite and PostgreSQL; Redis has no part in it.
 
 Pushes and imports share a bucket. Each has a reserve that the other may use only while its owner has not
 asked for some seconds, so that neither starves and nothing is wasted.

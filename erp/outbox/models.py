@@ -1,4 +1,4 @@
-"""The rows that are the truth about pending pushes (design 3.2). Instants are UTC, durations milliseconds."""
+"""The rows that are the truth about pending pushes. Instants are UTC, durations milliseconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows from an error: the policy table of design 3.2 as one pure function."""
+"""What follows from an error: the policy table as one pure function."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ class PushCase:
 class PushOutcome:
     """What to write. `verify`: read back before the next write. `pause`: the store's queue stops until
     somebody acts; `pause_channel`: every store's, until a probe succeeds; `rest`: the store's, until one push
-    does. `hold_until`: the queue waits for the call. `healthy`: what the breaker learns (None: nothing)."""
+    does. `hold_until`: the queue waits for the call. `healthy`: what the breaker learns (None: nothing);
+    True only where a call of this try was answered (`settle_failure`)."""
 
     state: JobState
     counts: bool

@@ -39,7 +39,7 @@ def facts_request(
 ) -> list[FactResult]:
     """Queue facts; one result per request, in their order, in a constant number of statements.
 
-    Design 3.2, table of classes: equal content that is waiting stays (*já na fila*); BLOCKED, CANCELLED
+    Equal content that is waiting stays (*já na fila*); BLOCKED, CANCELLED
     or SUPERSEDED is reopened; DONE answers *já enviado* unless other content reached the platform after
     it or the request says `again`. The newest request of a kind and subject always wins: waiting or blocked
     rivals are superseded in the same transaction, a CLAIMED one ends first (one claim per subject).

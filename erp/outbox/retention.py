@@ -1,4 +1,4 @@
-"""What is kept: facts for ever, ended state pushes and exchange bodies for 30 days (design 3.2)."""
+"""What is kept: facts for ever, ended state pushes and exchange bodies for 30 days."""
 
 from __future__ import annotations
 

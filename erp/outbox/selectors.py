@@ -62,7 +62,7 @@ class Mark:
 
 def jobs_done(*, subjects: Collection[Subject], kinds: Collection[str]) -> dict[Subject, dict[str, Mark]]:
     """Per (store id, subject) and kind the marker of its pushes, in one query; kinds never asked for are
-    missing. The markers of design 3.2: *rastreio enviado* is `marks["..."].done_at`."""
+    missing. The markers of an order: *rastreio enviado* is `marks["..."].done_at`."""
     rows = PushJob.objects.filter(
         store_id__in={store_id for store_id, _ in subjects},
         subject__in={subject for _, subject in subjects},

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from erp.accounts.models import Store
 from erp.outbox import breaker, limits, policy, queues
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.errors import PushError
 from erp.outbox.models import PushJob, PushJobQuerySet
 from erp.outbox.policy import PushOutcome
@@ -49,18 +50,21 @@ def settle_obsolete(*, job: PushJob, reason: str) -> bool:
     return True
 
 
-def settle_failure(*, job: PushJob, error: PushError, call: str, uncertain: bool) -> bool:
+def settle_failure(*, job: PushJob, error: PushError, call: str, context: AttemptContext) -> bool:
     """Apply the policy to `error`; False when the lease went to somebody else.
 
-    `uncertain`: an earlier write may have been applied and nobody has read back yet.
+    A refusal or a wait of our own, raised before any call was answered, tells the breaker nothing.
     """
     with transaction.atomic():
         row = _fenced(job)
         if row is None:
             return False
-        row.needs_verification = uncertain
+        row.needs_verification = context.uncertain
         outcome = give_back(row=row, error=error)
     _queue_learns(job.store_id, call, error, outcome)
+    is_answered = context.is_answered or error.http_status is not None
+    if outcome.healthy is not None and (is_answered or not outcome.healthy):
+        breaker.learn(store_id=job.store_id, healthy=outcome.healthy)
     return True
 
 
@@ -163,8 +167,6 @@ def _queue_learns(store_id: int, call: str, error: PushError, outcome: PushOutco
     if outcome.hold_until is not None:
         reason = WaitReason(outcome.waiting_for)
         limits.hold(store_id=store_id, call=error.call or call, until=outcome.hold_until, reason=reason)
-    if outcome.healthy is not None:
-        breaker.learn(store_id=store_id, healthy=outcome.healthy)
 
 
 def clean_text(text: str) -> str:

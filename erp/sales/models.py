@@ -254,7 +254,7 @@ class Order(models.Model):
 
     @property
     def computed_total(self) -> int:
-        """Contract section 3: items + freight - discounts, in centavos."""
+        """Items + freight - discounts, in centavos."""
         return self.items_total + self.freight_total - self.seller_discount - self.platform_discount
 
     @property
@@ -278,7 +278,7 @@ class Order(models.Model):
 
     @property
     def frozen_reason(self) -> Refusal:
-        """Why this order must not move on (design 3.1, rule 9)."""
+        """Why this order must not move on."""
         if self.status == OrderStatus.CANCELLED:
             return refusals.CANCELLED
         if self.hold_reason:
@@ -340,7 +340,7 @@ class OrderLine(models.Model):
 
 class PlatformOwned(models.Model):
     """Follows the platform until an operator edits it; after that a platform change waits in
-    `proposal` for *aceitar* or *manter* (design 3.1, rule 7)."""
+    `proposal` for *aceitar* or *manter*."""
 
     edited_at = models.DateTimeField(null=True)
     proposal = models.JSONField(null=True)

@@ -1,4 +1,4 @@
-"""Buyer and address belong to the platform until an operator edits them (design 3.1, rule 7)."""
+"""Buyer and address belong to the platform until an operator edits them."""
 
 from __future__ import annotations
 

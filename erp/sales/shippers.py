@@ -1,7 +1,7 @@
 """Who carries an order, and which *formas de envio* fit it.
 
 The marketplace says who carries; where it does not, a person does. Until then nothing is arranged and no code
-is sent, because guessing wrong sends a parcel twice or not at all (contract section 4).
+is sent, because guessing wrong sends a parcel twice or not at all.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Celery: messages only wake workers, rows are the truth (design, first paragraph).
+"""Celery: messages only wake workers, rows are the truth.
 
 Without `REDIS_URL` the embedded default serves everything over a folder.
 """
@@ -69,7 +69,7 @@ CELERY_TASK_ROUTES = {
     "kwai_integration.tasks.events": {"queue": "inbound"},
     "kwai_integration.tasks.app_probe": {"queue": "inbound"},
 }
-# Seconds a task of each queue may take: told first, then ended (design 3.2). `erp.celery` gives each task the
+# Seconds a task of each queue may take: told first, then ended. `erp.celery` gives each task the
 # limits of its queue. The threads pool knows none: there the deadline of a call is what bounds it.
 QUEUE_LIMITS = {
     "push": (50, 55),
@@ -147,7 +147,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
 }
 
-# Push engine (design 3.2). Seconds unless the name says otherwise.
+# Push engine. Seconds unless the name says otherwise.
 OUTBOX_LEASE_SECONDS = env.whole("OUTBOX_LEASE_SECONDS", 60, 1, 3_600)
 OUTBOX_STORE_CONCURRENCY = env.whole("OUTBOX_STORE_CONCURRENCY", 4, 1, 100)
 OUTBOX_RETRY_HOURS = env.whole("OUTBOX_RETRY_HOURS", 72, 1, 720)

@@ -61,7 +61,7 @@ SECRET_KEY = env.secret(
     "é curta ou repete poucos caracteres: apague a linha e execute `make setup`, que gera uma de "
     f"{_SECRET_LENGTH} caracteres ou mais",
 ) or secrets.token_urlsafe(_SECRET_LENGTH)
-# Encryption keys of the tokens at rest, newest first: `id2:key,id1:key` (design 3.5).
+# Encryption keys of the tokens at rest, newest first: `id2:key,id1:key`.
 FIELD_KEYS = env.secret(
     "FIELD_KEYS",
     _field_keys,
@@ -185,7 +185,7 @@ AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
 AXES_VERBOSE = False
 
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 7
-# Lax, not Strict: the OAuth callback is a navigation that starts on Kwai's site (contract section 2).
+# Lax, not Strict: the OAuth callback is a navigation that starts on Kwai's site.
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _IS_HTTPS
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -1,4 +1,4 @@
-"""Names that tools rely on for the Kwai connection (contract section 6)."""
+"""Names that tools rely on for the Kwai connection."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KWAI_RESULT_ROLES = env.table("KWAI_RESULT_ROLES", '{"448": "clock_wrong"}')
 # The first push of each kind of a new store waits for a person and is read back after.
 KWAI_CONFIRM_FIRST_PUSH = env.flag("KWAI_CONFIRM_FIRST_PUSH", not ERP_DEMO)
 
-# Platform limits (contract section 4, assumed): requests a second and calls a day.
+# Platform limits (assumed, docs/kwai-api.md): requests a second and calls a day.
 KWAI_STORE_RATE = env.number("KWAI_STORE_RATE", 20.0, 0.1, 1_000)
 KWAI_APP_RATE = env.number("KWAI_APP_RATE", 100.0, 0.1, 1_000)
 KWAI_DAILY_CALLS = env.whole("KWAI_DAILY_CALLS", 1_000_000, 1, 1_000_000_000)

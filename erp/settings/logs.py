@@ -1,8 +1,7 @@
 """Logs go to standard error, with the id of the request or task on every line; `LOG_FORMAT=json` writes one
 object a line.
 
-urllib3 stays at WARNING because its debug lines hold query strings, and query strings hold secrets by
-contract (contract section 1).
+urllib3 stays at WARNING because its debug lines hold query strings, and Kwai's hold secrets.
 """
 
 from __future__ import annotations

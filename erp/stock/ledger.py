@@ -1,4 +1,4 @@
-"""The one place that writes balances, reservations' holds and movements (design 3.3).
+"""The one place that writes balances, reservations' holds and movements.
 
 Every writer first locks the warehouses of its companies, in one order and after any order it locks, so
 that two of them can neither read a balance at once nor wait for each other (ADR 0007).

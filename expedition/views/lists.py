@@ -1,4 +1,8 @@
-"""*Expedição*: one address, seen by groups or by orders."""
+"""*Expedição*: two lists under one address.
+
+`GroupList` opens, a row for each group; `ShipmentList`, a row for each shipment, is *visão por pedidos* of
+the filter *Agrupamentos*.
+"""
 
 from __future__ import annotations
 

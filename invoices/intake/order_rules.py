@@ -1,4 +1,7 @@
-"""Rules about a note that passed, beside the order it would be linked to and what is known of both."""
+"""Rules about a note that passed, beside the order it would be linked to and what is known of both.
+
+What a finding does is in `rules.py`.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from invoices.intake.rules import Finding, Rule, refuse, warn
 ROUNDING: Final = 1
 """Centavos that differ between emitters and platforms without anybody being wrong."""
 
-EARLIEST: Final = timedelta(days=1)
-"""How long before its order a note may be dated: clocks and time zones differ."""
+MARGIN_BEFORE_ORDER: Final = timedelta(days=1)
+"""For how long before its order a note may be dated: clocks and time zones differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def _total(case: OrderCase) -> Finding | None:
 
 def _date(case: OrderCase) -> Finding | None:
     placed = case.order.placed_at
-    if placed is None or case.reading.issued_at >= placed - EARLIEST:
+    if placed is None or case.reading.issued_at >= placed - MARGIN_BEFORE_ORDER:
         return None
     return warn(
         f"A nota foi emitida antes do pedido {case.order.label} ser feito. Confira se a nota é deste pedido."

@@ -2,6 +2,11 @@
 
 A rule answers nothing, or a finding that refuses or warns and tells the operator what to do. Rules marked
 `stops` are what later rules stand on: when one refuses, the rest is not evaluated.
+
+What a refusal does. At an upload the file goes to *rejeitadas* with its reason, whether a rule of the note or
+of its order refuses (`placement.py`). Linking a stored note by hand raises `InvoiceRefused` and changes
+nothing (`linking.py`). Of a note that is linked already the rules are only shown, on its page: nothing is
+undone. A warning holds the note until somebody goes on despite it.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def now_ms() -> int:
 
 
 def client_config() -> ClientConfig:
-    """The application's side of the connection, from the settings of contract section 6; they were checked
+    """The application's side of the connection, from `erp/settings/kwai.py`; they were checked
     at start-up."""
     return ClientConfig(
         api_url=settings.KWAI_API_URL.rstrip("/"),
@@ -173,7 +173,7 @@ class KwaiClient:
         return self._call(name, params=params, payload=payload)
 
     def upload_invoice(self, upload: InvoiceUpload) -> None:
-        """Send the NF-e of an order. `AlreadyDone` means the platform holds this access key."""
+        """Send the NF-e of an order. `KwaiAlreadyDone` means the platform holds this access key."""
         self._call("upload_invoice", payload=outbound.invoice_payload(upload, self.names))
 
     def arrange_shipment(self, order_id: str, handover: Handover) -> Arranged:
@@ -302,8 +302,8 @@ def consent_url(
 
 
 def exchange_code(config: ClientConfig, *, code: str) -> TokenPair:
-    """Spend the single-use code of the callback. `OutcomeUnknown` means the code may be spent: ask for a new
-    consent."""
+    """Spend the single-use code of the callback. `KwaiOutcomeUnknown` means the code may be spent: ask
+    for a new consent."""
     return _tokens(config, "oauth_token", {"grant_type": "authorization_code", "code": code})
 
 
@@ -311,7 +311,7 @@ def refresh_tokens(config: ClientConfig, *, refresh_token: str) -> TokenPair:
     """Rotate the pair: the old refresh token dies with this call, so it runs under the account's lease only.
     What the answer leaves out beside the access token is empty or None: the known value stands.
 
-    `OutcomeUnknown` means the answer was lost and must not be replayed blindly (contract section 2);
+    `KwaiOutcomeUnknown` means the answer was lost and must not be replayed blindly (contract section 2);
     `TokenExpired` and `ConsentEnded` mean that only the merchant can help.
     """
     return _tokens(config, "oauth_refresh", {"grant_type": "refresh_token", "refresh_token": refresh_token})

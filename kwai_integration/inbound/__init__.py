@@ -1,1 +1,4 @@
-"""What comes from Kwai: poll -> stage (`KwaiOrder`) -> receive (`Order`). See design 3.1."""
+"""What comes from Kwai: poll -> stage (`KwaiOrder`) -> receive (`Order`).
+
+Told in docs/architecture.md, *From Kwai*.
+"""

@@ -1,4 +1,4 @@
-"""Finding the one that spoils a batch (design 3.1, rule 4)."""
+"""Finding the one that spoils a batch."""
 
 from __future__ import annotations
 

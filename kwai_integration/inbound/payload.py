@@ -1,4 +1,4 @@
-"""The platform's answer as it is kept, and read again when an order is reprocessed (design 3.1, rule 5)."""
+"""The platform's answer as it is kept, and read again when an order is reprocessed."""
 
 from __future__ import annotations
 

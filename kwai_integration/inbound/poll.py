@@ -1,4 +1,4 @@
-"""Reading what the platform changed: window after window, page after page (design 3.1, rule 1)."""
+"""Reading what the platform changed: window after window, page after page."""
 
 from __future__ import annotations
 

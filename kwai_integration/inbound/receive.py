@@ -1,4 +1,4 @@
-"""Second step: staged orders become sales orders, or wait for a link (design 3.1, rules 2, 6, 7, 8)."""
+"""Second step: staged orders become sales orders, or wait for a link."""
 
 from __future__ import annotations
 

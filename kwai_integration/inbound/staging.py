@@ -1,4 +1,4 @@
-"""First step: every answer of the platform becomes a `KwaiOrder`, whatever is in it (design 3.1, rule 2)."""
+"""First step: every answer of the platform becomes a `KwaiOrder`, whatever is in it."""
 
 from __future__ import annotations
 
@@ -330,7 +330,7 @@ def _is_equal(answer: _Answer, row: KwaiOrder | None) -> bool:
 
 
 def _loses(answer: _Answer, row: KwaiOrder | None, fetch_started_at: datetime) -> bool:
-    """Design 3.1, rule 3: the older update time never wins; without two of them the later fetch wins."""
+    """The older update time never wins; without two of them the later fetch wins."""
     if row is None:
         return False
     if answer.updated_at and row.remote_updated_at and answer.updated_at != row.remote_updated_at:

@@ -37,8 +37,8 @@ class PushMessageRefused(Exception):
 def event_accept(body: bytes) -> None:
     """Store the event of one message, once per event id, and wake a worker for its fetch.
 
-    Heartbeats are accepted and leave nothing behind. Raises Refused for what we did not get from the
-    platform, or got for a merchant without an active, connected store here.
+    Heartbeats are accepted and leave nothing behind. Raises `PushMessageRefused` for what we did not
+    get from the platform, or got for a merchant without an active, connected store here.
     """
     plain = _opened(body)
     message = _read(plain)

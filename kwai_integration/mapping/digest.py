@@ -1,4 +1,4 @@
-"""How a raw answer is compared and stored (design 3.1 rules 3 and 5)."""
+"""How a raw answer is compared and stored."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class MappedPayment:
 
 @dataclass(frozen=True)
 class MappedOrder:
-    """Names of design section 4. Money in centavos and never negative (but `computed_total`, which is the
+    """Money in centavos and never negative (but `computed_total`, which is the
     contract's formula as it comes out), datetimes aware UTC, texts clean and short enough for their columns.
 
     `role` is None for a situation nobody gave one; `total` is the platform's, or the computed one without it.

@@ -68,7 +68,7 @@ class KwaiAccount(Leased):
     refresh_expires_at = models.DateTimeField(null=True)
     # When the planner renews the pair, well before its end; empty is now.
     refresh_due_at = models.DateTimeField(null=True)
-    # Counts the pairs. Whoever holds the row's lease renews (design 3.2); one that ran out tells of an answer
+    # Counts the pairs. Whoever holds the row's lease renews; one that ran out tells of an answer
     # that was lost.
     token_version = models.PositiveIntegerField(default=0)
     refresh_lost_at = models.DateTimeField(null=True)

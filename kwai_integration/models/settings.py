@@ -71,7 +71,7 @@ class KwaiSettings(models.Model):
     unknown_shipping = models.CharField(
         "envio não informado pelo Kwai", max_length=8, choices=ShippedBy.choices, default=ShippedBy.UNKNOWN
     )
-    # Read by outbound.rules when the platform has accepted a note.
+    # Read by outbound.automation when the platform has accepted a note.
     auto_arrange = models.BooleanField("programar envio quando a NF-e for aceita", default=False)
     # Read by outbound.handlers.arrange: who moves the parcel to the carrier.
     arrange_handover = models.CharField(
@@ -85,7 +85,7 @@ class KwaiSettings(models.Model):
     # codes; None when there is nothing to judge.
     judged_up_to = models.BigIntegerField(null=True)
     judged_moved = models.PositiveIntegerField(default=0)
-    # Read by outbound.rules on the facts of the same name.
+    # Read by outbound.automation on the facts of the same name.
     auto_send_invoice = models.BooleanField("enviar dados da NF-e ao autorizar", default=False)
     auto_send_tracking = models.BooleanField("enviar rastreamento ao concluir", default=False)
     auto_confirm_delivery = models.BooleanField("marcar como entregue no Kwai", default=False)

@@ -34,7 +34,7 @@ def withdrawn(job: PushJob, shipment: Shipment) -> Obsolete | None:
 
 
 def content_check(job: PushJob, request: FactRequest, text: str) -> None:
-    """Raises Refused with `text` when the rows would send another content than `job` was asked for."""
+    """Raises `PushRefused` with `text` when the rows would send another content than `job` was asked for."""
     if request.key != job.idempotency_key:
         raise PushRefused(text)
 

@@ -1,4 +1,4 @@
-"""Kwai's errors in the words of the outbox, one row per row of the policy table (design 3.2)."""
+"""Kwai's errors in the words of the outbox, one row per row of the policy table."""
 
 from __future__ import annotations
 

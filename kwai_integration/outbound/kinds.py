@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """`step` orders the facts of one order: NF-e, then arranging or tracking, then delivery (design 3.2)."""
+    """`step` orders the facts of one order: NF-e, then arranging or tracking, then delivery."""
 
     SEND_INVOICE = "kwai.send_invoice"
     ARRANGE_SHIPMENT = "kwai.arrange_shipment"

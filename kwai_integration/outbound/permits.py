@@ -63,8 +63,8 @@ def write_problem(write: Write, order: Order, roles: Roles) -> Refusal:
 def remote_permit(write: Write, own: Order, remote: MappedOrder, *, job: PushJob) -> Permit:
     """YES or DONE by the order as Kwai has it now (`remote`), for a write about to be made.
 
-    Raises Refused when the platform would not permit it, and NotYet while it looks at the note or nobody has
-    said what the order's situation means.
+    Raises `PushRefused` when the platform would not permit it, and `NotYet` while it looks at the
+    note or nobody has said what the order's situation means.
     """
     _read_check(remote)
     released = own.refund_released_at is not None and remote.refund_status is KwaiRefundStatus.REFUNDED
@@ -126,7 +126,7 @@ def _waiting_for_invoice(remote: MappedOrder, job: PushJob) -> NotYet | PushRefu
 
 
 def _waiting_for_person(remote: MappedOrder) -> NotYet:
-    """The answer in *Mapeamentos* wakes the push (`inbound.reprocess`)."""
+    """The answer in *Mapeamentos* wakes the push (`kwai_integration.inbound.reprocess`)."""
     text = (
         f"A situação {remote.remote_status} do Kwai não é conhecida: diga em Mapeamentos o que ela "
         "significa. Até lá nada é enviado; depois o envio segue sozinho."

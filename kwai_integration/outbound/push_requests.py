@@ -1,6 +1,6 @@
 """From rows of the ERP to requests of the outbox, and the reasons why one cannot be requested.
 
-Content is what tells equal from corrected: access key, carrier + code, `delivered` (design 3.2).
+Content is what tells equal from corrected: access key, carrier + code, `delivered`.
 """
 
 from __future__ import annotations

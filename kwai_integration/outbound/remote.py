@@ -36,7 +36,7 @@ class _TurnRecorder:
 
 @contextmanager
 def calling(context: AttemptContext) -> Iterator[KwaiClient]:
-    """`with calling(turn) as client:` raises only `PushError`s."""
+    """`with calling(context) as client:` raises only `PushError`s."""
     try:
         yield client_for(context.job.store_id, share="push", recorder=_TurnRecorder(context))
     except (errors.KwaiError, NotConnected) as error:
@@ -44,7 +44,7 @@ def calling(context: AttemptContext) -> Iterator[KwaiClient]:
 
 
 def frozen_check(row: Order | Shipment) -> None:
-    """Raises Refused while the order must not move on (design 3.1, rule 9).
+    """Raises `PushRefused` while the order must not move on.
 
     Asked right before a write and never before reading back: what Kwai may already hold is found out
     although the order froze meanwhile.
@@ -56,7 +56,7 @@ def frozen_check(row: Order | Shipment) -> None:
 def remote_order(client: KwaiClient, store_id: int, external_id: str) -> MappedOrder:
     """The order as Kwai has it now; its `unread` names what could not be read.
 
-    Raises Refused when Kwai no longer knows it.
+    Raises `PushRefused` when Kwai no longer knows it.
     """
     roles = store_roles(store_id)
     for raw in client.order_details([external_id]):

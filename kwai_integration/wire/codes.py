@@ -26,7 +26,7 @@ RESULT_CODE = re.compile(r"0|-?[1-9][0-9]{0,8}")
 
 
 class Source(StrEnum):
-    """How sure a row is (first page of the contract)."""
+    """How sure a row is; docs/kwai-api.md begins with what each means."""
 
     PUBLISHED = "published"
     THIRD_PARTY = "third_party"
@@ -292,7 +292,7 @@ RESULTS: Mapping[int, ResultCode] = {
         ResultCode(503, ResultMeaning.PLATFORM_FAULT, "Plataforma indisponível", _AGAIN, Source.ASSUMED),
     )
 }
-# Codes of this family that nobody named concern the access: they pause the store's queue (contract 3.3).
+# 440 to 449. One of them that nobody named concerns the access: it pauses the store's queue (contract 3.3).
 _ACCESS_FAMILY = range(440, 450)
 
 

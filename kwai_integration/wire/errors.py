@@ -1,4 +1,4 @@
-"""What can go wrong with one call, typed by who must act next (policy table of design section 3.2).
+"""What can go wrong with one call, typed by who must act next.
 
 No error carries an address, a query string, a token or a payload. `text` is the platform's own wording,
 cleaned and cut; it is for the operator, never for a decision.
@@ -73,13 +73,13 @@ class KwaiOutcomeUnknown(KwaiError):
 
 
 class PlatformFault(KwaiError):
-    """Result 500 or 503. A write must be verified before it is repeated, like an unknown outcome."""
+    """The platform says that it failed. A write must be verified first, like an unknown outcome."""
 
     message = "O Kwai informou uma falha interna. Será conferido e tentado de novo."
 
 
 class RateLimited(KwaiError):
-    """Too many requests, theirs (429) or our own limit: not processed. `retry_after` in seconds or None."""
+    """Too many requests, by their limit or our own: not processed. `retry_after` in seconds or None."""
 
     message = "O limite de requisições do Kwai foi atingido. Será tentado de novo em instantes."
 
@@ -102,7 +102,7 @@ class RefreshOnHold(RateLimited):
 
 
 class KwaiQuotaSpent(KwaiError):
-    """The daily quota is spent (430): this call pauses until the reset."""
+    """The daily quota is spent: this call pauses until the reset."""
 
     message = "A cota diária de chamadas ao Kwai acabou. Os envios continuam quando ela for renovada."
 
@@ -115,7 +115,7 @@ class AppRefused(KwaiError):
 
 
 class AppInvalid(AppRefused):
-    """440, 447: the application's key or the version of its API is not known."""
+    """The application's key or the version of its API is not known."""
 
     def sentence(self) -> str:
         return (
@@ -125,7 +125,7 @@ class AppInvalid(AppRefused):
 
 
 class SignatureInvalid(AppRefused):
-    """443: the signature does not match."""
+    """The signature does not match."""
 
     def sentence(self) -> str:
         return (
@@ -135,7 +135,7 @@ class SignatureInvalid(AppRefused):
 
 
 class ClockWrong(AppRefused):
-    """442: the timestamp is too far from the platform's. `ahead` is by how many seconds our clock was before
+    """The timestamp is too far from the platform's. `ahead` is by how many seconds our clock was before
     the `Date` of the answer, negative when it was behind, None when the answer told no date."""
 
     def __init__(self, *, ahead: float | None = None, **details: Any) -> None:
@@ -157,7 +157,7 @@ class ClockWrong(AppRefused):
 
 
 class SecretInvalid(KwaiError):
-    """441: the application's secret is wrong. It travels in OAuth calls only: nobody can connect or renew,
+    """The application's secret is wrong. It travels in OAuth calls only: nobody can connect or renew,
     while what has an access token goes on."""
 
     actor = Actor.ADMINISTRATOR
@@ -182,7 +182,7 @@ class OAuthPaused(SecretInvalid):
 
 
 class TokenExpired(KwaiError):
-    """401, 444: renew the pair once and repeat once."""
+    """The access token is not valid any more: renew the pair once and repeat once."""
 
     message = "A autorização da loja no Kwai expirou e precisa ser renovada."
 
@@ -194,19 +194,19 @@ class ConsentEnded(KwaiError):
 
 
 class ConsentRevoked(ConsentEnded):
-    """402: the merchant took the consent back."""
+    """The merchant took the consent back."""
 
     message = "O consentimento da loja no Kwai foi revogado. Conecte a loja de novo em Integrações."
 
 
 class MerchantInvalid(ConsentEnded):
-    """445: the platform does not know the seller account behind this connection."""
+    """The platform does not know the seller account behind this connection."""
 
     message = "O Kwai não reconhece a conta de vendedor desta loja. Conecte a loja de novo em Integrações."
 
 
 class PermissionMissing(KwaiError):
-    """403, 446: this call was not granted to this store; its other calls go on. From the platform, or from
+    """This call was not granted to this store; its other calls go on. From the platform, or from
     our own memory of its answer: then `retry_after` says when the call is tried again by itself."""
 
     actor = Actor.MERCHANT
@@ -229,20 +229,20 @@ class KwaiAccessUnclear(KwaiError):
 
 
 class NotFound(KwaiError):
-    """404: the subject does not exist for this merchant."""
+    """The subject does not exist for this merchant."""
 
     actor = Actor.OPERATOR
     message = "O Kwai não encontrou este registro na conta da loja."
 
 
 class KwaiAlreadyDone(KwaiError):
-    """409: the platform already holds exactly this content; counts as done."""
+    """The platform already holds exactly this content; counts as done."""
 
     message = "O Kwai já tinha recebido este mesmo conteúdo."
 
 
 class BusinessRefused(KwaiError):
-    """422: the platform's rule says no; its text tells the operator what to correct."""
+    """The platform's rule says no; its text tells the operator what to correct."""
 
     actor = Actor.OPERATOR
     message = "O Kwai recusou a operação."

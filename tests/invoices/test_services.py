@@ -421,7 +421,7 @@ def test_unlink_and_link_to_the_right_order(load: Callable[..., ImportResult], m
 def test_a_cancelled_note_stays_with_its_order(
     load: Callable[..., ImportResult], make_order: MakeOrder
 ) -> None:
-    """It is what keeps the order from leaving without a note (design 3.1, rule 9)."""
+    """It is what keeps the order from leaving without a note."""
     make_order()
     invoice = load(nfe_xml(order_reference=REFERENCE)).invoice
     assert invoice is not None

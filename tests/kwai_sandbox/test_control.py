@@ -1,4 +1,4 @@
-"""The emulator's own calls (contract section 6)."""
+"""The emulator's own calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults and whether the write was applied (contract section 6)."""
+"""Faults and whether the write was applied."""
 
 from __future__ import annotations
 

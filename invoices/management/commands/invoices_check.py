@@ -1,4 +1,4 @@
-"""Judge files of notes and events without storing anything (contract section 6). Needs no database."""
+"""Judge files of notes and events without storing anything. Needs no database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders that are here follow their platform's answer, by the ownership rules (design 3.1, rule 7).
+"""Orders that are here follow their platform's answer, by the ownership rules.
 
 What an answer changes is worked out order by order without the database (`order_followed`), then written at
 once (`followed_write`): a constant number of statements, and none that writes when nothing changed.

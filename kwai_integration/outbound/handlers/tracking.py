@@ -58,7 +58,7 @@ def load(job: PushJob) -> LoadedTracking | Obsolete:
 
 
 def notice_of(loaded: LoadedTracking) -> ShipmentNotice:
-    """What is sent of the shipment. Raises Refused while something is missing."""
+    """What is sent of the shipment. Raises `PushRefused` while something is missing."""
     shipment = loaded.shipment
     invoice, carrier, code = shipment.invoice, shipment.chosen_carrier, shipment.tracking_code
     if invoice is None or carrier is None or not code or shipment.concluded_at is None:

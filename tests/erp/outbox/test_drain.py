@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from erp import scheduling
 from erp.clock import after
-from erp.outbox import claim, drain, errors, handlers, limits
+from erp.outbox import breaker, claim, drain, errors, handlers, limits
+from erp.outbox.attempts import AttemptContext
 from erp.outbox.models import PushAttempt, PushJob, StoreQueue
 from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import AttemptAction, AttemptOutcome, BreakerState, FailureMode, JobState, WaitReason
@@ -387,3 +388,29 @@ def test_silence_opens_the_breaker_and_an_answer_brings_the_retries_back(
     assert len(waits) == 5
     assert all(-2 < wait <= 30 for wait in waits)
     assert len(set(waits)) == 5
+
+
+@pytest.mark.parametrize(
+    "error",
+    [errors.NotYet(timezone.now()), errors.PushRefused("não")],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("is_called", [False, True])
+def test_only_an_answer_closes_the_breaker(
+    platform: Any, fact: Any, store: Any, error: errors.PushError, is_called: bool
+) -> None:
+    """A wait or a refusal of our own says nothing about a platform that nobody called."""
+    facts_request(requests=[fact()])
+    breaker.rest_now(store_id=store.pk, reason="Código 448.")
+    StoreQueue.objects.update(reopen_at=after(timedelta(seconds=-1)))
+
+    def answer(context: AttemptContext) -> None:
+        if is_called:
+            context.note(http_status=200, remote_code="200")
+        raise error
+
+    platform.answers.append(answer)
+    run(store)
+    queue = StoreQueue.objects.get()
+    closed = queue.breaker_state == BreakerState.CLOSED
+    assert (closed, queue.rest_reason == "") == (is_called, is_called)

@@ -1,4 +1,4 @@
-"""Design 3.2, policy: the table row by row, then the delays."""
+"""The policy: the table row by row, then the delays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Design 3.2, table of classes: every answer to a repeated request, and how many statements it costs."""
+"""Every answer to a repeated request, and how many statements it costs."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def balance(sku: Sku) -> tuple[int, int, int]:
 
 
 def books_agree() -> None:
-    """The rules of design 3.3, over every row."""
+    """The rules of the ledger, over every row."""
     for item in StockItem.objects.all():
         place = {"sku_id": item.sku_id, "warehouse_id": item.warehouse_id}
         reservations = StockReservation.objects.filter(**place)
