@@ -24,8 +24,9 @@ def rows_update(
 
     In place of Django's `bulk_update`, which builds a CASE with a WHEN for every row and field: that costs
     the client more than everything else an import does. Here the values travel as one table that the UPDATE
-    joins (`unnest` on PostgreSQL, `VALUES` on SQLite). Values are plain ones, no expressions; as with
-    `bulk_update`, `auto_now` does not happen, no signal is sent and a row that is gone is left out.
+    joins (`unnest` on PostgreSQL, `VALUES` on SQLite). A field that holds an expression, such as `Now()`,
+    holds the same one in every row. As with `bulk_update`, `auto_now` does not happen, no signal is sent and
+    a row that is gone is left out.
 
     With `before`, which `rows_values` took, rows that did not change are left out, and so are fields that
     changed in no row. With `while_empty`, the name of a field, rows that have a value there by now are left
@@ -95,32 +96,64 @@ def _statement(
         # As bulk_update does: a related object that was saved after it was set lends its id, and one that was
         # not saved is refused.
         row._prepare_related_fields_for_save(operation_name="rows_update", fields=columns)
+    model, quote = type(rows[0]), connection.ops.quote_name
+    given = [column for column in columns if not _is_computed(column, rows)]
+    names, source, parameters = _table(connection, given, rows)
+    changes = [f"{quote(str(each.column))} = given.{names[each.attname]}" for each in given[1:]]
+    computed: list[Any] = []
+    for column in columns:
+        if column not in given:
+            expression, values = _compiled(connection, model, getattr(rows[0], column.attname))
+            changes.append(f"{quote(str(column.column))} = {expression}")
+            computed += values
+    table, key = quote(model._meta.db_table), quote(str(columns[0].column))
+    condition = f"{table}.{key} = given.{names[columns[0].attname]}"
+    if while_empty:
+        condition += f" AND {table}.{quote(str(_column(model, while_empty).column))} IS NULL"
+    # Names come from the models alone; every value is a parameter.
+    sql = f"UPDATE {table} SET {', '.join(changes)} FROM {source} WHERE {condition}"  # noqa: S608
+    return sql, [*computed, *parameters]
+
+
+def _table(
+    connection: BaseDatabaseWrapper, columns: Sequence[Field[Any, Any]], rows: Sequence[Model]
+) -> tuple[dict[str, str], str, list[Any]]:
+    """The values of `rows` as a table called given: the name of each of its columns, SQL and parameters."""
     values = [
         [_plain(column.get_db_prep_save(getattr(row, column.attname), connection)) for row in rows]
         for column in columns
     ]
-    quote = connection.ops.quote_name
+    attributes = [column.attname for column in columns]
     if connection.vendor == "postgresql":
-        names = [quote(f"v{place}") for place in range(len(columns))]
+        names = [f"v{place}" for place in range(len(columns))]
         arrays = ", ".join(f"%s::{_array_type(column, connection)}[]" for column in columns)
-        source = f"unnest({arrays}) AS given({', '.join(names)})"
-        parameters: list[Any] = values
-    else:
-        names = [f"column{place + 1}" for place in range(len(columns))]
-        row_of = f"({', '.join(['%s'] * len(columns))})"
-        source = f"(VALUES {', '.join([row_of] * len(rows))}) AS given"
-        parameters = [value for row_values in zip(*values, strict=True) for value in row_values]
-    changes = ", ".join(
-        f"{quote(str(column.column))} = given.{name}"
-        for column, name in zip(columns[1:], names[1:], strict=True)
-    )
-    options = type(rows[0])._meta
-    table, key = quote(options.db_table), quote(str(columns[0].column))
-    # Names come from the models alone; every value is a parameter.
-    sql = f"UPDATE {table} SET {changes} FROM {source} WHERE {table}.{key} = given.{names[0]}"  # noqa: S608
-    if while_empty:
-        sql += f" AND {table}.{quote(str(_column(type(rows[0]), while_empty).column))} IS NULL"
-    return sql, parameters
+        return (
+            dict(zip(attributes, names, strict=True)),
+            f"unnest({arrays}) AS given({', '.join(names)})",
+            values,
+        )
+    names = [f"column{place + 1}" for place in range(len(columns))]
+    one = f"({', '.join(['%s'] * len(columns))})"
+    source = f"(VALUES {', '.join([one] * len(rows))}) AS given"
+    flat = [value for row_values in zip(*values, strict=True) for value in row_values]
+    return dict(zip(attributes, names, strict=True)), source, flat
+
+
+def _is_computed(column: Field[Any, Any], rows: Sequence[Model]) -> bool:
+    """Whether every row holds the same expression there. Raises ValueError when some rows hold one."""
+    found = [getattr(row, column.attname) for row in rows]
+    if not any(hasattr(value, "resolve_expression") for value in found):
+        return False
+    if any(value != found[0] for value in found):
+        raise ValueError(f"{column.name} holds an expression in some rows and something else in others")
+    return True
+
+
+def _compiled(
+    connection: BaseDatabaseWrapper, model: type[Model], expression: Any
+) -> tuple[str, Sequence[Any]]:
+    query = model._default_manager.all().query
+    return query.get_compiler(connection=connection).compile(expression.resolve_expression(query))
 
 
 def _array_type(column: Field[Any, Any], connection: BaseDatabaseWrapper) -> str:

@@ -168,6 +168,7 @@ class Invoice(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["company", "-issued_at", "-id"], name="invoice_newest"),
             models.Index(fields=["company", "status", "-issued_at", "-id"], name="invoice_list"),
             models.Index(fields=["company", "number"], name="invoice_number"),
         ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds, and bytes of the decoded body. The defaults are those of design section 2."""
+    """Seconds, and bytes of the decoded body."""
 
     connect: float = 5.0
     read: float = 10.0

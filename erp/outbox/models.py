@@ -168,6 +168,8 @@ class PushJob(Leased):
             models.Index(fields=["lease_until"], condition=Q(state=JobState.CLAIMED), name="pushjob_leases"),
             models.Index(fields=["store", "subject", "state", "step"], name="pushjob_subject"),
             models.Index(fields=["store", "state", "-id"], name="pushjob_list"),
+            models.Index(fields=["-requested_at", "-id"], name="pushjob_newest"),
+            models.Index(fields=["state", "-requested_at", "-id"], name="pushjob_state_newest"),
         ]
 
     @staticmethod

@@ -140,7 +140,10 @@ def unread_problem(parts: Sequence[str]) -> Refusal:
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def visible_to(self, user: User) -> OrderQuerySet:
-        return self.filter(store__in=Store.objects.visible_to(user))
+        """By company as well, which the indexes of the list begin with."""
+        if user.company_id is None:
+            return self.none()
+        return self.filter(company_id=user.company_id, store__in=Store.objects.visible_to(user))
 
     def that_may_come_back(self) -> OrderQuerySet:
         """The rows of `Order.may_come_back`."""
@@ -236,6 +239,7 @@ class Order(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["company", "-placed_at", "-id"], name="order_newest"),
             models.Index(fields=["company", "status", "-placed_at", "-id"], name="order_list"),
             models.Index(fields=["store", "-placed_at", "-id"], name="order_store_list"),
         ]

@@ -15,7 +15,19 @@ from erp import channels
 from erp.accounts.permissions import may
 from erp.channels import InvoiceStage, InvoiceState, RowResult
 from erp.sales.views.scope import shipping_methods_of, stores_of
-from erp.web.lists import ChoiceFilter, Column, DateFilter, Empty, Filter, Link, ListAction, ListPage, Tab
+from erp.web.lists import (
+    ChoiceFilter,
+    Column,
+    DateFilter,
+    Empty,
+    Filter,
+    Link,
+    ListAction,
+    ListPage,
+    Tab,
+    since,
+    until,
+)
 from erp.web.requests import user_of
 from invoices.intake.parser import MAX_BYTES
 from invoices.models import ISSUED, Invoice, InvoiceStatus, RefusedFile
@@ -72,8 +84,8 @@ class InvoiceList(ListPage[Invoice]):
         ChoiceFilter("sent", "No e-commerce", _at_stage, choices=STAGES),
         ChoiceFilter("environment", "Ambiente", "environment", choices=ENVIRONMENTS, all_label="todos"),
         Filter("remote", channels.worded("Nº do pedido no {channel}"), _of_remote_order),
-        DateFilter("since", "Desde", "issued_at__date__gte"),
-        DateFilter("until", "Até", "issued_at__date__lte"),
+        DateFilter("since", "Desde", since("issued_at")),
+        DateFilter("until", "Até", until("issued_at")),
     )
     actions = (
         ListAction(InvoicePrintout.DANFE, "imprimir DANFE", "printer", in_bar=True, download=True),
@@ -168,8 +180,8 @@ class RefusedFileList(ListPage[RefusedFile]):
     filters = (
         ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
         Filter("remote", channels.worded("Nº do pedido no {channel}"), "order__external_id__startswith"),
-        DateFilter("since", "Desde", "last_sent_at__date__gte"),
-        DateFilter("until", "Até", "last_sent_at__date__lte"),
+        DateFilter("since", "Desde", since("last_sent_at")),
+        DateFilter("until", "Até", until("last_sent_at")),
     )
     poll_seconds = InvoiceList.poll_seconds
     empty = Empty("Nenhum arquivo recusado", "Os XMLs recusados na conferência aparecem aqui, com o motivo.")

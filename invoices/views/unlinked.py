@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from erp.channels import RowResult, row_refused
 from erp.refusals import NO_REFUSAL, Refusal
-from erp.web.lists import Column, DateFilter, Empty, Link, ListAction, ListPage
+from erp.web.lists import Column, DateFilter, Empty, Link, ListAction, ListPage, since, until
 from erp.web.requests import company_of, id_of, text_of, user_of
 from invoices import refusals
 from invoices.linking import invoices_link
@@ -32,8 +32,8 @@ class UnlinkedList(ListPage[Invoice]):
     search_fields = ("number",)
     search_label = "número, chave ou destinatário"
     filters = (
-        DateFilter("since", "Desde", "issued_at__date__gte"),
-        DateFilter("until", "Até", "issued_at__date__lte"),
+        DateFilter("since", "Desde", since("issued_at")),
+        DateFilter("until", "Até", until("issued_at")),
     )
     actions = (ListAction("link", "vincular sugeridas", "link", in_bar=True),)
 

@@ -90,6 +90,8 @@ class KwaiOrder(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["-placed_at", "-id"], name="kwai_order_newest"),
+            models.Index(fields=["state", "-placed_at", "-id"], name="kwai_order_state_newest"),
             models.Index(fields=["store", "state", "-placed_at", "-id"], name="kwai_order_list"),
             # Holds all that `setup.seen` reads of an order.
             models.Index(

@@ -25,6 +25,8 @@ from erp.web.lists import (
     ListAction,
     ListPage,
     Tab,
+    since,
+    until,
 )
 from erp.web.requests import text_of, user_of
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
@@ -50,8 +52,8 @@ def _status_choices(request: HttpRequest) -> list[tuple[str, str]]:
 FILTERS = (
     ChoiceFilter("store", "Loja", "store_id", choices=store_choices),
     ChoiceFilter("status", "Situação no Kwai", "remote_status", choices=_status_choices),
-    DateFilter("since", "Desde", "placed_at__date__gte"),
-    DateFilter("until", "Até", "placed_at__date__lte"),
+    DateFilter("since", "Desde", since("placed_at")),
+    DateFilter("until", "Até", until("placed_at")),
 )
 WAITING = ChoiceFilter(
     "waiting", "Espera por", lambda _: waits_for_person(), choices=(("you", "você"),), all_label="todos"

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 from django.db import DataError, connection, models, transaction
+from django.db.models import F
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -127,6 +130,25 @@ def test_only_what_changed_is_written(table: None) -> None:
     assert "number" in updates[0]
     assert "words" not in updates[0]
     assert [each["number"] for each in stored()] == [0, 7, 2]
+
+
+def test_an_expression_is_worked_out_by_the_database(table: None) -> None:
+    rows = EveryKind.objects.bulk_create(EveryKind(number=n, words=str(n)) for n in range(3))
+    for row in rows:
+        row.moment, row.number, row.words = Now(), F("number") + 10, f"nova {row.pk}"
+    assert rows_update(rows, ["moment", "number", "words"]) == 3
+    assert [(each["number"], each["words"]) for each in stored()] == [
+        (10 + n, f"nova {row.pk}") for n, row in enumerate(rows)
+    ]
+    assert all(abs(each["moment"] - timezone.now()) < timedelta(minutes=1) for each in stored())
+
+
+def test_rows_that_differ_in_an_expression_are_refused(table: None) -> None:
+    rows = EveryKind.objects.bulk_create(EveryKind() for _ in range(2))
+    rows[0].moment = Now()
+    with pytest.raises(ValueError, match="moment holds an expression"):
+        rows_update(rows, ["moment"])
+    assert [each["moment"] for each in stored()] == [None, None]
 
 
 def test_a_row_that_is_gone_is_left_out(table: None) -> None:

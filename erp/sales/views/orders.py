@@ -36,6 +36,8 @@ from erp.web.lists import (
     ListPage,
     Tab,
     action_asked,
+    since,
+    until,
 )
 from erp.web.paging import older_page
 from erp.web.requests import company_of, user_of
@@ -79,8 +81,8 @@ class OrderList(ListPage[Order]):
     filters = (
         ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
         ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
-        DateFilter("since", "Desde", "placed_at__date__gte"),
-        DateFilter("until", "Até", "placed_at__date__lte"),
+        DateFilter("since", "Desde", since("placed_at")),
+        DateFilter("until", "Até", until("placed_at")),
     )
     actions = (
         ListAction("issue", "gerar nota fiscal", "file-invoice", leads_to="invoices:issue"),

@@ -13,7 +13,17 @@ from erp.accounts.models import Branch, User
 from erp.accounts.permissions import OPERATE, VIEW, route
 from erp.channels import RowOutcome, RowResult, row_refused
 from erp.refusals import Refusal
-from erp.web.lists import ChoiceFilter, Column, DateFilter, Empty, Link, ListAction, ListPage, Tab
+from erp.web.lists import (
+    ChoiceFilter,
+    Column,
+    DateFilter,
+    Empty,
+    Link,
+    ListAction,
+    ListPage,
+    Tab,
+    since,
+)
 
 
 class BranchList(ListPage[Branch]):
@@ -28,7 +38,7 @@ class BranchList(ListPage[Branch]):
     tabs = (Tab("", "todas"), Tab("sp", "paulistas", Q(state_code="SP")))
     filters = (
         ChoiceFilter("uf", "UF", "state_code", choices=[("SP", "São Paulo"), ("MG", "Minas Gerais")]),
-        DateFilter("desde", "Desde", "company__created_at__date__gte"),
+        DateFilter("desde", "Desde", since("company__created_at")),
     )
     search_fields = ("name", "city")
     empty = Empty("Nenhuma filial", "Cadastre a primeira.", Link("Nova filial", "/nova/"))

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from erp.accounts.models import Branch, Company, User
-from erp.web.lists import Page
+from erp.web.lists import Page, since, until
 
 SignIn = Callable[[User], Client]
 
@@ -197,3 +199,27 @@ def test_page_numbers_leave_gaps(number: int, total: int, shown: list[int | None
 def test_page_without_rows_counts_from_nothing() -> None:
     page = Page(1, 50, 0)
     assert (page.first_row, page.last_row, page.last) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("day", "from_then_on", "up_to_then"), [("2026-03-09", 1, 0), ("2026-03-10", 1, 1), ("2026-03-11", 0, 1)]
+)
+def test_a_day_of_the_filter_is_one_of_the_local_calendar(
+    company: Company, day: str, from_then_on: int, up_to_then: int
+) -> None:
+    """23:59 of the tenth in São Paulo is the eleventh in UTC already."""
+    late = datetime(2026, 3, 11, 2, 59, tzinfo=UTC)
+    Company.objects.filter(pk=company.pk).update(created_at=late)
+    rows = Company.objects.filter(pk=company.pk)
+    asked = date.fromisoformat(day)
+    assert rows.filter(since("created_at")(asked)).count() == from_then_on
+    assert rows.filter(until("created_at")(asked)).count() == up_to_then
+
+
+@pytest.mark.parametrize("name", ["sales:orders", "kwai:orders", "invoices:list", "invoices:unlinked"])
+def test_the_first_and_the_last_day_there_is_filter_nothing(
+    name: str, admin: User, sign_in: Callable[[User], Client]
+) -> None:
+    client = sign_in(admin)
+    for query in ("since=0001-01-01&until=9999-12-31", "since=9999-12-31", "until=0001-01-01"):
+        assert client.get(f"{reverse(name)}?{query}").status_code == 200
