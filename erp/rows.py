@@ -153,7 +153,8 @@ def _compiled(
     connection: BaseDatabaseWrapper, model: type[Model], expression: Any
 ) -> tuple[str, Sequence[Any]]:
     query = model._default_manager.all().query
-    return query.get_compiler(connection=connection).compile(expression.resolve_expression(query))
+    sql, parameters = query.get_compiler(connection=connection).compile(expression.resolve_expression(query))
+    return sql, parameters
 
 
 def _array_type(column: Field[Any, Any], connection: BaseDatabaseWrapper) -> str:
