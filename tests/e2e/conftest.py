@@ -64,11 +64,13 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """
     silent = float("inf")
     monkeypatch.setattr(scheduling, "_silent_until", silent)
+    # Every task by its name, as a worker knows them.
+    app.loader.import_default_modules()
 
     def tick() -> None:
         with monkeypatch.context() as alive:
-            alive.setattr(scheduling, "_silent_until", 0.0)
-            alive.setattr(app.conf, "task_always_eager", True)
+            # Sent by name, a task is never eager: here whoever sends one runs it.
+            alive.setattr(scheduling, "_send", lambda task, kwargs: app.tasks[task].apply(kwargs=kwargs))
             inbound.plan.run()
             outbox.sweep.run()
 
