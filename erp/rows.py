@@ -58,11 +58,16 @@ def rows_update(
 
 def rows_values(rows: Iterable[Model], fields: Sequence[str]) -> Snapshot:
     """What `fields` of these rows hold now, for a later `rows_update(…, before=…)`."""
-    return {row.pk: deepcopy(_values(row, fields)) for row in rows}
+    return {row.pk: {name: _kept(value) for name, value in _values(row, fields).items()} for row in rows}
 
 
 def _values(row: Model, fields: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(row, _column(type(row), name).attname) for name in fields}
+
+
+def _kept(value: Any) -> Any:
+    """Only JSON can be changed in place; the rest need not be copied for every row of a page."""
+    return deepcopy(value) if isinstance(value, dict | list) else value
 
 
 def _column(model: type[Model], name: str) -> Field[Any, Any]:

@@ -25,6 +25,10 @@ Place: TypeAlias = tuple[int, int]  # SKU id, warehouse id
 READ_AT_ONCE = 50
 
 
+def place_of(row: StockReservation) -> Place:
+    return row.sku_id, row.warehouse_id
+
+
 @dataclass(frozen=True, slots=True)
 class Released:
     """What a reservation lost because the balance went down."""
@@ -128,7 +132,7 @@ class Balances:
         """Let new, unsaved reservations take what is free, in their order. Where something came free just now
         they take nothing: who waits there already is served first, by `settle`."""
         for row in rows:
-            place = (row.sku_id, row.warehouse_id)
+            place = place_of(row)
             if place not in self._freed:
                 row.held = max(0, min(row.wanted, self.on_hand(place) - self._held[place]))
                 self._held[place] += row.held
@@ -189,7 +193,7 @@ def _until_even(
         return
     own = rows.filter(sku_id__in={place[0] for place in left}, warehouse_id__in={place[1] for place in left})
     for row in own.iterator(chunk_size=READ_AT_ONCE):
-        place = (row.sku_id, row.warehouse_id)
+        place = place_of(row)
         if left.get(place, 0):
             yield place, row
             if not any(left.values()):

@@ -14,7 +14,7 @@ from erp.catalog.models import Sku
 from erp.refusals import RefusedError
 from erp.rows import rows_update
 from erp.stock import refusals
-from erp.stock.ledger import Balances, Place, Released, Warehouses, warehouses_lock
+from erp.stock.ledger import Balances, Released, Warehouses, place_of, warehouses_lock
 from erp.stock.models import (
     DEFAULT_WAREHOUSE,
     MovementKind,
@@ -189,9 +189,9 @@ def _requests_write(
     added = [_reservation(request, warehouses) for request, row in pairs if row is None]
     changed = [(row, request) for request, row in pairs if row is not None and row.wanted != request.wanted]
     rows = [row for row, _ in changed]
-    balances = Balances(_place(row) for row in [*removed, *added, *rows])
+    balances = Balances(place_of(row) for row in [*removed, *added, *rows])
     for row in removed:
-        balances.give_back(_place(row), row.held)
+        balances.give_back(place_of(row), row.held)
     for row, request in changed:
         _want(row, request, balances)
     rows_update(rows, ["wanted", "held"])
@@ -213,7 +213,7 @@ def _want(row: StockReservation, request: ReservationRequest, balances: Balances
     """Let `row` want what `request` says; what it holds beyond that is free again."""
     row.wanted, held = request.wanted, row.held
     row.held = min(held, request.wanted)
-    balances.give_back(_place(row), held - row.held)
+    balances.give_back(place_of(row), held - row.held)
 
 
 @transaction.atomic
@@ -222,7 +222,7 @@ def reservations_release(*, order_line_ids: Collection[int]) -> set[int]:
     waits longest."""
     rows = _reservations_lock(order_line_ids)
     if rows:
-        _removed(rows, Balances(_place(row) for row in rows)).settle()
+        _removed(rows, Balances(place_of(row) for row in rows)).settle()
     return {row.order_line_id for row in rows}
 
 
@@ -237,12 +237,12 @@ def lines_leave(*, texts: Mapping[int, str], actor: User | None = None) -> list[
     only noted, because no balance goes below zero.
     """
     rows = _reservations_lock(texts)
-    balances = Balances(_place(row) for row in rows)
+    balances = Balances(place_of(row) for row in rows)
     rounds = _rounds(rows)
     departures = []
     # Whoever has its goods kept takes them before those who do not.
     for row in sorted(rows, key=lambda row: (row.missing > 0, row.pk)):
-        place = _place(row)
+        place = place_of(row)
         taken = min(row.wanted, balances.on_hand(place))
         missing = row.wanted - taken
         text = texts[row.order_line_id] + (f" (sem saldo para {missing} de {row.wanted})" if missing else "")
@@ -321,9 +321,5 @@ def _removed(rows: Sequence[StockReservation], balances: Balances) -> Balances:
     """Delete these reservations; what they held is free again."""
     StockReservation.objects.filter(pk__in=[row.pk for row in rows]).delete()
     for row in rows:
-        balances.give_back(_place(row), row.held)
+        balances.give_back(place_of(row), row.held)
     return balances
-
-
-def _place(row: StockReservation) -> Place:
-    return row.sku_id, row.warehouse_id

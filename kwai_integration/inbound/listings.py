@@ -106,8 +106,7 @@ def _link_by_code(listings: Mapping[ListingKey, Listing], sightings: Mapping[Lis
         if len(candidates) == 1:
             listings[key].sku_id = candidates.pop()
             linked.append(listings[key])
-    if linked:
-        rows_update(linked, ["sku"], while_empty="sku")
+    rows_update(linked, ["sku"], while_empty="sku")
 
 
 def _skus_by_code(sightings: Sequence[_Sighting]) -> dict[int, dict[str, int]]:

@@ -93,13 +93,26 @@ def orders_follow(
     followed_write(followed, incoming, rules, actor, before)
     moved = situations_apply(incoming, rules, actor, monotonic=again)
     pairs = [(orders[entry.row.order_id or 0], entry.mapped) for entry in incoming]
+    _parcels_write(followed, pairs, rules)
+    if not again:
+        _sending_start(followed, pairs, rules)
+    return {pk: bool(each.changes) or each.is_touched or pk in moved for pk, each in followed.items()}
+
+
+def _parcels_write(
+    followed: Mapping[int, FollowedOrder], pairs: Sequence[tuple[Order, MappedOrder]], rules: Rules
+) -> None:
     parcels_follow(pairs, [pk for pk, each in followed.items() if each.has_other_shipper])
     arrivals_follow(orders_in(ARRIVED_ROLES, pairs, rules.roles))
-    if not again:
-        orders_released([pk for pk, each in followed.items() if each.is_released])
-        accepted = orders_in((KwaiRole.TO_ARRANGE,), pairs, rules.roles)
-        arrangements_by_rule([order.pk for order in accepted])
-    return {pk: bool(each.changes) or each.is_touched or pk in moved for pk, each in followed.items()}
+
+
+def _sending_start(
+    followed: Mapping[int, FollowedOrder], pairs: Sequence[tuple[Order, MappedOrder]], rules: Rules
+) -> None:
+    """What the store sends by itself, now that its orders may."""
+    orders_released([pk for pk, each in followed.items() if each.is_released])
+    accepted = orders_in((KwaiRole.TO_ARRANGE,), pairs, rules.roles)
+    arrangements_by_rule([order.pk for order in accepted])
 
 
 def order_followed(order: Order, entry: IncomingOrder, rules: Rules, known: Known) -> FollowedOrder:
@@ -138,11 +151,7 @@ def followed_write(
     """Write what changed of a batch since `before`, parts and timeline included, and let the stock follow its
     lines."""
     _parts_write(followed, incoming, rules)
-    touched = [each.order for each in followed.values() if each.changes or each.is_touched]
-    for order in touched:
-        order.updated_at = timezone.now()
-    if touched:
-        rows_update(touched, [*COLUMNS, "updated_at"], before=before)
+    _orders_write(followed.values(), before)
     removed = _lines_write(followed.values())
     said = [remark for each in followed.values() for remark in each.remarks]
     said += remarks.shipped_elsewhere(incoming, {pk: each.order for pk, each in followed.items()})
@@ -262,6 +271,13 @@ def _parts_write(
             followed[part.order_id].changes.append(part_label(part))
 
 
+def _orders_write(followed: Iterable[FollowedOrder], before: Snapshot) -> None:
+    touched = [each.order for each in followed if each.changes or each.is_touched]
+    for order in touched:
+        order.updated_at = timezone.now()
+    rows_update(touched, [*COLUMNS, "updated_at"], before=before)
+
+
 def _lines_write(followed: Iterable[FollowedOrder]) -> list[int]:
     """Returns the ids of the lines that were taken away."""
     plans = [(each.order, each.lines) for each in followed if each.lines]
@@ -269,8 +285,7 @@ def _lines_write(followed: Iterable[FollowedOrder]) -> list[int]:
     changed = [line for _, plan in plans for line in plan.changed]
     if removed:
         OrderLine.objects.filter(pk__in=removed).delete()
-    if changed:
-        rows_update(changed, LINE_FIELDS)
+    rows_update(changed, LINE_FIELDS)
     OrderLine.objects.bulk_create(line_new(order, *added) for order, plan in plans for added in plan.added)
     return removed
 
