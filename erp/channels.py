@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.functional import lazy
 
@@ -94,13 +94,15 @@ def row_refused(row_id: int, refusal: Refusal) -> RowResult:
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A marker for lists: what the channel has confirmed, waits for or refused."""
+    """A marker for lists: what the channel has confirmed, waits for or refused. `icon` stands before the
+    label; `symbol` is what lists show instead of both and tells which thing the marker is about."""
 
     label: str
     colour: str
     icon: str = ""
     title: str = ""
     link: str = ""
+    symbol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +289,11 @@ class SalesChannel(Protocol):
         """The condition that keeps, of rows of `Invoice`, the own ones at `stage`."""
         ...
 
+    def watched(self, user: User) -> Sequence[QuerySet[Any]]:
+        """Stamped rows (`erp.stamps`) within the reach of `user`, of which any newer one may change a
+        badge."""
+        ...
+
     def panel(self, order_id: int) -> Panel | None:
         """The card for the order page, or None for an order of somebody else."""
         ...
@@ -397,6 +404,11 @@ def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         for order_id, own in channel.badges(order_ids).items():
             found[order_id].extend(own)
     return found
+
+
+def watched(user: User) -> list[QuerySet[Any]]:
+    """The rows that badges and invoice states are read from."""
+    return [rows for channel in _channels.values() for rows in channel.watched(user)]
 
 
 def invoice_states(ids: Sequence[int]) -> dict[int, InvoiceState]:

@@ -10,8 +10,12 @@ from typing import Any, TypeAlias
 from django.db import connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
+from django.db.models.functions import Now
 
 from erp.accounts.models import AppendOnlyError, AppendOnlyModel
+from erp.stamps import Stamped
+
+NOW = Now()
 
 # Primary key -> name of a field -> its value.
 Snapshot: TypeAlias = Mapping[Any, Mapping[str, Any]]
@@ -25,8 +29,8 @@ def rows_update(
     In place of Django's `bulk_update`, which builds a CASE with a WHEN for every row and field: that costs
     the client more than everything else an import does. Here the values travel as one table that the UPDATE
     joins (`unnest` on PostgreSQL, `VALUES` on SQLite). A field that holds an expression, such as `Now()`,
-    holds the same one in every row. As with `bulk_update`, `auto_now` does not happen, no signal is sent and
-    a row that is gone is left out.
+    holds the same one in every row. As with `bulk_update`, no signal is sent and a row that is gone is left
+    out; `updated_at` of stamped rows moves (`erp.stamps`).
 
     With `before`, which `rows_values` took, rows that did not change are left out, and so are fields that
     changed in no row. With `while_empty`, the name of a field, rows that have a value there by now are left
@@ -39,6 +43,10 @@ def rows_update(
     if not wanted or not names:
         return 0
     model = type(wanted[0])
+    if issubclass(model, Stamped):
+        names = [*(name for name in names if name != "updated_at"), "updated_at"]
+        for row in wanted:
+            row.updated_at = NOW  # type: ignore[attr-defined]
     if issubclass(model, AppendOnlyModel):
         raise AppendOnlyError(f"{model.__name__} is append-only")
     connection = connections[router.db_for_write(model)]

@@ -43,12 +43,14 @@ def run(name: str, shipments: Sequence[Shipment], actor: User) -> list[RowResult
 def group_badges(shipments: Sequence[Shipment], badges: Mapping[int, Sequence[Badge]]) -> list[Badge]:
     """The markers of the members as one line: *rastreio enviado 3/5*, without the count when all have it."""
     counted = Counter(
-        (badge.label, badge.colour, badge.icon) for each in shipments for badge in badges[each.order_id]
+        (badge.label, badge.colour, badge.icon, badge.symbol)
+        for each in shipments
+        for badge in badges[each.order_id]
     )
     total = len(shipments)
     return [
-        Badge(label if count >= total else f"{label} {count}/{total}", colour, icon)
-        for (label, colour, icon), count in counted.items()
+        Badge(label if count >= total else f"{label} {count}/{total}", colour, icon, symbol=symbol)
+        for (label, colour, icon, symbol), count in counted.items()
     ]
 
 

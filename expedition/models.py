@@ -15,6 +15,7 @@ from erp.choices import ColouredChoices
 from erp.leases import Leased, LeasedQuerySet, lease_is_whole
 from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Carrier, Order, ShippingMethod
+from erp.stamps import Stamped, StampedQuerySet
 from expedition import refusals
 from invoices.models import ISSUED, Invoice
 
@@ -29,7 +30,7 @@ class GroupStatus(ColouredChoices):
     CONCLUDED = "concluded", "green", "Concluída"
 
 
-class GroupQuerySet(models.QuerySet["ShipmentGroup"]):
+class GroupQuerySet(StampedQuerySet["ShipmentGroup"]):
     def visible_to(self, user: User) -> GroupQuerySet:
         """Groups of the company; those without any shipment of the user's stores only when still empty."""
         if user.company_id is None:
@@ -44,7 +45,7 @@ class GroupQuerySet(models.QuerySet["ShipmentGroup"]):
         return self.select_for_update(of=("self",)).order_by("pk")
 
 
-class ShipmentGroup(models.Model):
+class ShipmentGroup(Stamped):
     """*Agrupamento*: what one pick-up or one Correios list takes away together."""
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="shipment_groups")
@@ -121,7 +122,7 @@ SHIPMENT_RELATIONS = (
 )
 
 
-class ShipmentQuerySet(models.QuerySet["Shipment"]):
+class ShipmentQuerySet(StampedQuerySet["Shipment"]):
     def visible_to(self, user: User) -> ShipmentQuerySet:
         return self.filter(store__in=Store.objects.visible_to(user))
 
@@ -148,7 +149,7 @@ class ShipmentQuerySet(models.QuerySet["Shipment"]):
         return self.select_for_update(of=("self",)).order_by("pk")
 
 
-class Shipment(models.Model):
+class Shipment(Stamped):
     """*Objeto* of the expedição; `number` is its *nº de expedição*.
 
     `shipping_method` and `carrier` stay empty while they follow the invoice, else the order; choosing
@@ -209,7 +210,10 @@ class Shipment(models.Model):
                 name="shipment_former_code_is_known",
             ),
         ]
-        indexes = [models.Index(fields=["company", "status", "-id"], name="shipment_list")]
+        indexes = [
+            models.Index(fields=["company", "status", "-id"], name="shipment_list"),
+            models.Index(fields=["-updated_at"], name="shipment_written"),
+        ]
 
     def __str__(self) -> str:
         return f"Expedição {self.number}"

@@ -23,6 +23,7 @@ from erp.accounts.models import (
 from erp.brazil.documents import tax_id_format, tax_id_mask
 from erp.choices import ColouredChoices
 from erp.sales.models import Carrier, Order, ShippingMethod
+from erp.stamps import Stamped, StampedQuerySet
 from invoices.issuing.models import InvoiceIssue as InvoiceIssue
 from invoices.issuing.models import InvoiceNumberGap as InvoiceNumberGap
 
@@ -48,7 +49,7 @@ ISSUED = (InvoiceStatus.AUTHORISED, InvoiceStatus.DANFE_ISSUED)
 OUT_OF_FORCE = (InvoiceStatus.CANCELLED, InvoiceStatus.REJECTED)
 
 
-class InvoiceQuerySet(models.QuerySet["Invoice"]):
+class InvoiceQuerySet(StampedQuerySet["Invoice"]):
     def visible_to(self, user: User) -> InvoiceQuerySet:
         """Notes of the user's stores, and those of the company that wait for an order."""
         if user.company_id is None:
@@ -74,7 +75,7 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         raise AppendOnlyError("A note is kept for 132 months: nothing deletes it")
 
 
-class Invoice(models.Model):
+class Invoice(Stamped):
     """*Nota fiscal* (NF-e). Everything but carrier, method, link and status repeats the immutable XML.
 
     A note belongs to at most one order, and an order has at most one note in force: another may take its
@@ -118,7 +119,6 @@ class Invoice(models.Model):
     danfe_printed_at = models.DateTimeField("DANFE impresso", null=True)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
     cancelled_at = models.DateTimeField(null=True)
 
     objects = InvoiceQuerySet.as_manager()
@@ -170,7 +170,9 @@ class Invoice(models.Model):
         indexes = [
             models.Index(fields=["company", "-issued_at", "-id"], name="invoice_newest"),
             models.Index(fields=["company", "status", "-issued_at", "-id"], name="invoice_list"),
-            models.Index(fields=["company", "number"], name="invoice_number"),
+            models.Index(fields=["company", "number", "id"], name="invoice_by_number"),
+            models.Index(fields=["company", "total", "id"], name="invoice_total"),
+            models.Index(fields=["-updated_at"], name="invoice_written"),
         ]
 
     def __str__(self) -> str:
@@ -300,7 +302,7 @@ class InvoiceEvent(AppendOnlyModel):
         return f"{self.get_kind_display()} nº {self.sequence}"
 
 
-class RefusedFileQuerySet(models.QuerySet["RefusedFile"]):
+class RefusedFileQuerySet(StampedQuerySet["RefusedFile"]):
     def visible_to(self, user: User) -> RefusedFileQuerySet:
         """Files sent for orders of the user's stores, and those of the company sent for no order."""
         if user.company_id is None:
@@ -309,7 +311,7 @@ class RefusedFileQuerySet(models.QuerySet["RefusedFile"]):
         return own.filter(Q(store__isnull=True) | Q(store__in=Store.objects.visible_to(user)))
 
 
-class RefusedFile(models.Model):
+class RefusedFile(Stamped):
     """A file the validation refused, with the reasons: what the tab *rejeitadas* shows.
 
     Equal bytes are one row; `times` counts how often they were sent. Only so many are kept per company, the
@@ -350,7 +352,10 @@ class RefusedFile(models.Model):
                 condition=Q(order__isnull=True) | Q(store__isnull=False), name="refusedfile_order_has_store"
             ),
         ]
-        indexes = [models.Index(fields=["company", "-last_sent_at", "-id"], name="refusedfile_list")]
+        indexes = [
+            models.Index(fields=["company", "-last_sent_at", "-id"], name="refusedfile_list"),
+            models.Index(fields=["-updated_at"], name="refusedfile_written"),
+        ]
 
     def __str__(self) -> str:
         return self.file_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from erp.accounts.models import User
 from erp.channels import (
@@ -21,8 +21,10 @@ from erp.channels import (
     ShippingCode,
     row_refused,
 )
+from erp.outbox.models import PushJob
 from erp.outbox.statuses import Origin
 from erp.refusals import NO_REFUSAL, Refusal
+from invoices.models import Invoice
 from kwai_integration import refusals
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.refresh import kwai_orders_refresh
@@ -99,6 +101,9 @@ class KwaiChannel(Facts):
                 )
             case ChannelAction.REFRESH_STATUS:
                 return _refresh(ids, user)
+
+    def watched(self, user: User) -> Sequence[QuerySet[Any]]:
+        return [model.objects.visible_to(user) for model in (KwaiOrder, PushJob, Invoice)]
 
     def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         return badges.badges(order_ids)

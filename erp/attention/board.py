@@ -86,9 +86,9 @@ class _Counted(Subquery):
     empty_result_set_value = 0
 
 
-def rows_count(wanted: Mapping[K, QuerySet[Any]], user: User) -> dict[K, int]:
-    """How many rows each of these has, by the same names, `MOST` + 1 standing for more; one statement."""
-    columns = [_Counted(rows.order_by().values("pk")[: register.MOST + 1]) for rows in wanted.values()]
+def rows_count(wanted: Mapping[K, QuerySet[Any]], user: User, *, most: int = register.MOST) -> dict[K, int]:
+    """How many rows each of these has, by the same names, `most` + 1 standing for more; one statement."""
+    columns = [_Counted(rows.order_by().values("pk")[: most + 1]) for rows in wanted.values()]
     # A statement needs a row to answer with, and the company is there for everybody.
     counts = Company.objects.filter(pk=user.company_id or 0).values_list(*columns).first()
     return dict(zip(wanted, counts or [0] * len(wanted), strict=True))

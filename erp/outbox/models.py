@@ -29,6 +29,7 @@ from erp.outbox.statuses import (
     PauseMode,
     WaitReason,
 )
+from erp.stamps import Stamped, StampedQuerySet
 
 
 def is_due() -> Q:
@@ -39,7 +40,7 @@ def is_due() -> Q:
     return due
 
 
-class PushJobQuerySet(LeasedQuerySet["PushJob"]):
+class PushJobQuerySet(StampedQuerySet["PushJob"], LeasedQuerySet["PushJob"]):
     def visible_to(self, user: User) -> PushJobQuerySet:
         return self.filter(store__in=Store.objects.visible_to(user))
 
@@ -84,7 +85,7 @@ class PushJobQuerySet(LeasedQuerySet["PushJob"]):
         return self.filter(~Exists(followed.exclude(job=OuterRef("pk"))))
 
 
-class PushJob(Leased):
+class PushJob(Stamped, Leased):
     """One request that must reach a platform.
 
     A *fact* carries `idempotency_key` (`store:kind:subject:content`) for ever; a *state* carries
@@ -115,7 +116,6 @@ class PushJob(Leased):
     request_id = models.CharField(max_length=64, blank=True)
     payload = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_default=Now())
-    updated_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
 
     objects = PushJobQuerySet.as_manager()
@@ -169,6 +169,7 @@ class PushJob(Leased):
             models.Index(fields=["store", "subject", "state", "step"], name="pushjob_subject"),
             models.Index(fields=["store", "state", "-id"], name="pushjob_list"),
             models.Index(fields=["-requested_at", "-id"], name="pushjob_newest"),
+            models.Index(fields=["-updated_at"], name="pushjob_written"),
             models.Index(fields=["state", "-requested_at", "-id"], name="pushjob_state_newest"),
         ]
 

@@ -13,7 +13,8 @@ from erp.accounts.models import AppendOnlyModel, Company, Store, User
 from erp.catalog.models import Sku
 from erp.refusals import NO_REFUSAL, Refusal, joined
 from erp.sales import refusals
-from erp.sales.statuses import OrderStatus
+from erp.sales.statuses import TO_SHIP, OrderStatus
+from erp.stamps import Stamped, StampedQuerySet
 
 
 class Carrier(models.Model):
@@ -138,7 +139,7 @@ def unread_problem(parts: Sequence[str]) -> Refusal:
     return joined([*found, *(OPEN_LINES[part] for part in parts if part in OPEN_LINES)])
 
 
-class OrderQuerySet(models.QuerySet["Order"]):
+class OrderQuerySet(StampedQuerySet["Order"]):
     def visible_to(self, user: User) -> OrderQuerySet:
         """By company as well, which the indexes of the list begin with."""
         if user.company_id is None:
@@ -158,7 +159,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.select_for_update(of=("self",)).order_by("pk")
 
 
-class Order(models.Model):
+class Order(Stamped):
     """*Pedido de venda*. `number` is ours, `external_id` theirs."""
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="orders")
@@ -210,7 +211,6 @@ class Order(models.Model):
     )
     buyer_note = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
 
     objects = OrderQuerySet.as_manager()
 
@@ -240,7 +240,15 @@ class Order(models.Model):
         ]
         indexes = [
             models.Index(fields=["company", "-placed_at", "-id"], name="order_newest"),
-            models.Index(fields=["company", "status", "-placed_at", "-id"], name="order_list"),
+            models.Index(fields=["company", "status", "placed_at", "id"], name="order_status_list"),
+            models.Index(fields=["company", "ship_by_at", "id"], name="order_deadline"),
+            models.Index(
+                fields=["company", "ship_by_at", "id"],
+                condition=Q(status__in=TO_SHIP),
+                name="order_to_ship_deadline",
+            ),
+            models.Index(fields=["company", "total", "id"], name="order_total"),
+            models.Index(fields=["-updated_at"], name="order_written"),
             models.Index(fields=["store", "-placed_at", "-id"], name="order_store_list"),
         ]
 
@@ -251,6 +259,11 @@ class Order(models.Model):
     def is_channel_shipped(self) -> bool:
         """The marketplace carries the parcel: carrier, number and label come from there."""
         return self.shipped_by == ShippedBy.CHANNEL
+
+    @property
+    def is_to_ship(self) -> bool:
+        """Paid for and not on its way: its deadline still has to be met."""
+        return self.status in TO_SHIP
 
     @property
     def status_colour(self) -> str:

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from erp.accounts.models import AppendOnlyModel, Company, User
 from erp.catalog.models import Sku
 from erp.choices import ColouredChoices
+from erp.stamps import Stamped, StampedQuerySet
 
 DEFAULT_WAREHOUSE = "Geral"
 
@@ -46,7 +47,7 @@ class Warehouse(models.Model):
         return self.name
 
 
-class StockItem(models.Model):
+class StockItem(Stamped):
     """The balance of one SKU in one warehouse: *físico* and *reservado*; *disponível* is the difference.
 
     Written only by `erp.stock.ledger`: `on_hand` is the balance of the last movement, `reserved` the sum
@@ -58,7 +59,10 @@ class StockItem(models.Model):
     on_hand = models.BigIntegerField("físico", default=0)
     reserved = models.BigIntegerField("reservado", default=0)
 
+    objects = StampedQuerySet["StockItem"].as_manager()
+
     class Meta:
+        indexes = [models.Index(fields=["-updated_at"], name="stock_item_written")]
         constraints = [
             models.UniqueConstraint(fields=["sku", "warehouse"], name="stock_item_unique_place"),
             models.CheckConstraint(condition=Q(reserved__gte=0), name="stock_item_reserved_not_negative"),

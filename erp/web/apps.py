@@ -13,7 +13,10 @@ class WebConfig(AppConfig):
 
         from erp.settings.checks import TAG, values_check
         from erp.web import registry
+        from erp.web.lists.bulk import work_kind
+        from erp.work import kinds
 
+        kinds.register(work_kind())
         checks.register(values_check, TAG)
 
         registry.sidebar_register(section="início", label="Início", url_name="web:home", icon="home", order=0)

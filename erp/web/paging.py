@@ -1,9 +1,7 @@
-"""Keyset paging: histories by "before this one", steady while new ones arrive, and very long lists."""
+"""Histories by "before this one": steady while new entries arrive."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -22,37 +20,6 @@ def older_page(rows: QuerySet[M], before: str | None, size: int) -> tuple[list[M
     shown = found[:size]
     last: Any = shown[-1] if len(found) > size else None
     return shown, f"{last.at.isoformat()}~{last.pk}" if last else ""
-
-
-@dataclass(frozen=True)
-class KeysetPage:
-    """Where in a list paged by key we are; `after` and `before` lead to its neighbours, if any."""
-
-    total: int
-    shown_rows: int
-    before: int | None = None
-    after: int | None = None
-
-
-def keyset_page(
-    rows: QuerySet[M], column: str, total: int, size: int, asked: Mapping[str, str]
-) -> tuple[KeysetPage, list[M]]:
-    """The page that `?after=` or `?before=` asks for, else the first; ascending by the number in `column`."""
-    after, before = id_of(asked.get("after")), id_of(asked.get("before"))
-    backwards = before is not None
-    if before is not None:
-        near = rows.filter(**{f"{column}__lt": before}).order_by(f"-{column}")
-    else:
-        near = rows.filter(**{f"{column}__gt": -1 if after is None else after}).order_by(column)
-    found = list(near[: size + 1])
-    shown = found[:size][::-1] if backwards else found[:size]
-    has_more = len(found) > size
-    if not shown:
-        return KeysetPage(total, 0), shown
-    first, last = getattr(shown[0], column), getattr(shown[-1], column)
-    earlier = has_more if backwards else after is not None
-    later = True if backwards else has_more
-    return KeysetPage(total, len(shown), first if earlier else None, last if later else None), shown
 
 
 def _before(position: str | None) -> Q:

@@ -40,5 +40,6 @@ def id_of(text: str | None) -> int | None:
 
 
 def ids_of(texts: Iterable[str]) -> list[int]:
-    """The usable ids among `texts`, each once, in their order."""
-    return list(dict.fromkeys(found for text in texts if (found := id_of(text)) is not None))
+    """The usable ids among `texts`, each once, in their order; a text may hold many, with commas between."""
+    parts = (part for text in texts for part in text.split(","))
+    return list(dict.fromkeys(found for part in parts if (found := id_of(part)) is not None))

@@ -7,6 +7,8 @@ app_name = "web"
 urlpatterns = [
     route("", views.home, "home", MEMBER),
     route("busca/", views.search, "search", VIEW),
+    route("visoes/", views.list_views, "list_views", VIEW),
+    route("visoes/<int:pk>/apagar/", views.list_view_delete, "list_view_delete", VIEW),
     route("healthz", health.healthz, "healthz", PUBLIC),
     route("readyz", health.readyz, "readyz", PUBLIC),
 ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse, HttpResponseServerError
-from django.shortcuts import render
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseServerError
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.views.decorators.http import require_safe
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from erp import tracing
 from erp.web import registry
 from erp.web.lists import LIVE_SECONDS
-from erp.web.requests import board_of, text_of
+from erp.web.lists.saved import LONGEST_QUERY, list_address, saved_views, view_delete, view_save
+from erp.web.requests import board_of, text_of, user_of
 
 SHORTEST_SEARCH = 2
 
@@ -35,6 +38,43 @@ def search(request: HttpRequest) -> HttpResponse:
     text = text_of(request.GET, "q")
     groups = registry.search_for(request, text) if len(text) >= SHORTEST_SEARCH else []
     return render(request, "web/search.html", {"text": text, "groups": groups})
+
+
+@require_http_methods(["GET", "POST"])
+def list_views(request: HttpRequest) -> HttpResponse:
+    """The saved views of a list; POSTed, the view at hand is kept under a name."""
+    asked = request.POST if request.method == "POST" else request.GET
+    name, query = text_of(asked, "list"), text_of(asked, "query", LONGEST_QUERY + 1)
+    back = list_address(name)
+    if back is None:
+        raise Http404
+    if request.method == "POST":
+        title = request.POST.get("name", "")
+        problem = view_save(user=user_of(request), url_name=name, name=title, query=query)
+        if problem:
+            messages.error(request, problem)
+        else:
+            messages.success(request, f"Visão salva: {title.strip()}.")
+        return redirect(f"{back}?{query}" if query else back)
+    context = {
+        "views": saved_views(user_of(request), name, query),
+        "list_name": name,
+        "query": query,
+        "back": f"{back}?{query}",
+    }
+    is_part = request.headers.get("HX-Request")
+    return render(request, "web/saved_views.html" if is_part else "web/saved_views_page.html", context)
+
+
+@require_POST
+def list_view_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    row = view_delete(user=user_of(request), pk=pk)
+    if row is None:
+        raise Http404
+    messages.success(request, f"Visão apagada: {row.name}.")
+    back = request.POST.get("back", "")
+    is_own = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
+    return redirect(back if is_own else list_address(row.url_name) or "web:home")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

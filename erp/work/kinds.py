@@ -62,6 +62,10 @@ def outcome_word(outcome: RowOutcome, code: str) -> RowWord:
     return outcome
 
 
+def title_plain(work: Work) -> str:
+    return work.kind_of.title
+
+
 def no_extras(rows: Sequence[WorkRow], user: User) -> Mapping[int, Any]:
     return {}
 
@@ -74,6 +78,8 @@ class WorkKind:
     one transaction. With `prepare` it does them one by one, each in its own: `prepare` yields, with no
     transaction open, an answer for each row in turn, which is handed to `run`. There belongs what takes long
     and every call to the outside, which must then be safe to repeat.
+
+    `title_of` says what one work is called where the title alone is not enough.
 
     `word` names an outcome in the kind's own words. `extras` fetches, for a page of rows at once, what
     `name_cell` and `detail_cell` (templates; context `object`, the row) show as `row.extra`, by row id;
@@ -89,6 +95,7 @@ class WorkKind:
     heading: str = "O que aconteceu com cada item"
     word: Callable[[RowOutcome, str], RowWord] = outcome_word
     extras: RowsExtras = no_extras
+    title_of: Callable[[Work], str] = title_plain
     name_cell: str = "work/name.html"
     detail_cell: str = "work/detail.html"
 

@@ -16,6 +16,7 @@ from erp.accounts.models import Company, Role, Store, User
 from erp.channels import RowOutcome
 from erp.choices import ColouredChoices
 from erp.leases import Leased, LeasedQuerySet, lease_is_whole
+from erp.stamps import Stamped, StampedQuerySet
 from erp.work import kinds
 
 CHUNK_BYTES = 256 * 1024
@@ -31,7 +32,7 @@ class WorkState(ColouredChoices):
     FINISHED = "finished", "green", "pronto"
 
 
-class WorkQuerySet(LeasedQuerySet["Work"]):
+class WorkQuerySet(StampedQuerySet["Work"], LeasedQuerySet["Work"]):
     def visible_to(self, user: User) -> WorkQuerySet:
         """Works of the kinds open to the user's role: administrators see those of the company, the others
         their own and those of one of their stores."""
@@ -56,7 +57,7 @@ class WorkQuerySet(LeasedQuerySet["Work"]):
         return self.order_by(turn.asc(nulls_first=True), "pk")
 
 
-class Work(Leased):
+class Work(Stamped, Leased):
     """One long work: its kind, who asked for it, what was chosen at the click, and how far it is.
 
     `chosen` holds what is common to all rows. `done` and `failed` count rows and are written in the
@@ -98,10 +99,11 @@ class Work(Leased):
                 fields=["turn_at"], condition=Q(finished_at__isnull=True), name="work_unfinished_by_turn"
             ),
             models.Index(fields=["finished_at"], name="work_finished"),
+            models.Index(fields=["-updated_at"], name="work_written"),
         ]
 
     def __str__(self) -> str:
-        return self.kind_of.title
+        return self.kind_of.title_of(self)
 
     @staticmethod
     def lease_length() -> timedelta:

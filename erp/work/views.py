@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from erp.channels import RowOutcome
-from erp.web.lists import LIVE_SECONDS, Column, Empty, ListPage, Tab
+from erp.web.lists import LIVE_SECONDS, Column, Count, Empty, ListPage, Tab
 from erp.web.requests import user_of
 from erp.work.models import Work, WorkRow
 from erp.work.progress import WorkPart, row_extras, work_part
@@ -41,6 +41,9 @@ class WorkList(ListPage[Work]):
     )
     poll_seconds = LIVE_SECONDS
 
+    def watched(self) -> list[QuerySet[Work]]:
+        return [Work.objects.visible_to(user_of(self.request))]
+
     def queryset(self) -> QuerySet[Work]:
         return Work.objects.visible_to(user_of(self.request)).select_related("asked_by")
 
@@ -59,7 +62,6 @@ class WorkPage(ListPage[WorkRow]):
     )
     template_name = "work/work.html"
     order_by = ("position", "pk")
-    keyset = "position"
     tabs = (Tab("", "todos"), Tab("failed", "recusados", Q(outcome=RowOutcome.REFUSED)))
 
     @cached_property
@@ -81,9 +83,12 @@ class WorkPage(ListPage[WorkRow]):
     def queryset(self) -> QuerySet[WorkRow]:
         return WorkRow.objects.filter(work=self.work)
 
-    def _counts(self, found: QuerySet[WorkRow]) -> dict[str, int]:
+    def watched(self) -> list[QuerySet[Work]]:
+        return [Work.objects.filter(pk=self.work.pk)]
+
+    def counts(self, found: QuerySet[WorkRow]) -> dict[str, Count]:
         """Kept by the work itself: nothing to count."""
-        return {"": self.work.total, "failed": self.work.failed}
+        return {"": Count(self.work.total), "failed": Count(self.work.failed)}
 
     def extras(self, objects: list[WorkRow]) -> Mapping[int, Any]:
         return row_extras(self.work, objects, user_of(self.request))

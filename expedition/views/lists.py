@@ -18,8 +18,9 @@ from django.urls import reverse
 
 from erp import channels
 from erp.channels import RowResult
-from erp.sales.models import ShippingKind, ShippingMethod
-from erp.web.lists import ChoiceFilter, Column, Empty, Link, ListAction, ListPage, Tab
+from erp.sales.models import Order, ShippingKind, ShippingMethod
+from erp.sales.views.scope import deadline_filter
+from erp.web.lists import ChoiceFilter, Column, Empty, Link, ListAction, ListPage, Sort, Tab
 from erp.web.requests import company_of, id_of, user_of
 from expedition import marketplace
 from expedition.models import (
@@ -106,7 +107,12 @@ class ExpeditionList(ListPage[Any]):
 
     def _is_filtered(self) -> bool:
         """Choosing how to look at the list takes nothing out of it."""
-        return bool(self._search_text() or self.request.GET.get("forma"))
+        return bool(self.search_text or self.request.GET.get("forma") or self.request.GET.get("due"))
+
+    def watched(self) -> Sequence[QuerySet[Any]]:
+        user = user_of(self.request)
+        own = (Shipment, ShipmentGroup, Order)
+        return [*(model.objects.visible_to(user) for model in own), *channels.watched(user)]
 
     def row_url(self, obj: Shipment | ShipmentGroup) -> str:
         return obj.get_absolute_url()
@@ -127,18 +133,18 @@ class GroupExtra(ShipmentExtra):
 class GroupList(ExpeditionList):
     noun = "agrupamento"
     columns = (
-        Column("Número", "expedition/cells/group_number.html"),
-        Column("Data de emissão", "created_at|timestamp", shown_from="md", css="text-secondary"),
-        Column("Forma de envio", "shipping_method.name"),
+        Column("Número", "expedition/cells/group_number.html", sort="number"),
+        Column("Data de emissão", "created_at|ago", shown_from="md", css="text-secondary"),
+        Column("Forma de envio", "shipping_method.name", css="wide-cell"),
         Column("Objetos", "extra.size", numeric=True, stack_label="Objetos"),
         Column("Situação", "components/cells/status.html"),
-        Column("No e-commerce", "expedition/cells/markers.html"),
+        Column("No e-commerce", "components/cells/markers.html"),
     )
-    page_size = 25
+    sorts = (Sort("number", ("number",), newest_first=True, unique=True),)
     tabs = (
         Tab("todas", "todas"),
         Tab("pendentes", "pendentes", Q(status=GroupStatus.OPEN)),
-        Tab("concluidas", "concluídas", Q(status=GroupStatus.CONCLUDED)),
+        Tab("concluidas", "concluídas", Q(status=GroupStatus.CONCLUDED), always=True),
     )
     filters = (_view_filter(), ChoiceFilter("forma", "Forma de envio", _group_method, choices=methods_of))
 
@@ -199,14 +205,17 @@ class GroupList(ExpeditionList):
 class ShipmentList(ExpeditionList):
     noun = "expedição"
     columns = (
-        Column("Nº de expedição", "expedition/cells/shipment_number.html"),
+        Column("Nº", "expedition/cells/shipment_number.html", sort="number", export="number"),
         Column("Pedido", "expedition/cells/shipment_order.html"),
-        Column("NF-e", "expedition/cells/shipment_invoice.html", shown_from="xxl", css="text-nowrap"),
-        Column("Forma de envio", "expedition/cells/shipment_method.html", shown_from="md"),
-        Column("Rastreio", "expedition/cells/shipment_tracking.html", css="text-nowrap"),
+        Column("Prazo", "expedition/cells/shipment_deadline.html", export="order.ship_by_at"),
+        Column("Destinatário", "expedition/cells/shipment_recipient.html", css="wide-cell"),
+        Column("NF-e", "expedition/cells/shipment_invoice.html", shown_from="xl"),
+        Column("Forma de envio", "expedition/cells/shipment_method.html", shown_from="md", css="short-cell"),
+        Column("Rastreio", "expedition/cells/shipment_tracking.html"),
         Column("Situação", "expedition/cells/shipment_status.html"),
-        Column("No e-commerce", "expedition/cells/markers.html"),
+        Column("No e-commerce", "components/cells/markers.html"),
     )
+    sorts = (Sort("number", ("number",), newest_first=True, unique=True),)
     tabs = (
         Tab("todas", "todas"),
         Tab("pendentes", "pendentes", Q(status=ShipmentStatus.PENDING)),
@@ -214,9 +223,14 @@ class ShipmentList(ExpeditionList):
             "concluidas",
             "concluídas",
             Q(status__in=[ShipmentStatus.CONCLUDED, ShipmentStatus.DELIVERED]),
+            always=True,
         ),
     )
-    filters = (_view_filter(), ChoiceFilter("forma", "Forma de envio", _shipment_method, choices=methods_of))
+    filters = (
+        _view_filter(),
+        ChoiceFilter("forma", "Forma de envio", _shipment_method, choices=methods_of),
+        deadline_filter("order__"),
+    )
 
     @property
     def empty(self) -> Empty:
@@ -227,7 +241,7 @@ class ShipmentList(ExpeditionList):
         )
 
     def queryset(self) -> ShipmentQuerySet:
-        return shipments_of(self.request).with_method()
+        return shipments_of(self.request).select_related("order__buyer").with_method()
 
     def search_condition(self, text: str) -> Q:
         return shipments_matching(text) if text else Q()

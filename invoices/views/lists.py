@@ -18,16 +18,19 @@ from erp.sales.views.scope import shipping_methods_of, stores_of
 from erp.web.lists import (
     ChoiceFilter,
     Column,
+    Count,
     DateFilter,
     Empty,
     Filter,
     Link,
     ListAction,
     ListPage,
+    Sort,
     Tab,
     since,
     until,
 )
+from erp.web.lists.counting import TabCounts
 from erp.web.requests import user_of
 from invoices.intake.parser import MAX_BYTES
 from invoices.models import ISSUED, Invoice, InvoiceStatus, RefusedFile
@@ -59,14 +62,20 @@ class InvoiceList(ListPage[Invoice]):
     title = "Notas Fiscais"
     pretitle = "Vendas"
     columns = (
-        Column("Nota", "invoices/cells/invoice_number.html", css="text-nowrap"),
-        Column("Emissão", "invoices/cells/issued_on.html", shown_from="md", css="text-nowrap text-secondary"),
-        Column("Destinatário", "invoices/cells/invoice_recipient.html", shown_from="xl", css="text-nowrap"),
+        Column("Nota", "invoices/cells/invoice_number.html", sort="number", export="number"),
+        Column("Série", "series", shown_from="xl", css="text-secondary"),
+        Column("Emissão", "issued_at|ago", shown_from="md", css="text-secondary", sort="issued"),
+        Column("Destinatário", "invoices/cells/invoice_recipient.html", css="wide-cell"),
         Column("Pedido", "invoices/cells/invoice_order.html"),
         Column("Situação", "invoices/cells/invoice_status.html"),
-        Column("No e-commerce", "invoices/cells/invoice_channel.html", shown_from="md"),
+        Column("No e-commerce", "invoices/cells/invoice_channel.html"),
         Column("Forma de envio", 'shipping_method.name|default:"—"', shown_from="xxl", css="text-secondary"),
-        Column("Total", "total|money", numeric=True, shown_from="sm", css="text-nowrap"),
+        Column("Total", "total|money", numeric=True, sort="total"),
+    )
+    sorts = (
+        Sort("issued", ("issued_at",), newest_first=True),
+        Sort("number", ("number",), newest_first=True),
+        Sort("total", ("total",), newest_first=True),
     )
     order_by = ("-issued_at", "-pk")
     search_fields = ("number",)
@@ -74,7 +83,7 @@ class InvoiceList(ListPage[Invoice]):
     tabs = (
         Tab("all", "todas"),
         Tab("pending", "pendentes", Q(status=InvoiceStatus.PENDING)),
-        Tab("issued", "emitidas", Q(status__in=ISSUED)),
+        Tab("issued", "emitidas", Q(status__in=ISSUED), always=True),
         Tab(REJECTED, "rejeitadas", Q(status=InvoiceStatus.REJECTED)),
         Tab("cancelled", "canceladas", Q(status=InvoiceStatus.CANCELLED)),
     )
@@ -82,10 +91,12 @@ class InvoiceList(ListPage[Invoice]):
         ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
         ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
         ChoiceFilter("sent", "No e-commerce", _at_stage, choices=STAGES),
-        ChoiceFilter("environment", "Ambiente", "environment", choices=ENVIRONMENTS, all_label="todos"),
-        Filter("remote", channels.worded("Nº do pedido no {channel}"), _of_remote_order),
-        DateFilter("since", "Desde", since("issued_at")),
-        DateFilter("until", "Até", until("issued_at")),
+        ChoiceFilter(
+            "environment", "Ambiente", "environment", choices=ENVIRONMENTS, all_label="todos", rare=True
+        ),
+        Filter("remote", channels.worded("Nº do pedido no {channel}"), _of_remote_order, rare=True),
+        DateFilter("since", "Desde", since("issued_at"), rare=True),
+        DateFilter("until", "Até", until("issued_at"), rare=True),
     )
     actions = (
         ListAction(InvoicePrintout.DANFE, "imprimir DANFE", "printer", in_bar=True, download=True),
@@ -107,12 +118,17 @@ class InvoiceList(ListPage[Invoice]):
             return RefusedFileList.beside(request).answer()
         return super().get(request, *args, **kwargs)
 
-    def _counts(self, found: QuerySet[Invoice]) -> dict[str, int]:
-        return super()._counts(found) | {REJECTED: RefusedFileList.beside(self.request).total()}
+    def counts(self, found: QuerySet[Invoice]) -> TabCounts:
+        return {**super().counts(found), REJECTED: RefusedFileList.beside(self.request).total()}
 
-    def invoice_counts(self) -> dict[str, int]:
+    def invoice_counts(self) -> TabCounts:
         """What the tabs of notes count, for the tab of files."""
-        return super()._counts(self._found())
+        return super().counts(self._found())
+
+    def watched(self) -> Sequence[QuerySet[Any]]:
+        user = user_of(self.request)
+        own: list[QuerySet[Any]] = [Invoice.objects.visible_to(user), RefusedFile.objects.visible_to(user)]
+        return [*own, *channels.watched(user)]
 
     def queryset(self) -> QuerySet[Invoice]:
         rows = Invoice.objects.visible_to(user_of(self.request))
@@ -176,7 +192,7 @@ class RefusedFileList(ListPage[RefusedFile]):
     order_by = ("-last_sent_at", "-pk")
     search_fields = ("file_name", "access_key", "order__external_id")
     search_label = "arquivo, chave ou pedido"
-    tabs = tuple(Tab(tab.key, tab.label) for tab in InvoiceList.tabs)
+    tabs = tuple(Tab(tab.key, tab.label, always=tab.always) for tab in InvoiceList.tabs)
     filters = (
         ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
         Filter("remote", channels.worded("Nº do pedido no {channel}"), "order__external_id__startswith"),
@@ -193,8 +209,12 @@ class RefusedFileList(ListPage[RefusedFile]):
         view.setup(request)
         return view
 
-    def total(self) -> int:
-        return self._found().count()
+    def total(self) -> Count:
+        return super().counts(self._found())[REJECTED]
+
+    def watched(self) -> Sequence[QuerySet[Any]]:
+        user = user_of(self.request)
+        return [RefusedFile.objects.visible_to(user), Invoice.objects.visible_to(user)]
 
     def queryset(self) -> QuerySet[RefusedFile]:
         return (
@@ -213,10 +233,10 @@ class RefusedFileList(ListPage[RefusedFile]):
             return []
         return [Link("baixar arquivo", reverse("invoices:refused_file", args=[obj.pk]), "download")]
 
-    def _counts(self, found: QuerySet[RefusedFile]) -> dict[str, int]:
+    def counts(self, found: QuerySet[RefusedFile]) -> TabCounts:
         page = InvoiceList()
         page.setup(self.request)
-        return page.invoice_counts() | {REJECTED: found.count()}
+        return {**page.invoice_counts(), REJECTED: super().counts(found)[REJECTED]}
 
 
 @require_safe

@@ -23,7 +23,7 @@ class UnlinkedList(ListPage[Invoice]):
     pretitle = "Vendas · Notas Fiscais"
     columns = (
         Column("Nota", "invoices/cells/unlinked_number.html", css="text-nowrap"),
-        Column("Emissão", "invoices/cells/issued_on.html", shown_from="md", css="text-nowrap text-secondary"),
+        Column("Emissão", "issued_at|ago", shown_from="md", css="text-nowrap text-secondary"),
         Column("Destinatário", "invoices/cells/unlinked_recipient.html", shown_from="md", css="text-nowrap"),
         Column("Total", "total|money", numeric=True, shown_from="sm", css="text-nowrap"),
         Column("Pedido", "invoices/cells/unlinked_order.html"),

@@ -12,6 +12,7 @@ from erp.catalog.models import Sku
 from erp.choices import ColouredChoices
 from erp.sales.models import Order, PaymentMethod, ShippingMethod
 from erp.sales.statuses import OrderStatus
+from erp.stamps import Stamped, StampedQuerySet
 from kwai_integration.wire.codes import KwaiRole
 
 
@@ -24,12 +25,12 @@ class KwaiOrderState(ColouredChoices):
     QUARANTINED = "quarantined", "red", "Com problema"
 
 
-class KwaiOrderQuerySet(models.QuerySet["KwaiOrder"]):
+class KwaiOrderQuerySet(StampedQuerySet["KwaiOrder"]):
     def visible_to(self, user: User) -> KwaiOrderQuerySet:
         return self.filter(store__in=Store.objects.visible_to(user))
 
 
-class KwaiOrder(models.Model):
+class KwaiOrder(Stamped):
     """*Pedido no e-commerce*: the platform's answer as it came, and what became of it here."""
 
     store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="kwai_orders")
@@ -91,6 +92,9 @@ class KwaiOrder(models.Model):
         ]
         indexes = [
             models.Index(fields=["-placed_at", "-id"], name="kwai_order_newest"),
+            models.Index(fields=["ship_by_at", "id"], name="kwai_order_deadline"),
+            models.Index(fields=["total", "id"], name="kwai_order_total"),
+            models.Index(fields=["-updated_at"], name="kwai_order_written"),
             models.Index(fields=["state", "-placed_at", "-id"], name="kwai_order_state_newest"),
             models.Index(fields=["store", "state", "-placed_at", "-id"], name="kwai_order_list"),
             # Holds all that `setup.seen` reads of an order.

@@ -50,6 +50,13 @@ HELD_BACK = {
     Kind.ARRANGE_SHIPMENT: "aguardando a programação do envio",
     Kind.SEND_TRACKING: "aguardando o rastreio recusado",
 }
+# What lists show of each: the thing by its drawing, how it stands by its colour.
+SYMBOLS = {
+    Kind.SEND_INVOICE: "file-invoice",
+    Kind.ARRANGE_SHIPMENT: "calendar",
+    Kind.SEND_TRACKING: "truck",
+    Kind.CONFIRM_DELIVERY: "home",
+}
 WITHDRAWN = (JobState.SUPERSEDED, JobState.CANCELLED)
 BLOCKED = {
     Kind.SEND_INVOICE: "NF-e não enviada",
@@ -187,30 +194,35 @@ def logistics_badges(own: list[Badge], kwai_order: KwaiOrder, role: KwaiRole | N
     own[:] = [badge for badge in own if badge.label not in labels]
     if role in SHIPPED_ROLES:
         label, colour = DONE[Kind.SEND_TRACKING]
-        own.append(Badge(label, colour, "check", f"O {LOGISTICS_LABEL} coletou o pacote"))
+        title, symbol = f"O {LOGISTICS_LABEL} coletou o pacote", SYMBOLS[Kind.SEND_TRACKING]
+        own.append(Badge(label, colour, "check", title, symbol=symbol))
     elif kwai_order.remote_tracking_code:
         label, colour = DONE[Kind.ARRANGE_SHIPMENT]
         title = f"Número {kwai_order.remote_tracking_code}, do {LOGISTICS_LABEL}"
-        own.append(Badge(label, colour, "check", title))
+        own.append(Badge(label, colour, "check", title, symbol=SYMBOLS[Kind.ARRANGE_SHIPMENT]))
 
 
 def _job_badge(mark: Mark) -> Badge:
     kind = Kind(mark.kind)
-    link = reverse("kwai:job", args=[mark.job_id])
+    link, symbol = reverse("kwai:job", args=[mark.job_id]), SYMBOLS[kind]
     if mark.is_done:
         label, colour = DONE[kind]
-        return Badge(label, colour, "check", "Confirmado pelo Kwai", link)
+        return Badge(label, colour, "check", "Confirmado pelo Kwai", link, symbol)
     if mark.state == JobState.BLOCKED:
-        return Badge(BLOCKED[kind], "red", "alert-circle", mark.text, link)
+        return Badge(BLOCKED[kind], "red", "alert-circle", mark.text, link, symbol)
     if mark.held_back_by:
-        return Badge(HELD_BACK[Kind(mark.held_back_by)], "orange", "clock", mark.text, link)
-    return Badge(WAITING[kind], "blue", "clock", mark.text or "Na fila de envio", link)
+        return Badge(HELD_BACK[Kind(mark.held_back_by)], "orange", "clock", mark.text, link, symbol)
+    return Badge(WAITING[kind], "blue", "clock", mark.text or "Na fila de envio", link, symbol)
 
 
 def _invoice_badges(kwai_order: KwaiOrder) -> list[Badge]:
     if kwai_order.invoice_status == KwaiInvoiceStatus.ACCEPTED:
-        return [Badge("NF-e aceita", "green", "check", "O Kwai aceitou a nota fiscal")]
+        return [
+            Badge("NF-e aceita", "green", "check", "O Kwai aceitou a nota fiscal", symbol="clipboard-check")
+        ]
     if kwai_order.invoice_status == KwaiInvoiceStatus.REFUSED:
         link = f"{reverse('invoices:list')}?remote={kwai_order.external_id}"
-        return [Badge("NF-e recusada", "red", "alert-circle", kwai_order.invoice_refusal_reason, link)]
+        return [
+            Badge("NF-e recusada", "red", "alert-circle", kwai_order.invoice_refusal_reason, link, "circle-x")
+        ]
     return []

@@ -18,7 +18,7 @@ from erp.outbox.models import PushJob
 from erp.outbox.selectors import jobs_done, queue_notices, queues_paused
 from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, WaitReason
 from erp.sales.models import Order
-from erp.web.lists import ChoiceFilter, Column, Empty, ListAction, ListPage, Tab
+from erp.web.lists import ChoiceFilter, Column, Empty, ListAction, ListPage, Sort, Tab
 from erp.web.requests import user_of
 from invoices.models import ISSUED, Invoice
 from kwai_integration import refusals
@@ -66,18 +66,16 @@ class JobList(ListPage[PushJob]):
     title = "Envios ao Kwai"
     pretitle = "Vendas"
     columns = (
-        Column("Pedido no Kwai", "kwai/cells/job_subject.html"),
+        Column("Pedido no Kwai", "kwai/cells/job_subject.html", export="subject"),
+        Column("Loja", "store.name", shown_from="xxl", css="text-secondary"),
         Column("Envio", "extra.kind_label"),
         Column("Situação", "kwai/cells/job_state.html"),
         Column("Motivo e próximo passo", "kwai/cells/job_reason.html", css="wide-cell"),
-        Column("Tentativas", "attempts", numeric=True, shown_from="md"),
-        Column(
-            "Solicitado em",
-            "kwai/cells/job_requested.html",
-            shown_from="lg",
-            css="text-nowrap text-secondary",
-        ),
+        Column("Tentativas", "attempts", numeric=True, shown_from="lg"),
+        Column("Solicitado", "requested_at|ago", shown_from="md", css="text-secondary", sort="requested"),
+        Column("Por", 'requested_by|default:"automático"', shown_from="xl", css="text-secondary"),
     )
+    sorts = (Sort("requested", ("requested_at",), newest_first=True),)
     order_by = ("-requested_at", "-pk")
     search_fields = ("subject",)
     search_label = "número do pedido no Kwai"
@@ -105,6 +103,9 @@ class JobList(ListPage[PushJob]):
 
     def queryset(self) -> QuerySet[PushJob]:
         return _jobs(self.request)
+
+    def watched(self) -> Sequence[QuerySet[PushJob]]:
+        return [PushJob.objects.visible_to(user_of(self.request))]
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
         jobs = list(PushJob.objects.filter(pk__in=ids))

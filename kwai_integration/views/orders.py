@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from erp.channels import RowResult
+from erp.sales.models import Order
 from erp.web.lists import (
     LIVE_SECONDS,
     ChoiceFilter,
@@ -24,6 +25,7 @@ from erp.web.lists import (
     Link,
     ListAction,
     ListPage,
+    Sort,
     Tab,
     since,
     until,
@@ -52,8 +54,8 @@ def _status_choices(request: HttpRequest) -> list[tuple[str, str]]:
 FILTERS = (
     ChoiceFilter("store", "Loja", "store_id", choices=store_choices),
     ChoiceFilter("status", "Situação no Kwai", "remote_status", choices=_status_choices),
-    DateFilter("since", "Desde", since("placed_at")),
-    DateFilter("until", "Até", until("placed_at")),
+    DateFilter("since", "Desde", since("placed_at"), rare=True),
+    DateFilter("until", "Até", until("placed_at"), rare=True),
 )
 WAITING = ChoiceFilter(
     "waiting", "Espera por", lambda _: waits_for_person(), choices=(("you", "você"),), all_label="todos"
@@ -62,11 +64,11 @@ WAITING = ChoiceFilter(
 
 @dataclass(frozen=True, slots=True)
 class KwaiOrderExtra:
-    """`is_late`: paid for, not sent, and past the day by which it had to be."""
+    """`is_to_ship`: paid for and not sent, so that its deadline still has to be met."""
 
     state: KwaiOrderState
     status_text: str
-    is_late: bool
+    is_to_ship: bool
     notices: Sequence[str]
 
 
@@ -74,13 +76,21 @@ class KwaiOrderList(ListPage[KwaiOrder]):
     title = "Pedidos no e-commerce"
     pretitle = "Vendas"
     columns = (
-        Column("Pedido no Kwai", "kwai/cells/order_number.html", shown_from="md"),
-        Column("Loja", "store.name", shown_from="xxl", css="text-secondary text-nowrap"),
-        Column("Prazo de envio", "kwai/cells/order_ship_by.html", shown_from="lg", css="text-secondary"),
-        Column("Comprador e itens", "kwai/cells/order_buyer.html", css="wide-cell"),
+        Column("Pedido no Kwai", "kwai/cells/order_number.html", export="external_id"),
+        Column("Loja", "store.name", shown_from="xxl", css="text-secondary"),
+        Column("Data", "placed_at|ago", shown_from="md", css="text-secondary", sort="placed"),
+        Column("Prazo", "kwai/cells/order_ship_by.html", sort="deadline", export="ship_by_at"),
+        Column("Comprador", "buyer_name|person", css="short-cell"),
+        Column("Itens", "summary", shown_from="md", css="wide-cell text-secondary"),
         Column("Situação no Kwai", "extra.status_text", shown_from="md"),
-        Column("No ERP", "kwai/cells/order_state.html"),
-        Column("Total", "total|money", numeric=True, css="text-nowrap"),
+        Column("No ERP", "kwai/cells/order_state.html", sort="state"),
+        Column("Total", "total|money", numeric=True, sort="total"),
+    )
+    sorts = (
+        Sort("placed", ("placed_at",), newest_first=True),
+        Sort("deadline", ("ship_by_at",), nullable="ship_by_at"),
+        Sort("state", ("state", "placed_at")),
+        Sort("total", ("total",), newest_first=True),
     )
     order_by = ("-placed_at", "-pk")
     search_fields = ("external_id", "buyer_name", "summary")
@@ -115,6 +125,10 @@ class KwaiOrderList(ListPage[KwaiOrder]):
     def queryset(self) -> QuerySet[KwaiOrder]:
         rows = KwaiOrder.objects.visible_to(user_of(self.request))
         return rows.select_related("store__kwai_settings", "order").defer("payload", "payload_bytes")
+
+    def watched(self) -> Sequence[QuerySet[Any]]:
+        user = user_of(self.request)
+        return [KwaiOrder.objects.visible_to(user), Order.objects.visible_to(user)]
 
     def page_links(self) -> list[Link]:
         return [Link("Vincular itens", reverse("kwai:links"), "link")]
@@ -160,7 +174,7 @@ def _extra(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> KwaiO
     return KwaiOrderExtra(
         state=KwaiOrderState(row.state),
         status_text=situation_label(row.remote_status, role),
-        is_late=role in PAID_ROLES and row.ship_by_at is not None and row.ship_by_at < timezone.now(),
+        is_to_ship=role in PAID_ROLES,
         notices=_notices(row, roles),
     )
 

@@ -6,81 +6,7 @@
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const closest = (event, selector) => (event.target instanceof Element ? event.target.closest(selector) : null);
 
-  /* Ticked rows: count, greying, keeping them while the list refreshes */
-
-  const boxes = (list) => all('input[name="ids"]', list);
-  const chosenRows = (list) => boxes(list).filter((box) => box.checked).map((box) => box.closest("tr"));
-
-  function reasonOf(row, name) {
-    const entry = row.querySelector(`button[value^="${name}:"] [data-reason]`);
-    return entry ? entry.textContent : "";
-  }
-
-  function greyButton(button, rows) {
-    const name = button.dataset.bulk;
-    button.dataset.general ??= button.disabled ? "yes" : "no";
-    if (button.dataset.general === "yes") return;
-    const refused = rows.filter((row) => row.dataset.refused.split(" ").includes(name));
-    const text = refused.length ? `${refused.length} de ${rows.length} não pode${refused.length > 1 ? "m" : ""}: ${reasonOf(refused[0], name)}` : "";
-    button.disabled = rows.length === 0 || refused.length === rows.length;
-    button.title = rows.length ? text : "Marque ao menos uma linha";
-    const reason = button.querySelector("[data-reason]");
-    if (reason) reason.textContent = rows.length ? text : "";
-  }
-
-  function refreshBar(list) {
-    const bar = list.querySelector("[data-bulk-bar]");
-    if (!bar) return;
-    const rows = chosenRows(list);
-    const total = boxes(list).length;
-    const count = bar.querySelector("[data-bulk-count]");
-    count.dataset.none ??= count.textContent;
-    count.textContent = rows.length ? `${rows.length} ${rows.length > 1 ? "selecionados" : "selecionado"}` : count.dataset.none;
-    bar.classList.toggle("has-chosen", rows.length > 0);
-    all("[data-bulk]", bar).forEach((button) => greyButton(button, rows));
-    const master = list.querySelector("[data-check-all]");
-    if (master) {
-      master.checked = total > 0 && rows.length === total;
-      master.indeterminate = rows.length > 0 && rows.length < total;
-    }
-  }
-
-  /* A heading can stick to the page only when its table needs no scroll bar of its own */
-  function fitTable(wrap) {
-    wrap.classList.remove("fits");
-    wrap.classList.toggle("fits", wrap.scrollWidth <= wrap.clientWidth);
-  }
-  const fitTables = () => all(".list-table").forEach(fitTable);
-  window.addEventListener("resize", fitTables);
-
-  const refreshBars = () => { all("[data-list]").forEach(refreshBar); fitTables(); };
-
-  document.addEventListener("change", (event) => {
-    const list = closest(event, "[data-list]");
-    if (!list) return;
-    if (event.target.matches("[data-check-all]")) boxes(list).forEach((box) => { box.checked = event.target.checked; });
-    refreshBar(list);
-  });
-
-  let lastBox = null;
-  document.addEventListener("click", (event) => {
-    const box = closest(event, 'input[name="ids"]');
-    if (!box) return;
-    const list = boxes(box.closest("[data-list]"));
-    const [from, to] = [list.indexOf(lastBox), list.indexOf(box)].sort((a, b) => a - b);
-    if (event.shiftKey && from >= 0) list.slice(from, to + 1).forEach((each) => { each.checked = box.checked; });
-    lastBox = box;
-  });
-
-  let kept = new Set();
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const list = document.querySelector("[data-list]");
-    if (list && event.detail.target.id.startsWith("list")) kept = new Set(chosenRows(list).map((row) => row.dataset.row));
-  });
   document.addEventListener("htmx:afterSwap", () => {
-    boxes(document).forEach((box) => { if (kept.has(box.value)) box.checked = true; });
-    kept = new Set();
-    refreshBars();
     const panel = document.querySelector("[data-focus]");
     if (panel) {
       panel.removeAttribute("data-focus");
@@ -90,7 +16,7 @@
     startToasts();
   });
 
-  /* A list refreshes by itself only while nobody is in the middle of something */
+  /* A part refreshes by itself only while nobody is in the middle of something */
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (!event.target.matches("[data-poll]")) return;
@@ -178,7 +104,6 @@
   });
   window.addEventListener("pageshow", () => {
     all("form[data-sent]").forEach((form) => { delete form.dataset.sent; form.classList.remove("is-busy"); });
-    refreshBars();
     startToasts();
   });
   document.addEventListener("click", (event) => {
@@ -193,6 +118,5 @@
   /* A page that only leads on: its form sends itself, once */
   document.querySelector("form[data-autosubmit]")?.requestSubmit();
 
-  refreshBars();
   startToasts();
 })();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import Q, QuerySet
@@ -24,7 +25,8 @@ from erp.sales.services import ShippingSet, order_shipping_edit, orders_shipping
 from erp.sales.shippers import order_shipper_set, shipper_label, shipper_problem
 from erp.sales.statuses import TO_SHIP, OrderStatus
 from erp.sales.stock import lines_stock_read, order_stock_return, orders_lacking_stock
-from erp.sales.views.scope import order_or_404, shipping_methods_of, stores_of
+from erp.sales.views.scope import deadline_filter, order_or_404, shipping_methods_of, stores_of
+from erp.stock.models import StockItem
 from erp.web.lists import (
     LIVE_SECONDS,
     ChoiceFilter,
@@ -34,6 +36,7 @@ from erp.web.lists import (
     Link,
     ListAction,
     ListPage,
+    Sort,
     Tab,
     action_asked,
     since,
@@ -48,26 +51,35 @@ EVENTS_PER_PAGE = 30
 @dataclass(frozen=True, slots=True)
 class OrderExtra:
     lacks_stock: bool
-    badges: Sequence[channels.Badge]
+    markers: Sequence[channels.Badge]
 
 
 class OrderList(ListPage[Order]):
     title = "Pedidos de venda"
     pretitle = "Vendas"
     columns = (
-        Column("Pedido", "sales/cells/order_number.html"),
-        Column("Loja", "store.name", shown_from="xxl", css="text-secondary text-nowrap"),
-        Column("Data", "placed_at|moment", shown_from="md", css="text-nowrap text-secondary"),
-        Column("Comprador", "buyer.name|person|truncatechars:28", css="wide-cell"),
-        Column("Situação", "sales/cells/order_status.html"),
-        Column("No e-commerce", "sales/cells/order_markers.html"),
+        Column("Pedido", "sales/cells/order_number.html", sort="number", export="number"),
         Column(
-            "Forma de envio",
-            'shipping_method.name|default:"—"',
-            shown_from="xxl",
-            css="text-nowrap text-secondary",
+            "Nº no e-commerce",
+            "external_id",
+            shown_from="lg",
+            css="text-secondary font-monospace small",
         ),
-        Column("Total", "total|money", numeric=True, css="text-nowrap"),
+        Column("Loja", "store.name", shown_from="xxl", css="text-secondary"),
+        Column("Data", "placed_at|ago", shown_from="md", css="text-secondary", sort="placed"),
+        Column("Prazo", "sales/cells/order_deadline.html", sort="deadline", export="ship_by_at"),
+        Column("Comprador", "buyer.name|person", css="wide-cell"),
+        Column("Situação", "sales/cells/order_status.html", sort="status"),
+        Column("No e-commerce", "components/cells/markers.html"),
+        Column("Forma de envio", 'shipping_method.name|default:"—"', shown_from="xxl", css="text-secondary"),
+        Column("Total", "total|money", numeric=True, sort="total"),
+    )
+    sorts = (
+        Sort("placed", ("placed_at",), newest_first=True),
+        Sort("number", ("number",), newest_first=True, unique=True),
+        Sort("deadline", ("ship_by_at",), nullable="ship_by_at"),
+        Sort("status", ("status", "placed_at")),
+        Sort("total", ("total",), newest_first=True),
     )
     order_by = ("-placed_at", "-pk")
     search_fields = ("external_id", "buyer__name", "number")
@@ -80,13 +92,20 @@ class OrderList(ListPage[Order]):
     )
     filters = (
         ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
+        deadline_filter(),
         ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
-        DateFilter("since", "Desde", since("placed_at")),
-        DateFilter("until", "Até", until("placed_at")),
+        DateFilter("since", "Desde", since("placed_at"), rare=True),
+        DateFilter("until", "Até", until("placed_at"), rare=True),
     )
     actions = (
-        ListAction("issue", "gerar nota fiscal", "file-invoice", leads_to="invoices:issue"),
-        ListAction("shipping", "definir forma de envio", "truck-delivery", leads_to="sales:orders_shipping"),
+        ListAction(
+            "shipping",
+            "definir forma de envio",
+            "truck-delivery",
+            in_bar=True,
+            leads_to="sales:orders_shipping",
+        ),
+        ListAction("issue", "gerar nota fiscal", "file-invoice", in_bar=True, leads_to="invoices:issue"),
     )
     poll_seconds = LIVE_SECONDS
 
@@ -102,6 +121,11 @@ class OrderList(ListPage[Order]):
     def queryset(self) -> QuerySet[Order]:
         rows = Order.objects.visible_to(user_of(self.request))
         return rows.select_related("buyer", "store", "shipping_method", "carrier")
+
+    def watched(self) -> Sequence[QuerySet[Any]]:
+        user = user_of(self.request)
+        goods = StockItem.objects.filter(sku__company=company_of(self.request))
+        return [Order.objects.visible_to(user), goods, *channels.watched(user)]
 
     def extras(self, objects: list[Order]) -> Mapping[int, OrderExtra]:
         found = channels.badges([order.pk for order in objects])

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.db.models import Q
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 
 from erp.accounts.models import Store
 from erp.sales.models import Order, ShippingMethod
+from erp.sales.statuses import TO_SHIP
+from erp.web.lists import ChoiceFilter
+from erp.web.lists.declarations import day_begin
 from erp.web.requests import company_of, user_of
 
 
@@ -26,3 +33,20 @@ def shipping_methods_of(request: HttpRequest) -> list[tuple[int, str]]:
     """Choices of the filter *forma de envio*."""
     own = ShippingMethod.objects.filter(company=company_of(request))
     return list(own.order_by("name").values_list("pk", "name"))
+
+
+def deadline_filter(order: str = "") -> ChoiceFilter:
+    """The filter *prazo* of what is still to be sent; `order` leads to the order, `order__` from a
+    shipment."""
+
+    def condition(wanted: str) -> Q:
+        now = timezone.now()
+        tomorrow = day_begin(timezone.localdate(now) + timedelta(days=1))
+        to_ship = Q(**{f"{order}status__in": TO_SHIP})
+        if wanted == "late":
+            return to_ship & Q(**{f"{order}ship_by_at__lt": now})
+        return to_ship & Q(**{f"{order}ship_by_at__gte": now, f"{order}ship_by_at__lt": tomorrow})
+
+    return ChoiceFilter(
+        "due", "Prazo", condition, choices=(("today", "vence hoje"), ("late", "atrasado")), all_label="todos"
+    )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
 from django.forms.boundfield import BoundField, BoundWidget
-from django.template import Context, Engine, Template
 from django.template.loader import render_to_string
 from django.templatetags.static import static
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -21,12 +21,11 @@ from erp.brazil.money import money_format
 from erp.channels import Badge
 from erp.web import forms
 
-if TYPE_CHECKING:
-    from erp.web.lists import Column
-
 register = template.Library()
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 NOTHING = "—"
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+LONGEST_AGO = 30 * DAY
 TONES = {
     "debug": ("secondary", "info-circle"),
     "info": ("blue", "info-circle"),
@@ -39,30 +38,17 @@ TONES = {
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
     """`{% icon "printer" %}`: a drawing of the sprite; screen readers skip it, so text stands beside."""
-    return format_html(
-        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
-        css,
-        static("vendor/tabler-icons/icons.svg"),
-        name,
-    )
-
-
-@register.simple_tag(takes_context=True)
-def cell(context: Context, column: Column) -> SafeString:
-    """`{% cell column %}`: the `<td>` of one row for an `erp.web.lists.Column`; context: `object`, `row`."""
-    # Of a cell without content nothing is left, not even a line break: `td:empty` hides it on a phone.
-    content = _cell_template(column.cell).render(context).strip()
-    return SafeString(f"<td{column.cell_attributes}>{content}</td>")
-
-
-def _cell_template(cell: str) -> Template:
-    return Engine.get_default().get_template(cell) if cell.endswith(".html") else _value_template(cell)
+    return _icon(name, css, static("vendor/tabler-icons/icons.svg"))
 
 
 @cache
-def _value_template(value: str) -> Template:
-    holder = "row" if value.startswith("extra.") else "object"
-    return Engine.get_default().from_string(f"{{{{ {holder}.{value} }}}}")
+def _icon(name: str, css: str, sprite: str) -> SafeString:
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        css,
+        sprite,
+        name,
+    )
 
 
 @register.simple_tag
@@ -81,6 +67,35 @@ def badge(status: Any = None, label: str = "", colour: str = "") -> SafeString:
 def markers(badges: Iterable[Badge] | None) -> dict[str, object]:
     """`{% markers order.badges %}`: what a channel or a room says about a row (`erp.channels.Badge`)."""
     return {"markers": badges or ()}
+
+
+@register.simple_tag
+def marker_icons(badges: Iterable[Badge] | None) -> SafeString:
+    """`{% marker_icons row.extra.markers %}`: markers in one line of icons, their words on hover and for
+    screen readers."""
+    return SafeString("".join(_marker_icon(badge) for badge in badges or ()))
+
+
+def _marker_icon(badge: Badge) -> str:
+    title = f"{badge.label}: {badge.title}" if badge.title else badge.label
+    name = badge.symbol or badge.icon or "check"
+    inside = format_html('{}<span class="visually-hidden">{}</span>', icon(name), badge.label)
+    css = f"marker-icon text-{badge.colour}"
+    if badge.link:
+        return format_html('<a class="{}" href="{}" title="{}">{}</a>', css, badge.link, title, inside)
+    return format_html('<span class="{}" title="{}">{}</span>', css, title, inside)
+
+
+@register.simple_tag
+def hint(name: str, text: str, colour: str = "secondary") -> SafeString:
+    """`{% hint "hand-stop" reason "red" %}`: an icon that says its text on hover and to screen readers."""
+    return format_html(
+        '<span class="marker-icon text-{}" title="{}">{}<span class="visually-hidden">{}</span></span>',
+        colour,
+        text,
+        icon(name),
+        text,
+    )
 
 
 @register.inclusion_tag("components/copy.html")
@@ -147,6 +162,53 @@ def timestamp(value: datetime | None) -> SafeString | str:
     if not value:
         return NOTHING
     return format_html('<time datetime="{}">{}</time>', value.isoformat(timespec="seconds"), moment(value))
+
+
+@register.filter
+def ago(value: datetime | None) -> SafeString | str:
+    """A past instant as `há 5 min`, with the whole of it on hover; from a month on the day itself."""
+    if not value:
+        return NOTHING
+    seconds = (timezone.now() - value).total_seconds()
+    text = day(value) if seconds < 0 or seconds >= LONGEST_AGO else _ago_text(int(seconds))
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{}</time>',
+        value.isoformat(timespec="seconds"),
+        moment(value),
+        text,
+    )
+
+
+def _ago_text(seconds: int) -> str:
+    if seconds < MINUTE:
+        return "agora"
+    if seconds < HOUR:
+        return f"há {seconds // MINUTE} min"
+    if seconds < DAY:
+        return f"há {seconds // HOUR} h"
+    days = seconds // DAY
+    return "há 1 dia" if days == 1 else f"há {days} dias"
+
+
+@register.filter
+def due(value: datetime | None) -> SafeString | str:
+    """A deadline that still has to be met as `em 5 h`, or `atrasado 2 h` in red, with the whole of it on
+    hover."""
+    if not value:
+        return NOTHING
+    left = int((value - timezone.now()).total_seconds())
+    size = abs(left)
+    if size < HOUR:
+        text = f"{size // MINUTE} min"
+    else:
+        text = f"{size // HOUR} h" if size < 2 * DAY else f"{size // DAY} dias"
+    return format_html(
+        '<time datetime="{}" title="prazo {}" data-due class="{}">{}</time>',
+        value.isoformat(timespec="seconds"),
+        moment(value),
+        "is-late" if left < 0 else "",
+        f"atrasado {text}" if left < 0 else f"em {text}",
+    )
 
 
 @register.filter

@@ -1,0 +1,20 @@
+"""Indexes for what is newer than an open page, and for the orders of lists."""
+
+from django.db import migrations, models
+
+from erp.indexes import AddIndexLive
+
+
+class Migration(migrations.Migration):
+    atomic = False
+
+    dependencies = [
+        ("work", "0002_written_at"),
+    ]
+
+    operations = [
+        AddIndexLive(
+            model_name="work",
+            index=models.Index(fields=["-updated_at"], name="work_written"),
+        ),
+    ]
