@@ -82,7 +82,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         Column("Prazo", "kwai/cells/order_ship_by.html", sort="deadline", export="ship_by_at"),
         Column("Comprador", "buyer_name|person", css="short-cell"),
         Column("Itens", "summary", shown_from="md", css="wide-cell text-secondary"),
-        Column("Situação no Kwai", "extra.status_text", shown_from="md"),
+        Column("Situação no Kwai", "extra.status_text", shown_from="md", css="short-cell"),
         Column("No ERP", "kwai/cells/order_state.html", sort="state"),
         Column("Total", "total|money", numeric=True, sort="total"),
     )
