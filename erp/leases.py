@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import CheckConstraint, Q
 
 from erp import clock
+from erp.stamps import StampsUpdate
 
 LeasedRow = TypeVar("LeasedRow", bound="Leased")
 
@@ -53,6 +54,10 @@ class LeasedQuerySet(models.QuerySet[LeasedRow]):
         """End every lease on these rows and write `changes`; whoever held one can write nothing any more.
         How many rows that were."""
         return self.update(lease_token=None, lease_until=None, **changes)
+
+
+class StampedLeasedQuerySet(StampsUpdate, LeasedQuerySet[LeasedRow]):
+    """Of leased rows that pages watch; claiming and letting go are news too."""
 
 
 class Leased(models.Model):

@@ -43,12 +43,10 @@ def rows_update(
     if not wanted or not names:
         return 0
     model = type(wanted[0])
-    if issubclass(model, Stamped):
-        names = [*(name for name in names if name != "updated_at"), "updated_at"]
-        for row in wanted:
-            row.updated_at = NOW  # type: ignore[attr-defined]
     if issubclass(model, AppendOnlyModel):
         raise AppendOnlyError(f"{model.__name__} is append-only")
+    if issubclass(model, Stamped):
+        names = _stamp(wanted, names)
     connection = connections[router.db_for_write(model)]
     columns = [model._meta.pk, *(_column(model, name) for name in names)]
     most = (connection.features.max_query_params or len(wanted) * len(columns)) // len(columns)
@@ -62,6 +60,12 @@ def rows_update(
             cursor.execute(sql, parameters)
             written += cursor.rowcount
     return written
+
+
+def _stamp(rows: Sequence[Any], names: Sequence[str]) -> list[str]:
+    for row in rows:
+        row.updated_at = NOW
+    return [*(name for name in names if name != "updated_at"), "updated_at"]
 
 
 def rows_values(rows: Iterable[Model], fields: Sequence[str]) -> Snapshot:

@@ -29,6 +29,7 @@ def register() -> None:
             repair="Abrir expedição",
             url_name="expedition:list",
             query="agrupamentos=pedidos&tab=pendentes",
+            watched=lambda user: [Shipment.objects.visible_to(user)],
             order=40,
         )
     )

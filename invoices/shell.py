@@ -28,6 +28,7 @@ def register() -> None:
             many="notas autorizadas esperam ser vinculadas a um pedido",
             repair="Vincular",
             url_name="invoices:unlinked",
+            watched=lambda user: [Invoice.objects.visible_to(user)],
             severity=Severity.WARNING,
             order=30,
         )

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import ngettext
 
-from erp.accounts.models import User
+from erp.accounts.models import Store, User
 from erp.accounts.permissions import Permission
 from erp.attention.board import rows_count
 from erp.attention.register import (
@@ -22,11 +24,11 @@ from erp.attention.register import (
     store_subject,
 )
 from erp.outbox import clearance
-from erp.outbox.models import FirstPush, PushJob
-from erp.outbox.statuses import FirstStage, JobState
+from erp.outbox.models import ChannelPause, FirstPush, PushJob, RateLimit
+from erp.outbox.statuses import FirstStage, JobState, WaitReason
 from kwai_integration import connection_trouble as trouble
 from kwai_integration.inbound.import_filter import waits_for_person
-from kwai_integration.models import KwaiOrder
+from kwai_integration.models import KwaiAccount, KwaiOrder, KwaiSettings, OAuthPause, StatusMapping
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.setup.seen import situations_seen
 from kwai_integration.situations import roles_of, situations
@@ -50,6 +52,7 @@ def sources_register() -> None:
             repair="Receber",
             url_name="kwai:orders",
             query="waiting=you",
+            watched=_orders_written,
             order=10,
         )
     )
@@ -66,6 +69,7 @@ def sources_register() -> None:
             repair="Ver motivos",
             url_name="kwai:jobs",
             query="tab=blocked",
+            watched=lambda user: [PushJob.objects.visible_to(user)],
             severity=Severity.WARNING,
         )
     )
@@ -73,6 +77,7 @@ def sources_register() -> None:
         ItemsSource(
             severities={"kwai.no_store": Severity.WARNING},
             items=_no_store,
+            watched=_stores_written,
             permission=Permission.MANAGE,
             on_home=True,
             order=5,
@@ -85,6 +90,7 @@ def sources_register() -> None:
                 "kwai.situation_unmapped": Severity.WARNING,
             },
             items=_stores,
+            watched=lambda user: [*_stores_written(user), *_orders_written(user)],
             permission=Permission.VIEW,
             on_home=True,
             order=5,
@@ -97,6 +103,7 @@ def sources_register() -> None:
                 "kwai.secret_refused": Severity.WARNING,
             },
             items=trouble.application_items,
+            watched=lambda user: [ChannelPause.objects.all(), OAuthPause.objects.all()],
             permission=Permission.VIEW,
         )
     )
@@ -111,6 +118,7 @@ def sources_register() -> None:
                 "kwai.call_not_granted": Severity.WARNING,
             },
             items=trouble.connection_items,
+            watched=_stores_written,
             permission=Permission.MANAGE,
         )
     )
@@ -122,9 +130,28 @@ def sources_register() -> None:
                 "kwai.first_push_different": Severity.DANGER,
             },
             items=_first_pushes,
+            watched=_first_pushes_written,
             permission=Permission.OPERATE,
         )
     )
+
+
+def _orders_written(user: User) -> list[QuerySet[Any]]:
+    own = {"store__in": Store.objects.visible_to(user)}
+    tables = (KwaiSettings, StatusMapping)
+    return [KwaiOrder.objects.visible_to(user), *(table.objects.filter(**own) for table in tables)]
+
+
+def _stores_written(user: User) -> list[QuerySet[Any]]:
+    """The stores, their connections, and the calls that a platform did not grant them."""
+    stores = Store.objects.visible_to(user)
+    denied = RateLimit.objects.filter(resume_reason=WaitReason.GRANT)
+    return [stores, KwaiAccount.objects.filter(store__in=stores), denied]
+
+
+def _first_pushes_written(user: User) -> list[QuerySet[Any]]:
+    first = FirstPush.objects.filter(store__in=Store.objects.visible_to(user))
+    return [first, PushJob.objects.visible_to(user)]
 
 
 def _no_store(user: User) -> Iterator[Item]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from playwright.sync_api import expect
@@ -43,6 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _services(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("services") and connection.vendor != "postgresql":
         missing("precisa do PostgreSQL e do Redis: execute `make test-services`")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    """Row ids of one test come again in the next: what was kept under them is not theirs."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from erp.choices import ColouredChoices
+from erp.stamps import Stamped, StampedQuerySet
 
 
 class AppendOnlyError(Exception):
@@ -186,7 +187,7 @@ class StockExit(models.TextChoices):
     SHIPPED = "shipped", "Ao marcar o pedido como enviado"
 
 
-class StoreQuerySet(models.QuerySet["Store"]):
+class StoreQuerySet(StampedQuerySet["Store"]):
     def active(self) -> StoreQuerySet:
         return self.filter(lifecycle=StoreLifecycle.ACTIVE)
 
@@ -198,7 +199,7 @@ class StoreQuerySet(models.QuerySet["Store"]):
         return own if user.role == Role.ADMIN else own.filter(memberships__user=user)
 
 
-class Store(models.Model):
+class Store(Stamped):
     """A shop of the company: one account at its channel, or the company's own counter (`channel` empty)."""
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="stores")

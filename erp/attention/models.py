@@ -10,16 +10,17 @@ from django.db.models.functions import Now
 
 from erp.accounts.models import Company, Store, User
 from erp.leases import Leased, LeasedQuerySet, lease_is_whole
+from erp.stamps import Stamped, StampedQuerySet
 
 
-class ConditionQuerySet(models.QuerySet["Condition"]):
+class ConditionQuerySet(StampedQuerySet["Condition"]):
     def open_for(self, user: User) -> ConditionQuerySet:
         """Open ones of the stores `user` may see, and those of the company as a whole."""
         own = Q(store__in=Store.objects.visible_to(user)) | Q(store__isnull=True, company_id=user.company_id)
         return self.filter(own, withdrawn_at__isnull=True)
 
 
-class Condition(models.Model):
+class Condition(Stamped):
     """Something that holds from `opened_at` until it is withdrawn; one row for each key and subject, which is
     opened again when it comes back. `seen_at` is when it was last noticed, `withdrawn_by` who read or ended
     it, empty when that was the system."""

@@ -7,8 +7,8 @@ somebody opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 # More rows than that are not counted: "1000+" says as much, and costs the same in a shop of any size.
 MOST = 1000
+
+
+# The rows, within the reach of a person, that a source is read from (`erp.stamps`).
+Watched = Callable[[User], Sequence[QuerySet[Any]]]
 
 
 class Severity(StrEnum):
@@ -87,7 +91,8 @@ class Item:
 class RowsSource:
     """Rows that wait: a card on Início and, by its key, the figure of a sidebar entry.
 
-    `rows(user)` answers those within the user's reach; all sources are counted in one statement. `url_name`
+    `rows(user)` answers those within the user's reach; all sources are counted in one statement, again once
+    one of the rows that `watched(user)` names was written. `url_name`
     with `query` is the list of exactly these rows. `one` and `many` follow the figure; `repair` names the
     button.
     """
@@ -101,6 +106,7 @@ class RowsSource:
     repair: str
     url_name: str
     query: str = ""
+    watched: Watched
     severity: Severity = Severity.WORK
     permission: Permission = Permission.VIEW
     order: int = 50
@@ -132,6 +138,7 @@ class ItemsSource:
 
     severities: Mapping[str, Severity]
     items: Callable[[User], Iterable[Item]]
+    watched: Watched
     permission: Permission
     on_home: bool = False
     order: int = 50
@@ -147,6 +154,8 @@ class ConditionSource:
     leads_to: Callable[[Condition], Repair]
     severity: Severity
     permission: Permission
+    # Its rows are watched for all of these sources together.
+    watched: Watched = field(default=lambda user: ())
 
     @property
     def severities(self) -> Mapping[str, Severity]:
@@ -174,17 +183,18 @@ def register(source: Source) -> None:
 def rows_sources(user: User) -> list[RowsSource]:
     """Those whose permission `user` holds, in the order of their cards."""
     return sorted(
-        (source for source in _of(user) if isinstance(source, RowsSource)), key=lambda source: source.order
+        (source for source in sources_of(user) if isinstance(source, RowsSource)),
+        key=lambda source: source.order,
     )
 
 
 def items_sources(user: User, *, on_home: bool) -> list[ItemsSource]:
-    found = (source for source in _of(user) if isinstance(source, ItemsSource))
+    found = (source for source in sources_of(user) if isinstance(source, ItemsSource))
     return [source for source in found if source.on_home == on_home]
 
 
 def condition_sources(user: User) -> dict[str, ConditionSource]:
-    return {source.key: source for source in _of(user) if isinstance(source, ConditionSource)}
+    return {source.key: source for source in sources_of(user) if isinstance(source, ConditionSource)}
 
 
 def condition_source(key: str) -> ConditionSource:
@@ -195,5 +205,6 @@ def condition_source(key: str) -> ConditionSource:
     return source
 
 
-def _of(user: User) -> list[Source]:
+def sources_of(user: User) -> list[Source]:
+    """Every source whose permission `user` holds."""
     return [source for source in dict.fromkeys(_sources.values()) if holds(user, source.permission)]

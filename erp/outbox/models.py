@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from erp import clock
 from erp.accounts.models import Store, StoreLifecycle, User
-from erp.leases import Leased, LeasedQuerySet, lease_is_whole
+from erp.leases import Leased, StampedLeasedQuerySet, lease_is_whole
 from erp.outbox.statuses import (
     FINISHED_STATES,
     LONGEST_REST,
@@ -29,7 +29,7 @@ from erp.outbox.statuses import (
     PauseMode,
     WaitReason,
 )
-from erp.stamps import Stamped, StampedQuerySet
+from erp.stamps import Stamped
 
 
 def is_due() -> Q:
@@ -40,7 +40,7 @@ def is_due() -> Q:
     return due
 
 
-class PushJobQuerySet(StampedQuerySet["PushJob"], LeasedQuerySet["PushJob"]):
+class PushJobQuerySet(StampedLeasedQuerySet["PushJob"]):
     def visible_to(self, user: User) -> PushJobQuerySet:
         return self.filter(store__in=Store.objects.visible_to(user))
 
@@ -219,7 +219,7 @@ class PushAttempt(models.Model):
         ]
 
 
-class ChannelPause(Leased):
+class ChannelPause(Stamped, Leased):
     """While the row exists no push of any store of the channel starts: the platform refuses the application
     itself. Whoever holds the lease asks the platform once and, when it answers, resumes all. Nobody lets it
     go, so that it is asked once a lease, over all workers."""
@@ -228,7 +228,7 @@ class ChannelPause(Leased):
     reason = models.CharField(max_length=500)
     since = models.DateTimeField(db_default=Now())
 
-    objects = LeasedQuerySet["ChannelPause"].as_manager()
+    objects = StampedLeasedQuerySet["ChannelPause"].as_manager()
 
     class Meta:
         constraints = [lease_is_whole("channelpause_lease_is_whole")]
@@ -335,7 +335,7 @@ class RateLimit(models.Model):
         ]
 
 
-class FirstPush(Leased):
+class FirstPush(Stamped, Leased):
     """The first push of a kind for a store, which a person lets go and which is read back after it.
 
     The row holds back every other push of its kind until `cleared_at`. `job` is the push a person let go;
@@ -357,7 +357,7 @@ class FirstPush(Leased):
     cleared_at = models.DateTimeField(null=True)
     cleared_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
 
-    objects = LeasedQuerySet["FirstPush"].as_manager()
+    objects = StampedLeasedQuerySet["FirstPush"].as_manager()
 
     class Meta:
         constraints = [

@@ -55,7 +55,7 @@ class ShippingKind(models.TextChoices):
     OTHER = "other", "Outra"
 
 
-class ShippingMethod(models.Model):
+class ShippingMethod(Stamped):
     """*Forma de envio*."""
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="shipping_methods")
@@ -66,6 +66,8 @@ class ShippingMethod(models.Model):
     )
     delivery_days = models.PositiveSmallIntegerField("prazo de entrega (dias úteis)", default=7)
     is_active = models.BooleanField("ativa", default=True)
+
+    objects = StampedQuerySet["ShippingMethod"].as_manager()
 
     class Meta:
         constraints = [

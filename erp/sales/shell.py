@@ -41,6 +41,7 @@ def register() -> None:
             repair="Ver pedidos",
             url_name="sales:orders",
             query="tab=to_ship",
+            watched=lambda user: [Order.objects.visible_to(user)],
             order=20,
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -12,7 +13,7 @@ from erp.accounts.models import User
 from erp.attention import register as attention
 from erp.attention.register import Severity
 from erp.catalog.models import Sku
-from erp.stock.models import StockReservation
+from erp.stock.models import StockItem, StockReservation
 from erp.stock.selectors import balances_of
 from erp.web import registry
 from erp.web.requests import company_of
@@ -36,6 +37,7 @@ def register() -> None:
             repair="Ver estoque",
             url_name="stock:balances",
             query="tab=waiting",
+            watched=_written,
             severity=Severity.WARNING,
             order=25,
         )
@@ -48,6 +50,12 @@ def register() -> None:
 def _waiting(user: User) -> QuerySet[Sku]:
     waiting = StockReservation.objects.waiting().values("sku_id")
     return Sku.objects.filter(company=user.company, pk__in=waiting)
+
+
+def _written(user: User) -> list[QuerySet[Any]]:
+    """A reservation that holds nothing yet moves no balance: the newest of them are watched too."""
+    own = {"sku__company": user.company_id}
+    return [StockItem.objects.filter(**own), StockReservation.objects.filter(**own)]
 
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:

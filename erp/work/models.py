@@ -15,8 +15,8 @@ from django.utils import timezone
 from erp.accounts.models import Company, Role, Store, User
 from erp.channels import RowOutcome
 from erp.choices import ColouredChoices
-from erp.leases import Leased, LeasedQuerySet, lease_is_whole
-from erp.stamps import Stamped, StampedQuerySet
+from erp.leases import Leased, StampedLeasedQuerySet, lease_is_whole
+from erp.stamps import Stamped
 from erp.work import kinds
 
 CHUNK_BYTES = 256 * 1024
@@ -32,7 +32,7 @@ class WorkState(ColouredChoices):
     FINISHED = "finished", "green", "pronto"
 
 
-class WorkQuerySet(StampedQuerySet["Work"], LeasedQuerySet["Work"]):
+class WorkQuerySet(StampedLeasedQuerySet["Work"]):
     def visible_to(self, user: User) -> WorkQuerySet:
         """Works of the kinds open to the user's role: administrators see those of the company, the others
         their own and those of one of their stores."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -113,9 +114,9 @@ class InvoiceList(ListPage[Invoice]):
             self._upload(),
         )
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.GET.get("tab") == REJECTED:
-            return RefusedFileList.beside(request).answer()
+            return RefusedFileList.beside(request).get(request)
         return super().get(request, *args, **kwargs)
 
     def counts(self, found: QuerySet[Invoice]) -> TabCounts:

@@ -13,7 +13,8 @@ from django.utils import timezone
 from erp.accounts.models import Store, User
 from erp.choices import ColouredChoices
 from erp.encryption import Secret
-from erp.leases import Leased, LeasedQuerySet, lease_is_whole
+from erp.leases import Leased, StampedLeasedQuerySet, lease_is_whole
+from erp.stamps import Stamped, StampedQuerySet
 
 # `Store.channel` of the stores that are ours.
 CHANNEL_KEY = "kwai"
@@ -44,7 +45,7 @@ def in_days(days: int) -> str:
     return {0: "hoje", 1: "amanhã"}.get(days, f"em {days} dias")
 
 
-class KwaiAccount(Leased):
+class KwaiAccount(Stamped, Leased):
     """The token pair and what it opens. Tokens are stored encrypted, see `erp.encryption`."""
 
     store = models.OneToOneField(
@@ -78,7 +79,7 @@ class KwaiAccount(Leased):
     refresh_retry_at = models.DateTimeField(null=True)
     connected_at = models.DateTimeField(null=True)
 
-    objects = LeasedQuerySet["KwaiAccount"].as_manager()
+    objects = StampedLeasedQuerySet["KwaiAccount"].as_manager()
 
     class Meta:
         constraints = [
@@ -130,7 +131,7 @@ class KwaiAccount(Leased):
         return ConnectionLabel(f"Expira {in_days(days)}", "yellow" if days > WARNING_DAYS[-1] else "red")
 
 
-class OAuthPause(models.Model):
+class OAuthPause(Stamped):
     """The platform refused the application's secret: nobody connects or renews until `retry_at`, when the
     next of them tries for all. One row per application; it counts only for the secret that was refused."""
 
@@ -140,6 +141,8 @@ class OAuthPause(models.Model):
     since = models.DateTimeField(db_default=Now())
     failures = models.PositiveSmallIntegerField(default=1)
     retry_at = models.DateTimeField()
+
+    objects = StampedQuerySet["OAuthPause"].as_manager()
 
 
 class ConsentRequest(models.Model):

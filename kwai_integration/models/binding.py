@@ -132,7 +132,7 @@ class Listing(models.Model):
         ]
 
 
-class StatusMapping(models.Model):
+class StatusMapping(Stamped):
     """Platform situation code -> ERP situation, per store."""
 
     store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="status_mappings")
@@ -144,6 +144,8 @@ class StatusMapping(models.Model):
     )
     # Chosen under another table of codes: somebody should look at it once (*confira*).
     needs_check = models.BooleanField(default=False)
+
+    objects = StampedQuerySet["StatusMapping"].as_manager()
 
     class Meta:
         constraints = [

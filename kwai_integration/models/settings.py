@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from erp.accounts.models import Store, User
 from erp.sales.models import ShippedBy
+from erp.stamps import Stamped, StampedQuerySet
 from erp.stock.models import Warehouse
 from kwai_integration.wire.codes import (
     HANDOVER_LABELS,
@@ -37,7 +38,7 @@ def every_role() -> list[str]:
     return [role.value for role in KwaiRole]
 
 
-class KwaiSettings(models.Model):
+class KwaiSettings(Stamped):
     store = models.OneToOneField(
         Store, on_delete=models.CASCADE, primary_key=True, related_name="kwai_settings"
     )
@@ -89,6 +90,8 @@ class KwaiSettings(models.Model):
     auto_send_invoice = models.BooleanField("enviar dados da NF-e ao autorizar", default=False)
     auto_send_tracking = models.BooleanField("enviar rastreamento ao concluir", default=False)
     auto_confirm_delivery = models.BooleanField("marcar como entregue no Kwai", default=False)
+
+    objects = StampedQuerySet["KwaiSettings"].as_manager()
 
     class Meta:
         constraints = [

@@ -197,6 +197,9 @@ class RecordingChannel(channels.Facts):
             for pk in own
         }
 
+    def watched(self, user: User) -> list[Any]:
+        return []
+
     def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         own = Order.objects.filter(pk__in=order_ids, store__channel=self.key)
         return {pk: [Badge("rastreio enviado", "green", "send")] for pk in own.values_list("pk", flat=True)}

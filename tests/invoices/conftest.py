@@ -10,7 +10,7 @@ import pytest
 from django.db.models import Q
 
 from erp import channels
-from erp.accounts.models import Company, Counter, Store
+from erp.accounts.models import Company, Counter, Store, User
 from erp.channels import (
     Badge,
     ChannelAction,
@@ -52,6 +52,9 @@ class FakeShop:
     def run(self, action: ChannelAction, ids: Sequence[int], *, user: Any) -> dict[int, RowResult]:
         self.asked.append((action, list(ids)))
         return {pk: RowResult(pk, RowOutcome.QUEUED, "na fila") for pk in ids}
+
+    def watched(self, user: User) -> list[Any]:
+        return []
 
     def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         return {pk: [Badge("marcador da loja", "green")] for pk in order_ids}

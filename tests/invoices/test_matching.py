@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -189,6 +190,7 @@ def test_statements_do_not_grow_with_the_notes(
         make_order(external_id=f"80{n}", total=1000 + n)
     counts = []
     for part in (notes[:1], notes):
+        cache.clear()
         with CaptureQueriesContext(connection) as queries:
             found = orders_suggest(invoices=part, company=company, user=admin)
         assert all(each.order is not None for each in found.values())
@@ -274,6 +276,7 @@ class TestPage:
 
     def test_list_costs_the_same_for_many_rows(self, client: Client, add: Callable[..., Invoice]) -> None:
         def queries() -> int:
+            cache.clear()
             with CaptureQueriesContext(connection) as captured:
                 assert client.get(self.url).status_code == 200
             return len(captured)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -144,6 +145,7 @@ def test_list_costs_the_same_for_many_rows(
     client: Client, company: Company, admin: User, shop: FakeShop
 ) -> None:
     def queries() -> int:
+        cache.clear()
         with CaptureQueriesContext(
             connection,
         ) as captured:
@@ -167,7 +169,7 @@ def test_sending_answers_per_row(client: Client, invoice: Invoice, waiting: Invo
 
 def test_menu_greys_with_the_channels_reason(client: Client, invoice: Invoice, shop: FakeShop) -> None:
     shop.refused = {invoice.pk: "A loja está desconectada."}
-    page = client.get(reverse("invoices:list")).content.decode()
+    page = client.get(reverse("invoices:list"), {"row": invoice.pk}).content.decode()
     assert "enviar dados da NFe para e-commerce" in page
     assert "A loja está desconectada." in page
 
@@ -302,7 +304,8 @@ def test_sent_and_refused_are_two_markers_with_the_reason(
         assert "enviada" in page
         assert "recusada" in page
         assert "CPF &lt;b&gt;divergente" in page
-        assert reverse("invoices:correct", args=[invoice.pk]) in page
+    menu = client.get(reverse("invoices:list"), {"row": invoice.pk}).content.decode()
+    assert reverse("invoices:correct", args=[invoice.pk]) in menu
 
 
 def test_correcting_replaces_the_note_and_sends_the_new_one(
@@ -402,6 +405,7 @@ def test_the_tab_of_refused_files(client: Client, invoice: Invoice, shop: FakeSh
 
 def test_refused_files_cost_the_same_for_many_rows(client: Client, shop: FakeShop) -> None:
     def queries() -> int:
+        cache.clear()
         with CaptureQueriesContext(connection) as captured:
             assert client.get(reverse("invoices:list"), {"tab": "rejected"}).status_code == 200
         return len(captured)

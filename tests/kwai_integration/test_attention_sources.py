@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -423,6 +424,7 @@ def test_a_source_counts_what_its_page_shows_until_it_is_mended(
 
 
 def statements(client: Client, url: str, **headers: str) -> int:
+    cache.clear()
     with CaptureQueriesContext(connection) as captured:
         answer = client.get(url, headers=headers)
     assert answer.status_code == 200

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -23,6 +24,7 @@ LISTS = ("kwai:orders", "sales:orders", "kwai:jobs")
 
 
 def statements(client: Client, name: str) -> int:
+    cache.clear()
     with CaptureQueriesContext(connection) as captured:
         answer = client.get(reverse(name))
     assert answer.status_code == 200

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse, QueryDict
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
@@ -18,16 +19,18 @@ from django.views.generic import View
 from erp.accounts.models import User
 from erp.accounts.permissions import may
 from erp.channels import RowResult, row_refused
+from erp.stamps import stamps_read
 from erp.web.lists.bulk import OUT_OF_REACH, whole_list_start
-from erp.web.lists.changes import counts_keep, counts_kept, stamp_read
-from erp.web.lists.counting import TabCounts, tabs_count
+from erp.web.lists.counting import TabCounts, counts_keep, counts_kept, tabs_count
 from erp.web.lists.declarations import Column, Empty, Filter, Link, ListAction, Sort, Tab
 from erp.web.lists.export import EXPORTS, list_export
 from erp.web.lists.paging import Count, ListOrder, list_order, page_read
 from erp.web.lists.rows import ActionState, ListRow, RowMenu, rows_draw
 from erp.web.lists.saved import query_kept
-from erp.web.requests import id_of, ids_of, text_of, user_of
+from erp.web.requests import board_of, id_of, ids_of, text_of, user_of
 from erp.web.results import Results, results_named
+from erp.work.models import Work
+from erp.work.progress import work_part
 
 M = TypeVar("M", bound=Model)
 
@@ -144,7 +147,7 @@ class ListPage(View, Generic[M]):
         """What is done by nature after `action`, offered for the same rows."""
         return None
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if ASKS_NEWER in request.headers:
             return self._newer(request.headers[ASKS_NEWER])
         if HAS_ROWS in request.headers:
@@ -168,9 +171,11 @@ class ListPage(View, Generic[M]):
         if is_whole or (len(ids) > MOST_AT_ONCE and action.takes_all):
             found = self._shown() if is_whole else self.queryset().filter(pk__in=ids)
             work = whole_list_start(self, action, found)
-            return self.answer(notice=NOTHING_CHOSEN) if work is None else redirect(work)
-        if not ids:
-            return self.answer(notice=NOTHING_CHOSEN)
+            return self.answer(work=work) if work else self.answer(notice=NOTHING_CHOSEN)
+        return self._run_now(action, ids) if ids else self.answer(notice=NOTHING_CHOSEN)
+
+    def _run_now(self, action: ListAction, ids: Sequence[int]) -> HttpResponse:
+        name = action.name
         known = {obj.pk: obj for obj in self.queryset().filter(pk__in=ids)}
         outcome = self.run(name, [pk for pk in ids if pk in known]) if known else []
         if isinstance(outcome, HttpResponse):
@@ -182,20 +187,27 @@ class ListPage(View, Generic[M]):
         return self.answer(results=results, next_step=self.next_step(name, done))
 
     def answer(
-        self, *, results: Results | None = None, notice: str = "", next_step: NextListStep | None = None
+        self,
+        *,
+        results: Results | None = None,
+        notice: str = "",
+        next_step: NextListStep | None = None,
+        work: Work | None = None,
     ) -> HttpResponse:
-        """The page, or only its list when htmx swaps it."""
+        """The page, or only its list when htmx swaps it; above the list what came of an action: its results,
+        or how far the work is that it became."""
         partial = self._is_partial()
         context = self.context(results=results, notice=notice) | {
             "is_partial": partial,
             "next_step": next_step,
+            "bulk_part": work and work_part(work, user=user_of(self.request), rows=False),
         }
         response = render(self.request, self.partial_name if partial else self.template_name, context)
         patch_vary_headers(response, ["HX-Request", "HX-Target", HAS_ROWS, ASKS_NEWER])
         return response
 
     def context(self, *, results: Results | None = None, notice: str = "") -> dict[str, Any]:
-        stamp = stamp_read(self.watched())
+        stamp = self._stamp(is_whole_page=not self._is_partial())
         return {
             "results": results,
             "notice": notice,
@@ -217,9 +229,7 @@ class ListPage(View, Generic[M]):
             found.filter(tab.condition), self.order, counts[tab.key], self.size, self.request.GET
         )
         rows = self.rows_of(list(page.rows))
-        drawn = rows_draw(
-            rows, self.columns, ticks=bool(self.actions), menu_url=self._query(row=None) + "row="
-        )
+        rows_draw(rows, self.columns, ticks=bool(self.actions), menu_url=self._query() + "row=")
         shown, behind = self._tabs_parted(counts)
         return {
             "view": self,
@@ -229,10 +239,20 @@ class ListPage(View, Generic[M]):
             "more_tabs": behind,
             "is_filtered": self._is_filtered(),
             "page": page,
-            "rows": drawn,
+            "rows": rows,
             "headings": self._headings(),
             "place_query": self._query(),
         }
+
+    def _stamp(self, *, is_whole_page: bool = False) -> str:
+        """Another once the list would show something else. A whole page reads that of the shell around it in
+        the same statement."""
+        board = board_of(self.request)
+        groups = {"list": self.watched()} | ({"board": board.watched} if is_whole_page else {})
+        stamps = stamps_read(groups)
+        if is_whole_page:
+            board.stamp = stamps["board"]
+        return stamps["list"]
 
     def _tabs_parted(self, counts: TabCounts) -> tuple[list[ShownTab], list[ShownTab]]:
         """The tabs to print, and those behind *mais*, which hold nothing."""
@@ -245,7 +265,7 @@ class ListPage(View, Generic[M]):
     def _newer(self, held: str) -> HttpResponse:
         """304 when nothing is newer than what the page holds, else 204 with nothing in it: the page then asks
         for the rows that changed."""
-        stamp = stamp_read(self.watched())
+        stamp = self._stamp()
         response = HttpResponseNotModified() if stamp == held else HttpResponse(status=204)
         patch_cache_control(response, no_store=True)
         return response
@@ -254,7 +274,7 @@ class ListPage(View, Generic[M]):
         """The rows of the page that are not those the asker has (`id.digest,…`), and what stands around
         them."""
         has = set(held.split(","))
-        stamp = stamp_read(self.watched())
+        stamp = self._stamp()
         context = self._table(stamp) | {"stamp": stamp, "actions": self._bulk_actions()}
         context["changed_rows"] = [row for row in context["rows"] if f"{row.id}.{row.digest}" not in has]
         response = render(self.request, "web/list_changes.html", context)
@@ -294,7 +314,7 @@ class ListPage(View, Generic[M]):
             answer[action.name] = [len(reasons), reasons[0] if reasons else ""]
         return JsonResponse({"rows": len(own), "reasons": answer})
 
-    def _export(self, kind: str) -> HttpResponse:
+    def _export(self, kind: str) -> HttpResponseBase:
         """Every row of the view, in its order."""
         return list_export(self, self._shown().order_by(*self.order.names), kind)
 
@@ -454,14 +474,14 @@ class ListPage(View, Generic[M]):
 
     def rows_of(self, objects: list[M]) -> list[ListRow[M]]:
         extras = self.extras(objects) if objects else {}
-        checked = set(self.request.POST.getlist("ids"))
+        checked = set(ids_of(self.request.POST.getlist("ids")))
         return [
             ListRow(
                 object=obj,
                 id=str(obj.pk),
                 label=self.row_label(obj),
                 url=self.row_url(obj),
-                checked=str(obj.pk) in checked,
+                checked=obj.pk in checked,
                 extra=extras.get(obj.pk),
             )
             for obj in objects

@@ -42,6 +42,9 @@ class Count:
     def __bool__(self) -> bool:
         return self.known > 0
 
+    def __int__(self) -> int:
+        return self.known
+
 
 @dataclass(frozen=True)
 class ListOrder:
@@ -80,9 +83,9 @@ def list_order(
 ) -> ListOrder:
     """The order by `names`. The primary key ends it, unless `is_whole`: without one, rows jump between
     pages."""
-    ordered = tuple("-pk" if name == "-id" else "pk" if name == "id" else name for name in names)
-    if not is_whole and (not ordered or not ordered[-1].endswith("pk")):
-        ordered = (*ordered, "-pk" if not ordered or ordered[-1].startswith("-") else "pk")
+    ordered = tuple(names) or ("-pk",)
+    if not is_whole and not ordered[-1].endswith("pk"):
+        ordered = (*ordered, "-pk" if ordered[-1].startswith("-") else "pk")
     ways = {name.startswith("-") for name in ordered}
     try:
         fields = tuple(_field(model, name.removeprefix("-")) for name in ordered) if len(ways) == 1 else ()
@@ -236,21 +239,17 @@ def _parts(
     if not order.nullable:
         past = Q() if place is None else _past(order.paths, order.fields, place, descending)
         return [found.filter(past).order_by(*names)]
-    filled = found.filter(**{f"{order.nullable}__isnull": False})
-    empty = found.filter(**{f"{order.nullable}__isnull": True})
-    rest = [index for index, path in enumerate(order.paths) if path != order.nullable]
-    names_of_empty = [names[index] for index in rest]
+    at = order.paths.index(order.nullable)
+    rest = slice(at + 1, None)
+    filled = found.filter(**{f"{order.nullable}__isnull": False}).order_by(*names)
+    empty = found.filter(**{f"{order.nullable}__isnull": True}).order_by(*names[rest])
     if place is None:
-        parts = [filled.order_by(*names), empty.order_by(*names_of_empty)]
-        return parts[::-1] if backwards else parts
-    if place[order.paths.index(order.nullable)] is None:
-        paths, fields = [order.paths[i] for i in rest], [order.fields[i] for i in rest]
-        own = empty.filter(_past(paths, fields, [place[i] for i in rest], descending)).order_by(
-            *names_of_empty
-        )
-        return [own, filled.order_by(*names)] if backwards else [own]
-    own = filled.filter(_past(order.paths, order.fields, place, descending)).order_by(*names)
-    return [own] if backwards else [own, empty.order_by(*names_of_empty)]
+        return [empty, filled] if backwards else [filled, empty]
+    if place[at] is None:
+        own = empty.filter(_past(order.paths[rest], order.fields[rest], place[rest], descending))
+        return [own, filled] if backwards else [own]
+    own = filled.filter(_past(order.paths, order.fields, place, descending))
+    return [own] if backwards else [own, empty]
 
 
 class _RowValue(Func):

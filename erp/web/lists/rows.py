@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model
 from django.template import Context, Engine, Template
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 
 from erp.web.lists.declarations import Column, Link, ListAction
@@ -37,7 +37,8 @@ class ActionState:
 
 @dataclass
 class ListRow(Generic[M]):
-    """One line of the table. `id` is text so that no template puts a thousands separator into it."""
+    """One line of the table. `id` is text so that no template puts a thousands separator into it. Once drawn,
+    `html` is the whole `<tr>`, and `digest` is another when it shows something else."""
 
     object: M
     id: str
@@ -45,15 +46,8 @@ class ListRow(Generic[M]):
     url: str
     checked: bool
     extra: Any = None
-
-
-@dataclass(frozen=True)
-class DrawnRow:
-    """`html` is the whole `<tr>`; `digest` is another when it shows something else."""
-
-    id: str
-    html: SafeString
-    digest: str
+    html: SafeString = field(default_factory=SafeString, repr=False)
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,15 +61,21 @@ class RowMenu:
     actions: Sequence[ActionState]
 
 
-def rows_draw(
-    rows: Sequence[ListRow[M]], columns: Sequence[Column], *, ticks: bool, menu_url: str
-) -> list[DrawnRow]:
-    """The rows with `columns`, a box to tick with `ticks`, and a menu at `menu_url` + id."""
+def rows_draw(rows: Sequence[ListRow[M]], columns: Sequence[Column], *, ticks: bool, menu_url: str) -> None:
+    """Draw the rows with `columns`, a box to tick with `ticks`, and a menu at `menu_url` + id."""
     cells = [(f"<td{column.cell_attributes}>", _cell_template(column.cell)) for column in columns]
     context = Context({})
     # Bound once: every cell would do it anew.
     with context.bind_template(Template("", engine=Engine.get_default())):
-        return [_drawn(row, cells, context, ticks, menu_url) for row in rows]
+        for row in rows:
+            context["object"], context["row"] = row.object, row
+            # Of a cell without content nothing is left, not even a line break: `td:empty` hides it on a
+            # phone.
+            drawn = "".join(
+                f"{opening}{template.render(context).strip()}</td>" for opening, template in cells
+            )
+            row.digest = format(zlib.crc32(_SAID.sub(r"\1", drawn).encode()), "x")
+            row.html = _line(row, drawn, ticks, menu_url)
 
 
 def cell_text(column: Column, row: ListRow[Any]) -> SafeString:
@@ -83,22 +83,15 @@ def cell_text(column: Column, row: ListRow[Any]) -> SafeString:
     return SafeString(_cell_template(column.cell).render(Context({"object": row.object, "row": row})).strip())
 
 
-def _drawn(
-    row: ListRow[M], cells: Sequence[tuple[str, Template]], context: Context, ticks: bool, menu_url: str
-) -> DrawnRow:
-    context["object"], context["row"] = row.object, row
-    # Of a cell without content nothing is left, not even a line break: `td:empty` hides it on a phone.
-    drawn = "".join(f"{opening}{template.render(context).strip()}</td>" for opening, template in cells)
-    digest = format(zlib.crc32(_SAID.sub(r"\1", drawn).encode()), "x")
+def _line(row: ListRow[M], cells: str, ticks: bool, menu_url: str) -> SafeString:
     box = _box(row) if ticks else ""
-    menu = _MENU.format(id=row.id, url=menu_url, label=format_html("{}", row.label))
-    html = f'<tr data-row="{row.id}" data-digest="{digest}">{box}{drawn}{menu}</tr>'
-    return DrawnRow(row.id, SafeString(html), digest)
+    menu = _MENU.format(id=row.id, url=menu_url, label=conditional_escape(row.label))
+    return SafeString(f'<tr data-row="{row.id}" data-digest="{row.digest}">{box}{cells}{menu}</tr>')
 
 
 def _box(row: ListRow[M]) -> str:
     checked = " checked" if row.checked else ""
-    label = format_html("{}", row.label)
+    label = conditional_escape(row.label)
     return (
         '<td class="check-cell d-print-none"><input class="form-check-input" type="checkbox" name="ids"'
         f' value="{row.id}" aria-label="Marcar {label}"{checked}></td>'

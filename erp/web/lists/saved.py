@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.urls import NoReverseMatch, reverse
@@ -70,7 +71,6 @@ def view_delete(*, user: User, pk: int) -> SavedView | None:
 
 def query_kept(values: QueryDict, leave: tuple[str, ...]) -> str:
     """The query of an address without the names in `leave`, each name once, in a steady order."""
-    kept = {name: values[name] for name in sorted(values) if name not in leave and values[name]}
-    found = QueryDict(mutable=True)
-    found.update(kept)
-    return found.urlencode()
+    return urlencode(
+        [(name, str(values[name])) for name in sorted(values) if name not in leave and values[name]]
+    )

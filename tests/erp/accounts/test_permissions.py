@@ -48,6 +48,8 @@ EXPECTED = {
     "password_set": "public",
     "web:home": "member",
     "web:search": "view",
+    "web:list_views": "view",
+    "web:list_view_delete": "view",
     "attention:condition": "member",
     "work:list": "view",
     "work:work": "view",

@@ -41,6 +41,7 @@ def waiting(key: str = "test.branches", **fields: Any) -> None:
                 "label": "Filiais",
                 "icon": "box",
                 "rows": lambda user: Branch.objects.filter(company_id=user.company_id),
+                "watched": lambda user: [Branch.objects.all()],
                 "one": "filial espera",
                 "many": "filiais esperam",
                 "repair": "Ver",
@@ -57,7 +58,12 @@ def saying(*texts: str, key: str = "test.said", severity: Severity = Severity.WA
         return (Item(key=key, sentence=text, url="/x/", repair=Repair("ver", "/x/")) for text in texts)
 
     register.register(
-        ItemsSource(severities={key: severity}, items=items, **{"permission": Permission.VIEW, **fields})
+        ItemsSource(
+            severities={key: severity},
+            items=items,
+            watched=lambda user: (),
+            **{"permission": Permission.VIEW, **fields},
+        )
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -34,6 +35,9 @@ class Shop(channels.Facts):
 
     def order_shipper_changed(self, order_ids: Sequence[int]) -> None:
         self.heard += order_ids
+
+    def watched(self, user: User) -> list[Any]:
+        return []
 
     def badges(self, order_ids: Sequence[int]) -> dict[int, list[channels.Badge]]:
         return {}

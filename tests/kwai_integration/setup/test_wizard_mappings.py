@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -58,6 +59,7 @@ def test_codes_seen_so_far_are_listed_with_their_orders(active: Store, ana: Pers
 
 def test_the_page_costs_the_same_for_one_code_and_for_many(active: Store, ana: Person) -> None:
     def cost() -> int:
+        cache.clear()
         with CaptureQueriesContext(connection) as statements:
             assert ana.open("mapeamentos").status_code == 200
         return len(statements)

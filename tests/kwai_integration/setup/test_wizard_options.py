@@ -53,7 +53,7 @@ READERS = {
     "auto_confirm_delivery": "kwai_integration/outbound/automation.py",
 }
 # Who is at home in a store, whoever reads it.
-OWN_COLUMNS = {"id", "company", "channel", "lifecycle", "created_at", "activated_at"}
+OWN_COLUMNS = {"updated_at", "id", "company", "channel", "lifecycle", "created_at", "activated_at"}
 
 
 def names_read(module: str) -> set[str]:
@@ -72,7 +72,7 @@ def names_read(module: str) -> set[str]:
 def options_of_stores() -> set[str]:
     """Everything somebody can set for a store."""
     own = {field.name for field in KwaiSettings._meta.fields if not field.primary_key}
-    return own | {field.name for field in Store._meta.fields} - OWN_COLUMNS
+    return (own | {field.name for field in Store._meta.fields}) - OWN_COLUMNS
 
 
 def test_every_setting_has_a_reader() -> None:

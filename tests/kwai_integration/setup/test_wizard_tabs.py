@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -135,6 +136,7 @@ def test_choosing_another_account_binds_none(ana: Person, platform: RunningSandb
 
 def test_cards_cost_the_same_for_one_store_and_for_ten(ana: Person, active: Store, admin: User) -> None:
     def cost() -> int:
+        cache.clear()
         with CaptureQueriesContext(connection) as statements:
             assert ana.client.get(reverse("kwai:stores")).status_code == 200
         return len(statements)

@@ -38,4 +38,4 @@ def test_a_paid_order_past_its_limit_says_so(
         ship_by_at=now + timedelta(hours=hours),
     )
     page = sign_in(admin).get(reverse("kwai:orders")).text
-    assert ("vencido" in page.split("<tbody>")[1]) is late
+    assert ("atrasado" in page.split("<tbody")[1]) is late
