@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from django.conf import settings
+from django.db.models import OuterRef, Subquery
 
 from erp.sales.statuses import OrderStatus
 from kwai_integration.models import StatusMapping
@@ -72,6 +73,17 @@ def roles_from(rows: Iterable[StatusMapping], store_ids: Collection[int]) -> dic
         if row.role:
             found[row.store_id].setdefault(row.remote_code, KwaiRole(row.role))
     return found
+
+
+def chosen_role() -> Subquery:
+    """For a query over `KwaiOrder` rows: the role that a person gave the code of each; see `role_of`."""
+    own = StatusMapping.objects.filter(store=OuterRef("store"), remote_code=OuterRef("remote_status"))
+    return Subquery(own.values("role")[:1])
+
+
+def role_of(code: str, chosen: str | None) -> KwaiRole | None:
+    """The role of a code, by table, else the one a person chose."""
+    return situations().roles.get(code) or (KwaiRole(chosen) if chosen else None)
 
 
 def store_roles(store_id: int) -> Mapping[str, KwaiRole]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
@@ -20,60 +20,49 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 KEPT_SECONDS = 30
+CONDITIONS = "conditions"
 WORST_FIRST = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Board:
-    """What needs `user`. A source is read when somebody asks for it and something changed since."""
+    """What needs `user`. A source is read when somebody asks for it and one of its rows was written since, or
+    `KEPT_SECONDS` have passed: some sentences name a time."""
 
     def __init__(self, user: User) -> None:
         self.user = user
 
     @property
-    def watched(self) -> list[QuerySet[Any]]:
-        """Rows that any of it is read from."""
-        own = [rows for source in register.sources_of(self.user) for rows in source.watched(self.user)]
-        return [Condition.objects.open_for(self.user), *own]
+    def watched(self) -> dict[str, Sequence[QuerySet[Any]]]:
+        """The rows that each source is read from, by a name of the source."""
+        found: dict[str, Sequence[QuerySet[Any]]] = {CONDITIONS: [Condition.objects.open_for(self.user)]}
+        for source in register.sources_of(self.user):
+            if not isinstance(source, register.ConditionSource):
+                found[_name(source)] = source.watched(self.user)
+        return found
 
     @cached_property
-    def stamp(self) -> str:
-        """Another once anything changed that this person may be told of; whoever read it already sets it."""
-        return stamps_read({"board": self.watched})["board"]
-
-    def kept(self, name: str, read: Callable[[], T]) -> T:
-        """What `read` answers, kept for a moment as long as nothing of it changed; sentences that name a time
-        are told anew every `KEPT_SECONDS`."""
-        key = f"board:{self.user.pk}:{self.user.role}:{name}:{self.stamp}"
-        if (found := cache.get(key)) is None:
-            found = read()
-            cache.set(key, found, KEPT_SECONDS)
-        return cast(T, found)
+    def stamps(self) -> Mapping[str, str]:
+        """By the same names (`erp.stamps`); whoever has read them already sets them."""
+        return stamps_read(self.watched)
 
     @cached_property
     def banners(self) -> list[Item]:
         """What stands above every page, the worst first."""
-        return self.kept("banners", self._banners_read)
-
-    def _banners_read(self) -> list[Item]:
         found = [
             item
             for source in register.items_sources(self.user, on_home=False)
-            for item in source.items(self.user)
+            for item in self._items(source)
         ]
-        found += [condition_item(row) for row in conditions_of(self.user)]
+        found += self._kept(CONDITIONS, lambda: [condition_item(row) for row in conditions_of(self.user)])
         return sorted(found, key=lambda item: WORST_FIRST[item.severity])
 
     @cached_property
     def cards(self) -> list[Item]:
         """What Início shows, in the order the apps chose."""
-        return self.kept("cards", self._cards_read)
-
-    def _cards_read(self) -> list[Item]:
-        sources = register.rows_sources(self.user)
-        counts = self._counts
+        sources, counts = register.rows_sources(self.user), self._counts
         ordered = [(each.order, each.item(counts[each.key])) for each in sources if counts[each.key]]
         for source in register.items_sources(self.user, on_home=True):
-            ordered += [(source.order, item) for item in source.items(self.user)]
+            ordered += [(source.order, item) for item in self._items(source)]
         return [item for _, item in sorted(ordered, key=lambda pair: pair[0])]
 
     def figures(self, keys: Collection[str]) -> dict[str, str]:
@@ -84,11 +73,32 @@ class Board:
 
     @cached_property
     def _counts(self) -> dict[str, int]:
-        return self.kept("counts", self._counts_read)
+        """Of every rows source; those that must be counted anew in one statement."""
+        sources = {source.key: source for source in register.rows_sources(self.user)}
+        names = {self._cache_key(_name(source)): key for key, source in sources.items()}
+        counts = {names[name]: count for name, count in cache.get_many(names).items()}
+        anew = {key: source.rows(self.user) for key, source in sources.items() if key not in counts}
+        fresh = rows_count(anew, self.user)
+        cache.set_many({self._cache_key(_name(sources[key])): fresh[key] for key in fresh}, KEPT_SECONDS)
+        return counts | fresh
 
-    def _counts_read(self) -> dict[str, int]:
-        sources = register.rows_sources(self.user)
-        return rows_count({each.key: each.rows(self.user) for each in sources}, self.user)
+    def _items(self, source: register.ItemsSource) -> list[Item]:
+        return self._kept(_name(source), lambda: list(source.items(self.user)))
+
+    def _kept(self, name: str, read: Callable[[], T]) -> T:
+        key = self._cache_key(name)
+        if (found := cache.get(key)) is None:
+            found = read()
+            cache.set(key, found, KEPT_SECONDS)
+        return cast(T, found)
+
+    def _cache_key(self, name: str) -> str:
+        return f"board:{self.user.pk}:{self.user.company_id}:{self.user.role}:{name}:{self.stamps[name]}"
+
+
+def _name(source: register.Source) -> str:
+    """One in the product: a key names a single source."""
+    return next(iter(source.severities))
 
 
 def everything_of(company: Company) -> User:

@@ -67,6 +67,10 @@ def methods_of(request: HttpRequest) -> list[tuple[str, str]]:
     return kinds + [(str(each.pk), each.name) for each in own if each.name.casefold() not in taken]
 
 
+def _methods_watched(request: HttpRequest) -> list[QuerySet[ShippingMethod]]:
+    return [ShippingMethod.objects.filter(company=company_of(request))]
+
+
 def _group_method(value: str) -> Q:
     if (pk := id_of(value)) is not None:
         return Q(shipping_method_id=pk)
@@ -146,7 +150,12 @@ class GroupList(ExpeditionList):
         Tab("pendentes", "pendentes", Q(status=GroupStatus.OPEN)),
         Tab("concluidas", "concluídas", Q(status=GroupStatus.CONCLUDED), always=True),
     )
-    filters = (_view_filter(), ChoiceFilter("forma", "Forma de envio", _group_method, choices=methods_of))
+    filters = (
+        _view_filter(),
+        ChoiceFilter(
+            "forma", "Forma de envio", _group_method, choices=methods_of, read_from=_methods_watched
+        ),
+    )
 
     @property
     def empty(self) -> Empty:
@@ -228,7 +237,9 @@ class ShipmentList(ExpeditionList):
     )
     filters = (
         _view_filter(),
-        ChoiceFilter("forma", "Forma de envio", _shipment_method, choices=methods_of),
+        ChoiceFilter(
+            "forma", "Forma de envio", _shipment_method, choices=methods_of, read_from=_methods_watched
+        ),
         deadline_filter("order__"),
     )
 

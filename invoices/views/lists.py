@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from erp import channels
 from erp.accounts.permissions import may
 from erp.channels import InvoiceStage, InvoiceState, RowResult
-from erp.sales.views.scope import shipping_methods_of, stores_of
+from erp.sales.views.scope import SHIPPING_METHOD, STORE
 from erp.web.lists import (
     ChoiceFilter,
     Column,
@@ -89,8 +89,8 @@ class InvoiceList(ListPage[Invoice]):
         Tab("cancelled", "canceladas", Q(status=InvoiceStatus.CANCELLED)),
     )
     filters = (
-        ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
-        ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
+        STORE,
+        SHIPPING_METHOD,
         ChoiceFilter("sent", "No e-commerce", _at_stage, choices=STAGES),
         ChoiceFilter(
             "environment", "Ambiente", "environment", choices=ENVIRONMENTS, all_label="todos", rare=True
@@ -195,7 +195,7 @@ class RefusedFileList(ListPage[RefusedFile]):
     search_label = "arquivo, chave ou pedido"
     tabs = tuple(Tab(tab.key, tab.label, always=tab.always) for tab in InvoiceList.tabs)
     filters = (
-        ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
+        STORE,
         Filter("remote", channels.worded("Nº do pedido no {channel}"), "order__external_id__startswith"),
         DateFilter("since", "Desde", since("last_sent_at")),
         DateFilter("until", "Até", until("last_sent_at")),

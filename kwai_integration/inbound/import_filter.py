@@ -8,8 +8,8 @@ from django.db.models import Q
 
 from erp.refusals import NO_REFUSAL, Refusal
 from kwai_integration import refusals
-from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
-from kwai_integration.situations import roles_of, situations
+from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings, StatusMapping
+from kwai_integration.situations import roles_from, situations
 from kwai_integration.wire.codes import KwaiRole
 
 WAITING_STATES = (KwaiOrderState.STAGED, KwaiOrderState.UNLINKED, KwaiOrderState.QUARANTINED)
@@ -32,8 +32,13 @@ def waits_for_person() -> Q:
 
 def filtered_out() -> Q:
     """`KwaiOrder` rows of any store that `filter_refusal` keeps outside."""
-    wanted_by, outside = dict(KwaiSettings.objects.values_list("pk", "import_roles")), Q(pk__in=[])
-    roles = roles_of(wanted_by)
+    outside, wanted_by = Q(pk__in=[]), dict[int, list[str]]()
+    chosen: list[StatusMapping] = []
+    mapped = ("store__status_mappings__remote_code", "store__status_mappings__role")
+    for store_id, wanted, code, role in KwaiSettings.objects.values_list("pk", "import_roles", *mapped):
+        wanted_by[store_id] = wanted
+        chosen += [StatusMapping(store_id=store_id, remote_code=code, role=role)] if role else []
+    roles = roles_from(chosen, wanted_by)
     for store_id, wanted in wanted_by.items():
         shut = [code for code, role in roles[store_id].items() if role not in wanted]
         if shut:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
 from erp.channels import Badge, PageWarning, Panel, PanelStep
@@ -14,15 +16,16 @@ from erp.sales.models import Order
 from erp.sales.statuses import OrderStatus
 from expedition import refusals
 from expedition.models import Shipment
+from invoices.models import Invoice, InvoiceStatus
 from kwai_integration.mapping.warnings import Warn, warning_text
-from kwai_integration.models import CHANNEL_KEY, KwaiOrder
+from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound import arranging
 from kwai_integration.outbound.dispatched import codes_sent, dispatch_text
 from kwai_integration.outbound.invoices import CANCELLED_BADGE, orders_with_cancelled_invoice
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.next_step import next_step, work_read
 from kwai_integration.outbound.push_requests import own_shipments
-from kwai_integration.situations import roles_of, situation_label
+from kwai_integration.situations import chosen_role, role_of, roles_of, situation_label
 from kwai_integration.wire.codes import (
     INVOICE_STATUS_LABELS,
     LOGISTICS_LABEL,
@@ -67,20 +70,11 @@ BLOCKED = {
 
 
 def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
-    """A constant number of queries whatever the number of orders."""
-    orders = Order.objects.filter(pk__in=order_ids, store__channel=CHANNEL_KEY).exclude(external_id="")
-    topics = {
-        (store_id, external_id): pk
-        for pk, store_id, external_id in orders.values_list("pk", "store_id", "external_id")
-    }
-    found: dict[int, list[Badge]] = defaultdict(list)
-    for topic, marks in jobs_done(subjects=topics, kinds=list(Kind)).items():
-        live = [mark for mark in marks.values() if mark.state not in WITHDRAWN]
-        found[topics[topic]] = [
-            _job_badge(mark) for mark in sorted(live, key=lambda mark: Kind(mark.kind).step)
-        ]
-    rows = list(
-        KwaiOrder.objects.filter(order_id__in=topics.values())
+    """Two queries whatever the number of orders, and two more where a note was cancelled."""
+    cancelled = Invoice.objects.filter(order=OuterRef("order"), status=InvoiceStatus.CANCELLED)
+    rows: list[Any] = list(
+        KwaiOrder.objects.filter(order_id__in=order_ids)
+        .annotate(chosen_role=chosen_role(), was_cancelled=Exists(cancelled))
         .select_related("order")
         .only(
             "order_id",
@@ -93,13 +87,19 @@ def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
             "order__shipped_by",
         )
     )
-    roles = roles_of({row.store_id for row in rows})
-    for kwai_order in rows:
-        own = found[kwai_order.order_id or 0]
-        if kwai_order.order and kwai_order.order.is_channel_shipped:
-            logistics_badges(own, kwai_order, roles[kwai_order.store_id].get(kwai_order.remote_status))
-        own.extend(_invoice_badges(kwai_order))
-    for order_id in orders_with_cancelled_invoice(list(topics.values())):
+    topics = {(row.store_id, row.external_id): row.order_id or 0 for row in rows}
+    found: dict[int, list[Badge]] = defaultdict(list)
+    for topic, marks in jobs_done(subjects=topics, kinds=list(Kind)).items():
+        live = [mark for mark in marks.values() if mark.state not in WITHDRAWN]
+        found[topics[topic]] = [
+            _job_badge(mark) for mark in sorted(live, key=lambda mark: Kind(mark.kind).step)
+        ]
+    for row in rows:
+        own = found[row.order_id or 0]
+        if row.order and row.order.is_channel_shipped:
+            logistics_badges(own, row, role_of(row.remote_status, row.chosen_role))
+        own.extend(_invoice_badges(row))
+    for order_id in orders_with_cancelled_invoice([row.order_id for row in rows if row.was_cancelled]):
         found[order_id].append(CANCELLED_BADGE)
     return dict(found)
 

@@ -25,7 +25,7 @@ from kwai_integration import refusals
 from kwai_integration.outbound.badges import HELD_BACK
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.views.first_push import first_push_shown, held_texts
-from kwai_integration.views.scope import store_choices
+from kwai_integration.views.scope import STORE
 
 AGAIN = "envie de novo"
 OPEN = (JobState.PENDING, JobState.CLAIMED)
@@ -87,7 +87,7 @@ class JobList(ListPage[PushJob]):
         Tab("closed", "encerrados", Q(state__in=[JobState.SUPERSEDED, JobState.CANCELLED])),
     )
     filters = (
-        ChoiceFilter("store", "Loja", "store_id", choices=store_choices),
+        STORE,
         ChoiceFilter("kind", "Envio", "kind", choices=_kind_choices, all_label="todos"),
     )
     actions = (

@@ -11,12 +11,12 @@ from django.utils.translation import ngettext
 
 from erp.accounts.models import Store
 from erp.channels import RowOutcome
-from erp.web.lists import ChoiceFilter, Column, Empty, ListPage, Tab
+from erp.web.lists import Column, Empty, ListPage, Tab
 from erp.web.requests import company_of, user_of
 from kwai_integration.forms import LinkForm
 from kwai_integration.inbound.linking import LinkRefused, NewSku, listing_link
 from kwai_integration.models import KwaiOrderState, Listing
-from kwai_integration.views.scope import store_choices
+from kwai_integration.views.scope import STORE
 
 
 class ListingList(ListPage[Listing]):
@@ -36,7 +36,7 @@ class ListingList(ListPage[Listing]):
         Tab("unlinked", "sem vínculo", Q(sku__isnull=True)),
         Tab("linked", "vinculados", Q(sku__isnull=False)),
     )
-    filters = (ChoiceFilter("store", "Loja", "store_id", choices=store_choices),)
+    filters = (STORE,)
     empty = Empty(
         "Todos os itens estão vinculados",
         "Quando um pedido trouxer um item que o ERP não conhece, ele aparece aqui para ser vinculado.",

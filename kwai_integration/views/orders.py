@@ -38,9 +38,9 @@ from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.mapping.warnings import warning_text
 from kwai_integration.models import KwaiOrder, KwaiOrderState
-from kwai_integration.situations import roles_of, situation_label, situations
+from kwai_integration.situations import chosen_role, role_of, situation_label, situations
 from kwai_integration.views.cards import OPEN_STATES
-from kwai_integration.views.scope import store_choices
+from kwai_integration.views.scope import STORE
 from kwai_integration.wire.codes import PAID_ROLES, KwaiRole
 
 
@@ -52,7 +52,7 @@ def _status_choices(request: HttpRequest) -> list[tuple[str, str]]:
 
 
 FILTERS = (
-    ChoiceFilter("store", "Loja", "store_id", choices=store_choices),
+    STORE,
     ChoiceFilter("status", "Situação no Kwai", "remote_status", choices=_status_choices),
     DateFilter("since", "Desde", since("placed_at"), rare=True),
     DateFilter("until", "Até", until("placed_at"), rare=True),
@@ -124,6 +124,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
 
     def queryset(self) -> QuerySet[KwaiOrder]:
         rows = KwaiOrder.objects.visible_to(user_of(self.request))
+        rows = rows.annotate(chosen_role=chosen_role())
         return rows.select_related("store__kwai_settings", "order").defer("payload", "payload_bytes")
 
     def watched(self) -> Sequence[QuerySet[Any]]:
@@ -141,8 +142,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         return do(ids=ids, actor=user_of(self.request))
 
     def extras(self, objects: list[KwaiOrder]) -> Mapping[int, KwaiOrderExtra]:
-        roles = roles_of({row.store_id for row in objects})
-        return {row.pk: _extra(row, roles) for row in objects}
+        return {row.pk: _extra(row) for row in objects}
 
     def row_label(self, obj: KwaiOrder) -> str:
         return obj.external_id
@@ -154,7 +154,8 @@ class KwaiOrderList(ListPage[KwaiOrder]):
 @require_safe
 def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """What Kwai answered, and why the order is where it is."""
-    rows = KwaiOrder.objects.visible_to(user_of(request)).select_related("store__kwai_settings", "order")
+    rows = KwaiOrder.objects.visible_to(user_of(request)).annotate(chosen_role=chosen_role())
+    rows = rows.select_related("store__kwai_settings", "order")
     row = get_object_or_404(rows, pk=pk)
     try:
         payload = json.dumps(payload_read(row), ensure_ascii=False, indent=2)
@@ -162,23 +163,24 @@ def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         payload = "A resposta passou de 1 MB e foi guardada cortada."
     context = {
         "row": row,
-        "shown": _extra(row, roles_of([row.store_id])),
+        "shown": _extra(row),
         "payload": payload,
         "waiting_for": row.waiting_for.filter(sku__isnull=True),
     }
     return render(request, "kwai/order.html", context)
 
 
-def _extra(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> KwaiOrderExtra:
-    role = roles[row.store_id].get(row.remote_status)
+def _extra(row: KwaiOrder) -> KwaiOrderExtra:
+    """Of a row that was read with its `chosen_role`."""
+    role = role_of(row.remote_status, row.chosen_role)  # type: ignore[attr-defined]
     return KwaiOrderExtra(
         state=KwaiOrderState(row.state),
         status_text=situation_label(row.remote_status, role),
         is_to_ship=role in PAID_ROLES,
-        notices=_notices(row, roles),
+        notices=_notices(row, role),
     )
 
 
-def _notices(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> list[str]:
-    outside = filter_refusal(row, roles)
+def _notices(row: KwaiOrder, role: KwaiRole | None) -> list[str]:
+    outside = filter_refusal(row, {row.store_id: {row.remote_status: role} if role else {}})
     return [*([outside] if outside else []), *(warning_text(code) for code in row.warnings)]

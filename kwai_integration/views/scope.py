@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from erp.accounts.models import Store, StoreLifecycle, StoreQuerySet
+from erp.web.lists import ChoiceFilter
 from erp.web.requests import user_of
 from kwai_integration.models import CHANNEL_KEY
 
@@ -28,6 +29,15 @@ def kwai_stores(request: HttpRequest) -> StoreQuerySet:
 def store_choices(request: HttpRequest) -> list[tuple[Any, Any]]:
     """Choices of the filter *loja*: a store that was switched off still has its rows."""
     return list(kwai_stores(request).exclude(lifecycle=StoreLifecycle.DRAFT).values_list("pk", "name"))
+
+
+STORE = ChoiceFilter(
+    "store",
+    "Loja",
+    "store_id",
+    choices=store_choices,
+    read_from=lambda request: [Store.objects.visible_to(user_of(request))],
+)
 
 
 def leading_to_kwai(response: HttpResponse) -> HttpResponse:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -25,11 +25,10 @@ from erp.sales.services import ShippingSet, order_shipping_edit, orders_shipping
 from erp.sales.shippers import order_shipper_set, shipper_label, shipper_problem
 from erp.sales.statuses import TO_SHIP, OrderStatus
 from erp.sales.stock import lines_stock_read, order_stock_return, orders_lacking_stock
-from erp.sales.views.scope import deadline_filter, order_or_404, shipping_methods_of, stores_of
+from erp.sales.views.scope import SHIPPING_METHOD, STORE, deadline_filter, order_or_404
 from erp.stock.models import StockItem
 from erp.web.lists import (
     LIVE_SECONDS,
-    ChoiceFilter,
     Column,
     DateFilter,
     Empty,
@@ -91,9 +90,9 @@ class OrderList(ListPage[Order]):
         *(Tab(status.value, status.label.lower(), Q(status=status)) for status in OrderStatus),
     )
     filters = (
-        ChoiceFilter("store", "Loja", "store_id", choices=stores_of),
+        STORE,
         deadline_filter(),
-        ChoiceFilter("method", "Forma de envio", "shipping_method_id", choices=shipping_methods_of),
+        SHIPPING_METHOD,
         DateFilter("since", "Desde", since("placed_at"), rare=True),
         DateFilter("until", "Até", until("placed_at"), rare=True),
     )
@@ -120,17 +119,17 @@ class OrderList(ListPage[Order]):
 
     def queryset(self) -> QuerySet[Order]:
         rows = Order.objects.visible_to(user_of(self.request))
-        return rows.select_related("buyer", "store", "shipping_method", "carrier")
+        lacking = Exists(orders_lacking_stock().filter(order=OuterRef("pk")))
+        return rows.select_related("buyer", "store", "shipping_method").annotate(lacks_stock=lacking)
 
     def watched(self) -> Sequence[QuerySet[Any]]:
         user = user_of(self.request)
         goods = StockItem.objects.filter(sku__company=company_of(self.request))
         return [Order.objects.visible_to(user), goods, *channels.watched(user)]
 
-    def extras(self, objects: list[Order]) -> Mapping[int, OrderExtra]:
+    def extras(self, objects: list[Any]) -> Mapping[int, OrderExtra]:
         found = channels.badges([order.pk for order in objects])
-        short = set(orders_lacking_stock().filter(order__in=objects))
-        return {order.pk: OrderExtra(order.pk in short, found[order.pk]) for order in objects}
+        return {order.pk: OrderExtra(order.lacks_stock, found[order.pk]) for order in objects}
 
     def row_label(self, obj: Order) -> str:
         return f"Pedido {obj.number}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 
-from erp.accounts.models import Store
+from erp.accounts.models import Store, StoreQuerySet
 from erp.sales.models import Order, ShippingMethod
 from erp.sales.statuses import TO_SHIP
 from erp.web.lists import ChoiceFilter
@@ -25,14 +25,31 @@ def order_or_404(request: HttpRequest, pk: int) -> Order:
 
 
 def stores_of(request: HttpRequest) -> list[tuple[int, str]]:
-    """Choices of the filter *loja*."""
-    return list(Store.objects.visible_to(user_of(request)).order_by("name").values_list("pk", "name"))
+    return list(_stores(request).order_by("name").values_list("pk", "name"))
 
 
 def shipping_methods_of(request: HttpRequest) -> list[tuple[int, str]]:
-    """Choices of the filter *forma de envio*."""
-    own = ShippingMethod.objects.filter(company=company_of(request))
-    return list(own.order_by("name").values_list("pk", "name"))
+    return list(_shipping_methods(request).order_by("name").values_list("pk", "name"))
+
+
+STORE = ChoiceFilter(
+    "store", "Loja", "store_id", choices=stores_of, read_from=lambda request: [_stores(request)]
+)
+SHIPPING_METHOD = ChoiceFilter(
+    "method",
+    "Forma de envio",
+    "shipping_method_id",
+    choices=shipping_methods_of,
+    read_from=lambda request: [_shipping_methods(request)],
+)
+
+
+def _stores(request: HttpRequest) -> StoreQuerySet:
+    return Store.objects.visible_to(user_of(request))
+
+
+def _shipping_methods(request: HttpRequest) -> QuerySet[ShippingMethod]:
+    return ShippingMethod.objects.filter(company=company_of(request))
 
 
 def deadline_filter(order: str = "") -> ChoiceFilter:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.forms.utils import flatatt
 from django.http import HttpRequest
 from django.utils import timezone
@@ -154,12 +154,22 @@ class Filter:
     def options(self, request: HttpRequest) -> list[tuple[str, str]]:
         return []
 
+    def watched(self, request: HttpRequest) -> Sequence[QuerySet[Any]]:
+        """Stamped rows that the choices are read from; they are kept until one of these is written."""
+        return ()
+
 
 @dataclass(frozen=True)
 class ChoiceFilter(Filter):
     choices: Choices | Callable[[HttpRequest], Choices] = ()
     all_label: str = "todas"
+    read_from: Callable[[HttpRequest], Sequence[QuerySet[Any]]] = field(
+        default=lambda request: (), kw_only=True
+    )
     kind: ClassVar[str] = "choice"
+
+    def watched(self, request: HttpRequest) -> Sequence[QuerySet[Any]]:
+        return self.read_from(request)
 
     def options(self, request: HttpRequest) -> list[tuple[str, str]]:
         choices = self.choices(request) if callable(self.choices) else self.choices

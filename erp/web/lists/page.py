@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar, cast
 
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse, QueryDict
@@ -40,6 +42,7 @@ LIVE_SECONDS = 2
 PAGE_SIZES = (50, 100, 200)
 # What one request does itself; more rows become a work that survives the closing of the page.
 MOST_AT_ONCE = 200
+CHOICES_SECONDS = 600
 # Headers by which an open page asks: for the stamp it holds, and for the rows it holds.
 ASKS_NEWER, HAS_ROWS = "X-List-Stamp", "X-List-Rows"
 # What places an address within a list and is no part of the view that somebody saves.
@@ -88,6 +91,7 @@ class ListPage(View, Generic[M]):
     search_label: str = "Buscar"
     actions: Sequence[ListAction] = ()
     page_size: int = PAGE_SIZES[0]
+    choice_stamps: Mapping[str, str] = MappingProxyType({})
     template_name: str = "web/list.html"
     partial_name: str = "web/list_partial.html"
 
@@ -245,14 +249,16 @@ class ListPage(View, Generic[M]):
         }
 
     def _stamp(self, *, is_whole_page: bool = False) -> str:
-        """Another once the list would show something else. A whole page reads that of the shell around it in
-        the same statement."""
-        board = board_of(self.request)
-        groups = {"list": self.watched()} | ({"board": board.watched} if is_whole_page else {})
-        stamps = stamps_read(groups)
+        """Another once the list would show something else. A whole page reads the stamps of the shell around
+        it, and of the choices of its filters, in the same statement."""
+        groups: dict[str, Sequence[QuerySet[Any]]] = {LIST_ID: self.watched()}
         if is_whole_page:
-            board.stamp = stamps["board"]
-        return stamps["list"]
+            board = board_of(self.request)
+            chosen = {f"filter:{each.name}": each.watched(self.request) for each in self.filters}
+            stamps = stamps_read(groups | chosen | board.watched)
+            board.stamps = self.choice_stamps = stamps
+            return stamps[LIST_ID]
+        return stamps_read(groups)[LIST_ID]
 
     def _tabs_parted(self, counts: TabCounts) -> tuple[list[ShownTab], list[ShownTab]]:
         """The tabs to print, and those behind *mais*, which hold nothing."""
@@ -459,10 +465,21 @@ class ListPage(View, Generic[M]):
             {
                 "filter": each,
                 "value": self.request.GET.get(each.name, ""),
-                "options": each.options(self.request),
+                "options": self._options(each),
             }
             for each in self.filters
         ]
+
+    def _options(self, each: Filter) -> list[tuple[str, str]]:
+        """The choices; those that name what they are read from are kept until it changes."""
+        stamp = self.choice_stamps.get(f"filter:{each.name}", "")
+        if not stamp:
+            return each.options(self.request)
+        key = f"choices:{user_of(self.request).pk}:{type(self).__name__}:{each.name}:{stamp}"
+        if (found := cache.get(key)) is None:
+            found = each.options(self.request)
+            cache.set(key, found, CHOICES_SECONDS)
+        return cast("list[tuple[str, str]]", found)
 
     def _bulk_actions(self) -> list[ActionState]:
         return [
