@@ -121,7 +121,7 @@
     body.set("ask", "reasons");
     body.set("ids", ids);
     let answer;
-    try { answer = await fetch(form.action, { method: "POST", body }); } catch { return; }
+    try { answer = await fetch(form.getAttribute("action"), { method: "POST", body }); } catch { return; }
     if (!answer.ok || asked !== [...ticks.ids].join(",")) return;
     const { rows, reasons } = await answer.json();
     all("[data-bulk]", list()).forEach((button) => {
@@ -169,8 +169,12 @@
     menuOpen(opener);
   });
   document.addEventListener("toggle", (event) => {
-    if (event.target.id === "row-menu" && event.newState === "closed" && document.activeElement === document.body) event.target.opener?.focus();
+    if (event.target.id !== "row-menu" || event.newState !== "closed") return;
+    event.target.removeAttribute("style");
+    if (document.activeElement === document.body) event.target.opener?.focus();
   }, true);
+  // htmx hands the attributes of an element on to the one that takes its place; the page allows no style attribute.
+  document.addEventListener("htmx:beforeSwap", () => document.getElementById("row-menu")?.removeAttribute("style"));
   document.addEventListener("keydown", (event) => {
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
     const items = all(":popover-open .menu-item:not(:disabled)");

@@ -207,7 +207,7 @@ def receive(operator: Operator, work: Callable[[], None], remote_id: str) -> Non
     operator.tick(remote_id)
     operator.click("receber pedidos")
     expect(operator.results()).to_contain_text(remote_id)
-    expect(operator.row(remote_id)).to_contain_text("recebido")
+    expect(operator.row(remote_id)).to_contain_text("Recebido")
     operator.tick(remote_id)
     operator.click("sincronizar situação")
     expect(operator.results()).to_contain_text("Sincronizar situação")
