@@ -143,6 +143,10 @@
 
   /* The menu of a row: one for the page, filled when it opens */
 
+  // A sheet of its own: the page allows no style attribute, and htmx would hand one on to what takes its place.
+  const place = new CSSStyleSheet();
+  document.adoptedStyleSheets.push(place);
+
   async function menuOpen(opener) {
     const menu = document.getElementById("row-menu");
     if (!menu) { window.location.assign(opener.href); return; }
@@ -155,9 +159,9 @@
     const from = opener.getBoundingClientRect();
     const own = menu.getBoundingClientRect();
     const fits = from.bottom + own.height < window.innerHeight || from.top < own.height;
-    menu.style.inset = "auto";
-    menu.style.left = `${Math.max(8, from.right - own.width)}px`;
-    menu.style.top = `${Math.max(8, fits ? Math.min(from.bottom + 2, window.innerHeight - own.height - 8) : from.top - own.height - 2)}px`;
+    const left = Math.max(8, from.right - own.width);
+    const top = Math.max(8, fits ? Math.min(from.bottom + 2, window.innerHeight - own.height - 8) : from.top - own.height - 2);
+    place.replaceSync(`#row-menu { inset: ${top}px auto auto ${left}px; margin: 0; position-area: none; }`);
     menu.opener = opener;
     menu.querySelector(".menu-item:not(:disabled)")?.focus();
   }
@@ -170,11 +174,8 @@
   });
   document.addEventListener("toggle", (event) => {
     if (event.target.id !== "row-menu" || event.newState !== "closed") return;
-    event.target.removeAttribute("style");
     if (document.activeElement === document.body) event.target.opener?.focus();
   }, true);
-  // htmx hands the attributes of an element on to the one that takes its place; the page allows no style attribute.
-  document.addEventListener("htmx:beforeSwap", () => document.getElementById("row-menu")?.removeAttribute("style"));
   document.addEventListener("keydown", (event) => {
     if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
     const items = all(":popover-open .menu-item:not(:disabled)");
