@@ -80,7 +80,9 @@ def _newest(rows: models.QuerySet[Any]) -> tuple[str, tuple[Any, ...]] | None:
     if issubclass(rows.model, Stamped):
         newest = rows.filter(updated_at__lte=Now()).order_by("-updated_at").values_list(key, "updated_at")
     else:
-        newest = rows.order_by("-pk").values_list(key, models.Value(None, models.DateTimeField(null=True)))
+        newest = rows.order_by("-pk").values_list(
+            key, Cast(models.Value(None), models.DateTimeField(null=True))
+        )
     try:
         sql, parameters = newest[:NEWEST].query.sql_with_params()
     except EmptyResultSet:

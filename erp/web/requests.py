@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import cast
 
 from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from erp.accounts.models import Company, User
 from erp.attention.board import Board
@@ -32,6 +34,14 @@ def board_of(request: HttpRequest) -> Board:
 def text_of(values: QueryDict, name: str, longest: int = 100) -> str:
     """What was typed into a field, trimmed and cut; without NUL, which PostgreSQL takes into no text."""
     return values.get(name, "").replace("\x00", "").strip()[:longest]
+
+
+def address_back(request: HttpRequest, url_name: str) -> str:
+    """The page somebody came from, as its form says: a list with its tab, filters and page. Only one of our
+    own; else the page called `url_name`."""
+    asked = request.POST.get("back", "")
+    is_own = asked.startswith("/") and url_has_allowed_host_and_scheme(asked, allowed_hosts=None)
+    return asked if is_own else reverse(url_name)
 
 
 def id_of(text: str | None) -> int | None:

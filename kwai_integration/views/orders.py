@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from erp.channels import RowResult
+from erp.channels import RowOutcome, RowResult
 from erp.sales.models import Order
 from erp.web.lists import (
     LIVE_SECONDS,
@@ -25,6 +25,7 @@ from erp.web.lists import (
     Link,
     ListAction,
     ListPage,
+    NextListStep,
     Sort,
     Tab,
     since,
@@ -140,6 +141,15 @@ class KwaiOrderList(ListPage[KwaiOrder]):
     def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult]:
         do = kwai_orders_receive if action == "receive" else kwai_orders_refresh
         return do(ids=ids, actor=user_of(self.request))
+
+    def next_step(self, action: str, results: Sequence[RowResult]) -> NextListStep | None:
+        received = [result.id for result in results if result.outcome is RowOutcome.DONE]
+        if action != "receive" or not received:
+            return None
+        rows = KwaiOrder.objects.filter(pk__in=received, order__isnull=False)
+        orders = list(rows.values_list("order_id", flat=True))
+        label = f"definir forma de envio ({len(orders)})"
+        return NextListStep(label, "sales:orders_shipping", orders) if orders else None
 
     def extras(self, objects: list[KwaiOrder]) -> Mapping[int, KwaiOrderExtra]:
         return {row.pk: _extra(row) for row in objects}

@@ -41,10 +41,12 @@ from erp.web.lists import (
     since,
     until,
 )
+from erp.web.lists.paging import MOST_COUNTED
 from erp.web.paging import older_page
-from erp.web.requests import company_of, user_of
+from erp.web.requests import address_back, company_of, user_of
 
 EVENTS_PER_PAGE = 30
+MOST_NAMED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,8 @@ def order_shipping(request: HttpRequest, pk: int) -> HttpResponse:
 def orders_shipping(request: HttpRequest) -> HttpResponse:
     """The same for many: the list names its rows; the answered form sends them again as `ids`."""
     _, ids = action_asked(request.POST)
-    orders = Order.objects.visible_to(user_of(request)).filter(pk__in=ids[:500])
+    orders = Order.objects.visible_to(user_of(request)).filter(pk__in=ids[:MOST_COUNTED])
+    back = address_back(request, "sales:orders")
     chosen = request.POST if "shipping_method" in request.POST else None
     form = OrderShippingForm(chosen, instance=Order(), company=company_of(request))
     del form.fields["payment_method"]
@@ -273,12 +276,18 @@ def orders_shipping(request: HttpRequest) -> HttpResponse:
             actor=user_of(request),
         )
         _shipping_reported(request, saved, {order.pk: order.number for order in orders})
-        return redirect("sales:orders")
-    return render(
-        request,
-        "sales/orders_shipping.html",
-        {"form": form, "orders": orders.order_by("number"), "title": "Definir forma de envio"},
-    )
+        return redirect(back)
+    numbers = dict(orders.order_by("number").values_list("pk", "number"))
+    context = {
+        "form": form,
+        "ids": ",".join(str(pk) for pk in numbers),
+        "numbers": list(numbers.values())[:MOST_NAMED],
+        "more": max(0, len(numbers) - MOST_NAMED),
+        "count": len(numbers),
+        "title": "Definir forma de envio",
+        "back": back,
+    }
+    return render(request, "sales/orders_shipping.html", context)
 
 
 def order_buyer(request: HttpRequest, pk: int) -> HttpResponse:

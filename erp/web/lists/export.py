@@ -73,5 +73,5 @@ def _cell(column: Column, row: ListRow[Any]) -> Cell:
         return None
     value = value() if callable(value) else value
     if "money" in filters:
-        return None if value is None else Decimal(value) / 100
+        return None if value is None else Decimal(value).scaleb(-2)
     return value if isinstance(value, str | int | Decimal | float | date | datetime | None) else str(value)

@@ -60,11 +60,14 @@ class ShownTab:
 
 @dataclass(frozen=True, slots=True)
 class NextListStep:
-    """The step that follows by nature: `ids` are sent to the page `url_name` as an action of a list is."""
+    """The step that follows by nature: `ids` are sent to the page `url_name`, as `action` of a list where it
+    is one. `new_tab` for an answer that is a file."""
 
     label: str
     url_name: str
     ids: Sequence[int]
+    action: str = ""
+    new_tab: bool = False
 
     @property
     def url(self) -> str:

@@ -11,7 +11,9 @@ from django.test import Client
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from erp.accounts.models import Branch, User
+from erp.accounts.models import Branch, Company, User
+from erp.work.models import Work
+from erp.work.running import work_run
 from tests.erp.web.pages import BranchList
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,3 +121,75 @@ def test_it_works_without_script(
     page.locator(".bulk-bar").get_by_role("button", name="conferir cadastro").first.click()
     expect(page.locator("#results")).to_contain_text("filial Filial 03")
     context.close()
+
+
+def test_three_thousand_rows_are_done_after_the_page_was_closed(
+    list_page: Page, company: Company, branches: list[Branch]
+) -> None:
+    Branch.objects.bulk_create(
+        Branch(company=company, name=f"Mais {n}", tax_id=f"9{n:013d}", state_code="SP", city="x")
+        for n in range(2940)
+    )
+    list_page.reload()
+    list_page.get_by_label("Marcar todas as linhas desta página").check()
+    list_page.get_by_role("button", name="marcar todos os 3.000 da busca").click()
+    expect(list_page.locator("[data-bulk-count]")).to_have_text("Todos os 3.000 da busca")
+    list_page.get_by_role("button", name="conferir cadastro").first.click()
+    expect(list_page.locator("#results")).to_contain_text("0 de 3000")
+    expect(list_page.get_by_label("Marcar filial Filial 01")).to_be_visible()
+    list_page.close()
+    work = Work.objects.get()
+    assert work.total == 3000
+    work_run(work_id=work.pk, seconds=300)
+    work.refresh_from_db()
+    assert (work.done, work.failed) == (3000, 0)
+    assert work.finished_at is not None
+
+
+def test_ticks_stay_over_pages_and_an_action_takes_them_all(list_page: Page) -> None:
+    list_page.get_by_label("Marcar filial Filial 03").check()
+    list_page.get_by_role("link", name="Próxima página").click()
+    list_page.get_by_label("Marcar filial Filial 51").check()
+    expect(list_page.get_by_text("2 selecionados (1 nesta página)")).to_be_visible()
+    list_page.get_by_role("button", name="conferir cadastro").first.click()
+    expect(list_page.locator("#results")).to_contain_text("filial Filial 03")
+    expect(list_page.locator("#results")).to_contain_text("filial Filial 51")
+    expect(list_page.locator("#results")).to_be_focused()
+    expect(list_page.get_by_text("Mostrando 51–60 de 60")).to_be_visible()
+    expect(list_page.get_by_label("Marcar filial Filial 51")).to_be_checked()
+
+
+def test_a_list_is_worked_with_the_keyboard(list_page: Page) -> None:
+    for key in ("j", "j", "x"):
+        list_page.keyboard.press(key)
+    expect(list_page.get_by_label("Marcar filial Filial 01")).to_be_checked()
+    list_page.keyboard.press("k")
+    list_page.keyboard.press("m")
+    expect(list_page.locator("#row-menu")).to_contain_text("conferir cadastro")
+    list_page.keyboard.press("Escape")
+    list_page.keyboard.press("?")
+    expect(list_page.get_by_role("dialog", name="Teclas de atalho")).to_be_visible()
+    list_page.keyboard.press("Escape")
+    list_page.keyboard.press("Enter")
+    expect(list_page).to_have_url(re.compile(r"/filiais/\d+/$"))
+
+
+def test_rows_change_while_the_page_is_open_and_focus_and_ticks_stay(
+    list_page: Page, branches: list[Branch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BranchList, "poll_seconds", 1)
+    monkeypatch.setattr(BranchList, "watched", lambda self: [Branch.objects.order_by("pk")])
+    list_page.reload()
+    list_page.get_by_label("Marcar filial Filial 03").check()
+    list_page.get_by_label("Ações de filial Filial 02").focus()
+    Branch.objects.filter(pk=branches[1].pk).update(state_code="RJ")
+    Branch.objects.create(
+        company=branches[0].company, name="Aaa", tax_id="1", state_code="SP", city="x"
+    )  # news, and a row on top
+    rows = list_page.locator("[data-rows] > tr")
+    expect(rows.first).to_contain_text("Aaa")
+    expect(rows.nth(2)).to_contain_text("RJ")
+    expect(rows).to_have_count(50)
+    expect(list_page.get_by_label("Marcar filial Filial 03")).to_be_checked()
+    expect(list_page.get_by_label("Ações de filial Filial 02")).to_be_focused()
+    expect(list_page.get_by_text("Mostrando 1–50 de 61")).to_be_visible()

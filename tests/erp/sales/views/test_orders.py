@@ -46,7 +46,7 @@ def method(company: Company) -> ShippingMethod:
 def test_an_action_that_asks_for_more_first_goes_there_with_its_rows(client: Client, order: Order) -> None:
     answer = client.post(reverse("sales:orders"), {"action": "shipping", "ids": [str(order.pk)]}, follow=True)
     assert answer.redirect_chain == [(reverse("sales:orders_shipping"), 307)]
-    assert list(answer.context["orders"]) == [order]
+    assert answer.context["ids"] == str(order.pk)
 
 
 def test_a_method_reaches_orders_of_the_user_only(
