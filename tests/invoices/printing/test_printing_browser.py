@@ -25,7 +25,9 @@ def test_many_notes_are_printed_beside_the_list(
     page.locator("input[name=password]").fill(PASSWORD)
     page.get_by_role("button", name="Entrar").click()
     page.get_by_label("Marcar todas as linhas desta página").check()
-    with page.context.expect_event("response", lambda answer: "pdf" in answer.headers["content-type"]) as printed:
+    with page.context.expect_event(
+        "response", lambda answer: "pdf" in answer.headers["content-type"]
+    ) as printed:
         page.get_by_role("button", name="imprimir DANFE").first.click()
     assert printed.value.request.method == "POST"
     assert page.url == live_server.url + reverse("invoices:list")
