@@ -12,8 +12,7 @@ from erp.accounts.models import User
 from erp.refusals import NO_REFUSAL, Refusal
 from erp.sales.models import Order, OrderStatus, ShippedBy, ShippingKind, ShippingMethod
 from expedition import refusals
-from expedition.models import Package, Shipment, ShipmentQuerySet, ShipmentStatus
-from expedition.preconditions import code_canonical
+from expedition.models import Shipment, ShipmentQuerySet, ShipmentStatus
 from expedition.tracking_lists import KeyKind, TrackingKey
 from invoices.models import ISSUED, Invoice
 
@@ -75,15 +74,6 @@ def shipment_only(found: Sequence[Shipment], key: TrackingKey) -> tuple[Shipment
     if not found:
         return None, refusals.NOT_FOUND.of(key=key.text)
     return None, refusals.AMBIGUOUS.of(key=key.text)
-
-
-def shipments_matching(text: str) -> Q:
-    """Shipments whose number, order, marketplace number, access key or tracking code is `text`."""
-    condition = Q(order__external_id=text) | Q(invoice__access_key="".join(text.split()))
-    condition |= Q(pk__in=Package.objects.filter(tracking_code=code_canonical(text)).values("shipment_id"))
-    if _is_number(text):
-        condition |= Q(number=int(text)) | Q(order__number=int(text))
-    return condition
 
 
 def orders_available(*, user: User, method_id: int, with_none: bool) -> QuerySet[Order]:

@@ -8,10 +8,11 @@ from django.http import HttpRequest
 
 from erp.accounts.models import User
 from erp.attention import register as attention
+from erp.search.finding import newest_first, search_of
 from erp.web import registry
 from erp.web.requests import user_of
 from expedition.models import Shipment, ShipmentQuerySet, ShipmentStatus
-from expedition.selectors import shipments_matching
+from expedition.search import shipments_found_by
 
 
 def register() -> None:
@@ -34,7 +35,12 @@ def register() -> None:
         )
     )
     registry.search_source_register(
-        label="Expedição", url_name="expedition:list", icon="truck", search=_search, order=40
+        label="Expedição",
+        url_name="expedition:list",
+        icon="truck",
+        search=_search,
+        order=40,
+        query="agrupamentos=pedidos",
     )
 
 
@@ -45,12 +51,13 @@ def _pending(user: User) -> ShipmentQuerySet:
 
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:
-    found = Shipment.objects.visible_to(user_of(request)).filter(shipments_matching(text))
+    own = Shipment.objects.visible_to(user_of(request)).select_related("order").order_by("-pk")
+    found = shipments_found_by(search_of(request, text))
     return [
         registry.SearchHit(
             label=str(shipment),
             url=shipment.get_absolute_url(),
             text=f"Pedido {shipment.order.number} · {shipment.get_status_display()}",
         )
-        for shipment in found.select_related("order").order_by("-pk")[:10]
+        for shipment in newest_first(own, found, registry.MOST_HITS + 1)
     ]

@@ -173,6 +173,9 @@ class Invoice(Stamped):
             models.Index(fields=["company", "number", "id"], name="invoice_by_number"),
             models.Index(fields=["company", "total", "id"], name="invoice_total"),
             models.Index(fields=["-updated_at"], name="invoice_written"),
+            models.Index(
+                fields=["recipient_tax_id"], condition=~Q(recipient_tax_id=""), name="invoice_recipient"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -4,25 +4,54 @@ from __future__ import annotations
 
 from django.db.models import Q
 
-from erp.brazil.documents import AccessKey, DocumentInvalid
+from erp.sales.models import Order
+from erp.sales.search import NUMBERS, orders_found, orders_numbered
+from erp.search.finding import Matches, Search, ids_of, rows_found, rows_linked, rows_named, text_source
+from invoices.models import Invoice, RefusedFile
 
+# What the column of an NF-e's number holds.
 LARGEST_NUMBER = 999_999_999
+RECIPIENTS = text_source(Invoice, "recipient_name", index="invoice_search")
+# The order of a note, and the one that a pending note waits for.
+OF_ORDER = ("order_id", "wanted_order_id")
+# Only so many are kept of each company.
+REFUSED = text_source(RefusedFile, "file_name", "access_key")
 
 
-def invoice_condition(text: str) -> Q:
-    """Rows that match `text`; a whole access key, typed or scanned, matches exactly."""
-    try:
-        return Q(access_key=str(AccessKey.parse_typed(text)))
-    except DocumentInvalid:
-        pass
-    condition = Q()
-    for word in text.split()[:6]:
-        condition &= _word(word)
-    return condition
+def invoices_found(search: Search) -> Matches:
+    """Notes by number, access key, recipient and its document, and by the numbers of their order."""
+    return search.once(_invoices)
 
 
-def _word(word: str) -> Q:
-    found = Q(recipient_name__icontains=word) | Q(order__external_id=word) | Q(wanted_order__external_id=word)
-    if word.isascii() and word.isdigit() and len(word) <= 9:
-        found |= Q(number=int(word)) | Q(order__number=int(word))
-    return found
+def refused_files_found(search: Search) -> Matches:
+    """Refused files by name, key, and the numbers of the order they were sent for."""
+    return search.once(_refused)
+
+
+def invoices_of_remote_order(number: str) -> Q:
+    """Notes of the orders whose marketplace number begins so, and pending ones that wait for them."""
+    orders = Order.objects.filter(pk__in=NUMBERS.holding([number]), external_id__startswith=number)
+    return rows_linked(Matches(ids_of(orders)), Invoice.objects.all(), *OF_ORDER).condition
+
+
+def _invoices(search: Search) -> Matches:
+    typed, own = search.typed, Invoice.objects.visible_to(search.user)
+    if typed.access_key:
+        return rows_named(own.filter(access_key=typed.access_key))
+    exact = []
+    if typed.number is not None and typed.number <= LARGEST_NUMBER:
+        exact.append(own.filter(number=typed.number))
+    if typed.tax_id:
+        exact.append(own.filter(recipient_tax_id=typed.tax_id))
+    # A name beside a number must be that of the order's buyer.
+    orders = orders_found(search) if typed.numbers else orders_numbered(search)
+    linked = rows_linked(orders, own, *OF_ORDER)
+    words = typed.words if typed.names else ()
+    return rows_named(*exact) | linked | rows_found(RECIPIENTS, words, own.order_by("-issued_at", "-pk"))
+
+
+def _refused(search: Search) -> Matches:
+    own = RefusedFile.objects.visible_to(search.user)
+    of_order = rows_linked(orders_numbered(search), own, "order_id")
+    newest = own.order_by("-last_sent_at", "-pk")
+    return of_order | rows_found(REFUSED, search.typed.words, newest)

@@ -8,10 +8,11 @@ from django.http import HttpRequest
 
 from erp.attention import register as attention
 from erp.attention.register import Severity
+from erp.search.finding import newest_first, search_of
 from erp.web import registry
 from erp.web.requests import user_of
 from invoices.models import Invoice
-from invoices.search import invoice_condition
+from invoices.search import invoices_found
 
 
 def register() -> None:
@@ -34,13 +35,14 @@ def register() -> None:
         )
     )
     registry.search_source_register(
-        label="Notas fiscais", url_name="invoices:list", icon="file-invoice", search=_search
+        label="Notas fiscais", url_name="invoices:list", icon="file-invoice", search=_search, order=30
     )
 
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:
-    own = Invoice.objects.visible_to(user_of(request)).filter(invoice_condition(text))
+    own = Invoice.objects.visible_to(user_of(request)).order_by("-issued_at", "-pk")
+    found = invoices_found(search_of(request, text))
     return [
         registry.SearchHit(label=str(invoice), url=invoice.get_absolute_url(), text=invoice.recipient_name)
-        for invoice in own.order_by("-issued_at", "-pk")[:10]
+        for invoice in newest_first(own, found, registry.MOST_HITS + 1)
     ]

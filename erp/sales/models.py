@@ -377,6 +377,9 @@ class Buyer(PlatformOwned):
     tax_id_kind = models.CharField(max_length=4, blank=True)
     phone = models.CharField("telefone", max_length=30, blank=True)
 
+    class Meta:
+        indexes = [models.Index(fields=["tax_id"], condition=~Q(tax_id=""), name="buyer_tax_id")]
+
     def __str__(self) -> str:
         return self.name
 

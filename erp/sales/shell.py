@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
 from erp.accounts.models import User
 from erp.attention import register as attention
 from erp.sales.models import Order, OrderQuerySet
+from erp.sales.search import orders_found
 from erp.sales.statuses import TO_SHIP
+from erp.search.finding import newest_first, search_of
 from erp.web import registry
-from erp.web.requests import id_of, user_of
+from erp.web.requests import user_of
 
 
 def register() -> None:
@@ -46,7 +47,7 @@ def register() -> None:
         )
     )
     registry.search_source_register(
-        label="Pedidos de venda", url_name="sales:orders", icon="shopping-cart", search=_search
+        label="Pedidos de venda", url_name="sales:orders", icon="shopping-cart", search=_search, order=10
     )
 
 
@@ -56,15 +57,13 @@ def _to_ship(user: User) -> OrderQuerySet:
 
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:
-    match = Q(external_id=text) | Q(buyer__name__icontains=text)
-    if (number := id_of(text)) is not None:
-        match |= Q(number=number)
-    found = Order.objects.visible_to(user_of(request)).filter(match).select_related("buyer", "store")
+    own = Order.objects.visible_to(user_of(request)).select_related("buyer", "store")
+    found = orders_found(search_of(request, text))
     return [
         registry.SearchHit(
             label=f"Pedido {order.number}",
             url=reverse("sales:order", args=[order.pk]),
-            text=f"{order.buyer.name} · {order.store.name} {order.external_id}",
+            text=f"{getattr(order, 'buyer', '')} · {order.store.name} {order.external_id}",
         )
-        for order in found.order_by("-placed_at", "-pk")[:10]
+        for order in newest_first(own.order_by("-placed_at", "-pk"), found, registry.MOST_HITS + 1)
     ]

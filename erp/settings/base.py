@@ -102,6 +102,7 @@ INSTALLED_APPS = [
     "erp.accounts",
     "erp.attention",
     "erp.runtime",
+    "erp.search",
     "erp.web",
     "erp.outbox",
     "erp.work",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -13,6 +13,8 @@ from erp.accounts.models import User
 from erp.attention import register as attention
 from erp.attention.register import Severity
 from erp.catalog.models import Sku
+from erp.catalog.search import skus_found
+from erp.search.finding import newest_first, search_of
 from erp.stock.models import StockItem, StockReservation
 from erp.stock.selectors import balances_of
 from erp.web import registry
@@ -43,7 +45,7 @@ def register() -> None:
         )
     )
     registry.search_source_register(
-        label="Estoque", url_name="stock:balances", icon="stack-2", search=_search
+        label="Estoque", url_name="stock:balances", icon="stack-2", search=_search, order=50
     )
 
 
@@ -59,9 +61,8 @@ def _written(user: User) -> list[QuerySet[Any]]:
 
 
 def _search(request: HttpRequest, text: str) -> Iterable[registry.SearchHit]:
-    match = Q(code__icontains=text) | Q(product__name__icontains=text) | Q(gtin=text)
-    own = Sku.objects.filter(match, company=company_of(request)).select_related("product")
-    found = list(own.order_by("code")[:10])
+    own = Sku.objects.filter(company=company_of(request)).select_related("product").order_by("code")
+    found = newest_first(own, skus_found(search_of(request, text)), registry.MOST_HITS + 1)
     balances = balances_of([sku.pk for sku in found])
     return [
         registry.SearchHit(

@@ -6,9 +6,10 @@ needs a person is not registered here but in `erp.attention.register`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -17,6 +18,8 @@ from erp.accounts.models import User
 from erp.accounts.permissions import may
 from erp.web.requests import board_of
 
+# Hits of one source that the search box shows.
+MOST_HITS = 10
 SECTIONS = ("início", "cadastros", "vendas", "configurações")
 
 
@@ -50,13 +53,28 @@ class SearchHit:
 
 @dataclass(frozen=True)
 class SearchSource:
-    """A kind of thing the search box finds. `search` gets the typed text and answers at most ten hits."""
+    """A kind of thing the search box finds: `search` gets the typed text and answers its first hits.
+
+    One more than `MOST_HITS` says that there are more. `url_name` is the list of these things, which finds
+    the same with `?q=`, with `query` added to its address.
+    """
 
     label: str
     url_name: str
     icon: str
     search: Callable[[HttpRequest, str], Iterable[SearchHit]]
     order: int = 50
+    query: str = ""
+
+
+@dataclass(frozen=True)
+class SearchGroup:
+    """What one source found; `url` is the list of all of it."""
+
+    source: SearchSource
+    hits: Sequence[SearchHit]
+    has_more: bool
+    url: str
 
 
 @dataclass(frozen=True)
@@ -105,9 +123,10 @@ def search_source_register(
     icon: str,
     search: Callable[[HttpRequest, str], Iterable[SearchHit]],
     order: int = 50,
+    query: str = "",
 ) -> None:
     """Let the search box find one more kind of thing; `url_name` says whose permission it takes."""
-    _sources[label] = SearchSource(label, url_name, icon, search, order)
+    _sources[label] = SearchSource(label, url_name, icon, search, order, query)
 
 
 def sidebar_for(request: HttpRequest) -> list[tuple[str, list[SidebarLink]]]:
@@ -135,13 +154,22 @@ def home_panels_for(request: HttpRequest) -> list[tuple[str, dict[str, Any]]]:
     return [(template, context) for template, context in found if context is not None]
 
 
-def search_for(request: HttpRequest, text: str) -> list[tuple[SearchSource, list[SearchHit]]]:
-    """The sources this user may see that found something."""
+def search_for(request: HttpRequest, text: str) -> list[SearchGroup]:
+    """What the sources found that this user may see."""
+    groups = (_group(request, source, text) for source in search_sources(request))
+    return [group for group in groups if group.hits]
+
+
+def search_sources(request: HttpRequest) -> list[SearchSource]:
+    """What is looked through for this user, in order."""
     sources = sorted(_sources.values(), key=lambda source: (source.order, source.label))
-    found = (
-        (source, list(source.search(request, text))) for source in sources if _opens(request, source.url_name)
-    )
-    return [(source, hits) for source, hits in found if hits]
+    return [source for source in sources if _opens(request, source.url_name)]
+
+
+def _group(request: HttpRequest, source: SearchSource, text: str) -> SearchGroup:
+    hits = list(source.search(request, text))
+    query = "&".join(filter(None, (source.query, urlencode({"q": text}))))
+    return SearchGroup(source, hits[:MOST_HITS], len(hits) > MOST_HITS, f"{reverse(source.url_name)}?{query}")
 
 
 def _opens(request: HttpRequest, url_name: str) -> bool:

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -34,10 +35,20 @@ def _panels(request: HttpRequest) -> list[str]:
 
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    """Whatever the registered sources find for `?q=`."""
+    """Whatever the registered sources find for `?q=`: a page, or the hits of the search box."""
     text = text_of(request.GET, "q")
-    groups = registry.search_for(request, text) if len(text) >= SHORTEST_SEARCH else []
-    return render(request, "web/search.html", {"text": text, "groups": groups})
+    asked = len(text) >= SHORTEST_SEARCH or text.isdigit()
+    context = {
+        "text": text,
+        "asked": asked,
+        "groups": registry.search_for(request, text) if asked else [],
+        "sources": registry.search_sources(request),
+    }
+    # The box that opens over every page asks for its hits alone.
+    is_box = request.headers.get("HX-Target") == "search-hits"
+    response = render(request, "web/search_hits.html" if is_box else "web/search.html", context)
+    patch_vary_headers(response, ["HX-Target"])
+    return response
 
 
 @require_http_methods(["GET", "POST"])

@@ -20,6 +20,7 @@ from erp import channels
 from erp.channels import RowResult
 from erp.sales.models import Order, ShippingKind, ShippingMethod
 from erp.sales.views.scope import deadline_filter
+from erp.search.finding import search_of
 from erp.web.lists import ChoiceFilter, Column, Empty, Link, ListAction, ListPage, Sort, Tab
 from erp.web.requests import company_of, id_of, user_of
 from expedition import marketplace
@@ -31,7 +32,7 @@ from expedition.models import (
     ShipmentStatus,
 )
 from expedition.printing import label_problem
-from expedition.selectors import shipments_matching
+from expedition.search import groups_found, shipments_found_by
 from expedition.views.printing import group_label_problem, labels_answer
 from expedition.views.requests import shipments_of
 
@@ -96,7 +97,7 @@ def _view_filter() -> ChoiceFilter:
 class ExpeditionList(ListPage[Any]):
     title = "Expedição"
     pretitle = "Vendas"
-    search_label = channels.worded("nº de expedição, pedido, nº no {channel} ou rastreio")
+    search_label = channels.worded("nº de expedição, pedido, nº no {channel}, comprador ou rastreio")
     search_fields = ("number",)
     actions = ACTIONS
     # What the channel confirms arrives by itself.
@@ -169,13 +170,7 @@ class GroupList(ExpeditionList):
         return ShipmentGroup.objects.visible_to(user_of(self.request)).select_related("shipping_method")
 
     def search_condition(self, text: str) -> Q:
-        if not text:
-            return Q()
-        found = shipments_of(self.request).filter(shipments_matching(text), group__isnull=False)
-        condition = Q(pk__in=found.values("group_id"))
-        if (number := id_of(text)) is not None:
-            condition |= Q(number=number)
-        return condition
+        return groups_found(search_of(self.request, text)).condition if text else Q()
 
     def extras(self, objects: list[ShipmentGroup]) -> Mapping[int, GroupExtra]:
         self.members = self._members([group.pk for group in objects])
@@ -255,7 +250,7 @@ class ShipmentList(ExpeditionList):
         return shipments_of(self.request).select_related("order__buyer").with_method()
 
     def search_condition(self, text: str) -> Q:
-        return shipments_matching(text) if text else Q()
+        return shipments_found_by(search_of(self.request, text)).condition if text else Q()
 
     def row_label(self, obj: Shipment) -> str:
         return f"{obj} · pedido {obj.order.number}"

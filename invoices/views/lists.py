@@ -16,6 +16,7 @@ from erp import channels
 from erp.accounts.permissions import may
 from erp.channels import InvoiceStage, InvoiceState, RowResult
 from erp.sales.views.scope import SHIPPING_METHOD, STORE
+from erp.search.finding import search_of
 from erp.web.lists import (
     ChoiceFilter,
     Column,
@@ -37,7 +38,7 @@ from invoices.intake.parser import MAX_BYTES
 from invoices.models import ISSUED, Invoice, InvoiceStatus, RefusedFile
 from invoices.printing.printouts import InvoicePrintout
 from invoices.printing.services import PrintRefused, invoices_print, print_problems
-from invoices.search import invoice_condition
+from invoices.search import invoices_found, invoices_of_remote_order, refused_files_found
 from invoices.sending import invoices_send, send_problems
 from invoices.views.downloads import file_response
 from invoices.views.printing import pdf_response
@@ -50,11 +51,6 @@ ENVIRONMENTS = [("production", "produção"), ("homologation", "homologação")]
 
 def _at_stage(stage: str) -> Q:
     return channels.invoices_in(InvoiceStage(stage))
-
-
-def _of_remote_order(number: str) -> Q:
-    """Notes of the order, and pending ones that wait for it."""
-    return Q(order__external_id__startswith=number) | Q(wanted_order__external_id__startswith=number)
 
 
 class InvoiceList(ListPage[Invoice]):
@@ -95,7 +91,7 @@ class InvoiceList(ListPage[Invoice]):
         ChoiceFilter(
             "environment", "Ambiente", "environment", choices=ENVIRONMENTS, all_label="todos", rare=True
         ),
-        Filter("remote", channels.worded("Nº do pedido no {channel}"), _of_remote_order, rare=True),
+        Filter("remote", channels.worded("Nº do pedido no {channel}"), invoices_of_remote_order, rare=True),
         DateFilter("since", "Desde", since("issued_at"), rare=True),
         DateFilter("until", "Até", until("issued_at"), rare=True),
     )
@@ -136,7 +132,7 @@ class InvoiceList(ListPage[Invoice]):
         return rows.select_related("order", "store", "shipping_method", "carrier", "wanted_order")
 
     def search_condition(self, text: str) -> Q:
-        return invoice_condition(text)
+        return invoices_found(search_of(self.request, text)).condition if text else Q()
 
     def page_links(self) -> Sequence[Link]:
         links = [
@@ -209,6 +205,9 @@ class RefusedFileList(ListPage[RefusedFile]):
         view = cls()
         view.setup(request)
         return view
+
+    def search_condition(self, text: str) -> Q:
+        return refused_files_found(search_of(self.request, text)).condition if text else Q()
 
     def total(self) -> Count:
         return super().counts(self._found())[REJECTED]

@@ -9,13 +9,14 @@ from django.urls import reverse
 
 from erp.channels import RowResult, row_refused
 from erp.refusals import NO_REFUSAL, Refusal
+from erp.search.finding import search_of
 from erp.web.lists import Column, DateFilter, Empty, Link, ListAction, ListPage, since, until
 from erp.web.requests import company_of, id_of, text_of, user_of
 from invoices import refusals
 from invoices.linking import invoices_link
 from invoices.matching import Suggestion, order_not_found, orders_named, orders_suggest
 from invoices.models import Invoice
-from invoices.search import invoice_condition
+from invoices.search import invoices_found
 
 
 class UnlinkedList(ListPage[Invoice]):
@@ -46,7 +47,7 @@ class UnlinkedList(ListPage[Invoice]):
         return Invoice.objects.visible_to(user_of(self.request)).without_order()
 
     def search_condition(self, text: str) -> Q:
-        return invoice_condition(text)
+        return invoices_found(search_of(self.request, text)).condition if text else Q()
 
     def page_links(self) -> Sequence[Link]:
         return [Link("Notas Fiscais", reverse("invoices:list"), "arrow-left")]

@@ -18,12 +18,14 @@ from erp.outbox.models import PushJob
 from erp.outbox.selectors import jobs_done, queue_notices, queues_paused
 from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, WaitReason
 from erp.sales.models import Order
+from erp.search.finding import search_of
 from erp.web.lists import ChoiceFilter, Column, Empty, ListAction, ListPage, Sort, Tab
 from erp.web.requests import user_of
 from invoices.models import ISSUED, Invoice
 from kwai_integration import refusals
 from kwai_integration.outbound.badges import HELD_BACK
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.search import pushes_found
 from kwai_integration.views.first_push import first_push_shown, held_texts
 from kwai_integration.views.scope import STORE
 
@@ -78,7 +80,7 @@ class JobList(ListPage[PushJob]):
     sorts = (Sort("requested", ("requested_at",), newest_first=True),)
     order_by = ("-requested_at", "-pk")
     search_fields = ("subject",)
-    search_label = "número do pedido no Kwai"
+    search_label = "número do pedido, comprador ou item"
     tabs = (
         Tab("all", "todos"),
         Tab("open", "na fila", Q(state__in=OPEN)),
@@ -106,6 +108,9 @@ class JobList(ListPage[PushJob]):
 
     def watched(self) -> Sequence[QuerySet[PushJob]]:
         return [PushJob.objects.visible_to(user_of(self.request))]
+
+    def search_condition(self, text: str) -> Q:
+        return pushes_found(search_of(self.request, text)).condition if text else Q()
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
         jobs = list(PushJob.objects.filter(pk__in=ids))

@@ -11,11 +11,13 @@ from django.utils.translation import ngettext
 
 from erp.accounts.models import Store
 from erp.channels import RowOutcome
+from erp.search.finding import search_of
 from erp.web.lists import Column, Empty, ListPage, Tab
 from erp.web.requests import company_of, user_of
 from kwai_integration.forms import LinkForm
 from kwai_integration.inbound.linking import LinkRefused, NewSku, listing_link
 from kwai_integration.models import KwaiOrderState, Listing
+from kwai_integration.search import listings_found
 from kwai_integration.views.scope import STORE
 
 
@@ -46,6 +48,9 @@ class ListingList(ListPage[Listing]):
         waiting = Count("waiting_orders", filter=Q(waiting_orders__state=KwaiOrderState.UNLINKED))
         rows = Listing.objects.filter(store__in=Store.objects.visible_to(user_of(self.request)))
         return rows.select_related("store", "sku__product").annotate(waiting=waiting)
+
+    def search_condition(self, text: str) -> Q:
+        return listings_found(search_of(self.request, text)).condition if text else Q()
 
     def row_label(self, obj: Listing) -> str:
         return obj.title or obj.item_id

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from erp.channels import RowOutcome, RowResult
 from erp.sales.models import Order
+from erp.search.finding import search_of
 from erp.web.lists import (
     LIVE_SECONDS,
     ChoiceFilter,
@@ -39,6 +40,7 @@ from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.mapping.warnings import warning_text
 from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.search import kwai_orders_found
 from kwai_integration.situations import chosen_role, role_of, situation_label, situations
 from kwai_integration.views.cards import OPEN_STATES
 from kwai_integration.views.scope import STORE
@@ -131,6 +133,9 @@ class KwaiOrderList(ListPage[KwaiOrder]):
     def watched(self) -> Sequence[QuerySet[Any]]:
         user = user_of(self.request)
         return [KwaiOrder.objects.visible_to(user), Order.objects.visible_to(user)]
+
+    def search_condition(self, text: str) -> Q:
+        return kwai_orders_found(search_of(self.request, text)).condition if text else Q()
 
     def page_links(self) -> list[Link]:
         return [Link("Vincular itens", reverse("kwai:links"), "link")]

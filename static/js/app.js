@@ -93,7 +93,7 @@
     dialog.showModal();
   }, true);
 
-  /* Submit once; menus close when their entry was chosen; "/" goes to the search */
+  /* Submit once; menus close when their entry was chosen */
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -108,11 +108,6 @@
   });
   document.addEventListener("click", (event) => {
     if (closest(event, ".menu-item")) closest(event, "[popover]")?.hidePopover();
-  });
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.target.matches("input, textarea, select")) return;
-    event.preventDefault();
-    document.querySelector('[data-hotkey="/"]')?.focus();
   });
 
   /* A page that only leads on: its form sends itself, once */

@@ -21,11 +21,13 @@ from erp.sales.decisions import order_handover_settle, order_refund_release
 from erp.sales.forms import BuyerForm, DeliveryAddressForm, OrderShippingForm
 from erp.sales.models import Buyer, DeliveryAddress, Order, ShippedBy
 from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
+from erp.sales.search import orders_found
 from erp.sales.services import ShippingSet, order_shipping_edit, orders_shipping_set
 from erp.sales.shippers import order_shipper_set, shipper_label, shipper_problem
 from erp.sales.statuses import TO_SHIP, OrderStatus
 from erp.sales.stock import lines_stock_read, order_stock_return, orders_lacking_stock
 from erp.sales.views.scope import SHIPPING_METHOD, STORE, deadline_filter, order_or_404
+from erp.search.finding import search_of
 from erp.stock.models import StockItem
 from erp.web.lists import (
     LIVE_SECONDS,
@@ -128,6 +130,9 @@ class OrderList(ListPage[Order]):
         user = user_of(self.request)
         goods = StockItem.objects.filter(sku__company=company_of(self.request))
         return [Order.objects.visible_to(user), goods, *channels.watched(user)]
+
+    def search_condition(self, text: str) -> Q:
+        return orders_found(search_of(self.request, text)).condition if text else Q()
 
     def extras(self, objects: list[Any]) -> Mapping[int, OrderExtra]:
         found = channels.badges([order.pk for order in objects])
