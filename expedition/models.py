@@ -124,7 +124,8 @@ SHIPMENT_RELATIONS = (
 
 class ShipmentQuerySet(StampedQuerySet["Shipment"]):
     def visible_to(self, user: User) -> ShipmentQuerySet:
-        return self.filter(store__in=Store.objects.visible_to(user))
+        """By company as well, which the indexes of the list begin with."""
+        return self.filter(company_id=user.company_id, store__in=Store.objects.visible_to(user))
 
     def active(self) -> ShipmentQuerySet:
         """The one shipment an order has, delivered ones included."""

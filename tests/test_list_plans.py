@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,16 +17,31 @@ from erp.accounts.models import Company, Store, User
 # Address of a list, and the index its page is read from; on an empty table two may cost the same.
 PAGES = {
     ("sales:orders", ""): "order_newest",
-    ("sales:orders", "tab=approved"): "order_list order_newest",
+    ("sales:orders", "tab=approved"): "order_status_list order_newest",
     ("sales:orders", "since=2026-01-01&until=2026-12-31"): "order_newest",
+    ("sales:orders", "sort=placed"): "order_newest",
+    ("sales:orders", "sort=-number"): "order_unique_number",
+    ("sales:orders", "sort=deadline"): "order_deadline order_to_ship_deadline",
+    ("sales:orders", "sort=-deadline"): "order_deadline order_to_ship_deadline",
+    ("sales:orders", "sort=status"): "order_status_list",
+    ("sales:orders", "sort=-total"): "order_total",
+    ("sales:orders", "page=400&after=2026-01-01T00:00:00%2B00:00~7"): "order_newest",
+    ("sales:orders", "page=-2&before=2026-01-01T00:00:00%2B00:00~7"): "order_newest",
     ("kwai:orders", ""): "kwai_order_newest",
-    ("kwai:orders", "tab=unlinked"): "kwai_order_state_newest",
-    ("kwai:orders", "tab=staged"): "kwai_order_state_newest",
+    ("kwai:orders", "tab=unlinked"): "kwai_order_by_state",
+    ("kwai:orders", "tab=staged"): "kwai_order_by_state",
+    ("kwai:orders", "sort=deadline"): "kwai_order_deadline",
+    ("kwai:orders", "sort=-total"): "kwai_order_total",
+    ("kwai:orders", "sort=-state"): "kwai_order_by_state",
     ("invoices:list", ""): "invoice_newest",
     ("invoices:list", "tab=cancelled"): "invoice_list invoice_newest",
+    ("invoices:list", "sort=-number"): "invoice_by_number",
+    ("invoices:list", "sort=-total"): "invoice_total",
     ("kwai:jobs", ""): "pushjob_newest",
     ("kwai:jobs", "tab=blocked"): "pushjob_state_newest",
     ("kwai:jobs", "tab=done"): "pushjob_state_newest",
+    ("expedition:list", "sort=number"): "group_unique_number",
+    ("expedition:list", "agrupamentos=pedidos&sort=-number"): "shipment_unique_number",
 }
 
 
@@ -42,20 +59,38 @@ def test_a_page_is_read_in_the_order_of_an_index(
     shown: tuple[str, str], indexes: str, client: Client
 ) -> None:
     name, query = shown
+    statement = statement_of(client, f"{reverse(name)}?{query}", r"ORDER BY.* LIMIT 51$")
+    plan = explained(statement)
+    assert "Sort" not in plan, plan
+    assert any(f"using {index} " in plan for index in indexes.split()), plan
+
+
+@pytest.mark.services
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["sales:orders", "kwai:orders", "invoices:list", "kwai:jobs"])
+def test_what_is_newer_is_read_from_indexes(name: str, client: Client) -> None:
+    """Of every table that grows with the orders, whose rows a list and the shell around it watch."""
+    plan = explained(statement_of(client, reverse(name), "UNION ALL"))
+    for table in ("sales_order", "kwai_integration_kwaiorder", "outbox_pushjob", "invoices_invoice"):
+        assert f"Seq Scan on {table}" not in plan, plan
+        assert f"Sort Key: {table}" not in plan, plan
+
+
+def statement_of(client: Client, url: str, pattern: str) -> str:
+    """The first statement of the page that looks like `pattern`."""
+    cache.clear()
     with CaptureQueriesContext(connection) as captured:
-        assert client.get(f"{reverse(name)}?{query}").status_code == 200
-    (statement,) = [
-        each["sql"]
-        for each in captured.captured_queries
-        if "ORDER BY" in each["sql"] and each["sql"].rstrip().endswith("LIMIT 50") and "DESC" in each["sql"]
-    ]
+        assert client.get(url).status_code == 200
+    found = [each["sql"] for each in captured.captured_queries]
+    return next(sql for sql in found if re.search(pattern, sql, re.DOTALL))
+
+
+def explained(statement: str) -> str:
     with connection.cursor() as cursor:
         for way in ("seqscan", "sort", "incremental_sort", "bitmapscan"):
             cursor.execute(f"SET LOCAL enable_{way} = off")
         cursor.execute(f"EXPLAIN {statement}")
-        plan = "\n".join(row[0] for row in cursor.fetchall())
-    assert "Sort" not in plan, plan
-    assert any(f"using {index} " in plan for index in indexes.split()), plan
+        return "\n".join(row[0] for row in cursor.fetchall())
 
 
 @pytest.mark.services

@@ -25,4 +25,9 @@ class Migration(migrations.Migration):
             model_name="kwaiorder",
             index=models.Index(fields=["-updated_at"], name="kwai_order_written"),
         ),
+        AddIndexLive(
+            model_name="kwaiorder",
+            index=models.Index(fields=["state", "placed_at", "id"], name="kwai_order_by_state"),
+        ),
+        migrations.RemoveIndex(model_name="kwaiorder", name="kwai_order_state_newest"),
     ]

@@ -95,7 +95,7 @@ class KwaiOrder(Stamped):
             models.Index(fields=["ship_by_at", "id"], name="kwai_order_deadline"),
             models.Index(fields=["total", "id"], name="kwai_order_total"),
             models.Index(fields=["-updated_at"], name="kwai_order_written"),
-            models.Index(fields=["state", "-placed_at", "-id"], name="kwai_order_state_newest"),
+            models.Index(fields=["state", "placed_at", "id"], name="kwai_order_by_state"),
             models.Index(fields=["store", "state", "-placed_at", "-id"], name="kwai_order_list"),
             # Holds all that `setup.seen` reads of an order.
             models.Index(
