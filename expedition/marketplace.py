@@ -40,14 +40,15 @@ def run(name: str, shipments: Sequence[Shipment], actor: User) -> list[RowResult
     return [named(results[each.pk], each) for each in shipments]
 
 
-def group_badges(shipments: Sequence[Shipment], badges: Mapping[int, Sequence[Badge]]) -> list[Badge]:
-    """The markers of the members as one line: *rastreio enviado 3/5*, without the count when all have it."""
+def group_badges(order_ids: Sequence[int], badges: Mapping[int, Sequence[Badge]]) -> list[Badge]:
+    """The markers of the members as one line, by their orders: *rastreio enviado 3/5*, without the count when
+    all have it."""
     counted = Counter(
         (badge.label, badge.colour, badge.icon, badge.symbol)
-        for each in shipments
-        for badge in badges[each.order_id]
+        for order_id in order_ids
+        for badge in badges[order_id]
     )
-    total = len(shipments)
+    total = len(order_ids)
     return [
         Badge(label if count >= total else f"{label} {count}/{total}", colour, icon, symbol=symbol)
         for (label, colour, icon, symbol), count in counted.items()

@@ -173,16 +173,18 @@ class GroupList(ExpeditionList):
         return groups_found(search_of(self.request, text)).condition if text else Q()
 
     def extras(self, objects: list[ShipmentGroup]) -> Mapping[int, GroupExtra]:
-        self.members = self._members([group.pk for group in objects])
-        orders = [each.order_id for own in self.members.values() for each in own]
-        badges = channels.badges(orders)
+        """Of the members no more than whose they are: a page may show thousands."""
+        rows = Shipment.objects.active().filter(group__in=objects)
+        own = rows.visible_to(user_of(self.request)).values_list("group_id", "order_id")
+        orders: dict[int, list[int]] = defaultdict(list)
+        for group_id, order_id in own:
+            orders[group_id or 0].append(order_id)
+        badges = channels.badges([order_id for found in orders.values() for order_id in found])
         counts = dict(
             Shipment.objects.filter(group__in=objects).values_list("group").annotate(count=Count("pk"))
         )
         return {
-            group.pk: GroupExtra(
-                marketplace.group_badges(self.members[group.pk], badges), counts.get(group.pk, 0)
-            )
+            group.pk: GroupExtra(marketplace.group_badges(orders[group.pk], badges), counts.get(group.pk, 0))
             for group in objects
         }
 
@@ -194,9 +196,10 @@ class GroupList(ExpeditionList):
         return members
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        members = self._members(ids)
         if action in PRINTS:
-            return {pk: group_label_problem(self.members[pk]) for pk in ids}
-        return marketplace.group_reasons(action, self.members, ids)
+            return {pk: group_label_problem(members[pk]) for pk in ids}
+        return marketplace.group_reasons(action, members, ids)
 
     def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult] | HttpResponse:
         members = self._members(ids)

@@ -91,7 +91,7 @@ def test_markers_of_a_group_count_its_members(open_shipment: Open) -> None:
     first, second = open_shipment(), open_shipment()
     sent, waiting = Badge("rastreio enviado", "green", "send"), Badge("aguardando Kwai", "yellow")
     badges = {first.order_id: [sent, waiting], second.order_id: [sent]}
-    assert [badge.label for badge in marketplace.group_badges([first, second], badges)] == [
+    assert [badge.label for badge in marketplace.group_badges([first.order_id, second.order_id], badges)] == [
         "rastreio enviado",
         "aguardando Kwai 1/2",
     ]
