@@ -125,7 +125,10 @@ SHIPMENT_RELATIONS = (
 class ShipmentQuerySet(StampedQuerySet["Shipment"]):
     def visible_to(self, user: User) -> ShipmentQuerySet:
         """By company as well, which the indexes of the list begin with."""
-        return self.filter(company_id=user.company_id, store__in=Store.objects.visible_to(user))
+        if user.company_id is None or not user.is_active:
+            return self.none()
+        own = self.filter(company_id=user.company_id)
+        return own if user.role == Role.ADMIN else own.filter(store__in=Store.objects.visible_to(user))
 
     def active(self) -> ShipmentQuerySet:
         """The one shipment an order has, delivered ones included."""

@@ -17,6 +17,7 @@ from erp.accounts.models import (
     AppendOnlyModel,
     Company,
     FiscalEnvironment,
+    Role,
     Store,
     User,
 )
@@ -52,9 +53,11 @@ OUT_OF_FORCE = (InvoiceStatus.CANCELLED, InvoiceStatus.REJECTED)
 class InvoiceQuerySet(StampedQuerySet["Invoice"]):
     def visible_to(self, user: User) -> InvoiceQuerySet:
         """Notes of the user's stores, and those of the company that wait for an order."""
-        if user.company_id is None:
+        if user.company_id is None or not user.is_active:
             return self.none()
         own = self.filter(company_id=user.company_id)
+        if user.role == Role.ADMIN:
+            return own
         return own.filter(Q(store__isnull=True) | Q(store__in=Store.objects.visible_to(user)))
 
     def lock_for_update(self) -> InvoiceQuerySet:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -25,7 +25,7 @@ from erp.sales.search import orders_found
 from erp.sales.services import ShippingSet, order_shipping_edit, orders_shipping_set
 from erp.sales.shippers import order_shipper_set, shipper_label, shipper_problem
 from erp.sales.statuses import TO_SHIP, OrderStatus
-from erp.sales.stock import lines_stock_read, order_stock_return, orders_lacking_stock
+from erp.sales.stock import is_lacking_stock, lines_stock_read, order_stock_return
 from erp.sales.views.scope import SHIPPING_METHOD, STORE, deadline_filter, order_or_404
 from erp.search.finding import search_of
 from erp.stock.models import StockItem
@@ -90,7 +90,7 @@ class OrderList(ListPage[Order]):
     tabs = (
         Tab("all", "todas"),
         Tab("to_ship", "para enviar", Q(status__in=TO_SHIP)),
-        Tab("short", "sem estoque", Q(pk__in=orders_lacking_stock())),
+        Tab("short", "sem estoque", Q(is_lacking_stock())),
         *(Tab(status.value, status.label.lower(), Q(status=status)) for status in OrderStatus),
     )
     filters = (
@@ -123,8 +123,8 @@ class OrderList(ListPage[Order]):
 
     def queryset(self) -> QuerySet[Order]:
         rows = Order.objects.visible_to(user_of(self.request))
-        lacking = Exists(orders_lacking_stock().filter(order=OuterRef("pk")))
-        return rows.select_related("buyer", "store", "shipping_method").annotate(lacks_stock=lacking)
+        rows = rows.annotate(lacks_stock=is_lacking_stock())
+        return rows.select_related("buyer", "store", "shipping_method")
 
     def watched(self) -> Sequence[QuerySet[Any]]:
         user = user_of(self.request)
