@@ -38,6 +38,7 @@ from erp.accounts.models import Counter, Store
 from erp.catalog.models import Sku
 from erp.sales.models import Buyer, DeliveryAddress, Order, OrderEvent, OrderLine
 from kwai_integration.inbound.orders.parts import address_values, buyer_values
+from kwai_integration.inbound.orders.rules import KnownRules
 from kwai_integration.inbound.receive import kwai_orders_follow
 from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.mapping.orders import MappedOrder, order_read
@@ -97,7 +98,7 @@ def measured(orders: int) -> dict[str, Any]:
         )
 
     # Afterwards every product has been met once.
-    ways.imported(fresh(10 * PAGE))
+    ways.imported(fresh(20 * PAGE))
     for work in (ways.naive, ways.bulk, ways.copied):
         work(fresh(PAGE))
     size = max(orders // SLICES // PAGE, 1) * PAGE
@@ -177,9 +178,12 @@ class Ways:
 
     def imported(self, answers: Answers) -> None:
         """The product's own: what a poll does with each page."""
+        rules = KnownRules()
         for page in shop.pages(answers, PAGE):
-            staged = kwai_orders_stage(store=self.store, details=page, fetch_started_at=timezone.now())
-            kwai_orders_follow(staged=staged, auto_receive=True)
+            staged = kwai_orders_stage(
+                store=self.store, details=page, fetch_started_at=timezone.now(), known_rules=rules
+            )
+            kwai_orders_follow(staged=staged, auto_receive=True, known_rules=rules)
 
     def naive(self, answers: Answers) -> None:
         for answer in answers:
