@@ -64,6 +64,10 @@ FILTERS = (
     DateFilter("since", "Desde", since("placed_at"), rare=True),
     DateFilter("until", "Até", until("placed_at"), rare=True),
 )
+CODE_CHANGED = (
+    "Um código deste pedido foi mapeado de novo, e a resposta do Kwai não está mais guardada: use buscar no "
+    "Kwai na página do pedido."
+)
 WAITING = ChoiceFilter(
     "waiting", "Espera por", lambda _: waits_for_person(), choices=(("you", "você"),), all_label="todos"
 )
@@ -182,7 +186,6 @@ def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "shown": _extra(row),
         "answer": _answer_text(kept) if kept else "",
         "never_answered": row.problem_code in MISSING_TEXTS,
-        "needs_fetch": row.received_digest == FETCH_NEEDED,
         "answer_days": settings.KWAI_ANSWER_DAYS,
         "may_fetch": may(user_of(request), "kwai:order_fetch", "POST"),
         "waiting_for": row.waiting_for.filter(sku__isnull=True),
@@ -220,4 +223,5 @@ def _extra(row: KwaiOrder) -> KwaiOrderExtra:
 
 def _notices(row: KwaiOrder, role: KwaiRole | None) -> list[str]:
     outside = filter_refusal(row, {row.store_id: {row.remote_status: role} if role else {}})
-    return [*([outside] if outside else []), *(warning_text(code) for code in row.warnings)]
+    behind = CODE_CHANGED if row.received_digest == FETCH_NEEDED else ""
+    return [*filter(None, (outside, behind)), *(warning_text(code) for code in row.warnings)]

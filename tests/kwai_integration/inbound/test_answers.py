@@ -242,7 +242,8 @@ def test_without_its_answer_an_order_is_marked_and_stays_as_it_is(
     assert (row.state, row.received_digest) == (KwaiOrderState.RECEIVED, FETCH_NEEDED)
     page = sign_in(admin).get(reverse("kwai:order", args=[row.pk])).text
     assert "apagada 180 dias depois que o pedido termina" in page
-    assert "O significado de um código deste pedido mudou depois disso" in page
+    assert "Um código deste pedido foi mapeado de novo" in page
+    assert "Um código deste pedido foi mapeado de novo" in sign_in(admin).get(reverse("kwai:orders")).text
     assert reverse("kwai:order_fetch", args=[row.pk]) in page
 
 
