@@ -2,9 +2,9 @@
 
 `make bench-import`, `make bench-import ARGS="--orders 4000"`. PostgreSQL. Every way writes, for each order,
 the raw answer, the order, two lines, buyer, address and an event; the import also judges, reserves stock and
-writes balances. The others keep the raw answer in the row of the order, a row less than the import writes. The
-ways take turns, a slice each, so that what else the machine does meets all of them, and a ratio is the median
-of those of the slices:
+writes balances. The others keep the raw answer in the row of the order, a row less than the import. The ways
+take turns, a slice each, so that what else the machine does meets all of them, and a ratio is the median of
+those of the slices:
 
 - naive: `update_or_create` of every row, one transaction an order, a tenth of the orders;
 - bulk: `bulk_create` of a page, without a decision;
