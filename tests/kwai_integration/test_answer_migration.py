@@ -19,7 +19,7 @@ __all__ = ["kwai_store"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FORMER = [("kwai_integration", "0021_settings_written_at")]
+FORMER = [("kwai_integration", "0022_search")]
 
 
 def test_back_and_forth(kwai_store: Store) -> None:

@@ -25,7 +25,7 @@ def answers_return(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_fiscal_data"),
-        ("kwai_integration", "0021_settings_written_at"),
+        ("kwai_integration", "0022_search"),
     ]
 
     operations = [
