@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from django.db import connections, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Field, Model
+from django.db.models import AutoField, Field, Model
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
 
 from erp.accounts.models import AppendOnlyError, AppendOnlyModel
@@ -17,6 +18,7 @@ from erp.stamps import Stamped
 
 NOW = Now()
 
+Row = TypeVar("Row", bound=Model)
 # Primary key -> name of a field -> its value.
 Snapshot: TypeAlias = Mapping[Any, Mapping[str, Any]]
 
@@ -68,13 +70,108 @@ def _stamp(rows: Sequence[Any], names: Sequence[str]) -> list[str]:
     return [*(name for name in names if name != "updated_at"), "updated_at"]
 
 
+def rows_insert(rows: Iterable[Row], *, ids: bool = True) -> list[Row]:
+    """Insert these new rows of one model at once; the rows, with their ids unless `ids` is False.
+
+    In place of Django's `bulk_create`, whose compiler costs the client more than the rows do: on PostgreSQL
+    the values go by COPY, and ids that somebody needs are drawn from the sequence before. Constraints,
+    `auto_now` and columns that the database fills in are as with `bulk_create`, and no signal is sent either.
+    A conflict is an error.
+    """
+    new = list(rows)
+    if not new:
+        return new
+    model = type(new[0])
+    connection = connections[router.db_for_write(model)]
+    if connection.vendor != "postgresql":
+        return list(model._default_manager.bulk_create(new))
+    columns = list(model._meta.concrete_fields)
+    if isinstance(model._meta.pk, AutoField):
+        if ids:
+            _ids_draw(connection, new)
+        else:
+            columns.remove(model._meta.pk)
+    given = [column for column in columns if not _is_left_to_database(column, new)]
+    _copy(connection, given, new)
+    for row in new:
+        row._state.adding, row._state.db = False, connection.alias
+    return new
+
+
+def _is_left_to_database(column: Field[Any, Any], rows: Sequence[Model]) -> bool:
+    return all(isinstance(getattr(row, column.attname), DatabaseDefault) for row in rows)
+
+
+def _copy(connection: BaseDatabaseWrapper, columns: Sequence[Field[Any, Any]], rows: Sequence[Model]) -> None:
+    values = [_stored_values(connection, column, rows) for column in columns]
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(str(column.column)) for column in columns)
+    sql = f"COPY {quote(rows[0]._meta.db_table)} ({names}) FROM STDIN"
+    with (
+        transaction.atomic(using=connection.alias, savepoint=False),
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(sql) as target,
+    ):
+        for row_values in zip(*values, strict=True):
+            target.write_row(row_values)
+
+
+def _ids_draw(connection: BaseDatabaseWrapper, rows: Sequence[Model]) -> None:
+    """Give each row its id from the sequence, in their order."""
+    meta = rows[0]._meta
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)",
+            [connection.ops.quote_name(meta.db_table), str(meta.pk.column), len(rows)],
+        )
+        for row, (pk,) in zip(rows, cursor.fetchall(), strict=True):
+            row.pk = pk
+
+
+def _stored_values(
+    connection: BaseDatabaseWrapper, column: Field[Any, Any], rows: Sequence[Model]
+) -> Sequence[Any]:
+    """What the column holds in each row, as the database takes it. Raises ValueError for an expression, and
+    as `save` does for a related row that was never stored."""
+    _related_check(column, rows)
+    if getattr(column, "auto_now", False) or getattr(column, "auto_now_add", False):
+        found = [column.pre_save(row, add=True) for row in rows]
+    else:
+        found = [getattr(row, column.attname) for row in rows]
+    # Most columns of new rows hold the same default in all of them.
+    first = found[0]
+    if all(value is first for value in found):
+        return [_stored_value(connection, column, first)] * len(found)
+    return [_stored_value(connection, column, value) for value in found]
+
+
+def _stored_value(connection: BaseDatabaseWrapper, column: Field[Any, Any], value: Any) -> Any:
+    if hasattr(value, "resolve_expression"):
+        raise ValueError(f"{column.name} holds an expression")
+    return _plain(column.get_db_prep_save(value, connection))
+
+
+def _related_check(column: Any, rows: Sequence[Any]) -> None:
+    """A related row that was stored after it was set lends its id; one that was not is refused."""
+    if column.remote_field is not None:
+        for row in rows:
+            if getattr(row, column.attname) is None and column.is_cached(row):
+                row._prepare_related_fields_for_save(operation_name="rows_insert", fields=[column])
+
+
 def rows_values(rows: Iterable[Model], fields: Sequence[str]) -> Snapshot:
-    """What `fields` of these rows hold now, for a later `rows_update(…, before=…)`."""
-    return {row.pk: {name: _kept(value) for name, value in _values(row, fields).items()} for row in rows}
+    """What `fields` of these rows, all of one model, hold now, for a later `rows_update(…, before=…)`."""
+    found = list(rows)
+    names = _attributes(type(found[0]), fields) if found else {}
+    return {
+        row.pk: {name: _kept(getattr(row, attribute)) for name, attribute in names.items()} for row in found
+    }
 
 
-def _values(row: Model, fields: Sequence[str]) -> dict[str, Any]:
-    return {name: getattr(row, _column(type(row), name).attname) for name in fields}
+def _attributes(model: type[Model], fields: Sequence[str]) -> dict[str, str]:
+    """The attribute of each field that holds what its column does."""
+    return {name: _column(model, name).attname for name in fields}
 
 
 def _kept(value: Any) -> Any:
@@ -91,13 +188,19 @@ def _column(model: type[Model], name: str) -> Field[Any, Any]:
 
 def _changed(rows: Sequence[Model], fields: Sequence[str], before: Snapshot) -> tuple[list[Model], list[str]]:
     """The rows and the fields in which something differs from `before`; what it does not hold differs."""
-    differing: dict[str, None] = {}
+    names = _attributes(type(rows[0]), fields) if rows else {}
+    differing: set[str] = set()
     kept = []
     for row in rows:
-        now, then = _values(row, fields), before[row.pk]
-        if changed := [name for name in fields if name not in then or now[name] != then[name]]:
+        then = before[row.pk]
+        changed = [
+            name
+            for name, attribute in names.items()
+            if name not in then or getattr(row, attribute) != then[name]
+        ]
+        if changed:
             kept.append(row)
-            differing.update(dict.fromkeys(changed))
+            differing.update(changed)
     return kept, [name for name in fields if name in differing]
 
 
@@ -109,10 +212,11 @@ def _statement(
 ) -> tuple[str, list[Any]]:
     """The UPDATE and its parameters; the primary key is the first of `columns`."""
     row: Any
-    for row in rows:
+    related = [column for column in columns if column.remote_field is not None]
+    for row in rows if related else ():
         # As bulk_update does: a related object that was saved after it was set lends its id, and one that was
         # not saved is refused.
-        row._prepare_related_fields_for_save(operation_name="rows_update", fields=columns)
+        row._prepare_related_fields_for_save(operation_name="rows_update", fields=related)
     model, quote = type(rows[0]), connection.ops.quote_name
     given = [column for column in columns if not _is_computed(column, rows)]
     names, source, parameters = _table(connection, given, rows)

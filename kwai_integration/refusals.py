@@ -110,6 +110,11 @@ FILTERED = Refusal(
     "A loja não recebe pedidos na situação {role}; este segue quando mudar. Para receber já, marque a situação em Integrações › Pedidos.",
     "The store receives no orders that are {role}; this one follows when that changes. To receive it now, choose the situation in the store's settings.",
 )
+ANSWER_EMPTIED = Refusal(
+    "kwai_order.answer_emptied",
+    "A resposta do Kwai para este pedido não está mais guardada aqui. Use buscar no Kwai na página do pedido.",
+    "Kwai's answer about this order is not kept any more. Fetch the order from Kwai.",
+)
 DETAILS_MISSING = Refusal(
     "kwai_order.details_missing",
     "O Kwai lista este pedido, mas não devolve os detalhes dele. Use sincronizar situação mais tarde ou confira o pedido no Kwai.",

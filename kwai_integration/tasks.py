@@ -9,7 +9,7 @@ from erp.scheduling import wake_after_commit
 from kwai_integration import app_probe as application
 from kwai_integration import connection
 from kwai_integration.inbound import events as push_messages
-from kwai_integration.inbound import judging
+from kwai_integration.inbound import judging, moving, reprocess, retention
 from kwai_integration.inbound import plan as planning
 from kwai_integration.inbound.poll import store_poll
 from kwai_integration.setup.consent import requests_forget
@@ -21,7 +21,8 @@ REFRESHES_A_TICK = 5
 @shared_task(name="kwai_integration.tasks.plan", ignore_result=True)
 def plan() -> None:
     """Wake workers for the stores with push messages to fetch for, a poll that is due or stored orders to
-    receive, for token pairs to renew and for the probe that ends a pause of everything."""
+    receive, for token pairs to renew, for the probe that ends a pause of everything and for walks over stored
+    orders to go on with."""
     push_messages.events_reap()
     for store_id in push_messages.stores_with_events():
         wake_after_commit("kwai_integration.tasks.events", store_id=store_id)
@@ -35,6 +36,10 @@ def plan() -> None:
         wake_after_commit("kwai_integration.tasks.app_probe")
     for store_id in judging.stores_to_judge():
         wake_after_commit("kwai_integration.tasks.judge", store_id=store_id)
+    for store_id in reprocess.stores_to_reprocess():
+        wake_after_commit(reprocess.REPROCESS_TASK, store_id=store_id)
+    if moving.answers_to_move():
+        wake_after_commit("kwai_integration.tasks.answers_move")
     connection.queues_heal()
     requests_forget()
 
@@ -74,6 +79,19 @@ def judge(store_id: int) -> None:
         wake_after_commit("kwai_integration.tasks.judge", store_id=store_id)
 
 
+@shared_task(name=reprocess.REPROCESS_TASK, ignore_result=True)
+def store_reprocess(store_id: int) -> None:
+    """Mark orders whose codes were mapped anew; wakes a worker again while there are more."""
+    if reprocess.store_reprocess(store_id):
+        wake_after_commit(reprocess.REPROCESS_TASK, store_id=store_id)
+
+
+@shared_task(name="kwai_integration.tasks.answers_move", ignore_result=True)
+def answers_move() -> None:
+    """Move one slice of answers to their own table."""
+    moving.answers_move()
+
+
 @shared_task(name="kwai_integration.tasks.events", ignore_result=True)
 def events(store_id: int) -> None:
     """Fetch what push messages named; wakes a worker again while there is more."""
@@ -83,6 +101,8 @@ def events(store_id: int) -> None:
 
 @shared_task(name="kwai_integration.tasks.expire", ignore_result=True)
 def expire() -> None:
-    """Drop push messages nobody needs any more, in batches."""
+    """Drop push messages nobody needs any more, and answers about orders that ended long ago, in batches."""
     while push_messages.events_expire() == push_messages.BATCH:
+        pass
+    while retention.answers_expire() == retention.BATCH:
         pass

@@ -30,6 +30,7 @@ urlpatterns = [
     route("kwai/webhook/", webhook.webhook, "webhook", PUBLIC),
     route("pedidos-no-e-commerce/", orders.KwaiOrderList.as_view(), "orders", VIEW, post=OPERATE),
     route("pedidos-no-e-commerce/<int:pk>/", orders.kwai_order_detail, "order", VIEW),
+    route("pedidos-no-e-commerce/<int:pk>/buscar/", orders.kwai_order_fetch, "order_fetch", OPERATE),
     route("pedidos-no-e-commerce/itens/", links.ListingList.as_view(), "links", VIEW),
     route("pedidos-no-e-commerce/itens/<int:pk>/", links.listing_edit, "link", OPERATE),
     route("passeio/", tour.tour, "tour", VIEW),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from erp.accounts.models import User
+from erp.rows import rows_insert
 from erp.sales.models import OrderEvent
 
 
@@ -40,7 +41,7 @@ def order_events_append(*, drafts: Iterable[EventDraft], actor: User | None = No
     Order by order, as orders are locked: a line waits for whoever holds its order, and a writer that holds
     none of them must not wait for a later one while it has an earlier one.
     """
-    OrderEvent.objects.bulk_create(
+    events = (
         OrderEvent(
             order_id=draft.order_id,
             actor=actor,
@@ -51,3 +52,4 @@ def order_events_append(*, drafts: Iterable[EventDraft], actor: User | None = No
         )
         for draft in sorted(drafts, key=lambda draft: draft.order_id)
     )
+    rows_insert(events, ids=False)

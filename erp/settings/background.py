@@ -62,6 +62,7 @@ CELERY_TASK_ROUTES = {
     "kwai_integration.tasks.poll": {"queue": "inbound"},
     "kwai_integration.tasks.receive": {"queue": "inbound"},
     "kwai_integration.tasks.judge": {"queue": "inbound"},
+    "kwai_integration.tasks.reprocess": {"queue": "inbound"},
     "invoices.tasks.*": {"queue": "invoices"},
     "expedition.tasks.labels_fetch": {"queue": "labels"},
     "erp.work.tasks.run": {"queue": "work"},

@@ -43,3 +43,6 @@ KWAI_DAILY_CALLS = env.whole("KWAI_DAILY_CALLS", 1_000_000, 1, 1_000_000_000)
 # Seconds between two polls of one store, and how far a poll reaches back behind the last one.
 KWAI_POLL_SECONDS = env.whole("KWAI_POLL_SECONDS", 15, 1, 3_600)
 KWAI_POLL_OVERLAP_SECONDS = env.whole("KWAI_POLL_OVERLAP_SECONDS", 300, 1, 86_400)
+
+# How many days after an order ended the platform's answer about it is kept; 0 keeps it for ever.
+KWAI_ANSWER_DAYS = env.whole("KWAI_ANSWER_DAYS", 180, 0, 36_500)

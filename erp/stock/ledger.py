@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from erp import channels
-from erp.rows import rows_update
+from erp.rows import rows_insert, rows_update
 from erp.stock.models import (
     DEFAULT_WAREHOUSE,
     StockItem,
@@ -147,7 +147,7 @@ class Balances:
         self._serve()
         changed = [place for place, item in self.items.items() if self._reserve(item, place)]
         rows_update([self.items[place] for place in changed], ["on_hand", "reserved"])
-        StockMovement.objects.bulk_create(self._movements)
+        rows_insert(self._movements)
         channels.stock_changed(sku_id for sku_id, _ in changed)
         return released
 

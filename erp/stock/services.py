@@ -12,7 +12,7 @@ from erp.accounts.models import Company, User
 from erp.accounts.services import audit_append
 from erp.catalog.models import Sku
 from erp.refusals import RefusedError
-from erp.rows import rows_update
+from erp.rows import rows_insert, rows_update
 from erp.stock import refusals
 from erp.stock.ledger import Balances, Released, Warehouses, place_of, warehouses_lock
 from erp.stock.models import (
@@ -171,7 +171,8 @@ def reservations_set(
     line_ids = [request.order_line_id for request in requests]
     known = {(row.order_line_id, row.sku_id): row for row in StockReservation.objects.of_lines(line_ids)}
     pairs = [(request, known.get((request.order_line_id, request.sku_id))) for request in requests]
-    _requests_write(pairs, removed, warehouses)
+    if not _requests_write(pairs, removed, warehouses):
+        return []
     return list(
         StockReservation.objects.of_lines(line_ids)
         .waiting()
@@ -184,8 +185,9 @@ def _requests_write(
     pairs: Sequence[tuple[ReservationRequest, StockReservation | None]],
     removed: Sequence[StockReservation],
     warehouses: Warehouses,
-) -> None:
-    """Write what is asked for beside the reservation it changes, if any; what `removed` held is free."""
+) -> bool:
+    """Write what is asked for beside the reservation it changes, if any; what `removed` held is free. Whether
+    one of them may have got less than it wants."""
     added = [_reservation(request, warehouses) for request, row in pairs if row is None]
     changed = [(row, request) for request, row in pairs if row is not None and row.wanted != request.wanted]
     rows = [row for row, _ in changed]
@@ -196,8 +198,9 @@ def _requests_write(
         _want(row, request, balances)
     rows_update(rows, ["wanted", "held"])
     balances.hold(added)
-    StockReservation.objects.bulk_create(added)
+    rows_insert(added, ids=False)
     balances.settle()
+    return any(row.missing for row in [*added, *(row for _, row in pairs if row is not None)])
 
 
 def _reservation(request: ReservationRequest, warehouses: Warehouses) -> StockReservation:

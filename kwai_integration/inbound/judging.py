@@ -21,10 +21,10 @@ from kwai_integration.conditions import ORDERS_JUDGED_AGAIN
 from kwai_integration.inbound.isolation import failing_isolate
 from kwai_integration.inbound.orders.follow import orders_follow
 from kwai_integration.inbound.orders.rules import IncomingOrder, Rules, rules_read
-from kwai_integration.inbound.payload import payload_read
+from kwai_integration.inbound.payload import Kept, answers_read
 from kwai_integration.inbound.staging import STAGED_FIELDS, mapped_show, usable_problem
 from kwai_integration.mapping.orders import PROBLEMS, MappedOrder, order_read
-from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
+from kwai_integration.models import FORMER_FIELDS, KwaiOrder, KwaiOrderState, KwaiSettings
 from kwai_integration.names import names
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 SLICE = 100
 # A task lives 120 s; what is left is taken up by the next one.
 BUDGET_SECONDS = 20.0
-SHOWN_FIELDS = [name for name in STAGED_FIELDS if not name.startswith(("payload", "digest", "fetch_"))]
+SHOWN_FIELDS = [name for name in STAGED_FIELDS if not name.startswith(("digest", "fetch_"))]
 
 
 def stores_to_judge() -> list[int]:
@@ -74,11 +74,13 @@ def _rows_judge(ids: Sequence[int], rules: Rules) -> int:
         KwaiOrder.objects.select_for_update(of=("self",))
         .filter(pk__in=ids)
         .select_related("store__kwai_settings")
+        .defer(*FORMER_FIELDS)
         .order_by("pk")
     )
+    kept = answers_read(ids)
     incoming = []
     for row in rows:
-        mapped = _mapped(row, rules)
+        mapped = _mapped(row, kept.get(row.pk), rules)
         if mapped is not None and not _has_problem(row, mapped):
             mapped_show(row, mapped)
             incoming.append(IncomingOrder(row, mapped, None, waits=row.state == KwaiOrderState.UNLINKED))
@@ -90,10 +92,12 @@ def _rows_judge(ids: Sequence[int], rules: Rules) -> int:
     return sum(before[pk] != after[pk] for pk in before)
 
 
-def _mapped(row: KwaiOrder, rules: Rules) -> MappedOrder | None:
-    """The stored answer under the present table; None for one that is no JSON any more."""
+def _mapped(row: KwaiOrder, kept: Kept | None, rules: Rules) -> MappedOrder | None:
+    """The stored answer under the present table; None for one that is not kept or is no JSON any more."""
+    if kept is None:
+        return None
     try:
-        answer = payload_read(row)
+        answer = kept.load()
     except ValueError:
         return None
     mapped = order_read(answer, row.fetch_started_at, rules.roles[row.store_id], names())

@@ -16,6 +16,7 @@ from kwai_integration.client.gateway import LONGEST_WINDOW, PAGE_SIZE, KwaiClien
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.inbound.cursor import CursorLease, CursorLeaseLost, is_pollable, lease_take
 from kwai_integration.inbound.details import Fetched, details_fetch
+from kwai_integration.inbound.orders.rules import KnownRules
 from kwai_integration.inbound.receive import kwai_orders_follow
 from kwai_integration.inbound.refund_list import refunds_poll
 from kwai_integration.inbound.staging import (
@@ -109,6 +110,7 @@ class _Poll:
         self.client: KwaiClient = client_for(lease.store_id, share="import")
         options = KwaiSettings.objects.get(pk=lease.store_id)
         self.auto_receive, self.history_days = options.auto_receive, options.history_days
+        self.rules = KnownRules()
         self.result = PollResult()
         # The platform's clock when it began to list the window: what it changes later is not in it.
         self.listed_at: datetime | None = None
@@ -189,11 +191,16 @@ class _Poll:
         fetched = details_fetch(self.client, order_ids)
         self.lease.renew()
         staged = kwai_orders_stage(
-            store=self.store, details=fetched.answers, fetch_started_at=fetched.started_at
+            store=self.store,
+            details=fetched.answers,
+            fetch_started_at=fetched.started_at,
+            known_rules=self.rules,
         )
         self.result.orders += len(staged.ids)
         self.result.changed += len(staged.created) + len(staged.changed)
-        self.result.received += kwai_orders_follow(staged=staged, auto_receive=self.auto_receive)
+        self.result.received += kwai_orders_follow(
+            staged=staged, auto_receive=self.auto_receive, known_rules=self.rules
+        )
         self.leftovers_note(fetched)
 
     def leftovers_note(self, fetched: Fetched) -> None:

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from django.utils import timezone
 
-from erp.accounts.models import User
+from erp.accounts.models import Store, User
 from erp.channels import RowResult, row_already, row_done, row_refused
 from erp.refusals import Refusal
 from erp.rows import rows_update, rows_values
-from erp.sales.models import Order
 from kwai_integration import refusals
-from kwai_integration.inbound.import_filter import filter_refusal, filtered_out
+from kwai_integration.inbound.import_filter import filter_refusal
 from kwai_integration.inbound.isolation import failing_isolate
 from kwai_integration.inbound.listings import ListingKey, listing_key, listings_resolve
 from kwai_integration.inbound.orders.create import orders_create
 from kwai_integration.inbound.orders.follow import orders_follow
-from kwai_integration.inbound.orders.rules import IncomingOrder, Rules, rules_read
-from kwai_integration.inbound.payload import payload_read, payloads_fetch
-from kwai_integration.inbound.staging import (
-    UNREAD_FIELDS,
-    ReadAnswer,
-    StepResult,
-    order_quarantine,
-    usable_problem,
-)
+from kwai_integration.inbound.orders.rules import IncomingOrder, KnownRules, Rules
+from kwai_integration.inbound.payload import Kept, answers_read
+from kwai_integration.inbound.staging import ReadAnswer, StepResult, order_quarantine, usable_problem
 from kwai_integration.mapping.orders import MappedOrder, Problem, order_read
-from kwai_integration.models import KwaiOrder, KwaiOrderState, Listing
+from kwai_integration.models import FETCH_NEEDED, FORMER_FIELDS, KwaiOrder, KwaiOrderState, Listing
 from kwai_integration.names import names
 from kwai_integration.wire.codes import KwaiRole
 
@@ -43,39 +36,43 @@ RECEIVED_FIELDS = ["state", "problem_code", "problem", "order", "received_digest
 
 
 def kwai_orders_receive(
-    *, ids: Sequence[int], actor: User | None = None, read: Mapping[int, ReadAnswer] = NOTHING_READ
+    *,
+    ids: Sequence[int],
+    actor: User | None = None,
+    read: Mapping[int, ReadAnswer] = NOTHING_READ,
+    known_rules: KnownRules | None = None,
 ) -> list[RowResult]:
     """Create or update the sales orders of these `KwaiOrder` ids; one result per id, in their order.
 
-    Works from the stored answer alone, or from what staging has just read of it (`read`). Each slice of 50 is
+    Works from the stored answer alone, or from what staging has just read of it (`read`); an order whose
+    answer is not kept any more is marked as one to be fetched, and stays as it is. Each slice of 50 is
     one transaction with a constant number of statements; an order that cannot be written is quarantined and
     does not hold up the others.
     """
     wanted = list(dict.fromkeys(ids))
+    rules = known_rules or KnownRules()
     results: dict[int, RowResult] = {}
     for start in range(0, len(wanted), SLICE):
         parts = failing_isolate(
             wanted[start : start + SLICE],
-            lambda slice_ids: _batch_receive(slice_ids, actor, read),
+            lambda slice_ids: _batch_receive(slice_ids, actor, read, rules),
             _poison_quarantine,
         )
         results.update((result.id, result) for part in parts for result in part)
     return [results.get(id_) or row_refused(id_, refusals.ORDER_GONE) for id_ in ids]
 
 
-def kwai_orders_follow(*, staged: StepResult, auto_receive: bool) -> int:
+def kwai_orders_follow(
+    *, staged: StepResult, auto_receive: bool, known_rules: KnownRules | None = None
+) -> int:
     """Receive, of what was just staged, what needs no click; how many that were.
 
     Orders that came in once follow the platform by themselves: a hold or a cancellation must not wait. New
     ones do, unless the store receives by itself and its import filter lets them in.
     """
-    if not staged.pending:
-        return 0
-    rows = KwaiOrder.objects.filter(pk__in=staged.pending).exclude(filtered_out())
-    if not auto_receive:
-        rows = rows.exclude(state=KwaiOrderState.STAGED)
-    ids = list(rows.order_by("pk").values_list("pk", flat=True))
-    return len(kwai_orders_receive(ids=ids, read=staged.read))
+    ids = [pk for pk in sorted(staged.pending) if auto_receive or pk not in staged.waiting]
+    results = kwai_orders_receive(ids=ids, read=staged.read, known_rules=known_rules)
+    return sum(result.code != refusals.FILTERED.code for result in results)
 
 
 def receive_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]]) -> Refusal:
@@ -87,19 +84,42 @@ def receive_refusal(row: KwaiOrder, roles: Mapping[int, Mapping[str, KwaiRole]])
     return filter_refusal(row, roles)
 
 
-def _batch_receive(ids: Sequence[int], actor: User | None, read: Mapping[int, ReadAnswer]) -> list[RowResult]:
-    locked = KwaiOrder.objects.select_for_update(of=("self",)).filter(pk__in=ids)
-    rows = list(locked.select_related("store__kwai_settings").defer(*UNREAD_FIELDS).order_by("pk"))
+def _batch_receive(
+    ids: Sequence[int], actor: User | None, read: Mapping[int, ReadAnswer], known_rules: KnownRules
+) -> list[RowResult]:
+    rows = _rows_lock(ids)
     before = rows_values(rows, RECEIVED_FIELDS)
-    rules = rules_read({row.store_id for row in rows})
+    rules = known_rules.read({row.store_id for row in rows})
     reasons = {row.pk: receive_refusal(row, rules.roles) for row in rows}
     refused = [_refusal_result(row, reasons[row.pk]) for row in rows if reasons[row.pk]]
     taken = [row for row in rows if not reasons[row.pk]]
     if not taken:
         return refused
-    results = _rows_receive(taken, _mapped(taken, rules, read), rules, actor)
+    mapped = _mapped(taken, rules, read)
+    emptied = [row for row in taken if row.pk not in mapped]
+    results = [_emptied_settle(row) for row in emptied]
+    if mapped:
+        results += _rows_receive([row for row in taken if row.pk in mapped], mapped, rules, actor)
     rows_update(taken, RECEIVED_FIELDS, before=before)
     return [*refused, *results]
+
+
+def _rows_lock(ids: Sequence[int]) -> list[KwaiOrder]:
+    """These orders in the order of their ids, sharing one object a store."""
+    locked = KwaiOrder.objects.select_for_update().filter(pk__in=ids).defer(*FORMER_FIELDS)
+    rows = list(locked.order_by("pk"))
+    stores = Store.objects.select_related("kwai_settings").in_bulk({row.store_id for row in rows})
+    for row in rows:
+        row.store = stores[row.store_id]
+    return rows
+
+
+def _emptied_settle(row: KwaiOrder) -> RowResult:
+    """Without the answer nothing is guessed: what is here stays, and somebody is told to fetch it."""
+    row.received_digest = FETCH_NEEDED
+    if row.state != KwaiOrderState.RECEIVED:
+        order_quarantine(row, "answer_emptied", refusals.ANSWER_EMPTIED)
+    return row_refused(row.pk, refusals.ANSWER_EMPTIED)
 
 
 def _refusal_result(row: KwaiOrder, reason: Refusal) -> RowResult:
@@ -133,7 +153,8 @@ def _rows_receive(
 def _mapped(
     rows: Sequence[KwaiOrder], rules: Rules, read: Mapping[int, ReadAnswer]
 ) -> dict[int, MappedOrder | Problem]:
-    """What the answer of each row says: as staging read it, or read again from where it is kept."""
+    """What the answer of each row says: as staging read it, or read again from where it is kept. Rows whose
+    answer is not kept are left out."""
     found: dict[int, MappedOrder | Problem] = {}
     unread = []
     for row in rows:
@@ -142,14 +163,15 @@ def _mapped(
             found[row.pk] = known.mapped
         else:
             unread.append(row)
-    if unread:
-        payloads_fetch(unread)
-    return found | {row.pk: _read(row, rules.roles[row.store_id]) for row in unread}
+    kept = answers_read([row.pk for row in unread]) if unread else {}
+    return found | {
+        row.pk: _read(row, kept[row.pk], rules.roles[row.store_id]) for row in unread if row.pk in kept
+    }
 
 
-def _read(row: KwaiOrder, roles: Mapping[str, KwaiRole]) -> MappedOrder | Problem:
+def _read(row: KwaiOrder, kept: Kept, roles: Mapping[str, KwaiRole]) -> MappedOrder | Problem:
     try:
-        answer = payload_read(row)
+        answer = kept.load()
     except ValueError:
         return Problem("payload_cut", "A resposta guardada está cortada. Confira no Kwai.", row.external_id)
     return order_read(answer, row.fetch_started_at, roles, names())
@@ -191,13 +213,8 @@ def _orders_write(incoming: Sequence[IncomingOrder], rules: Rules, actor: User |
     """Create and update; the text of each row that was taken over. The others wait for a link."""
     new = [entry for entry in incoming if entry.row.order_id is None and entry.sku_ids is not None]
     known = [entry for entry in incoming if entry.row.order_id is not None]
-    numbers = {order.pk: order.number for order in _orders_of(known)}
-    changed = orders_follow(known, rules, actor)
-    texts = {}
-    for entry in known:
-        order_id = entry.row.order_id or 0
-        what = "atualizado" if changed[order_id] else "sem mudanças"
-        texts[entry.row.pk] = f"Pedido de venda {numbers[order_id]} {what}."
+    followed = orders_follow(known, rules, actor)
+    texts = {entry.row.pk: followed[entry.row.order_id or 0] for entry in known}
     if new:
         for order, entry in zip(orders_create(new, rules, actor), new, strict=True):
             entry.row.order = order
@@ -205,11 +222,6 @@ def _orders_write(incoming: Sequence[IncomingOrder], rules: Rules, actor: User |
     for entry in incoming:
         _row_settle(entry)
     return texts
-
-
-def _orders_of(known: Sequence[IncomingOrder]) -> Iterable[Order]:
-    ids = [entry.row.order_id for entry in known if entry.row.order_id]
-    return Order.objects.filter(pk__in=ids).only("pk", "number") if ids else ()
 
 
 def _row_settle(entry: IncomingOrder) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from django.db import transaction
+from django.db.models import Q
 
 from erp.accounts.models import Store, User
 from erp.channels import RowResult, row_done, row_refused
@@ -18,9 +19,10 @@ from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.details import Fetched, details_fetch
 from kwai_integration.inbound.orders.rules import Rules, rules_read
 from kwai_integration.inbound.orders.situations import situations_set
+from kwai_integration.inbound.payload import answers_missing
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.staging import DETAILS_FAILED, DETAILS_MISSING, MISSING_TEXTS, kwai_orders_stage
-from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.models import FORMER_FIELDS, KwaiOrder, KwaiOrderState
 from kwai_integration.situations import situation_label
 from kwai_integration.wire import errors
 
@@ -41,7 +43,7 @@ def _batches(ids: Sequence[int]) -> Iterator[tuple[Store, list[KwaiOrder]]]:
     """Rows by store, at most a page of details at a time."""
     rows = KwaiOrder.objects.filter(pk__in=ids).select_related("store").order_by("store_id", "pk")
     by_store: dict[Store, list[KwaiOrder]] = {}
-    for row in rows.defer("payload", "payload_bytes"):
+    for row in rows.defer(*FORMER_FIELDS):
         by_store.setdefault(row.store, []).append(row)
     for store, own in by_store.items():
         for start in range(0, len(own), PAGE_SIZE):
@@ -54,11 +56,16 @@ def _batch_refresh(store: Store, rows: list[KwaiOrder], actor: User | None) -> l
     except (errors.KwaiError, NotConnected) as error:
         return [row_refused(row.pk, error.refusal) for row in rows]
     # What was quarantined is looked at anew although the answer is the same: the fault may have been ours.
-    KwaiOrder.objects.filter(pk__in=[row.pk for row in rows], state=KwaiOrderState.QUARANTINED).update(
-        digest=""
-    )
+    # What is not kept any more is stored again.
+    own = KwaiOrder.objects.filter(pk__in=[row.pk for row in rows])
+    anew = own.filter(Q(state=KwaiOrderState.QUARANTINED) | answers_missing())
     before = _situations([row.order_id for row in rows if row.order_id])
-    staged = kwai_orders_stage(store=store, details=fetched.answers, fetch_started_at=fetched.started_at)
+    staged = kwai_orders_stage(
+        store=store,
+        details=fetched.answers,
+        fetch_started_at=fetched.started_at,
+        anew=set(anew.values_list("external_id", flat=True)),
+    )
     known = KwaiOrder.objects.filter(pk__in=staged.pending, order__isnull=False)
     kwai_orders_receive(ids=list(known.values_list("pk", flat=True)), actor=actor, read=staged.read)
     return _results(store.pk, [row.pk for row in rows], before, fetched, actor)
@@ -77,7 +84,7 @@ def _results(
     # the lock, because a poll may have stored and received newer answers meanwhile.
     with transaction.atomic():
         locked = KwaiOrder.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk")
-        rows = list(locked.defer("payload", "payload_bytes"))
+        rows = list(locked.defer(*FORMER_FIELDS))
         situations_set(
             [(row.order_id, row.store_id, row.remote_status) for row in rows if row.order_id], rules, actor
         )

@@ -24,7 +24,7 @@ from kwai_integration.inbound.refunds import (
     refunds_listed,
 )
 from kwai_integration.inbound.window import WindowRestless, platform_present, tolerance, window_read
-from kwai_integration.models import KwaiOrder, KwaiRefund, SyncCursor
+from kwai_integration.models import FORMER_FIELDS, KwaiOrder, KwaiRefund, SyncCursor
 from kwai_integration.wire import errors
 from kwai_integration.wire.types import OrderPage, RemoteRefund
 
@@ -95,7 +95,7 @@ def refunds_follow(store_id: int, refunds: Iterable[RemoteRefund]) -> int:
     external_ids = {order_id for order_id, _ in changes}
     rows = KwaiOrder.objects.filter(store_id=store_id, external_id__in=external_ids)
     # Locked as `stage` and `receive` lock them, so that none of them settles a refund from half of the rows.
-    locked = rows.select_for_update(of=("self",)).order_by("pk").defer("payload", "payload_bytes")
+    locked = rows.select_for_update(of=("self",)).order_by("pk").defer(*FORMER_FIELDS)
     by_order = {row.order_id: row for row in locked if row.order_id}
     _store(store_id, changes)
     listed = refunds_listed([store_id], external_ids)

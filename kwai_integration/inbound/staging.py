@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,18 +12,19 @@ from django.utils import timezone
 
 from erp.accounts.models import Store
 from erp.outbox.commands import jobs_wake
-from erp.rows import Snapshot, rows_update, rows_values
+from erp.rows import Snapshot, rows_insert, rows_update, rows_values
 from erp.sales.services import EventDraft, order_events_append
 from kwai_integration import refusals
 from kwai_integration.inbound.closing import orders_shipped_late
 from kwai_integration.inbound.isolation import failing_isolate
-from kwai_integration.inbound.payload import payload_keep, payload_read
+from kwai_integration.inbound.orders.rules import KnownRules
+from kwai_integration.inbound.payload import Kept, answers_write, payload_keep
 from kwai_integration.inbound.refunds import REFUNDS
 from kwai_integration.mapping import fields
 from kwai_integration.mapping.digest import order_digest
 from kwai_integration.mapping.orders import CLOCK_TOLERANCE, MappedOrder, Problem, order_read, summary
 from kwai_integration.mapping.warnings import UNREAD, Warn
-from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.models import FORMER_FIELDS, KwaiOrder, KwaiOrderState
 from kwai_integration.names import names
 from kwai_integration.outbound.healing import pushes_heal
 from kwai_integration.situations import store_roles
@@ -49,16 +50,10 @@ STAGED_FIELDS = [
     "payment_code",
     "first_shipped_at",
     "refund_reported",
-    "payload",
-    "payload_bytes",
-    "payload_truncated",
     "digest",
     "remote_updated_at",
     "fetch_started_at",
 ]
-# A known row is read without these.
-UNREAD_FIELDS = ("payload", "payload_bytes")
-COMPARED_FIELDS = [name for name in STAGED_FIELDS if name not in UNREAD_FIELDS]
 LEFT_OUT = (Warn.AMOUNT_UNREADABLE, Warn.MOMENT_UNREADABLE)
 # Columns of lists that are made of fields of another name.
 SHOWN_FROM = {
@@ -105,6 +100,8 @@ class StepResult:
     quarantined: tuple[int, ...] = ()
     # Stored answers that `receive` has not looked at yet: newly stored ones, and those left by a crash.
     pending: tuple[int, ...] = ()
+    # Those of them that no one has received: a store may want a click for these.
+    waiting: frozenset[int] = frozenset()
     # What was read of them just now, by id, so that `receive` need not read it again.
     read: Mapping[int, ReadAnswer] = field(default_factory=dict, repr=False)
 
@@ -120,6 +117,7 @@ class StepResult:
             older=self.older + other.older,
             quarantined=self.quarantined + other.quarantined,
             pending=self.pending + other.pending,
+            waiting=self.waiting | other.waiting,
             read={**self.read, **other.read},
         )
 
@@ -137,15 +135,32 @@ class _Answer:
     passed: tuple[tuple[str, datetime | None], ...] = ()
 
 
-def kwai_orders_stage(*, store: Store, details: Sequence[Any], fetch_started_at: datetime) -> StepResult:
+@dataclass(frozen=True, slots=True)
+class _FilledRow:
+    """A row with what its answer says, unwritten; `read` where the stored form is the very answer."""
+
+    row: KwaiOrder
+    kept: Kept
+    read: ReadAnswer | None
+
+
+def kwai_orders_stage(
+    *,
+    store: Store,
+    details: Sequence[Any],
+    fetch_started_at: datetime,
+    known_rules: KnownRules | None = None,
+    anew: Collection[str] = (),
+) -> StepResult:
     """Store the answers of one page of details; `fetch_started_at` is the moment before the call.
 
     Never fails for what an answer holds: one that cannot be used is quarantined with its reason. The
-    number of statements does not depend on the page.
+    number of statements does not depend on the page. `anew` are numbers of orders whose answer is stored also
+    when it is the known one.
     """
     parts = failing_isolate(
         _answers(details, fetch_started_at),
-        lambda answers: _batch_store(store, answers, fetch_started_at),
+        lambda answers: _batch_store(store, answers, fetch_started_at, known_rules, anew),
         lambda answer: _poison_store(store, answer, fetch_started_at),
     )
     return sum(parts, StepResult())
@@ -230,36 +245,45 @@ def _is_older(updated_at: datetime | None, than: datetime | None) -> bool:
     return updated_at is not None and than is not None and updated_at < than
 
 
-def _batch_store(store: Store, answers: Sequence[_Answer], fetch_started_at: datetime) -> StepResult:
+def _batch_store(
+    store: Store,
+    answers: Sequence[_Answer],
+    fetch_started_at: datetime,
+    known_rules: KnownRules | None,
+    anew: Collection[str],
+) -> StepResult:
     # One stager per store at a time: two first sights of an order never race for its row. Rows that
     # refer to the store are not held up by this kind of lock.
     Store.objects.select_for_update(no_key=True).only("pk").get(pk=store.pk)
     known = _known_rows(store, [answer.external_id for answer in answers])
-    unchanged, changes = _parted(answers, known)
+    unchanged, changes = _parted(answers, known, anew)
     older = [known[a.external_id] for a in changes if _loses(a, known.get(a.external_id), fetch_started_at)]
-    before = rows_values(known.values(), COMPARED_FIELDS)
-    roles = store_roles(store.pk) if changes or any(answer.passed for answer in answers) else {}
-    losers = {row.external_id for row in older}
-    read: dict[str, ReadAnswer] = {}
-    fresh = [
-        _filled(known, store, a, fetch_started_at, roles, read)
-        for a in changes
-        if a.external_id not in losers
-    ]
-    created, changed = _rows_write(fresh, known, before)
+    before = rows_values(known.values(), STAGED_FIELDS)
+    needs_roles = bool(changes) or any(answer.passed for answer in answers)
+    roles = _roles(store.pk, known_rules) if needs_roles else {}
+    winners = _without(changes, older)
+    filled = [_filled(known, store, answer, fetch_started_at, roles) for answer in winners]
+    fresh = [each.row for each in filled]
+    created, changed = _rows_write(filled, known, before)
     _late_shipped_note(answers, [*older, *unchanged], roles, fetch_started_at)
     judged = _judged_anew(changed, before)
     _verdicts_tell(judged)
     pushes_heal([*changed, *unchanged], accepted=_accepted(judged))
+    pending = _pending([*fresh, *unchanged, *older])
     return StepResult(
         created=_pks(created),
         changed=_pks(changed),
         unchanged=_pks(unchanged),
         older=_pks(older),
-        quarantined=_pks(row for row in fresh if row.state == KwaiOrderState.QUARANTINED),
-        pending=_pks(row for row in [*fresh, *unchanged, *older] if _is_pending(row)),
-        read={row.pk: read[row.external_id] for row in fresh if row.external_id in read},
+        quarantined=_pks(_of_state(KwaiOrderState.QUARANTINED, fresh)),
+        pending=_pks(pending),
+        waiting=frozenset(_pks(_of_state(KwaiOrderState.STAGED, pending))),
+        read={each.row.pk: each.read for each in filled if each.read},
     )
+
+
+def _roles(store_id: int, known_rules: KnownRules | None) -> Mapping[str, KwaiRole]:
+    return known_rules.read({store_id}).roles[store_id] if known_rules else store_roles(store_id)
 
 
 def _judged_anew(changed: Sequence[KwaiOrder], before: Snapshot) -> list[KwaiOrder]:
@@ -268,31 +292,39 @@ def _judged_anew(changed: Sequence[KwaiOrder], before: Snapshot) -> list[KwaiOrd
 
 
 def _parted(
-    answers: Sequence[_Answer], known: Mapping[str, KwaiOrder]
+    answers: Sequence[_Answer], known: Mapping[str, KwaiOrder], anew: Collection[str]
 ) -> tuple[list[KwaiOrder], list[_Answer]]:
     """The rows whose answer is the known one, and the answers that are not."""
-    equal = [_is_equal(answer, known.get(answer.external_id)) for answer in answers]
+    equal = [
+        _is_equal(answer, known.get(answer.external_id)) and answer.external_id not in anew
+        for answer in answers
+    ]
     pairs = list(zip(answers, equal, strict=True))
     return [known[a.external_id] for a, same in pairs if same], [a for a, same in pairs if not same]
 
 
 def _rows_write(
-    fresh: Sequence[KwaiOrder], known: Mapping[str, KwaiOrder], before: Snapshot
+    filled: Sequence[_FilledRow], known: Mapping[str, KwaiOrder], before: Snapshot
 ) -> tuple[list[KwaiOrder], list[KwaiOrder]]:
     """The rows that are new, and those that were here."""
-    created = KwaiOrder.objects.bulk_create([row for row in fresh if row.pk is None])
-    changed = [row for row in fresh if row.external_id in known]
-    rows_update(changed, STAGED_FIELDS, before=before)
-    return created, changed
+    created = [each for each in filled if each.row.external_id not in known]
+    changed = [each for each in filled if each.row.external_id in known]
+    if created:
+        rows_insert([each.row for each in created])
+        answers_write({each.row.pk: each.kept for each in created}, are_new=True)
+    if changed:
+        rows_update([each.row for each in changed], [*STAGED_FIELDS, *FORMER_FIELDS], before=before)
+        answers_write({each.row.pk: each.kept for each in changed})
+    return [each.row for each in created], [each.row for each in changed]
 
 
 def _known_rows(store: Store, external_ids: list[str]) -> dict[str, KwaiOrder]:
-    """Locked in a fixed order, without the payloads, which nobody reads here."""
+    """Locked in a fixed order."""
     rows = (
         KwaiOrder.objects.select_for_update()
         .filter(store=store, external_id__in=external_ids)
         .order_by("pk")
-        .defer(*UNREAD_FIELDS)
+        .defer(*FORMER_FIELDS)
     )
     return {row.external_id: row for row in rows}
 
@@ -339,28 +371,37 @@ def _loses(answer: _Answer, row: KwaiOrder | None, fetch_started_at: datetime) -
     return fetch_started_at < row.fetch_started_at <= timezone.now()
 
 
-def _is_pending(row: KwaiOrder) -> bool:
-    return row.state != KwaiOrderState.QUARANTINED and row.digest != row.received_digest
+def _without(answers: Iterable[_Answer], rows: Iterable[KwaiOrder]) -> list[_Answer]:
+    known = {row.external_id for row in rows}
+    return [answer for answer in answers if answer.external_id not in known]
+
+
+def _pending(rows: Iterable[KwaiOrder]) -> list[KwaiOrder]:
+    """Those whose answer nobody has received."""
+    usable = [row for row in rows if row.state != KwaiOrderState.QUARANTINED]
+    return [row for row in usable if row.digest != row.received_digest]
+
+
+def _of_state(state: KwaiOrderState, rows: Iterable[KwaiOrder]) -> list[KwaiOrder]:
+    return [row for row in rows if row.state == state]
 
 
 def _filled(
-    known: dict[str, KwaiOrder],
+    known: Mapping[str, KwaiOrder],
     store: Store,
     answer: _Answer,
     fetch_started_at: datetime,
     roles: Mapping[str, KwaiRole],
-    read: dict[str, ReadAnswer],
-) -> KwaiOrder:
+) -> _FilledRow:
     row = known.get(answer.external_id) or KwaiOrder(store=store, external_id=answer.external_id)
     kept = payload_keep(answer.raw)
-    row.payload, row.payload_bytes, row.payload_truncated = kept.text, kept.raw, kept.truncated
+    row.payload, row.payload_bytes = "", None
     row.digest, row.fetch_started_at = answer.digest, fetch_started_at
     row.remote_updated_at = answer.updated_at
     # What is stored is what `receive` reads, so a part that was left out is unread here too.
-    source = answer.raw if kept.is_whole else payload_read(row)
+    source = answer.raw if kept.is_whole else kept.load()
     mapped = order_read(source, fetch_started_at, roles, names())
-    if kept.is_literal:
-        read[row.external_id] = ReadAnswer(row.digest, roles, mapped)
+    read = ReadAnswer(row.digest, roles, mapped) if kept.is_literal else None
     problem = TOO_LARGE if not kept.is_whole else usable_problem(row, mapped)
     if isinstance(mapped, MappedOrder):
         mapped_show(row, mapped)
@@ -368,7 +409,7 @@ def _filled(
         row.first_shipped_at = _shipped_at(answer, roles, fetch_started_at)
     if problem and row.order_id is None:
         order_quarantine(row, problem.code, problem.reason)
-    return row
+    return _FilledRow(row, kept, read)
 
 
 def usable_problem(row: KwaiOrder, mapped: MappedOrder | Problem) -> Problem | None:
@@ -418,9 +459,9 @@ def mapped_show(row: KwaiOrder, mapped: MappedOrder) -> None:
 @transaction.atomic
 def _poison_store(store: Store, answer: _Answer, fetch_started_at: datetime) -> StepResult:
     """Keep an answer that broke the write, as bytes: the one form that every database takes."""
-    row = KwaiOrder.objects.select_for_update().filter(store=store, external_id=answer.external_id).first()
-    row = row or KwaiOrder(store=store, external_id=answer.external_id)
-    row.payload, row.payload_bytes = "", repr(answer.raw).encode("utf-8", "backslashreplace")[:1_000_000]
+    known = KwaiOrder.objects.select_for_update().filter(store=store, external_id=answer.external_id)
+    row = known.defer(*FORMER_FIELDS).first() or KwaiOrder(store=store, external_id=answer.external_id)
+    row.payload, row.payload_bytes = "", None
     row.digest, row.fetch_started_at = answer.digest, fetch_started_at
     order_quarantine(
         row,
@@ -429,4 +470,6 @@ def _poison_store(store: Store, answer: _Answer, fetch_started_at: datetime) -> 
         "depois da correção, use sincronizar situação.",
     )
     row.save()
+    raw = repr(answer.raw).encode("utf-8", "backslashreplace")[:1_000_000]
+    answers_write({row.pk: Kept("", raw)})
     return StepResult(created=(row.pk,), quarantined=(row.pk,))

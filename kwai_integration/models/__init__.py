@@ -7,7 +7,10 @@ from kwai_integration.models.account import (
     KwaiAccount,
     OAuthPause,
 )
+from kwai_integration.models.answer import AnswerMove, KwaiOrderAnswer, ReprocessRequest
 from kwai_integration.models.binding import (
+    FETCH_NEEDED,
+    FORMER_FIELDS,
     KwaiOrder,
     KwaiOrderState,
     Listing,
@@ -25,20 +28,25 @@ from kwai_integration.models.settings import (
 
 __all__ = [
     "CHANNEL_KEY",
+    "FETCH_NEEDED",
+    "FORMER_FIELDS",
     "HISTORY_DAYS",
     "SETTLED",
+    "AnswerMove",
     "ConnectionHealth",
     "ConsentRequest",
     "EventState",
     "InboundEvent",
     "KwaiAccount",
     "KwaiOrder",
+    "KwaiOrderAnswer",
     "KwaiOrderState",
     "KwaiRefund",
     "KwaiSettings",
     "Listing",
     "OAuthPause",
     "PaymentMapping",
+    "ReprocessRequest",
     "SetupStep",
     "ShippingMapping",
     "StatusMapping",

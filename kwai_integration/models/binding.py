@@ -15,6 +15,11 @@ from erp.sales.statuses import OrderStatus
 from erp.stamps import Stamped, StampedQuerySet
 from kwai_integration.wire.codes import KwaiRole
 
+# Where answers lay before they had a table; no query needs to load these.
+FORMER_FIELDS = ("payload", "payload_bytes")
+# In `KwaiOrder.received_digest`: the order is to be received once more, and the answer is not kept any more.
+FETCH_NEEDED = "fetch"
+
 
 class KwaiOrderState(ColouredChoices):
     """How far an order of the platform has come into the ERP."""
@@ -31,7 +36,10 @@ class KwaiOrderQuerySet(StampedQuerySet["KwaiOrder"]):
 
 
 class KwaiOrder(Stamped):
-    """*Pedido no e-commerce*: the platform's answer as it came, and what became of it here."""
+    """*Pedido no e-commerce*: what the platform says of an order, and what became of it here.
+
+    The answer itself is `KwaiOrderAnswer`.
+    """
 
     store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="kwai_orders")
     external_id = models.CharField(max_length=40)
@@ -41,7 +49,7 @@ class KwaiOrder(Stamped):
     problem = models.CharField(max_length=500, blank=True)
     warnings = models.JSONField(default=list)
 
-    # Shown in lists without opening the payload; empty when the payload has none.
+    # Shown in lists without opening the answer; empty when the answer has none.
     remote_status = models.CharField(max_length=20, blank=True)
     buyer_name = models.CharField(max_length=150, blank=True)
     summary = models.CharField(max_length=300, blank=True)
@@ -60,8 +68,8 @@ class KwaiOrder(Stamped):
     # The way of payment that carries most of the total, as the platform names it.
     payment_code = models.CharField(max_length=60, blank=True)
 
+    # Where answers lay before `KwaiOrderAnswer`: `inbound.payload` reads it, `inbound.moving` empties it.
     payload = models.TextField(blank=True)
-    # A payload that is not clean text (NUL, lone surrogates) is kept as bytes instead.
     payload_bytes = models.BinaryField(null=True)
     payload_truncated = models.BooleanField(default=False)
     digest = models.CharField(max_length=64)
@@ -69,7 +77,7 @@ class KwaiOrder(Stamped):
     fetch_started_at = models.DateTimeField()
     staged_at = models.DateTimeField(auto_now_add=True)
     # The digest `receive` looked at last; another one in `digest` is news it has not seen. Emptied when a
-    # mapping changed, so that the stored answer is received once more.
+    # mapping changed, so that the stored answer is received once more; `FETCH_NEEDED` where none is stored.
     received_digest = models.CharField(max_length=64, blank=True)
     received_at = models.DateTimeField(null=True)
 

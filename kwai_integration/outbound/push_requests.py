@@ -26,7 +26,7 @@ from invoices.refusals import NOT_LINKED
 from invoices.sending import sending_problem
 from kwai_integration import refusals
 from kwai_integration.client.writes import Write, is_arrived_by_content
-from kwai_integration.models import CHANNEL_KEY
+from kwai_integration.models import CHANNEL_KEY, FORMER_FIELDS
 from kwai_integration.outbound.dispatched import NO_OTHER, codes_sent, dispatch_text, is_sent_by_us
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import NOTHING_TO_SEND
@@ -50,7 +50,7 @@ def own_invoices(ids: Sequence[int]) -> list[Invoice]:
 
 def own_shipments(ids: Sequence[int]) -> list[Shipment]:
     rows = Shipment.objects.filter(pk__in=ids, store__channel=CHANNEL_KEY).for_screens()
-    answers = [f"order__kwai_order__{name}" for name in ("payload", "payload_bytes")]
+    answers = [f"order__kwai_order__{name}" for name in FORMER_FIELDS]
     return list(rows.select_related("order__kwai_order").defer(*answers))
 
 

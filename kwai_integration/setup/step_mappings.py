@@ -18,7 +18,7 @@ from erp.sales.models import PaymentMethod, ShippedBy, ShippingKind, ShippingMet
 from erp.sales.shippers import method_fits
 from erp.sales.statuses import OrderStatus
 from kwai_integration.conditions import MAPPINGS_TO_CHECK
-from kwai_integration.inbound.reprocess import orders_reprocess
+from kwai_integration.inbound.reprocess import COUNTED, orders_reprocess, reprocess_left
 from kwai_integration.models import PaymentMapping, ShippingMapping, StatusMapping, StepKey
 from kwai_integration.outbound.logistics import shipper_of
 from kwai_integration.setup.seen import SeenCode, codes_seen
@@ -193,11 +193,21 @@ class MappingsForm(StepForm):
             payments=changed["payment"],
         )
         text = ngettext(
-            "%d pedido com os códigos alterados é reprocessado agora.",
-            "%d pedidos com os códigos alterados são reprocessados agora.",
+            "%s pedido com os códigos alterados é reprocessado em segundo plano.",
+            "%s pedidos com os códigos alterados são reprocessados em segundo plano.",
             count,
         )
-        return text % count if count else ""
+        return text % _counted(count) if count else ""
+
+    def reprocessing(self) -> str:
+        """For the template: how many orders are still to be received once more, or nothing."""
+        left = reprocess_left(self.store.pk)
+        text = ngettext(
+            "Reprocessamento em andamento: falta %s pedido com códigos alterados.",
+            "Reprocessamento em andamento: faltam %s pedidos com códigos alterados.",
+            left,
+        )
+        return text % _counted(left) if left else ""
 
     def _table_save(self, codes: Codes) -> list[str]:
         """Write one table and answer the codes that now mean something else."""
@@ -255,6 +265,10 @@ class MappingsForm(StepForm):
             role=self[role_field(code)] if code in codes.unknown() else None,
             needs_check=code in codes.unchecked,
         )
+
+
+def _counted(count: int) -> str:
+    return f"{COUNTED // 1000} mil ou mais" if count >= COUNTED else str(count)
 
 
 class MappingsStep(StepDefinition):

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from erp.accounts.permissions import may
 from erp.channels import RowOutcome, RowResult
 from erp.sales.models import Order
 from erp.search.finding import search_of
@@ -35,11 +38,12 @@ from erp.web.lists import (
 from erp.web.requests import text_of, user_of
 from kwai_integration.inbound.checks import KwaiOrderAction, kwai_orders_check
 from kwai_integration.inbound.import_filter import filter_refusal, waits_for_person
-from kwai_integration.inbound.payload import payload_read
+from kwai_integration.inbound.payload import Kept, answers_read
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.inbound.refresh import kwai_orders_refresh
+from kwai_integration.inbound.staging import MISSING_TEXTS
 from kwai_integration.mapping.warnings import warning_text
-from kwai_integration.models import KwaiOrder, KwaiOrderState
+from kwai_integration.models import FETCH_NEEDED, FORMER_FIELDS, KwaiOrder, KwaiOrderState
 from kwai_integration.search import kwai_orders_found
 from kwai_integration.situations import chosen_role, role_of, situation_label, situations
 from kwai_integration.views.cards import OPEN_STATES
@@ -59,6 +63,10 @@ FILTERS = (
     ChoiceFilter("status", "Situação no Kwai", "remote_status", choices=_status_choices),
     DateFilter("since", "Desde", since("placed_at"), rare=True),
     DateFilter("until", "Até", until("placed_at"), rare=True),
+)
+CODE_CHANGED = (
+    "Um código deste pedido foi mapeado de novo, e a resposta do Kwai não está mais guardada: use buscar no "
+    "Kwai na página do pedido."
 )
 WAITING = ChoiceFilter(
     "waiting", "Espera por", lambda _: waits_for_person(), choices=(("you", "você"),), all_label="todos"
@@ -128,7 +136,7 @@ class KwaiOrderList(ListPage[KwaiOrder]):
     def queryset(self) -> QuerySet[KwaiOrder]:
         rows = KwaiOrder.objects.visible_to(user_of(self.request))
         rows = rows.annotate(chosen_role=chosen_role())
-        return rows.select_related("store__kwai_settings", "order").defer("payload", "payload_bytes")
+        return rows.select_related("store__kwai_settings", "order").defer(*FORMER_FIELDS)
 
     def watched(self) -> Sequence[QuerySet[Any]]:
         user = user_of(self.request)
@@ -170,19 +178,36 @@ class KwaiOrderList(ListPage[KwaiOrder]):
 def kwai_order_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """What Kwai answered, and why the order is where it is."""
     rows = KwaiOrder.objects.visible_to(user_of(request)).annotate(chosen_role=chosen_role())
-    rows = rows.select_related("store__kwai_settings", "order")
+    rows = rows.select_related("store__kwai_settings", "order").defer(*FORMER_FIELDS)
     row = get_object_or_404(rows, pk=pk)
-    try:
-        payload = json.dumps(payload_read(row), ensure_ascii=False, indent=2)
-    except ValueError:
-        payload = "A resposta passou de 1 MB e foi guardada cortada."
+    kept = answers_read([row.pk]).get(row.pk)
     context = {
         "row": row,
         "shown": _extra(row),
-        "payload": payload,
+        "answer": _answer_text(kept) if kept else "",
+        "never_answered": row.problem_code in MISSING_TEXTS,
+        "answer_days": settings.KWAI_ANSWER_DAYS,
+        "may_fetch": may(user_of(request), "kwai:order_fetch", "POST"),
         "waiting_for": row.waiting_for.filter(sku__isnull=True),
     }
     return render(request, "kwai/order.html", context)
+
+
+@require_POST
+def kwai_order_fetch(request: HttpRequest, pk: int) -> HttpResponse:
+    """*Buscar no Kwai*: store what Kwai says of the order now, and take it over."""
+    row = get_object_or_404(KwaiOrder.objects.visible_to(user_of(request)).only("pk"), pk=pk)
+    for result in kwai_orders_refresh(ids=[row.pk], actor=user_of(request)):
+        tell = messages.error if result.outcome is RowOutcome.REFUSED else messages.success
+        tell(request, result.text)
+    return redirect("kwai:order", pk=row.pk)
+
+
+def _answer_text(kept: Kept) -> str:
+    try:
+        return json.dumps(kept.load(), ensure_ascii=False, indent=2)
+    except ValueError:
+        return "A resposta passou de 1 MB e foi guardada cortada."
 
 
 def _extra(row: KwaiOrder) -> KwaiOrderExtra:
@@ -198,4 +223,5 @@ def _extra(row: KwaiOrder) -> KwaiOrderExtra:
 
 def _notices(row: KwaiOrder, role: KwaiRole | None) -> list[str]:
     outside = filter_refusal(row, {row.store_id: {row.remote_status: role} if role else {}})
-    return [*([outside] if outside else []), *(warning_text(code) for code in row.warnings)]
+    behind = CODE_CHANGED if row.received_digest == FETCH_NEEDED else ""
+    return [*filter(None, (outside, behind)), *(warning_text(code) for code in row.warnings)]

@@ -1,4 +1,5 @@
-"""`rows_update` writes what Django's `bulk_update` writes, on the database the suite runs on."""
+"""`rows_update` writes what Django's `bulk_update` writes and `rows_insert` what `bulk_create` does, on the
+database the suite runs on."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from erp.accounts.models import AppendOnlyError, AuditEntry, Company, Store
-from erp.rows import rows_update, rows_values
+from erp.rows import rows_insert, rows_update, rows_values
 
 pytestmark = pytest.mark.django_db
 
@@ -201,3 +202,49 @@ def test_append_only_rows_stay_as_they_are(company: Company) -> None:
     event.text = "outro"
     with pytest.raises(AppendOnlyError):
         rows_update([event], ["text"])
+
+
+@given(values=st.lists(ROW, min_size=1, max_size=4), ids=st.booleans())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_it_inserts_what_bulk_create_inserts(table: None, values: list[dict[str, Any]], ids: bool) -> None:
+    answers = []
+    for insert in (EveryKind.objects.bulk_create, lambda rows: rows_insert(rows, ids=ids)):
+        with transaction.atomic():
+            rows = insert([EveryKind(**each) for each in values])
+            answers.append([{**row, "id": 0} for row in stored()])
+            pks = list(EveryKind.objects.order_by("pk").values_list("pk", flat=True))
+            if ids or connection.vendor == "sqlite":
+                assert [row.pk for row in rows] == pks
+            transaction.set_rollback(True)
+    assert answers[0] == answers[1]
+
+
+def test_inserted_rows_are_stored_ones(table: None) -> None:
+    (row,) = rows_insert([EveryKind(number=1)])
+    row.number = 2
+    row.save()
+    assert [each["number"] for each in stored()] == [2]
+    assert rows_insert([]) == []
+
+
+def test_an_inserted_value_too_long_is_refused(table: None) -> None:
+    if connection.vendor == "postgresql":
+        with pytest.raises(DataError), transaction.atomic():
+            rows_insert([EveryKind(words="b" * 41)])
+        assert stored() == []
+
+
+def test_an_unsaved_relation_is_refused_on_inserting(table: None, company: Company) -> None:
+    store = Store(company=company, name="sem id", channel="kwai")
+    row = EveryKind(store=store)
+    with pytest.raises(ValueError, match="unsaved related object"):
+        rows_insert([row])
+    store.save()
+    rows_insert([row])
+    assert stored()[0]["store_id"] == store.pk
+
+
+@pytest.mark.services
+def test_an_expression_is_refused_on_inserting(table: None) -> None:
+    with pytest.raises(ValueError, match="moment holds an expression"):
+        rows_insert([EveryKind(moment=Now()), EveryKind()])

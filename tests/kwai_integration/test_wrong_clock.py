@@ -478,7 +478,7 @@ def _(world: World) -> None:
                 details=[detail(updateTime=None, buyerRemark=remark)],
                 fetch_started_at=fetched,
             )
-    assert '"B"' in KwaiOrder.objects.get().payload
+    assert '"B"' in KwaiOrder.objects.get().answer.text
 
 
 @heals("kwai_integration.KwaiOrder.staged_at")
@@ -618,6 +618,7 @@ NOT_WAITED_FOR = {
     # By the platform's clock too; one that lies ahead gives way to any other (`refund_list`).
     "kwai_integration.KwaiRefund.reported_at",
     "kwai_integration.KwaiOrder.received_at",
+    "kwai_integration.KwaiOrderAnswer.stored_at",
     "kwai_integration.Listing.first_seen_at",
     "kwai_integration.SyncCursor.last_success_at",
     "kwai_integration.SyncCursor.last_error_at",

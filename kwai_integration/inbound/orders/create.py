@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Counter, User
-from erp.sales.models import Buyer, DeliveryAddress, Order, OrderLine, RefundStatus
+from erp.rows import rows_insert
+from erp.sales.models import Buyer, DeliveryAddress, Order, RefundStatus
 from erp.sales.services import order_events_append
 from erp.sales.statuses import OrderStatus
 from erp.sales.stock import orders_stock_reserve
@@ -36,11 +37,11 @@ def orders_create(incoming: Sequence[IncomingOrder], rules: Rules, actor: User |
         for order, entry in zip(new, incoming, strict=True)
         if refund_take(order, entry.row, listed[entry.row.store_id, entry.row.external_id])
     ]
-    orders = Order.objects.bulk_create(new)
+    orders = rows_insert(new)
     pairs = list(zip(orders, incoming, strict=True))
-    OrderLine.objects.bulk_create([line for order, entry in pairs for line in lines_new(order, entry)])
+    rows_insert([line for order, entry in pairs for line in lines_new(order, entry)])
     for model in (Buyer, DeliveryAddress):
-        model.objects.bulk_create([part_new(model, order, entry, rules) for order, entry in pairs])
+        rows_insert([part_new(model, order, entry, rules) for order, entry in pairs], ids=False)
     drafts = [received_event(order, entry, rules) for order, entry in pairs]
     order_events_append(drafts=[*drafts, *refund_events(refunded)], actor=actor)
     orders_stock_reserve(order_ids=[order.pk for order in orders], warehouses=rules.warehouses, actor=actor)

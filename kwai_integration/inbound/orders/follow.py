@@ -75,8 +75,8 @@ class FollowedOrder:
 
 def orders_follow(
     incoming: Sequence[IncomingOrder], rules: Rules, actor: User | None, *, again: bool = False
-) -> dict[int, bool]:
-    """Let existing orders follow their platform's answer; order id -> did anything change.
+) -> dict[int, str]:
+    """Let existing orders follow their platform's answer; order id -> what came of it, as a sentence.
 
     `again`: old answers are only judged anew, so nothing is asked to be sent and nothing moves backwards.
     """
@@ -96,7 +96,12 @@ def orders_follow(
     _parcels_write(followed, pairs, rules)
     if not again:
         _sending_start(followed, pairs, rules)
-    return {pk: bool(each.changes) or each.is_touched or pk in moved for pk, each in followed.items()}
+    return {pk: _followed_text(each, has_moved=pk in moved) for pk, each in followed.items()}
+
+
+def _followed_text(followed: FollowedOrder, *, has_moved: bool) -> str:
+    is_changed = bool(followed.changes) or followed.is_touched or has_moved
+    return f"Pedido de venda {followed.order.number} {'atualizado' if is_changed else 'sem mudanças'}."
 
 
 def _parcels_write(

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+from django.db.models import Model
 
 from erp.accounts.models import Store
 from erp.brazil.documents import CNPJ
@@ -130,6 +134,54 @@ def amounts_of(mapped: MappedOrder, *, with_freight: bool) -> dict[str, int]:
         "platform_discount": mapped.platform_discount,
         "total": mapped.total if with_freight else max(mapped.total - mapped.freight, 0),
     }
+
+
+class KnownRules:
+    """The rules of some stores, kept over the pages of a poll.
+
+    What they are made of is looked at again each time, in one statement, and compared as a whole: whoever
+    changed a mapping, an option or a way of shipping meanwhile, and however, is not missed. Ask after the
+    orders are locked, or a mapping that is saved between the two would be.
+    """
+
+    def __init__(self) -> None:
+        self._sources: tuple[frozenset[int], frozenset[tuple[Any, ...]]] | None = None
+        self._rules: Rules | None = None
+
+    def read(self, store_ids: Collection[int]) -> Rules:
+        """The rules of these stores as they stand now."""
+        ids = frozenset(store_ids)
+        # Before the rules: what is saved between the two statements is then seen as a change next time.
+        sources = (ids, _sources(ids))
+        if self._rules is None or sources != self._sources:
+            self._rules, self._sources = rules_read(ids), sources
+        return self._rules
+
+
+def _sources(store_ids: Collection[int]) -> frozenset[tuple[Any, ...]]:
+    """The rows that rules are made of, as text."""
+    ids = sorted(store_ids)
+    marks = ", ".join(["%s"] * len(ids)) or "NULL"
+    mapped = f"SELECT shipping_method_id FROM {ShippingMapping._meta.db_table} WHERE store_id IN ({marks})"  # noqa: S608
+    wanted: dict[type[Model], str] = {
+        StatusMapping: f"store_id IN ({marks})",
+        ShippingMapping: f"store_id IN ({marks})",
+        ShippingMethod: f"id IN ({mapped})",
+        PaymentMapping: f"store_id IN ({marks})",
+        KwaiSettings: f"store_id IN ({marks})",
+    }
+    columns = {model: [str(each.column) for each in model._meta.concrete_fields] for model in wanted}
+    width = max(len(names) for names in columns.values())
+    parts = []
+    for model, condition in wanted.items():
+        texts = [f"CAST({connection.ops.quote_name(name)} AS text)" for name in columns[model]]
+        texts += ["CAST(NULL AS text)"] * (width - len(texts))
+        table = model._meta.db_table
+        # Names come from the models alone; the ids are parameters.
+        parts.append(f"SELECT '{table}', {', '.join(texts)} FROM {table} WHERE {condition}")  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), ids * len(parts))
+        return frozenset(cursor.fetchall())
 
 
 def rules_read(store_ids: Collection[int]) -> Rules:

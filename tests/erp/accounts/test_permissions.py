@@ -84,6 +84,7 @@ EXPECTED = {
     "kwai:webhook": "public",
     "kwai:orders": ("view", "operate"),
     "kwai:order": "view",
+    "kwai:order_fetch": "operate",
     "kwai:links": "view",
     "kwai:link": "operate",
     "kwai:jobs": ("view", "operate"),

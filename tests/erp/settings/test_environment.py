@@ -93,6 +93,7 @@ VALUES: dict[str, tuple[str, tuple[str, ...]]] = {
         (*NO_TABLE, '{"ship_order": "rest"}', '{"ship_order": 1}', '{"ship_order": "/a b"}', '{"ship_order": "/a?b=1"}',
          '{"ship_order": "//other.example/a"}', '{"ship_order": null}'),
     ),
+    "KWAI_ANSWER_DAYS": ("181", outside(0, 36_500)),
     "KWAI_POLL_OVERLAP_SECONDS": ("13", outside(1, 86_400)),
     "KWAI_POLL_SECONDS": ("14", outside(1, 3_600)),
     "KWAI_RESULT_ROLES": (

@@ -17,8 +17,16 @@ from erp.stock.models import MovementKind, Warehouse
 from erp.stock.services import stock_move
 from kwai_integration.client import gateway
 from kwai_integration.connection import account_store_pair
+from kwai_integration.inbound.payload import answers_read, answers_write, payload_keep
 from kwai_integration.inbound.poll import PollResult, store_poll
-from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiSettings, StatusMapping, SyncCursor
+from kwai_integration.models import (
+    ConnectionHealth,
+    KwaiAccount,
+    KwaiOrder,
+    KwaiSettings,
+    StatusMapping,
+    SyncCursor,
+)
 from kwai_integration.situations import default_situations
 from kwai_sandbox.server import RunningSandbox, running
 from tests.kwai_integration.codes import PAID
@@ -78,6 +86,16 @@ def line(code: str = "SKU-1", **overrides: Any) -> dict[str, Any]:
         "skuPrice": 5_000,
     }
     return {**answer, **overrides}
+
+
+def answer_of(row: KwaiOrder) -> Any:
+    """The stored answer of an order, read again."""
+    return answers_read([row.pk])[row.pk].load()
+
+
+def answers_replace(row: KwaiOrder, answer: Any) -> None:
+    """Have another answer stored without anybody having looked at it."""
+    answers_write({row.pk: payload_keep(answer)})
 
 
 def sku_make(company: Company, code: str) -> Sku:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -18,9 +17,9 @@ from kwai_integration import tasks
 from kwai_integration.conditions import ORDERS_JUDGED_AGAIN
 from kwai_integration.inbound import judging
 from kwai_integration.inbound.judging import store_judge, stores_to_judge
-from kwai_integration.models import KwaiOrder, KwaiOrderState, KwaiSettings
+from kwai_integration.models import KwaiOrder, KwaiOrderAnswer, KwaiOrderState, KwaiSettings
 from tests.kwai_integration.codes import CLOSED, PAID, PICKUP, RECEIVED, SHIPPED
-from tests.kwai_integration.inbound.conftest import detail, line
+from tests.kwai_integration.inbound.conftest import answer_of, answers_replace, detail, line
 from tests.kwai_integration.inbound.test_receive import take_in
 
 pytestmark = pytest.mark.django_db
@@ -32,8 +31,7 @@ def former(kwai_store: Store, sku: Sku) -> Store:
     codes = (PAID, PICKUP, SHIPPED, RECEIVED, CLOSED)
     take_in(kwai_store, *(detail(place) for place in range(len(codes))))
     for code, row in zip(codes, KwaiOrder.objects.order_by("pk"), strict=True):
-        row.payload = row.payload.replace(f'"orderStatus": {PAID}', f'"orderStatus": {code}')
-        row.save()
+        answers_replace(row, answer_of(row) | {"orderStatus": code})
     Order.objects.update(refund_status=RefundStatus.NONE)
     KwaiSettings.objects.update(judged_up_to=0, auto_send_invoice=True, auto_send_tracking=True)
     return kwai_store
@@ -84,7 +82,7 @@ def test_the_planner_wakes_a_worker_for_it(former: Store, monkeypatch: pytest.Mo
 
 def test_an_answer_that_is_no_json_any_more_is_left_alone(former: Store) -> None:
     row = KwaiOrder.objects.order_by("pk")[1]
-    KwaiOrder.objects.filter(pk=row.pk).update(payload="{")
+    KwaiOrderAnswer.objects.filter(pk=row.pk).update(text="{")
     store_judge(former.pk)
     assert statuses() == ["approved", "approved", "shipped", "delivered", "cancelled"]
 
@@ -120,8 +118,7 @@ def test_an_order_that_could_not_be_written_stays_so(kwai_store: Store, sku: Sku
 def test_a_problem_that_the_mapping_does_not_find_any_more_is_gone(kwai_store: Store, sku: Sku) -> None:
     take_in(kwai_store, detail(orderItemView=[]))
     row = KwaiOrder.objects.get()
-    row.payload = json.dumps(detail())
-    row.save()
+    answers_replace(row, detail())
     KwaiSettings.objects.update(judged_up_to=0)
     store_judge(kwai_store.pk)
     row.refresh_from_db()

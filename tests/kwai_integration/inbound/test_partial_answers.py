@@ -138,7 +138,7 @@ def stored() -> dict[str, Any]:
 
 KEPT_OF_ORDER = [*FOLLOWED, *AMOUNTS, *REFUND_FIELDS, "status", "shipped_by", "payment_method_id"]
 NOT_OF_THE_ORDER = {
-    "warnings", "payload", "payload_bytes", "payload_truncated", "digest", "remote_updated_at", "fetch_started_at",
+    "warnings", "digest", "remote_updated_at", "fetch_started_at",
 }  # fmt: skip
 # Nobody is told any more, which is no reason to forget who it was; nobody has paid.
 LEGITIMATE = {
@@ -275,7 +275,7 @@ def test_an_answer_too_large_to_keep_is_followed_in_its_small_fields(kwai_store:
     assert (order.status, order.lines.count()) == (OrderStatus.SHIPPED, 1)
     assert order.unread_parts == ["lines"]
     row = KwaiOrder.objects.get()
-    assert (row.payload_truncated, row.state) == (True, KwaiOrderState.RECEIVED)
+    assert (row.answer.truncated, row.state) == (True, KwaiOrderState.RECEIVED)
 
 
 FLOODS: dict[str, dict[str, Any]] = {
@@ -291,7 +291,7 @@ def test_a_flood_of_unknown_fields_hides_none_of_the_known(kwai_store: Store, sk
     take_in(kwai_store, later(orderStatus=SHIPPED, holdReason="análise", **FLOODS[name]), after=60)
     order, row = Order.objects.get(), KwaiOrder.objects.get()
     assert (order.status, order.hold_reason, order.unread_parts) == (OrderStatus.SHIPPED, "análise", [])
-    assert (row.payload_truncated, row.state) == (True, KwaiOrderState.RECEIVED)
+    assert (row.answer.truncated, row.state) == (True, KwaiOrderState.RECEIVED)
 
 
 @pytest.mark.parametrize("field", sorted({*detail(), *FULL} - NOT_FOLLOWED))

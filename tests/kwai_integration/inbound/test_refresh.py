@@ -22,7 +22,7 @@ from kwai_integration.inbound.refresh import kwai_orders_refresh
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, KwaiSettings, StatusMapping
 from kwai_integration.wire.codes import SITUATIONS
 from tests.kwai_integration.codes import CLOSED, PAID, SHIPPED
-from tests.kwai_integration.inbound.conftest import Kwai
+from tests.kwai_integration.inbound.conftest import Kwai, answers_replace, detail
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +80,7 @@ def test_refused_rows_say_why_and_cost_no_call(received: Kwai) -> None:
     waiting = KwaiOrder.objects.create(
         store=received.store, external_id="1", digest="x", fetch_started_at=received.cursor.watermark
     )
+    answers_replace(waiting, detail())
     before = received.calls("queryOrderDetails")
     ((outcome, text),) = refresh(waiting)
     assert (outcome, text) == (

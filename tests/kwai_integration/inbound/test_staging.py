@@ -10,11 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from erp.accounts.models import Store
-from kwai_integration.inbound.payload import payload_read
 from kwai_integration.inbound.staging import StepResult, kwai_orders_stage
 from kwai_integration.models import KwaiOrder, KwaiOrderState
 from tests.kwai_integration.codes import PAID, SHIPPED
-from tests.kwai_integration.inbound.conftest import FETCHED, FIRST_ID, UPDATED_MS, detail, line
+from tests.kwai_integration.inbound.conftest import FETCHED, FIRST_ID, UPDATED_MS, answer_of, detail, line
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +41,7 @@ def test_keeps_the_answer_and_what_lists_show(kwai_store: Store) -> None:
         11_000,
         "Ana Souza",
     )
-    assert payload_read(row) == detail()
+    assert answer_of(row) == detail()
 
 
 def test_an_equal_answer_changes_nothing(kwai_store: Store) -> None:
@@ -114,7 +113,7 @@ def test_one_unusable_order_is_quarantined_and_the_other_49_import(
     assert result.quarantined == (bad.pk,)
     assert (bad.external_id, bad.problem_code) == (str(FIRST_ID + 17), code)
     assert bad.problem
-    assert payload_read(bad) == page[17]
+    assert answer_of(bad) == page[17]
     assert KwaiOrder.objects.filter(state=KwaiOrderState.STAGED).count() == 49
 
 
@@ -124,7 +123,7 @@ def test_an_answer_without_a_number_is_kept_once(kwai_store: Store, answer: Any)
         stage(kwai_store, detail(), answer)
     bad = KwaiOrder.objects.get(state=KwaiOrderState.QUARANTINED)
     assert bad.problem_code == "order_id_missing"
-    assert payload_read(bad) == answer
+    assert answer_of(bad) == answer
 
 
 @pytest.mark.parametrize("hostile", ["Ana\x00Souza", "Ana \ud800 Souza", "Ana \\u0000"])
@@ -137,23 +136,23 @@ def test_text_no_database_takes_is_cleaned_and_the_raw_kept_as_bytes(kwai_store:
     row = KwaiOrder.objects.get(external_id=str(FIRST_ID))
     assert row.state == KwaiOrderState.STAGED
     assert "\x00" not in row.buyer_name
-    assert row.payload == ""
-    assert payload_read(row) == answer
+    assert row.answer.text == ""
+    assert answer_of(row) == answer
 
 
 def test_an_answer_over_1_mb_is_cut_flagged_and_still_readable(kwai_store: Store) -> None:
     stage(kwai_store, detail(novoCampo="x" * 3_000_000))
     row = KwaiOrder.objects.get()
-    assert (row.state, row.payload_truncated) == (KwaiOrderState.STAGED, True)
-    assert payload_read(row)["orderId"] == FIRST_ID
-    assert len(row.payload) < 10_000
+    assert (row.state, row.answer.truncated) == (KwaiOrderState.STAGED, True)
+    assert answer_of(row)["orderId"] == FIRST_ID
+    assert len(row.answer.text) < 10_000
 
 
 def test_an_answer_that_cannot_be_shortened_is_quarantined(kwai_store: Store) -> None:
     stage(kwai_store, detail(novoCampo=list(range(400_000))), detail(1))
     bad = KwaiOrder.objects.get(external_id=str(FIRST_ID))
-    assert (bad.problem_code, bad.payload_truncated) == ("payload_too_large", True)
-    assert len(bytes(bad.payload_bytes or b"")) <= 1024 * 1024
+    assert (bad.problem_code, bad.answer.truncated) == ("payload_too_large", True)
+    assert len(bytes(bad.answer.raw or b"")) <= 1024 * 1024
     assert KwaiOrder.objects.filter(state=KwaiOrderState.STAGED).count() == 1
 
 

@@ -19,7 +19,7 @@ from erp.sales.stock import order_stock_return
 from erp.stock.models import MovementKind, StockMovement, Warehouse
 from erp.stock.services import stock_move, warehouse_save
 from kwai_integration.inbound.receive import kwai_orders_receive
-from kwai_integration.inbound.reprocess import orders_reprocess
+from kwai_integration.inbound.reprocess import orders_reprocess, store_reprocess
 from kwai_integration.inbound.staging import kwai_orders_stage
 from kwai_integration.models import KwaiSettings
 from tests.erp.stock.conftest import at_once
@@ -75,6 +75,7 @@ def test_a_storm_over_the_same_orders(kwai_store: Store, sku: Sku, company: Comp
         codes = chance.sample(["30", str(SHIPPED), str(CLOSED)], k=2)
         with transaction.atomic():
             orders_reprocess(store_id=kwai_store.pk, situations=codes, shippings=[], payments=[])
+        store_reprocess(kwai_store.pk)
 
     first = kwai_orders_stage(
         store=kwai_store, details=[detail(number) for number in ORDERS], fetch_started_at=FETCHED
