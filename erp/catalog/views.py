@@ -17,7 +17,7 @@ from erp.catalog.forms import FISCAL_FIELDS, ProductForm, SkuFormSet
 from erp.catalog.models import Product, Sku
 from erp.catalog.search import skus_found
 from erp.catalog.services import SkuCodeTaken, SkuDraft, product_save
-from erp.search.finding import search_of
+from erp.search.finding import Matches, Search
 from erp.web.lists import Column, Empty, Link, ListPage, Tab
 from erp.web.requests import company_of, user_of
 
@@ -60,8 +60,8 @@ class SkuList(ListPage[Sku]):
     def queryset(self) -> QuerySet[Sku]:
         return Sku.objects.filter(company=company_of(self.request)).select_related("product")
 
-    def search_condition(self, text: str) -> Q:
-        return skus_found(search_of(self.request, text)).condition if text else Q()
+    def matches(self, search: Search) -> Matches:
+        return skus_found(search)
 
     def extras(self, objects: list[Sku]) -> Mapping[int, Balance]:
         return balances_read([sku.pk for sku in objects])

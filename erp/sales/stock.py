@@ -128,16 +128,18 @@ class _IsAmong(Func):
     output_field = BooleanField()
     conditional = True
 
-    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, list[Any]]:
+    def as_sql(  # type: ignore[override]
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
         return self._compiled(compiler, "IN ")
 
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, list[Any]]:
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
         sql, parameters = self._compiled(compiler, "= ANY(ARRAY")
         return f"{sql})", parameters
 
-    def _compiled(self, compiler: Any, way: str) -> tuple[str, list[Any]]:
+    def _compiled(self, compiler: Any, way: str) -> tuple[str, tuple[Any, ...]]:
         (column, own), (ids, more) = (compiler.compile(each) for each in self.get_source_expressions())
-        return f"{column} {way}{ids}", [*own, *more]
+        return f"{column} {way}{ids}", (*own, *more)
 
 
 def is_lacking_stock() -> _IsAmong:

@@ -20,7 +20,7 @@ from erp import channels
 from erp.channels import RowResult
 from erp.sales.models import Order, ShippingKind, ShippingMethod
 from erp.sales.views.scope import deadline_filter
-from erp.search.finding import search_of
+from erp.search.finding import Matches, Search
 from erp.web.lists import ChoiceFilter, Column, Empty, Link, ListAction, ListPage, Sort, Tab
 from erp.web.requests import company_of, id_of, user_of
 from expedition import marketplace
@@ -169,8 +169,8 @@ class GroupList(ExpeditionList):
     def queryset(self) -> QuerySet[ShipmentGroup]:
         return ShipmentGroup.objects.visible_to(user_of(self.request)).select_related("shipping_method")
 
-    def search_condition(self, text: str) -> Q:
-        return groups_found(search_of(self.request, text)).condition if text else Q()
+    def matches(self, search: Search) -> Matches:
+        return groups_found(search)
 
     def extras(self, objects: list[ShipmentGroup]) -> Mapping[int, GroupExtra]:
         """Of the members no more than whose they are: a page may show thousands."""
@@ -252,8 +252,8 @@ class ShipmentList(ExpeditionList):
     def queryset(self) -> ShipmentQuerySet:
         return shipments_of(self.request).select_related("order__buyer").with_method()
 
-    def search_condition(self, text: str) -> Q:
-        return shipments_found_by(search_of(self.request, text)).condition if text else Q()
+    def matches(self, search: Search) -> Matches:
+        return shipments_found_by(search)
 
     def row_label(self, obj: Shipment) -> str:
         return f"{obj} · pedido {obj.order.number}"

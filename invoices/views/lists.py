@@ -16,7 +16,7 @@ from erp import channels
 from erp.accounts.permissions import may
 from erp.channels import InvoiceStage, InvoiceState, RowResult
 from erp.sales.views.scope import SHIPPING_METHOD, STORE
-from erp.search.finding import search_of
+from erp.search.finding import Matches, Search
 from erp.web.lists import (
     ChoiceFilter,
     Column,
@@ -129,10 +129,10 @@ class InvoiceList(ListPage[Invoice]):
 
     def queryset(self) -> QuerySet[Invoice]:
         rows = Invoice.objects.visible_to(user_of(self.request))
-        return rows.select_related("order", "store", "shipping_method", "carrier", "wanted_order")
+        return rows.select_related("order__buyer", "store", "shipping_method", "wanted_order")
 
-    def search_condition(self, text: str) -> Q:
-        return invoices_found(search_of(self.request, text)).condition if text else Q()
+    def matches(self, search: Search) -> Matches:
+        return invoices_found(search)
 
     def page_links(self) -> Sequence[Link]:
         links = [
@@ -206,8 +206,8 @@ class RefusedFileList(ListPage[RefusedFile]):
         view.setup(request)
         return view
 
-    def search_condition(self, text: str) -> Q:
-        return refused_files_found(search_of(self.request, text)).condition if text else Q()
+    def matches(self, search: Search) -> Matches:
+        return refused_files_found(search)
 
     def total(self) -> Count:
         return super().counts(self._found())[REJECTED]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from erp.channels import RowResult, row_refused
 from erp.refusals import NO_REFUSAL, Refusal
-from erp.search.finding import search_of
+from erp.search.finding import Matches, Search
 from erp.web.lists import Column, DateFilter, Empty, Link, ListAction, ListPage, since, until
 from erp.web.requests import company_of, id_of, text_of, user_of
 from invoices import refusals
@@ -46,8 +46,8 @@ class UnlinkedList(ListPage[Invoice]):
     def queryset(self) -> QuerySet[Invoice]:
         return Invoice.objects.visible_to(user_of(self.request)).without_order()
 
-    def search_condition(self, text: str) -> Q:
-        return invoices_found(search_of(self.request, text)).condition if text else Q()
+    def matches(self, search: Search) -> Matches:
+        return invoices_found(search)
 
     def page_links(self) -> Sequence[Link]:
         return [Link("Notas Fiscais", reverse("invoices:list"), "arrow-left")]

@@ -18,7 +18,7 @@ from erp.outbox.models import PushJob
 from erp.outbox.selectors import jobs_done, queue_notices, queues_paused
 from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, WaitReason
 from erp.sales.models import Order
-from erp.search.finding import search_of
+from erp.search.finding import Matches, Search
 from erp.web.lists import ChoiceFilter, Column, Empty, ListAction, ListPage, Sort, Tab
 from erp.web.requests import user_of
 from invoices.models import ISSUED, Invoice
@@ -109,8 +109,8 @@ class JobList(ListPage[PushJob]):
     def watched(self) -> Sequence[QuerySet[PushJob]]:
         return [PushJob.objects.visible_to(user_of(self.request))]
 
-    def search_condition(self, text: str) -> Q:
-        return pushes_found(search_of(self.request, text)).condition if text else Q()
+    def matches(self, search: Search) -> Matches:
+        return pushes_found(search)
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
         jobs = list(PushJob.objects.filter(pk__in=ids))

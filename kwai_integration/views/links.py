@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from erp.accounts.models import Store
 from erp.channels import RowOutcome
-from erp.search.finding import search_of
+from erp.search.finding import Matches, Search
 from erp.web.lists import Column, Empty, ListPage, Tab
 from erp.web.requests import company_of, user_of
 from kwai_integration.forms import LinkForm
@@ -49,8 +49,8 @@ class ListingList(ListPage[Listing]):
         rows = Listing.objects.filter(store__in=Store.objects.visible_to(user_of(self.request)))
         return rows.select_related("store", "sku__product").annotate(waiting=waiting)
 
-    def search_condition(self, text: str) -> Q:
-        return listings_found(search_of(self.request, text)).condition if text else Q()
+    def matches(self, search: Search) -> Matches:
+        return listings_found(search)
 
     def row_label(self, obj: Listing) -> str:
         return obj.title or obj.item_id

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from erp.accounts.permissions import may
 from erp.channels import RowOutcome, RowResult
 from erp.sales.models import Order
-from erp.search.finding import search_of
+from erp.search.finding import Matches, Search
 from erp.web.lists import (
     LIVE_SECONDS,
     ChoiceFilter,
@@ -142,8 +142,8 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         user = user_of(self.request)
         return [KwaiOrder.objects.visible_to(user), Order.objects.visible_to(user)]
 
-    def search_condition(self, text: str) -> Q:
-        return kwai_orders_found(search_of(self.request, text)).condition if text else Q()
+    def matches(self, search: Search) -> Matches:
+        return kwai_orders_found(search)
 
     def page_links(self) -> list[Link]:
         return [Link("Vincular itens", reverse("kwai:links"), "link")]

@@ -27,7 +27,7 @@ from erp.sales.shippers import order_shipper_set, shipper_label, shipper_problem
 from erp.sales.statuses import TO_SHIP, OrderStatus
 from erp.sales.stock import is_lacking_stock, lines_stock_read, order_stock_return
 from erp.sales.views.scope import SHIPPING_METHOD, STORE, deadline_filter, order_or_404
-from erp.search.finding import search_of
+from erp.search.finding import Matches, Search
 from erp.stock.models import StockItem
 from erp.web.lists import (
     LIVE_SECONDS,
@@ -131,8 +131,8 @@ class OrderList(ListPage[Order]):
         goods = StockItem.objects.filter(sku__company=company_of(self.request))
         return [Order.objects.visible_to(user), goods, *channels.watched(user)]
 
-    def search_condition(self, text: str) -> Q:
-        return orders_found(search_of(self.request, text)).condition if text else Q()
+    def matches(self, search: Search) -> Matches:
+        return orders_found(search)
 
     def extras(self, objects: list[Any]) -> Mapping[int, OrderExtra]:
         found = channels.badges([order.pk for order in objects])

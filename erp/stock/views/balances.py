@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from erp.accounts.permissions import may
 from erp.catalog.models import Sku
 from erp.catalog.search import skus_found
-from erp.search.finding import search_of
+from erp.search.finding import Matches, Search
 from erp.stock.causes import causes_read
 from erp.stock.forms import MoveForm
 from erp.stock.models import MovementKind, StockItem, StockMovement, StockReservation, Warehouse
@@ -102,8 +102,8 @@ class BalanceList(ListPage[Sku]):
         shown = Q(product__is_active=True) | Q(on_hand__gt=0) | Q(waiting__gt=0)
         return skus_with_balance(own.select_related("product"), known).filter(shown)
 
-    def search_condition(self, text: str) -> Q:
-        return skus_found(search_of(self.request, text)).condition if text else Q()
+    def matches(self, search: Search) -> Matches:
+        return skus_found(search)
 
     def extras(self, objects: list[Sku]) -> Mapping[int, list[StockItem]]:
         places: dict[int, list[StockItem]] = defaultdict(list)

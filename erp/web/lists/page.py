@@ -21,6 +21,7 @@ from django.views.generic import View
 from erp.accounts.models import User
 from erp.accounts.permissions import may
 from erp.channels import RowResult, row_refused
+from erp.search.finding import Matches, Search, search_of
 from erp.stamps import stamps_read
 from erp.web.lists.bulk import OUT_OF_REACH, whole_list_start
 from erp.web.lists.counting import TabCounts, counts_keep, counts_kept, tabs_count
@@ -94,6 +95,8 @@ class ListPage(View, Generic[M]):
     search_label: str = "Buscar"
     actions: Sequence[ListAction] = ()
     page_size: int = PAGE_SIZES[0]
+    # Of words that very many rows hold, the search answers the newest rows.
+    shows_newest_matches: bool = False
     choice_stamps: Mapping[str, str] = MappingProxyType({})
     template_name: str = "web/list.html"
     partial_name: str = "web/list_partial.html"
@@ -431,14 +434,22 @@ class ListPage(View, Generic[M]):
         for each in self.filters:
             condition = each.condition(text_of(self.request.GET, each.name), self.request)
             found = found if condition is None else found.filter(condition)
-        return found.filter(self.search_condition(self.search_text))
+        return found.filter(self.search_condition(self.search_text)) if self.search_text else found
 
     def _shown(self) -> QuerySet[M]:
         """What the tab shows, all of its pages."""
         return self._found().filter(self.current_tab.condition)
 
+    def matches(self, search: Search) -> Matches | None:
+        """The rows that hold the typed words, found by the indexes of `erp.search`; None for a list of few
+        rows, where every word must be in one of `search_fields`."""
+        return None
+
     def search_condition(self, text: str) -> Q:
-        """Every typed word must be in one of `search_fields`; override for an exact, indexed search."""
+        found = self.matches(search_of(self.request, text))
+        if found is not None:
+            self.shows_newest_matches = not found.complete
+            return found.condition
         condition = Q()
         for word in text.split()[:6]:
             any_field = Q()
