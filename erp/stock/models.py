@@ -176,6 +176,12 @@ class StockReservation(models.Model):
             models.Index(
                 fields=["order_line_id"], condition=Q(held__lt=F("wanted")), name="reservation_waiting"
             ),
+            # Who waits at a place, oldest first, past all that have what they want.
+            models.Index(
+                fields=["sku", "warehouse", "id"],
+                condition=Q(held__lt=F("wanted")),
+                name="reservation_next",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -146,6 +146,8 @@ class GroupList(ExpeditionList):
         Column("No e-commerce", "components/cells/markers.html"),
     )
     sorts = (Sort("number", ("number",), newest_first=True, unique=True),)
+    # The markers of a row are those of all its members, which may be two hundred.
+    page_size = 25
     tabs = (
         Tab("todas", "todas"),
         Tab("pendentes", "pendentes", Q(status=GroupStatus.OPEN)),

@@ -385,3 +385,35 @@ def test_eight_sales_of_the_last_unit_at_once(sku: Sku, warehouse: Warehouse) ->
     assert sorted(len(answer) for answer in answers) == [0, *[1] * 7]
     assert balance(sku) == (1, 1, 0)
     books_agree()
+
+
+@pytest.mark.parametrize("kind", [MovementKind.ENTRY, MovementKind.COUNT])
+def test_serving_one_costs_no_more_however_many_wait(
+    kind: MovementKind, company: Company, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither statements nor rows read: 1,600 once cost seven times as much as a few."""
+    read = 0
+    from_db = StockReservation.from_db.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: type[StockReservation], *values: Any) -> StockReservation:
+        nonlocal read
+        read += 1
+        return from_db(cls, *values)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(StockReservation, "from_db", classmethod(counted))
+
+    def cost(sku: Sku, waiting: int) -> tuple[int, int]:
+        nonlocal read
+        place = warehouse
+        StockReservation.objects.bulk_create(
+            StockReservation(order_line_id=sku.pk * 10_000 + line, sku=sku, warehouse=place, wanted=1)
+            for line in range(waiting)
+        )
+        read = 0
+        with CaptureQueriesContext(connection) as captured:
+            move(kind, sku, 1)
+        assert StockReservation.objects.filter(sku=sku, held=1).count() == 1
+        return len(captured), read
+
+    few, many = cost(sku_make(company, "P"), 60), cost(sku_make(company, "M"), 1_600)
+    assert few == many
