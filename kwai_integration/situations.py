@@ -75,9 +75,11 @@ def roles_from(rows: Iterable[StatusMapping], store_ids: Collection[int]) -> dic
     return found
 
 
-def chosen_role() -> Subquery:
-    """For a query over `KwaiOrder` rows: the role that a person gave the code of each; see `role_of`."""
-    own = StatusMapping.objects.filter(store=OuterRef("store"), remote_code=OuterRef("remote_status"))
+def chosen_role(remote: str = "") -> Subquery:
+    """For a query over `KwaiOrder` rows, or over rows of which `remote` leads there: the role that a person
+    gave the code of each; see `role_of`."""
+    code = OuterRef(f"{remote}remote_status")
+    own = StatusMapping.objects.filter(store=OuterRef("store"), remote_code=code)
     return Subquery(own.values("role")[:1])
 
 

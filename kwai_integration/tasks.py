@@ -37,7 +37,7 @@ def plan() -> None:
     for store_id in judging.stores_to_judge():
         wake_after_commit("kwai_integration.tasks.judge", store_id=store_id)
     for store_id in reprocess.stores_to_reprocess():
-        wake_after_commit(reprocess.REPROCESS_TASK, store_id=store_id)
+        wake_after_commit("kwai_integration.tasks.reprocess", store_id=store_id)
     if moving.answers_to_move():
         wake_after_commit("kwai_integration.tasks.answers_move")
     connection.queues_heal()
@@ -79,11 +79,11 @@ def judge(store_id: int) -> None:
         wake_after_commit("kwai_integration.tasks.judge", store_id=store_id)
 
 
-@shared_task(name=reprocess.REPROCESS_TASK, ignore_result=True)
+@shared_task(name="kwai_integration.tasks.reprocess", ignore_result=True)
 def store_reprocess(store_id: int) -> None:
     """Mark orders whose codes were mapped anew; wakes a worker again while there are more."""
     if reprocess.store_reprocess(store_id):
-        wake_after_commit(reprocess.REPROCESS_TASK, store_id=store_id)
+        wake_after_commit("kwai_integration.tasks.reprocess", store_id=store_id)
 
 
 @shared_task(name="kwai_integration.tasks.answers_move", ignore_result=True)

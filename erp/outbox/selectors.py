@@ -69,7 +69,8 @@ def jobs_done(*, subjects: Collection[Subject], kinds: Collection[str]) -> dict[
         kind__in=list(kinds),
     )
     grouped: dict[Subject, dict[str, list[PushJob]]] = {subject: {} for subject in subjects}
-    for job in rows.order_by("requested_at", "pk"):
+    read = ("store_id", "subject", "kind", "state", "step", "failure_mode", "last_error", "finished_at")
+    for job in rows.only(*read).order_by("requested_at", "pk"):
         if (job.store_id, job.subject) in grouped:
             grouped[(job.store_id, job.subject)].setdefault(job.kind, []).append(job)
     return {subject: _marks(by_kind) for subject, by_kind in grouped.items()}

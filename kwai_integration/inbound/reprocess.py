@@ -29,7 +29,6 @@ SLICE = 500
 COUNTED = 10_000
 # A task lives 120 s; what is left is taken up by the next one.
 BUDGET_SECONDS = 20.0
-REPROCESS_TASK = "kwai_integration.tasks.reprocess"
 
 
 def orders_reprocess(
@@ -49,7 +48,7 @@ def orders_reprocess(
     request.expected = known.order_by()[:COUNTED].count()
     request.save()
     _pushes_wake(store_id, situations)
-    wake_after_commit(REPROCESS_TASK, store_id=store_id)
+    wake_after_commit("kwai_integration.tasks.reprocess", store_id=store_id)
     return request.expected
 
 

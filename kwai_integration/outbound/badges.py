@@ -18,7 +18,7 @@ from expedition import refusals
 from expedition.models import Shipment
 from invoices.models import Invoice, InvoiceStatus
 from kwai_integration.mapping.warnings import Warn, warning_text
-from kwai_integration.models import KwaiOrder
+from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound import arranging
 from kwai_integration.outbound.dispatched import codes_sent, dispatch_text
 from kwai_integration.outbound.invoices import CANCELLED_BADGE, orders_with_cancelled_invoice
@@ -71,35 +71,35 @@ BLOCKED = {
 
 def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
     """Two queries whatever the number of orders, and two more where a note was cancelled."""
-    cancelled = Invoice.objects.filter(order=OuterRef("order"), status=InvoiceStatus.CANCELLED)
-    rows: list[Any] = list(
-        KwaiOrder.objects.filter(order_id__in=order_ids)
-        .annotate(chosen_role=chosen_role(), was_cancelled=Exists(cancelled))
-        .select_related("order")
-        .only(
-            "order_id",
-            "store_id",
-            "external_id",
-            "invoice_status",
-            "invoice_refusal_reason",
-            "remote_status",
-            "remote_tracking_code",
-            "order__shipped_by",
-        )
+    cancelled = Invoice.objects.filter(order=OuterRef("pk"), status=InvoiceStatus.CANCELLED)
+    own = Order.objects.filter(pk__in=order_ids, store__channel=CHANNEL_KEY).exclude(external_id="")
+    read = (
+        "invoice_status",
+        "invoice_refusal_reason",
+        "remote_status",
+        "remote_tracking_code",
+        "external_id",
     )
-    topics = {(row.store_id, row.external_id): row.order_id or 0 for row in rows}
+    orders: list[Any] = list(
+        own.annotate(chosen_role=chosen_role("kwai_order__"), was_cancelled=Exists(cancelled))
+        .select_related("kwai_order")
+        .only("store_id", "external_id", "shipped_by", *(f"kwai_order__{name}" for name in read))
+    )
+    topics = {(order.store_id, order.external_id): order.pk for order in orders}
     found: dict[int, list[Badge]] = defaultdict(list)
     for topic, marks in jobs_done(subjects=topics, kinds=list(Kind)).items():
         live = [mark for mark in marks.values() if mark.state not in WITHDRAWN]
         found[topics[topic]] = [
             _job_badge(mark) for mark in sorted(live, key=lambda mark: Kind(mark.kind).step)
         ]
-    for row in rows:
-        own = found[row.order_id or 0]
-        if row.order and row.order.is_channel_shipped:
-            logistics_badges(own, row, role_of(row.remote_status, row.chosen_role))
-        own.extend(_invoice_badges(row))
-    for order_id in orders_with_cancelled_invoice([row.order_id for row in rows if row.was_cancelled]):
+    for order in orders:
+        remote: KwaiOrder | None = getattr(order, "kwai_order", None)
+        if remote is None:
+            continue
+        if order.is_channel_shipped:
+            logistics_badges(found[order.pk], remote, role_of(remote.remote_status, order.chosen_role))
+        found[order.pk].extend(_invoice_badges(remote))
+    for order_id in orders_with_cancelled_invoice([order.pk for order in orders if order.was_cancelled]):
         found[order_id].append(CANCELLED_BADGE)
     return dict(found)
 
