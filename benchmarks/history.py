@@ -31,7 +31,14 @@ from erp.sales.models import Buyer, DeliveryAddress, Order, OrderEvent, OrderLin
 from erp.stock.models import StockItem, StockReservation, Warehouse
 from expedition.models import Package, Shipment, ShipmentGroup
 from invoices.models import Invoice, RefusedFile
-from kwai_integration.models import ConnectionHealth, InboundEvent, KwaiAccount, KwaiOrder, Listing
+from kwai_integration.models import (
+    ConnectionHealth,
+    InboundEvent,
+    KwaiAccount,
+    KwaiOrder,
+    KwaiOrderAnswer,
+    Listing,
+)
 from kwai_integration.setup.stores import store_install
 
 SKUS = 2_000
@@ -261,7 +268,7 @@ class _Fill:
         self._insert(OrderEvent, event, f"sales_order, {kinds}")
 
     def _platform(self) -> None:
-        answer = "'{\"orderId\": ' || external_id || ', \"x\": \"' || REPEAT(MD5(external_id), 38) || '\"}'"
+        text = "'{\"orderId\": ' || external_id || ', \"x\": \"' || REPEAT(MD5(external_id), 38) || '\"}'"
         common = {
             "store_id": "store_id",
             "external_id": "external_id",
@@ -274,7 +281,6 @@ class _Fill:
             "ship_by_at": "ship_by_at",
             "shipping_type": "'SELLER'",
             "payment_code": "'PIX'",
-            "payload": answer,
             "digest": "REPEAT(MD5(external_id), 2)",
             "fetch_started_at": "placed_at",
             "staged_at": "placed_at",
@@ -301,6 +307,8 @@ class _Fill:
             f" {_at(f'{self.now} + {DAY} - i * 60')} AS ship_by_at FROM n) AS waiting"
         )
         self._insert(KwaiOrder, common, waiting, self.waiting)
+        answer = {"kwai_order_id": "id", "text": text, "stored_at": "placed_at"}
+        self._insert(KwaiOrderAnswer, answer, "kwai_integration_kwaiorder")
         listing = {
             "store_id": "store_id",
             "item_id": "CAST(2900000000000000000 + i AS VARCHAR(40))",
