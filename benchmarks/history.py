@@ -444,7 +444,7 @@ class _Fill:
         rows = (
             "(SELECT id, store_id, external_id, placed_at, kind, CASE WHEN id %% 3000 = 7 THEN 'blocked'"
             f" WHEN status NOT IN {SENT} THEN 'pending' ELSE 'done' END AS state FROM sales_order, {kinds}"
-            f" WHERE status IN {SENT} OR (status = 'invoiced' AND id %% 7 = 0)) AS pushes"
+            f" WHERE status IN {SENT} OR (status = 'invoiced' AND id %% 3 = 0)) AS pushes"
         )
         push = {
             "store_id": "store_id",

@@ -45,7 +45,7 @@ import django
 django.setup()
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import F, Model
 from django.test import Client, RequestFactory
 from django.urls import resolve, reverse
 
@@ -79,6 +79,16 @@ DEEP_PAGE = 200
 POLL_SECONDS = 2
 CHANGE_SECONDS = 5
 OPEN_LISTS = ("pedidos", "pedidos no e-commerce", "notas", "envios")
+# What a change writes: a row among the newest of each table, so that it stands on page one of its list.
+WRITTEN: dict[type[Model], dict[str, Any]] = {
+    Order: {"total": F("total") + 1},
+    KwaiOrder: {"total": F("total") + 1},
+    Invoice: {"total": F("total") + 1},
+    Shipment: {"status": F("status")},
+    PushJob: {"attempts": F("attempts") + 1},
+    StockItem: {"on_hand": F("on_hand") + 1},
+}
+CHANGED_ROWS = 40
 # Kinds of requests, each with the key of its figure.
 KINDS = {
     "page": "p95_ms",
@@ -181,7 +191,7 @@ class Bench:
         self._changes = 0
 
     def figures(self) -> dict[str, Any]:
-        pages = {name: self._page(name) for name in PAGES}
+        pages = {name: self.page(name) for name in PAGES}
         keys = [*KINDS.values(), "statements_max", "render_cpu_ms"]
         worst = {key: max((page[key] for page in pages.values() if key in page), default=0) for key in keys}
         found = {"orders": self.history.orders, "database": connection.vendor}
@@ -191,6 +201,10 @@ class Bench:
         asked = Asked("page", _address(PAGES[name]))
         self._ask_all([asked])
         return statistics.median(asked.milliseconds)
+
+    def text(self, name: str) -> str:
+        """The first page as a browser reads it."""
+        return self._text(_address(PAGES[name]))
 
     def explain(self) -> None:
         if connection.vendor != "postgresql":
@@ -211,18 +225,13 @@ class Bench:
     def change(self) -> None:
         """Write a row of page one of every list, as an operator and the marketplace do all day."""
         self._changes += 1
-        number = self.history.orders - self._changes % 50
-        order = Order.objects.filter(pk=number)
-        order.update(total=F("total") + 1)
-        KwaiOrder.objects.filter(order__in=order).update(total=F("total") + 1)
-        Invoice.objects.filter(order__in=order).update(total=F("total") + 1)
-        Shipment.objects.filter(order__in=order).update(former_code="")
-        subjects = list(order.values_list("external_id", flat=True))
-        PushJob.objects.filter(store__in=order.values("store"), subject__in=subjects).update(step=F("step"))
-        goods = StockItem.objects.order_by("pk").values_list("pk", flat=True)[self._changes % 50]
-        StockItem.objects.filter(pk=goods).update(on_hand=F("on_hand") + 1)
+        for model, values in WRITTEN.items():
+            newest = model._default_manager.order_by("-pk").values_list("pk", flat=True)
+            pk = newest[self._changes % CHANGED_ROWS]
+            model._default_manager.filter(pk=pk).update(**values)
 
-    def _page(self, name: str) -> dict[str, Any]:
+    def page(self, name: str) -> dict[str, Any]:
+        """The figures of one page."""
         asked = self.asked[name] = list(self._requests_of(PAGES[name]))
         self._ask_all(asked)
         by_kind: dict[str, list[Asked]] = defaultdict(list)
