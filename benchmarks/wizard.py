@@ -1,26 +1,20 @@
 """How many clicks and how long from *adicionar integração* to an active store, by a script.
 
-    .venv/bin/python benchmarks/wizard.py
+    .venv/bin/python -m benchmarks.wizard
 
-Uses the demonstration (`make run`) that is running, else starts one and ends it; makes a seller of its own in
-the sandbox and leaves its store behind. A person reads on top of this: a script never hesitates, its time
-is what the product itself takes. The last line is one JSON object.
+Starts a demonstration of its own and makes a seller of its own in the sandbox. A person reads on top of
+this: a script never hesitates, its time is what the product itself takes. The last line is one JSON object.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from playwright.sync_api import Locator, Page
 
-from playwright.sync_api import Locator, Page, sync_playwright
-
-from benchmarks.order_visible import ERP, demonstration, sandbox, sign_in
+from benchmarks.demonstration import chromium, demonstration
 
 STEPS = ("Produtos", "Pedidos", "Mapeamentos", "Revisão e ativação")
 
@@ -63,18 +57,15 @@ def walk(operator: Operator, shop: str) -> None:
 
 
 def main() -> None:
-    browser_path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    with demonstration(), sync_playwright() as playwright:
+    with demonstration() as shown, chromium() as browser:
         shop = f"Loja {time.time_ns()}"
-        sandbox("POST", "merchants", {"merchantId": str(time.time_ns())[:18], "shopName": shop})
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        shown.sandbox("POST", "merchants", {"merchantId": str(time.time_ns())[:18], "shopName": shop})
         page = browser.new_context(locale="pt-BR").new_page()
-        sign_in(page)
-        page.goto(f"{ERP}/integracoes/")
+        shown.sign_in(page)
+        page.goto(f"{shown.erp}/integracoes/")
         operator, started = Operator(page), time.monotonic()
         walk(operator, shop)
         seconds = time.monotonic() - started
-        browser.close()
     figures = {"clicks": operator.clicks, "seconds": round(seconds, 1), "load": round(os.getloadavg()[0], 1)}
     print(json.dumps(figures))
 

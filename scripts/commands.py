@@ -170,6 +170,30 @@ def bench_import(rest: Sequence[str]) -> int:
     return _python("-m", "scripts.services", str(PYTHON), "-m", "benchmarks.orders_import", *rest)
 
 
+def bench_pages(rest: Sequence[str]) -> int:
+    """On PostgreSQL, with `--sqlite` in a file of its own."""
+    prepare(DEV_LOCK)
+    os.environ.setdefault("TEST_DB_SUFFIX", f"_{os.getpid()}")
+    if "--sqlite" in rest:
+        os.environ.pop("DATABASE_URL", None)
+        return _python("-m", "benchmarks.pages", *rest)
+    return _python("-m", "scripts.services", str(PYTHON), "-m", "benchmarks.pages", *rest)
+
+
+def bench_screens(rest: Sequence[str]) -> int:
+    return _in_browser("benchmarks.screens", rest)
+
+
+def bench_fresh(rest: Sequence[str]) -> int:
+    return _in_browser("benchmarks.fresh", rest)
+
+
+def _in_browser(module: str, rest: Sequence[str]) -> int:
+    prepare(DEV_LOCK)
+    chromium_ensure()
+    return _python("-m", module, *rest)
+
+
 def _python(*arguments: str) -> int:
     return subprocess.call([str(PYTHON), *arguments], cwd=ROOT)
 
@@ -186,4 +210,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "audit": audit,
     "bench-nfe": bench_nfe,
     "bench-import": bench_import,
+    "bench-pages": bench_pages,
+    "bench-screens": bench_screens,
+    "bench-fresh": bench_fresh,
 }

@@ -1,4 +1,4 @@
-"""The request's id and its line in the log; a page for addresses that only act."""
+"""The request's id and its line in the log; compressed pages; a page for addresses that only act."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
 
 from erp import tracing
@@ -15,6 +17,7 @@ from erp import tracing
 logger = logging.getLogger(__name__)
 
 READING = ("GET", "HEAD", "OPTIONS")
+COMPRESSED = ("text/html", "application/json")
 
 
 class RequestIdMiddleware:
@@ -30,6 +33,19 @@ class RequestIdMiddleware:
             response[tracing.HEADER] = request_id
             _log(request, response.status_code, started)
         return response
+
+
+class CompressionMiddleware(GZipMiddleware):
+    """Compresses pages and parts of them. Files keep their length, by which a browser shows how far a
+    download is, and most are compressed already. Why the size of a page tells nothing of the secrets in it:
+    docs/security.md.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        kind = response.get("Content-Type", "").partition(";")[0]
+        if response.streaming or kind not in COMPRESSED:
+            return response
+        return super().process_response(request, response)
 
 
 class ActionAddressMiddleware:

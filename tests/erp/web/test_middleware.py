@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from io import StringIO
 from typing import Any
@@ -94,3 +96,34 @@ def test_a_failure_shows_the_id_under_which_it_is_logged(
     (line,) = [line for line in logged() if line["level"] == "ERROR"]
     assert line["request_id"] == "browser-0500"
     assert "RuntimeError" in line["trace"]
+
+
+def test_pages_are_compressed_and_their_size_tells_no_token(
+    admin: User, sign_in: Callable[[User], Client]
+) -> None:
+    client = sign_in(admin)
+    answers = [client.get("/pedidos/", headers={"Accept-Encoding": "gzip"}) for _ in range(12)]
+    assert {answer["Content-Encoding"] for answer in answers} == {"gzip"}
+    assert "Accept-Encoding" in answers[0]["Vary"]
+    pages = [gzip.decompress(answer.content).decode() for answer in answers]
+    tokens = [re.findall(r'csrfmiddlewaretoken" value="(\w+)"', page) for page in pages]
+    assert all(tokens)
+    assert len({token for own in tokens for token in own[:1]}) == len(answers)
+    # Another token of the same page compresses to a byte or two more or less: the rest is chance.
+    sizes = [len(answer.content) for answer in answers]
+    assert max(sizes) - min(sizes) > 10
+
+
+def test_a_page_that_is_asked_for_uncompressed_is(admin: User, sign_in: Callable[[User], Client]) -> None:
+    answer = sign_in(admin).get("/pedidos/")
+    assert "Content-Encoding" not in answer
+    assert b"</html>" in answer.content
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_files_are_streamed_as_they_are(kind: str, admin: User, sign_in: Callable[[User], Client]) -> None:
+    answer = sign_in(admin).get(f"/pedidos/?export={kind}", headers={"Accept-Encoding": "gzip"})
+    assert answer.streaming
+    assert "Content-Encoding" not in answer
+    content = b"".join(answer.streaming_content)
+    assert content.startswith(b"PK") if kind == "xlsx" else "Pedido" in content.decode()
