@@ -12,17 +12,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from erp import tracing
 from erp.web import registry
-from erp.web.lists import LIVE_SECONDS
 from erp.web.lists.saved import LONGEST_QUERY, list_address, saved_views, view_delete, view_save
 from erp.web.requests import board_of, text_of, user_of
 
 SHORTEST_SEARCH = 2
+# How often the cards of Início are drawn again.
+HOME_SECONDS = 2
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """*início*: one card per thing that needs somebody, each with its next step."""
-    context = {"cards": board_of(request).cards, "live_seconds": LIVE_SECONDS}
+    context = {"cards": board_of(request).cards, "live_seconds": HOME_SECONDS}
     # The cards look again by themselves; panels have addresses of their own for that.
     if request.headers.get("HX-Target") == "home-cards":
         return render(request, "web/home_cards.html", context)
