@@ -59,7 +59,7 @@ def test_a_page_is_read_in_the_order_of_an_index(
     shown: tuple[str, str], indexes: str, client: Client
 ) -> None:
     name, query = shown
-    statement = statement_of(client, f"{reverse(name)}?{query}", r"ORDER BY.* LIMIT 51$")
+    statement = statement_of(client, f"{reverse(name)}?{query}", r"ORDER BY.* LIMIT (51|26)$")
     plan = explained(statement)
     assert "Sort" not in plan, plan
     assert any(f"using {index} " in plan for index in indexes.split()), plan

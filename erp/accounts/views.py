@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from erp.accounts.backends import BACKEND
 from erp.accounts.forms import AdministratorForm, BranchFormSet, CompanyDataForm, CompanySetupForm
 from erp.accounts.models import Company
 from erp.accounts.services import company_change
@@ -48,7 +49,7 @@ def _finish(
         )
     except SetupClosed:
         return _closed(request)
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    login(request, user, backend=BACKEND)
     messages.success(request, "Tudo pronto. O próximo passo é conectar a sua loja em Integrações.")
     return redirect("web:home")
 

@@ -196,24 +196,21 @@
     rows[at]?.classList.remove("is-at");
     rows[next].classList.add("is-at");
     rows[next].scrollIntoView({ block: "nearest" });
+    rows[next].querySelector("td a[href]:not([data-menu])")?.focus({ preventScroll: true });
   }
   const keys = {
     j: () => rowGo(1),
     k: () => rowGo(-1),
     x: (row) => { const box = row?.querySelector('input[name="ids"]'); if (box) { box.checked = !box.checked; ticksRead(); } },
-    Enter: (row) => row?.querySelector("td a[href]:not([data-menu])")?.click(),
     m: (row) => { const opener = row?.querySelector("[data-menu]"); if (opener) menuOpen(opener); },
     "?": () => document.getElementById("list-keys")?.showModal(),
   };
   document.addEventListener("keydown", (event) => {
     if (!list() || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || isBusy()) return;
-    if (event.key === "Enter" && event.target !== document.body) return;
     const act = keys[event.key];
     if (!act) return;
-    const row = list().querySelector("tr.is-at");
-    if (event.key === "Enter" && !row) return;
     event.preventDefault();
-    act(row);
+    act(list().querySelector("tr.is-at"));
   });
   document.addEventListener("click", (event) => {
     if (event.target instanceof Element && event.target.closest("[data-keys-help]")) document.getElementById("list-keys")?.showModal();

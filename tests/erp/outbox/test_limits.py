@@ -62,7 +62,8 @@ def test_second_call_is_told_when(rates: Any) -> None:
     assert 105.0 < answer.seconds <= 1 / 0.009
     assert answer.reason == WaitReason.LIMIT
     assert abs((answer.at - timezone.now()).total_seconds() - answer.seconds) < 2
-    pass_time(answer.seconds)
+    # The buckets count in whole microseconds: to the very one, a call may still be one early.
+    pass_time(answer.seconds + 0.01)
     assert isinstance(ask(), Go)
 
 

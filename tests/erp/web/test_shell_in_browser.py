@@ -170,7 +170,8 @@ def test_a_list_is_worked_with_the_keyboard(list_page: Page) -> None:
     list_page.keyboard.press("?")
     expect(list_page.get_by_role("dialog", name="Teclas de atalho")).to_be_visible()
     list_page.keyboard.press("Escape")
-    list_page.keyboard.press("Enter")
+    list_page.keyboard.press("j")
+    list_page.keyboard.press("Enter")  # the link of the row has the focus
     expect(list_page).to_have_url(re.compile(r"/filiais/\d+/$"))
 
 
