@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db import transaction
-from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Company, User
@@ -88,7 +87,6 @@ def _cancel(invoice: Invoice, event: InvoiceEvent, user: User | None) -> str:
             cancelled_at=event.registered_at,
             wanted_order=None,
             wanted_place_of=None,
-            updated_at=timezone.now(),
         )
     )
     invoice.refresh_from_db()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.utils import timezone
-
 from erp.accounts.models import User
 from erp.accounts.services import audit_append
 from erp.sales.models import Order
@@ -40,7 +38,6 @@ def invoice_hold_locked(invoice: Invoice, order: Order | None, *, place_of: Invo
         wanted_order=order,
         wanted_place_of=place_of if order is not None else None,
         store_id=order.store_id if order is not None else None,
-        updated_at=timezone.now(),
     )
     invoice.refresh_from_db()
 
@@ -52,7 +49,6 @@ def invoice_release_locked(invoice: Invoice) -> None:
         wanted_order=None,
         wanted_place_of=None,
         store=None,
-        updated_at=timezone.now(),
     )
     invoice.refresh_from_db()
 

@@ -121,7 +121,7 @@ def invoice_unlink(*, invoice_id: int, user: User | None) -> None:
     if problem:
         raise InvoiceRefused(problem)
     invoice.order = invoice.store = None
-    invoice.save(update_fields=["order", "store", "updated_at"])
+    invoice.save(update_fields=["order", "store"])
     text = f"{invoice} desvinculada"
     order_event(order.pk, "invoice_unlinked", text, link=invoice.get_absolute_url(), actor=user)
 
@@ -222,7 +222,6 @@ def invoice_place_locked(invoice: Invoice, order: Order, user: User | None) -> N
         wanted_order=None,
         wanted_place_of=None,
         status=issued_status(invoice) if invoice.status == InvoiceStatus.PENDING else invoice.status,
-        updated_at=timezone.now(),
     )
     if not changed:
         raise InvoiceRefused(refusals.JUST_LINKED)
@@ -246,7 +245,7 @@ def invoice_replace_locked(older: Invoice, newer: Invoice, order: Order, user: U
     problem = replace_problem(held, order)
     if problem:
         raise InvoiceRefused(problem)
-    Invoice.objects.filter(pk=held.pk).update(order=None, replaced_by=newer, updated_at=timezone.now())
+    Invoice.objects.filter(pk=held.pk).update(order=None, replaced_by=newer)
     text = f"{held} substituída pela {newer}"
     order_event(order.pk, "invoice_replaced", text, link=held.get_absolute_url(), actor=user)
 

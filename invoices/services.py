@@ -87,7 +87,7 @@ def invoice_carrier_set(
     invoice.carrier, invoice.shipping_method = carrier, method
     if before == (invoice.carrier_id, invoice.shipping_method_id):
         return False
-    invoice.save(update_fields=["carrier", "shipping_method", "updated_at"])
+    invoice.save(update_fields=["carrier", "shipping_method"])
     if invoice.order_id is not None:
         text = f"Forma de envio ou transportadora da {invoice} alterada"
         order_event(invoice.order_id, "invoice_carrier", text, link=invoice.get_absolute_url(), actor=user)

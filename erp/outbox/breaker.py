@@ -83,4 +83,4 @@ def _retries_spread(store_id: int) -> None:
         store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.RETRY, not_before__gt=Now()
     )
     ids = list(waiting.order_by("pk").lock_for_update(skip_locked=True).values_list("pk", flat=True))
-    PushJob.objects.filter(pk__in=ids).update(not_before=clock.within(SPREAD), updated_at=Now())
+    PushJob.objects.filter(pk__in=ids).update(not_before=clock.within(SPREAD))

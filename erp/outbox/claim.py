@@ -104,7 +104,6 @@ def _take(job: PushJob) -> bool:
         coalesce_key=None,
         waiting_for=WaitReason.NOTHING,
         first_attempt_at=Coalesce("first_attempt_at", Now()),
-        updated_at=Now(),
     )
     job.state, job.lease_token, job.coalesce_key = JobState.CLAIMED, token, None
     return token is not None

@@ -83,7 +83,7 @@ def jobs_wake(*, store_id: int, subjects: Collection[str]) -> int:
     waiting = PushJob.objects.filter(
         store_id=store_id, subject__in=subjects, state=JobState.PENDING, waiting_for=WaitReason.CHECK
     )
-    woken = waiting.update(not_before=Now(), updated_at=Now())
+    woken = waiting.update(not_before=Now())
     if woken:
         wake_stores({store_id})
     return woken

@@ -42,7 +42,7 @@ def queue_resume(*, store_id: int) -> int:
         for result in jobs_retry(job_ids=ids[start : start + BATCH])
     ]
     PushJob.objects.filter(store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.QUEUE).update(
-        not_before=Now(), waiting_for=WaitReason.NOTHING, updated_at=Now()
+        not_before=Now(), waiting_for=WaitReason.NOTHING
     )
     wake_stores({store_id})
     return sum(result.accepted for result in results)
@@ -86,7 +86,7 @@ def calls_restore(*, store_id: int) -> None:
     buckets = RateLimit.objects.filter(scope=f"store:{store_id}", resume_reason=WaitReason.GRANT)
     buckets.update(resume_at=None, resume_reason="")
     PushJob.objects.filter(store_id=store_id, state=JobState.PENDING, waiting_for=WaitReason.GRANT).update(
-        not_before=Now(), waiting_for=WaitReason.NOTHING, updated_at=Now()
+        not_before=Now(), waiting_for=WaitReason.NOTHING
     )
     wake_stores({store_id})
 

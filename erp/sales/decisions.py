@@ -26,7 +26,7 @@ def order_refund_release(*, order_id: int, actor: User) -> bool:
     if order is None or not order.refund_open or order.refund_status != RefundStatus.PAID:
         return False
     order.refund_open, order.refund_released_at, order.refund_released_by = False, timezone.now(), actor
-    order.save(update_fields=["refund_open", "refund_released_at", "refund_released_by", "updated_at"])
+    order.save(update_fields=["refund_open", "refund_released_at", "refund_released_by"])
     text = RELEASED.format(actor=actor.get_full_name() or actor.username)
     order_event(order.pk, "refund_released", text, actor=actor)
     channels.orders_released([order.pk])
@@ -40,7 +40,7 @@ def order_handover_settle(*, order_id: int, came_back: bool, actor: User) -> boo
     order = Order.objects.filter(pk=order_id, handover_unclear=True).lock_for_update().first()
     if order is None:
         return False
-    Order.objects.filter(pk=order.pk).update(handover_unclear=False, updated_at=timezone.now())
+    Order.objects.filter(pk=order.pk).update(handover_unclear=False)
     status = OrderStatus.CANCELLED if came_back else OrderStatus.DELIVERED
     text = (CAME_BACK if came_back else ARRIVED).format(actor=actor.get_full_name() or actor.username)
     order_event(order.pk, "handover", text, actor=actor)

@@ -54,8 +54,7 @@ def orders_status_set(
     for order, _, status in moving:
         order.status = status
         order.cancelled_at = timezone.now() if status == OrderStatus.CANCELLED else None
-        order.updated_at = timezone.now()
-    rows_update([order for order, _, _ in moving], ["status", "cancelled_at", "updated_at"])
+    rows_update([order for order, _, _ in moving], ["status", "cancelled_at"])
     order_events_append(drafts=[_status_event(*change, reason) for change in moving], actor=actor)
     orders_stock_follow(
         before={order: before for order, before, _ in moving}, goods_stay=goods_stay, actor=actor
@@ -107,7 +106,7 @@ def orders_shipping_set(
         and (order.shipping_method_id, order.carrier_id) != (shipping_method_id, carrier_id)
     ]
     Order.objects.filter(pk__in=[order.pk for order in changed]).update(
-        shipping_method_id=shipping_method_id, carrier_id=carrier_id, updated_at=timezone.now()
+        shipping_method_id=shipping_method_id, carrier_id=carrier_id
     )
     order_events_append(
         drafts=[
@@ -139,7 +138,7 @@ def order_shipping_edit(
     order.payment_method = (
         PaymentMethod.objects.get(pk=payment_method_id) if payment_method_id is not None else None
     )
-    order.save(update_fields=["payment_method", "updated_at"])
+    order.save(update_fields=["payment_method"])
     chosen = order.payment_method
     text = f"Forma de recebimento: {chosen}" if chosen else "Forma de recebimento retirada"
     order_event(order.pk, "payment", text, actor=actor)

@@ -7,7 +7,6 @@ is sent, because guessing wrong sends a parcel twice or not at all.
 from __future__ import annotations
 
 from django.db import transaction
-from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import User
@@ -71,8 +70,7 @@ def order_shipper_set(*, order_id: int, shipped_by: ShippedBy, actor: User | Non
     method = fitting_method(order)
     if method != order.shipping_method:
         order.shipping_method, order.carrier = method, method.carrier if method else None
-    order.updated_at = timezone.now()
-    order.save(update_fields=["shipped_by", "shipping_method", "carrier", "updated_at"])
+    order.save(update_fields=["shipped_by", "shipping_method", "carrier"])
     text = f"Quem envia: {shipper_label(shipped_by, order.store.channel)}"
     order_event(order.pk, "shipper", text, data={"shipped_by": shipped_by}, actor=actor)
     channels.order_shipper_changed([order.pk])

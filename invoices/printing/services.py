@@ -97,7 +97,7 @@ def invoices_printed_record(*, ids: Sequence[int], printout: InvoicePrintout, us
     """Remember the first print and tell the orders' timelines. Cancelled notes keep their situation."""
     rows = list(Invoice.objects.filter(pk__in=ids).lock_for_update())
     own = Invoice.objects.filter(pk__in=[row.pk for row in rows])
-    own.update(danfe_printed_at=Coalesce(F("danfe_printed_at"), Now()), updated_at=Now())
+    own.update(danfe_printed_at=Coalesce(F("danfe_printed_at"), Now()))
     own.filter(status=InvoiceStatus.AUTHORISED).update(status=InvoiceStatus.DANFE_ISSUED)
     drafts = [
         EventDraft(row.order_id, "invoice_printed", f"{printout.printed}: {row}", row.get_absolute_url())

@@ -4,6 +4,7 @@ page is closed (`erp.work`)."""
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
@@ -49,7 +50,7 @@ def whole_list_start(view: ListPage[Any], action: ListAction, found: QuerySet[An
         kind=KIND,
         company=company_of(view.request),
         asked_by=user_of(view.request),
-        rows=_with(first, drafts),
+        rows=chain([first], drafts),
         chosen={
             "list": f"{type(view).__module__}.{type(view).__qualname__}",
             "path": view.request.path,
@@ -78,11 +79,6 @@ def _drafts(view: ListPage[Any], found: QuerySet[Any]) -> Iterator[WorkRowDraft]
     for obj in found:
         chosen = {"url": view.row_url(obj)}
         yield WorkRowDraft(name=view.row_label(obj), subject_id=obj.pk, chosen=chosen)
-
-
-def _with(first: WorkRowDraft, rest: Iterator[WorkRowDraft]) -> Iterator[WorkRowDraft]:
-    yield first
-    yield from rest
 
 
 def _title(work: Work) -> str:
