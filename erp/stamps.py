@@ -41,13 +41,15 @@ class Stamped(models.Model):
         super().save(*args, update_fields=update_fields, **options)
 
 
+# The stamps of a group of no query sets, and of one whose query sets have no rows.
+NO_ROWS = ("", "0")
 # More changes than that between two looks also change the newest ones.
 NEWEST = 40
 
 
 def stamps_read(groups: Mapping[K, Sequence[models.QuerySet[Any]]]) -> dict[K, str]:
     """For each group of rows a short text that is another once one of them was added or written, by one
-    statement over indexes; empty for a group of nothing.
+    statement over indexes; one of `NO_ROWS` for a group without any.
 
     It is a digest of the newest rows and not of the last instant alone: a transaction may end after one that
     began later. Rows that a clock which was ahead has dated into the future do not count. Rows that are not
@@ -91,7 +93,7 @@ def _newest(rows: models.QuerySet[Any]) -> tuple[str, tuple[Any, ...]] | None:
 
 
 def _digest(parts: Sequence[Sequence[str]]) -> str:
-    if not parts:
-        return ""
+    if not any(parts):
+        return NO_ROWS[bool(parts)]
     text = "\n\n".join("\n".join(sorted(part)) for part in parts)
     return hashlib.blake2s(text.encode(), digest_size=9).hexdigest()

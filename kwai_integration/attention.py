@@ -15,6 +15,7 @@ from erp.accounts.models import Store, User
 from erp.accounts.permissions import Permission
 from erp.attention.board import rows_count
 from erp.attention.register import (
+    MOST,
     Item,
     ItemsSource,
     Repair,
@@ -53,6 +54,7 @@ def sources_register() -> None:
             url_name="kwai:orders",
             query="waiting=you",
             watched=_orders_written,
+            built_from=_rules_written,
             order=10,
         )
     )
@@ -131,15 +133,20 @@ def sources_register() -> None:
             },
             items=_first_pushes,
             watched=_first_pushes_written,
+            only_while=_first_pushes_open,
             permission=Permission.OPERATE,
         )
     )
 
 
 def _orders_written(user: User) -> list[QuerySet[Any]]:
+    return [KwaiOrder.objects.visible_to(user), *_rules_written(user)]
+
+
+def _rules_written(user: User) -> list[QuerySet[Any]]:
+    """What says which orders of which situations come in."""
     own = {"store__in": Store.objects.visible_to(user)}
-    tables = (KwaiSettings, StatusMapping)
-    return [KwaiOrder.objects.visible_to(user), *(table.objects.filter(**own) for table in tables)]
+    return [table.objects.filter(**own) for table in (KwaiSettings, StatusMapping)]
 
 
 def _stores_written(user: User) -> list[QuerySet[Any]]:
@@ -149,9 +156,12 @@ def _stores_written(user: User) -> list[QuerySet[Any]]:
     return [stores, KwaiAccount.objects.filter(store__in=stores), denied]
 
 
+def _first_pushes_open(user: User) -> list[QuerySet[Any]]:
+    return [FirstPush.objects.filter(store__in=Store.objects.visible_to(user), cleared_at__isnull=True)]
+
+
 def _first_pushes_written(user: User) -> list[QuerySet[Any]]:
-    first = FirstPush.objects.filter(store__in=Store.objects.visible_to(user))
-    return [first, PushJob.objects.visible_to(user)]
+    return [*_first_pushes_open(user), PushJob.objects.visible_to(user)]
 
 
 def _no_store(user: User) -> Iterator[Item]:
@@ -191,7 +201,10 @@ def _unmapped(names: Mapping[int, str], user: User) -> Iterator[Item]:
     unknown = [pair for pair in situations_seen() if pair[0] in names and pair[1] not in table]
     roles = roles_of({store_id for store_id, _ in unknown}) if unknown else {}
     unmapped = [pair for pair in unknown if pair[1] not in roles[pair[0]]][:MOST_CODES]
-    rows = {pair: KwaiOrder.objects.filter(store_id=pair[0], remote_status=pair[1]) for pair in unmapped}
+    rows = {
+        (store_id, code): KwaiOrder.objects.filter(store_id=store_id, remote_status=code)[: MOST + 1]
+        for store_id, code in unmapped
+    }
     for (store_id, code), count in (rows_count(rows, user) if rows else {}).items():
         yield Item(
             key="kwai.situation_unmapped",

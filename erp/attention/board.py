@@ -14,7 +14,7 @@ from erp.accounts.models import Company, Role, User
 from erp.attention import register
 from erp.attention.models import Condition
 from erp.attention.register import Item, Repair, Severity
-from erp.stamps import stamps_read
+from erp.stamps import NO_ROWS, stamps_read
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -36,8 +36,11 @@ class Board:
         """The rows that each source is read from, by a name of the source."""
         found: dict[str, Sequence[QuerySet[Any]]] = {CONDITIONS: [Condition.objects.open_for(self.user)]}
         for source in register.sources_of(self.user):
-            if not isinstance(source, register.ConditionSource):
-                found[_name(source)] = source.watched(self.user)
+            if isinstance(source, register.ConditionSource):
+                continue
+            found[_name(source)] = source.watched(self.user)
+            if (basis := _basis(source)) is not None:
+                found[_basis_name(source)] = basis(self.user)
         return found
 
     @cached_property
@@ -71,18 +74,47 @@ class Board:
         counts = self._counts
         return {each.key: each.item(counts[each.key]).figure for each in sources if counts[each.key]}
 
+    def counted_with(self, others: Mapping[str, QuerySet[Any]]) -> dict[str, int]:
+        """How many rows each of `others` has, by the same names, in the statement that counts anew what must
+        be of the sources."""
+        kept, anew = self._counts_kept()
+        counts = rows_count(
+            {(True, key): rows for key, rows in anew.items()}
+            | {(False, name): rows for name, rows in others.items()},
+            self.user,
+        )
+        self._counts_keep(kept, {key: counts[True, key] for key in anew})
+        return {name: counts[False, name] for name in others}
+
     @cached_property
     def _counts(self) -> dict[str, int]:
         """Of every rows source; those that must be counted anew in one statement."""
+        kept, anew = self._counts_kept()
+        return self._counts_keep(kept, rows_count(anew, self.user))
+
+    def _counts_kept(self) -> tuple[dict[str, int], dict[str, QuerySet[Any]]]:
+        """What is known of the rows sources, by key, and what has to be counted."""
         sources = {source.key: source for source in register.rows_sources(self.user)}
         names = {self._cache_key(_name(source)): key for key, source in sources.items()}
-        counts = {names[name]: count for name, count in cache.get_many(names).items()}
-        anew = {key: source.rows(self.user) for key, source in sources.items() if key not in counts}
-        fresh = rows_count(anew, self.user)
-        cache.set_many({self._cache_key(_name(sources[key])): fresh[key] for key in fresh}, KEPT_SECONDS)
-        return counts | fresh
+        kept = {names[name]: count for name, count in cache.get_many(names).items()}
+        anew = {key: self._rows(source) for key, source in sources.items() if key not in kept}
+        return kept, {key: rows.order_by()[: register.MOST + 1] for key, rows in anew.items()}
+
+    def _counts_keep(self, kept: Mapping[str, int], fresh: Mapping[str, int]) -> dict[str, int]:
+        names = {source.key: _name(source) for source in register.rows_sources(self.user)}
+        cache.set_many({self._cache_key(names[key]): fresh[key] for key in fresh}, KEPT_SECONDS)
+        self._counts = {**kept, **fresh}
+        return self._counts
+
+    def _rows(self, source: register.RowsSource) -> QuerySet[Any]:
+        if source.built_from is None:
+            return source.rows(self.user)
+        query = self._kept(_basis_name(source), lambda: source.rows(self.user).query)
+        return QuerySet(model=query.model, query=query)
 
     def _items(self, source: register.ItemsSource) -> list[Item]:
+        if source.only_while is not None and self.stamps[_basis_name(source)] in NO_ROWS:
+            return []
         return self._kept(_name(source), lambda: list(source.items(self.user)))
 
     def _kept(self, name: str, read: Callable[[], T]) -> T:
@@ -99,6 +131,14 @@ class Board:
 def _name(source: register.Source) -> str:
     """One in the product: a key names a single source."""
     return next(iter(source.severities))
+
+
+def _basis(source: register.RowsSource | register.ItemsSource) -> register.Watched | None:
+    return source.built_from if isinstance(source, register.RowsSource) else source.only_while
+
+
+def _basis_name(source: register.Source) -> str:
+    return f"{_name(source)}:basis"
 
 
 def everything_of(company: Company) -> User:
@@ -128,13 +168,12 @@ class _Counted(Subquery):
     empty_result_set_value = 0
 
 
-def rows_count(wanted: Mapping[K, QuerySet[Any]], user: User, *, most: int | None = None) -> dict[K, int]:
-    """How many rows each of these has, by the same names, `most` + 1 (of `MOST`) standing for more; one
-    statement."""
+def rows_count(wanted: Mapping[K, QuerySet[Any]], user: User) -> dict[K, int]:
+    """How many rows each of these has, by the same names; one statement. Cut what may hold very many
+    (`rows[: most + 1]`): the count then stops there."""
     if not wanted:
         return {}
-    limit = (register.MOST if most is None else most) + 1
-    columns = [_Counted(rows.order_by().values("pk")[:limit]) for rows in wanted.values()]
+    columns = [_Counted(rows.values("pk")) for rows in wanted.values()]
     # A statement needs a row to answer with, and the company is there for everybody.
     counts = Company.objects.filter(pk=user.company_id or 0).values_list(*columns).first()
     return dict(zip(wanted, counts or [0] * len(wanted), strict=True))

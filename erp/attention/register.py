@@ -92,9 +92,9 @@ class RowsSource:
     """Rows that wait: a card on Início and, by its key, the figure of a sidebar entry.
 
     `rows(user)` answers those within the user's reach; all sources are counted in one statement, again once
-    one of the rows that `watched(user)` names was written. `url_name`
-    with `query` is the list of exactly these rows. `one` and `many` follow the figure; `repair` names the
-    button.
+    one of the rows that `watched(user)` names was written. A query that `rows` must itself read something to
+    build is built again only once one of the rows of `built_from(user)` was written. `url_name` with `query`
+    is the list of exactly these rows. `one` and `many` follow the figure; `repair` names the button.
     """
 
     key: str
@@ -107,6 +107,7 @@ class RowsSource:
     url_name: str
     query: str = ""
     watched: Watched
+    built_from: Watched | None = None
     severity: Severity = Severity.WORK
     permission: Permission = Permission.VIEW
     order: int = 50
@@ -133,12 +134,14 @@ class ItemsSource:
     """Things that are told one by one, above every page; `on_home` makes cards of Início of them instead.
 
     `items(user)` yields items of the keys in `severities`, at the cost of a statement or two whatever their
-    number: it is asked on every page.
+    number: it is asked on every page. Where there can only be any while certain rows exist,
+    `only_while(user)` names these: without one nothing is asked.
     """
 
     severities: Mapping[str, Severity]
     items: Callable[[User], Iterable[Item]]
     watched: Watched
+    only_while: Watched | None = None
     permission: Permission
     on_home: bool = False
     order: int = 50

@@ -20,7 +20,6 @@ from erp.search.finding import Matches, Search
 from erp.web.lists import (
     ChoiceFilter,
     Column,
-    Count,
     DateFilter,
     Empty,
     Filter,
@@ -32,7 +31,6 @@ from erp.web.lists import (
     since,
     until,
 )
-from erp.web.lists.counting import TabCounts
 from erp.web.requests import user_of
 from invoices.intake.parser import MAX_BYTES
 from invoices.models import ISSUED, Invoice, InvoiceStatus, RefusedFile
@@ -115,12 +113,8 @@ class InvoiceList(ListPage[Invoice]):
             return RefusedFileList.beside(request).get(request)
         return super().get(request, *args, **kwargs)
 
-    def counts(self, found: QuerySet[Invoice]) -> TabCounts:
-        return {**super().counts(found), REJECTED: RefusedFileList.beside(self.request).total()}
-
-    def invoice_counts(self) -> TabCounts:
-        """What the tabs of notes count, for the tab of files."""
-        return super().counts(self._found())
+    def counted(self, found: QuerySet[Invoice]) -> dict[str, QuerySet[Any]]:
+        return super().counted(found) | {REJECTED: RefusedFileList.beside(self.request).found()}
 
     def watched(self) -> Sequence[QuerySet[Any]]:
         user = user_of(self.request)
@@ -209,9 +203,6 @@ class RefusedFileList(ListPage[RefusedFile]):
     def matches(self, search: Search) -> Matches:
         return refused_files_found(search)
 
-    def total(self) -> Count:
-        return super().counts(self._found())[REJECTED]
-
     def watched(self) -> Sequence[QuerySet[Any]]:
         user = user_of(self.request)
         return [RefusedFile.objects.visible_to(user), Invoice.objects.visible_to(user)]
@@ -233,10 +224,10 @@ class RefusedFileList(ListPage[RefusedFile]):
             return []
         return [Link("baixar arquivo", reverse("invoices:refused_file", args=[obj.pk]), "download")]
 
-    def counts(self, found: QuerySet[RefusedFile]) -> TabCounts:
+    def counted(self, found: QuerySet[RefusedFile]) -> dict[str, QuerySet[Any]]:
         page = InvoiceList()
         page.setup(self.request)
-        return {**page.invoice_counts(), REJECTED: super().counts(found)[REJECTED]}
+        return page.counted(page.found()) | {REJECTED: found}
 
 
 @require_safe

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
@@ -22,7 +23,7 @@ from erp.stock.forms import MoveForm
 from erp.stock.models import MovementKind, StockItem, StockMovement, StockReservation, Warehouse
 from erp.stock.selectors import skus_with_balance
 from erp.stock.services import AlreadyMoved, Moved, StockRefused, stock_move
-from erp.web.lists import ChoiceFilter, Column, Empty, Link, ListPage, Tab
+from erp.web.lists import ChoiceFilter, Column, Empty, Filter, Link, ListPage, Tab
 from erp.web.paging import older_page
 from erp.web.requests import company_of, id_of, user_of
 
@@ -81,10 +82,16 @@ class BalanceList(ListPage[Sku]):
         Tab("out", "sem saldo", Q(available__lte=0)),
         Tab("waiting", "pedidos esperando", Q(waiting__gt=0)),
     )
-    # The figures themselves follow the choice, see `queryset`.
-    filters = (
-        ChoiceFilter("warehouse", "Depósito", lambda pk: Q(), choices=warehouses_of, all_label="todos"),
-    )
+
+    @cached_property
+    def warehouses(self) -> list[tuple[int, str]]:
+        return warehouses_of(self.request)
+
+    @cached_property
+    def filters(self) -> Sequence[Filter]:
+        """The figures themselves follow the choice, see `queryset`."""
+        kept = self.warehouses
+        return (ChoiceFilter("warehouse", "Depósito", lambda pk: Q(), choices=kept, all_label="todos"),)
 
     @property
     def empty(self) -> Empty:
@@ -97,7 +104,7 @@ class BalanceList(ListPage[Sku]):
     def queryset(self) -> QuerySet[Sku]:
         own = Sku.objects.filter(company=company_of(self.request))
         warehouse_id = id_of(self.request.GET.get("warehouse"))
-        known = warehouse_id if warehouse_id in dict(warehouses_of(self.request)) else None
+        known = warehouse_id if warehouse_id in dict(self.warehouses) else None
         # A product out of use still has its goods, and its orders still wait.
         shown = Q(product__is_active=True) | Q(on_hand__gt=0) | Q(waiting__gt=0)
         return skus_with_balance(own.select_related("product"), known).filter(shown)

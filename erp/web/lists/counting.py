@@ -4,25 +4,24 @@ as long as nothing changed that the list shows."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from django.core.cache import cache
 from django.db.models import QuerySet
 
-from erp.accounts.models import User
-from erp.attention.board import rows_count
-from erp.web.lists.declarations import Tab
+from erp.attention.board import Board, rows_count
 from erp.web.lists.paging import MOST_COUNTED, Count
 
 TabCounts: TypeAlias = Mapping[str, Count]
 KEPT_SECONDS = 600
 
 
-def tabs_count(found: QuerySet[Any], tabs: Sequence[Tab], user: User) -> dict[str, Count]:
-    """The rows of `found` in each tab, by its key."""
-    wanted = {tab.key: found.filter(tab.condition) for tab in tabs}
-    return {key: Count(known) for key, known in rows_count(wanted, user, most=MOST_COUNTED).items()}
+def counts_read(wanted: Mapping[str, QuerySet[Any]], board: Board, *, with_shell: bool) -> dict[str, Count]:
+    """The rows of each tab, by its key; with what the shell of a whole page counts in the same statement."""
+    rows = {key: found.order_by()[: MOST_COUNTED + 1] for key, found in wanted.items()}
+    known = board.counted_with(rows) if with_shell else rows_count(rows, board.user)
+    return {key: Count(count) for key, count in known.items()}
 
 
 def counts_kept(key: str, stamp: str) -> TabCounts | None:

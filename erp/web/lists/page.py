@@ -24,7 +24,7 @@ from erp.channels import RowResult, row_refused
 from erp.search.finding import Matches, Search, search_of
 from erp.stamps import stamps_read
 from erp.web.lists.bulk import OUT_OF_REACH, whole_list_start
-from erp.web.lists.counting import TabCounts, counts_keep, counts_kept, tabs_count
+from erp.web.lists.counting import TabCounts, counts_keep, counts_kept, counts_read
 from erp.web.lists.declarations import Column, Empty, Filter, Link, ListAction, Sort, Tab
 from erp.web.lists.export import EXPORTS, list_export
 from erp.web.lists.paging import Count, ListOrder, list_order, page_read
@@ -234,11 +234,10 @@ class ListPage(View, Generic[M]):
     def _table(self, stamp: str) -> dict[str, Any]:
         """What the rows, the tabs and the pages around them are drawn from."""
         tab = self.current_tab
-        found = self._found()
+        found = self.found()
         counts = self._counts_of(found, stamp)
-        page = page_read(
-            found.filter(tab.condition), self.order, counts[tab.key], self.size, self.request.GET
-        )
+        own = found.filter(tab.condition)
+        page = page_read(own, self.order, counts[tab.key], self.size, self.request.GET, self.queryset())
         rows = self.rows_of(list(page.rows))
         rows_draw(rows, self.columns, ticks=bool(self.actions), menu_url=self._query() + "row=")
         shown, behind = self._tabs_parted(counts)
@@ -335,6 +334,10 @@ class ListPage(View, Generic[M]):
         headers = self.request.headers
         return headers.get("HX-Target") == LIST_ID and "HX-History-Restore-Request" not in headers
 
+    def _is_part(self) -> bool:
+        """The answer goes into a page that stands already, with its shell."""
+        return self._is_partial() or HAS_ROWS in self.request.headers
+
     def permitted_action(self, name: str) -> ListAction:
         action = next((each for each in self.actions if each.name == name), None)
         if action is None or self._denied(action):
@@ -429,7 +432,7 @@ class ListPage(View, Generic[M]):
     def _is_filtered(self) -> bool:
         return bool(self.search_text) or any(self.request.GET.get(each.name) for each in self.filters)
 
-    def _found(self) -> QuerySet[M]:
+    def found(self) -> QuerySet[M]:
         """Everything the filters and the search keep, before the tab."""
         found = self.queryset()
         for each in self.filters:
@@ -439,7 +442,7 @@ class ListPage(View, Generic[M]):
 
     def _shown(self) -> QuerySet[M]:
         """What the tab shows, all of its pages."""
-        return self._found().filter(self.current_tab.condition)
+        return self.found().filter(self.current_tab.condition)
 
     def matches(self, search: Search) -> Matches | None:
         """The rows that hold the typed words, found by the indexes of `erp.search`; None for a list of few
@@ -472,8 +475,13 @@ class ListPage(View, Generic[M]):
         return kept
 
     def counts(self, found: QuerySet[M]) -> TabCounts:
-        """Rows of every tab of `found`, in one statement."""
-        return tabs_count(found, self.tabs or (Tab("", ""),), user_of(self.request))
+        """How many rows every tab of `found` has."""
+        board = board_of(self.request)
+        return counts_read(self.counted(found), board, with_shell=not self._is_part())
+
+    def counted(self, found: QuerySet[M]) -> dict[str, QuerySet[Any]]:
+        """The rows of every tab, by its key, which are counted in one statement."""
+        return {tab.key: found.filter(tab.condition) for tab in self.tabs or (Tab("", ""),)}
 
     def _filter_fields(self) -> list[dict[str, Any]]:
         return [

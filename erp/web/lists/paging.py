@@ -176,9 +176,15 @@ class Page(Generic[M]):
 
 
 def page_read(
-    found: QuerySet[M], order: ListOrder, total: Count, size: int, asked: Mapping[str, str]
+    found: QuerySet[M],
+    order: ListOrder,
+    total: Count,
+    size: int,
+    asked: Mapping[str, str],
+    shown: QuerySet[M],
 ) -> Page[M]:
-    """The page that an address names by `page` and, behind the first, by a place."""
+    """The page that an address names by `page` and, behind the first, by a place. `shown` reads rows with all
+    that is joined to them: it does so for those of the page alone, not for what is skipped or sorted."""
     number = _number(asked.get("page", ""))
     last = max(1, -(-min(total.known, MOST_COUNTED) // size))
     after, before = order.read(asked.get("after", "")), order.read(asked.get("before", ""))
@@ -186,25 +192,26 @@ def page_read(
     if number < 0 and not total.is_capped:
         number, after, before = last, None, None
     if after is not None and number != 1:
-        rows, has_more = _take(found, order, after, skip, size)
+        rows, has_more = _take(found, shown, order, after, skip, size)
         if rows:
             return Page(number, size, total, rows, order, has_more)
     if before is not None and number != 1:
-        rows, has_more = _take(found, order, before, skip, size, backwards=True)
+        rows, has_more = _take(found, shown, order, before, skip, size, backwards=True)
         if number > 0 and len(rows) < size:
             # Fewer rows than the number promised stand before: this is the beginning.
-            return page_read(found, order, total, size, {})
+            return page_read(found, order, total, size, {}, shown)
         return Page(number, size, total, rows, order, has_more or number > 0)
     if number < 0:
-        rows, has_more = _take(found, order, None, 0, size, backwards=True)
+        rows, has_more = _take(found, shown, order, None, 0, size, backwards=True)
         return Page(-1, size, total, rows, order, has_more)
     number = min(max(number, 1), last)
-    rows, has_more = _take(found, order, None, (number - 1) * size, size)
+    rows, has_more = _take(found, shown, order, None, (number - 1) * size, size)
     return Page(number, size, total, rows, order, has_more)
 
 
 def _take(
     found: QuerySet[M],
+    shown: QuerySet[M],
     order: ListOrder,
     place: Sequence[Any] | None,
     skip: int,
@@ -216,7 +223,8 @@ def _take(
     rows: list[M] = []
     for part in _parts(found, order, place, backwards):
         wanted = size + 1 - len(rows)
-        taken = list(part[skip : skip + wanted])
+        ids = part.values("pk")[skip : skip + wanted]
+        taken = list(shown.filter(pk__in=ids).order_by(*part.query.order_by))
         if not taken and skip:
             skip = max(0, skip - part[:skip].count())
         elif taken:
@@ -225,8 +233,8 @@ def _take(
         if len(rows) > size:
             break
     has_more = len(rows) > size
-    shown = rows[:size]
-    return (shown[::-1] if backwards else shown), has_more
+    own = rows[:size]
+    return (own[::-1] if backwards else own), has_more
 
 
 def _parts(

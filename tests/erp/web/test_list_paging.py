@@ -49,7 +49,7 @@ def rows_make(store: Store, rows: list[Row]) -> None:
 
 def page(order: ListOrder, asked: Mapping[str, str]) -> Page[KwaiOrder]:
     found = KwaiOrder.objects.select_related("store")
-    return page_read(found, order, Count(found.count()), SIZE, asked)
+    return page_read(found, order, Count(found.count()), SIZE, asked, found)
 
 
 def query(text: str | None) -> dict[str, str]:
