@@ -221,6 +221,8 @@ def invoice_place_locked(invoice: Invoice, order: Order, user: User | None) -> N
         replaced_by=None,
         wanted_order=None,
         wanted_place_of=None,
+        sent_at=None,
+        judged_at=None,
         status=issued_status(invoice) if invoice.status == InvoiceStatus.PENDING else invoice.status,
     )
     if not changed:

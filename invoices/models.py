@@ -120,6 +120,10 @@ class Invoice(Stamped):
     # The corrected note that took this one's place at its order.
     replaced_by = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="replaced")
     danfe_printed_at = models.DateTimeField("DANFE impresso", null=True)
+    # When the marketplace of its order had received it, and when it accepted or refused it. Pushes and the
+    # marketplace's answers are the truth; these let the list find the few that wait among millions.
+    sent_at = models.DateTimeField(null=True)
+    judged_at = models.DateTimeField(null=True)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     cancelled_at = models.DateTimeField(null=True)
@@ -173,9 +177,22 @@ class Invoice(Stamped):
         indexes = [
             models.Index(fields=["company", "-issued_at", "-id"], name="invoice_newest"),
             models.Index(fields=["company", "status", "-issued_at", "-id"], name="invoice_list"),
+            models.Index(
+                fields=["company", "environment", "-issued_at", "-id"], name="invoice_environment_list"
+            ),
             models.Index(fields=["company", "number", "id"], name="invoice_by_number"),
             models.Index(fields=["company", "total", "id"], name="invoice_total"),
             models.Index(fields=["-updated_at"], name="invoice_written"),
+            models.Index(
+                fields=["company", "-issued_at", "-id"],
+                condition=Q(sent_at__isnull=True, order__isnull=False),
+                name="invoice_unsent",
+            ),
+            models.Index(
+                fields=["company", "-issued_at", "-id"],
+                condition=Q(sent_at__isnull=False, judged_at__isnull=True),
+                name="invoice_unjudged",
+            ),
             models.Index(
                 fields=["recipient_tax_id"], condition=~Q(recipient_tax_id=""), name="invoice_recipient"
             ),

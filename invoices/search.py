@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from erp.sales.models import Order
 from erp.sales.search import NUMBERS, orders_found, orders_numbered
-from erp.search.finding import Matches, Search, ids_of, rows_found, rows_linked, rows_named, text_source
+from erp.search.finding import MOST, Matches, Search, ids_of, rows_found, rows_linked, rows_named, text_source
 from invoices.models import Invoice, RefusedFile
 
 # What the column of an NF-e's number holds.
@@ -31,7 +31,12 @@ def refused_files_found(search: Search) -> Matches:
 def invoices_of_remote_order(number: str) -> Q:
     """Notes of the orders whose marketplace number begins so, and pending ones that wait for them."""
     orders = Order.objects.filter(pk__in=NUMBERS.holding([number]), external_id__startswith=number)
-    return rows_linked(Matches(ids_of(orders)), Invoice.objects.all(), *OF_ORDER).condition
+    ids = ids_of(orders)
+    if len(ids) < MOST:
+        return rows_linked(Matches(ids), Invoice.objects.all(), *OF_ORDER).condition
+    # So many begin so that a page of them is found in the order of the list.
+    linked = Q(order__external_id__startswith=number)
+    return linked | Q(wanted_order__external_id__startswith=number)
 
 
 def _invoices(search: Search) -> Matches:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+from django.db.models.functions import Now
 
 from erp import channels
 from erp.accounts.models import User
@@ -28,6 +30,19 @@ def invoices_send(*, ids: Sequence[int], user: User | None) -> list[RowResult]:
     sent = channels.run(ChannelAction.SEND_INVOICE, sendable, user=user) if sendable else []
     results = {result.id: result for result in sent}
     return [results.get(pk) or row_refused(pk, problems[pk]) for pk in ids]
+
+
+def invoice_received(*, invoice_id: int, order_id: int) -> None:
+    """The marketplace has the note of this order and has yet to judge it."""
+    own = Invoice.objects.filter(pk=invoice_id, order=order_id)
+    own.update(sent_at=Now(), judged_at=None)
+
+
+def invoices_judged(*, order_ids: Collection[int], judged: bool) -> None:
+    """The marketplace has accepted or refused the notes of these orders, or has taken that back."""
+    if order_ids:
+        sent = Invoice.objects.filter(order__in=order_ids, sent_at__isnull=False)
+        sent.filter(judged_at__isnull=judged).update(judged_at=Now() if judged else None)
 
 
 def sending_problem(invoice: Invoice) -> Refusal:

@@ -14,6 +14,7 @@ from erp.accounts.models import Store
 from erp.outbox.commands import jobs_wake
 from erp.rows import Snapshot, rows_insert, rows_update, rows_values
 from erp.sales.services import EventDraft, order_events_append
+from invoices.sending import invoices_judged
 from kwai_integration import refusals
 from kwai_integration.inbound.closing import orders_shipped_late
 from kwai_integration.inbound.isolation import failing_isolate
@@ -28,7 +29,7 @@ from kwai_integration.models import FORMER_FIELDS, KwaiOrder, KwaiOrderState
 from kwai_integration.names import names
 from kwai_integration.outbound.healing import pushes_heal
 from kwai_integration.situations import store_roles
-from kwai_integration.wire.codes import SHIPPED_ROLES, KwaiInvoiceStatus, KwaiRole
+from kwai_integration.wire.codes import SHIPPED_ROLES, VERDICTS, KwaiInvoiceStatus, KwaiRole
 
 # What a new version of the answer may change; the rest belongs to `receive`.
 STAGED_FIELDS = [
@@ -268,6 +269,7 @@ def _batch_store(
     _late_shipped_note(answers, [*older, *unchanged], roles, fetch_started_at)
     judged = _judged_anew(changed, before)
     _verdicts_tell(judged)
+    _verdicts_keep(judged)
     pushes_heal([*changed, *unchanged], accepted=_accepted(judged))
     pending = _pending([*fresh, *unchanged, *older])
     return StepResult(
@@ -335,6 +337,15 @@ def _pks(rows: Iterable[KwaiOrder]) -> tuple[int, ...]:
 
 def _accepted(rows: Iterable[KwaiOrder]) -> set[str]:
     return {row.external_id for row in rows if row.invoice_status == KwaiInvoiceStatus.ACCEPTED}
+
+
+def _verdicts_keep(rows: Sequence[KwaiOrder]) -> None:
+    by_verdict: dict[bool, list[int]] = {True: [], False: []}
+    for row in rows:
+        if row.order_id is not None:
+            by_verdict[row.invoice_status in VERDICTS].append(row.order_id)
+    for judged, order_ids in by_verdict.items():
+        invoices_judged(order_ids=order_ids, judged=judged)
 
 
 def _verdicts_tell(rows: Sequence[KwaiOrder]) -> None:

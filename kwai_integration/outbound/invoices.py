@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from django.db.models import CharField, Exists, OuterRef, Q, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import CharField, Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Cast, Concat, Right
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -26,33 +27,29 @@ from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.push_requests import invoice_request, own_invoices
 from kwai_integration.outbound.withdrawing import jobs_withdraw
-from kwai_integration.wire.codes import KwaiInvoiceStatus
+from kwai_integration.wire.codes import VERDICTS, KwaiInvoiceStatus
 
 OPEN = (JobState.PENDING, JobState.CLAIMED)
 LIVE = (*OPEN, JobState.BLOCKED, JobState.DONE)
 LABEL = "Kwai"
+KEY_LENGTH = 44
 WITHDRAWN = "A NF-e foi cancelada na SEFAZ: nada é enviado."
 AT_KWAI = "O Kwai já tem a NF-e que foi cancelada. Emita outra nota, vincule-a ao pedido e envie-a."
 CANCELLED_BADGE = Badge("cancelada, mas no Kwai", "red", "alert-triangle", AT_KWAI)
 
 
 def invoice_states(ids: Sequence[int]) -> dict[int, InvoiceState]:
-    """Three queries whatever the number of notes."""
-    invoices = [
-        invoice for invoice in own_invoices(ids) if invoice.order is not None and invoice.order.external_id
-    ]
-    orders = [invoice.order_id for invoice in invoices if invoice.order_id is not None]
-    answers = {
-        order_id: (status, reason)
-        for order_id, status, reason in KwaiOrder.objects.filter(order_id__in=orders).values_list(
-            "order_id", "invoice_status", "invoice_refusal_reason"
-        )
-    }
+    """Two queries whatever the number of notes."""
+    answer = "order__kwai_order__"
+    rows: list[Any] = list(
+        Invoice.objects.filter(pk__in=ids, store__channel=CHANNEL_KEY)
+        .exclude(order__external_id="")
+        .select_related("order")
+        .annotate(verdict=F(f"{answer}invoice_status"), reason=F(f"{answer}invoice_refusal_reason"))
+    )
+    invoices = [row for row in rows if row.order is not None]
     jobs = _jobs_by_topic(invoices)
-    return {
-        invoice.pk: _state(invoice, jobs, answers.get(invoice.order_id or 0, ("", "")))
-        for invoice in invoices
-    }
+    return {row.pk: _state(row, jobs, (row.verdict or "", row.reason or "")) for row in invoices}
 
 
 def refused_orders(order_ids: Sequence[int]) -> set[int]:
@@ -62,22 +59,25 @@ def refused_orders(order_ids: Sequence[int]) -> set[int]:
 
 
 def invoices_in(stage: InvoiceStage) -> Q:
-    """The same stages as a condition on `Invoice`, for the list's filter."""
+    """The same stages as a condition on `Invoice`, for the list's filter. What is rare is found from the rare
+    side (pushes that wait, notes that wait), for notes are many."""
     own = Q(store__channel=CHANNEL_KEY, order__isnull=False)
     if stage is InvoiceStage.NOT_SENT:
-        return own & Q(status__in=ISSUED) & ~_has_job(LIVE)
+        return own & Q(status__in=ISSUED, sent_at__isnull=True) & ~_has_job(LIVE)
     if stage is InvoiceStage.QUEUED:
-        return own & _has_job(OPEN)
+        return own & _has_job(OPEN) & _is_of_job(OPEN)
     if stage is InvoiceStage.FAILED:
-        return own & _has_job((JobState.BLOCKED,))
-    verdicts = {
-        InvoiceStage.ACCEPTED: KwaiInvoiceStatus.ACCEPTED,
-        InvoiceStage.REFUSED: KwaiInvoiceStatus.REFUSED,
-    }
+        return own & _has_job((JobState.BLOCKED,)) & _is_of_job((JobState.BLOCKED,))
     sent = own & _has_job((JobState.DONE,))
-    if stage in verdicts:
-        return sent & Q(order__kwai_order__invoice_status=verdicts[stage])
-    return sent & ~Q(order__kwai_order__invoice_status__in=list(verdicts.values()))
+    if stage is InvoiceStage.SENT:
+        unjudged = ~Q(order__kwai_order__invoice_status__in=VERDICTS)
+        return sent & Q(sent_at__isnull=False, judged_at__isnull=True) & unjudged
+    if stage is InvoiceStage.REFUSED:
+        refused = KwaiOrder.objects.filter(invoice_status=KwaiInvoiceStatus.REFUSED)
+        return sent & Q(order__in=refused.values("order"))
+    # Of so many no push is looked up.
+    accepted = Q(order__kwai_order__invoice_status=KwaiInvoiceStatus.ACCEPTED)
+    return own & Q(sent_at__isnull=False) & accepted
 
 
 def invoices_withdraw(ids: Sequence[int]) -> None:
@@ -101,28 +101,21 @@ def held_cancelled_event(invoice: Invoice, order_id: int) -> EventDraft:
     )
 
 
-def orders_with_cancelled_invoice(order_ids: Sequence[int]) -> set[int]:
-    """Orders for which Kwai holds a note that was cancelled since. One query where no note was cancelled."""
-    rows = Invoice.objects.filter(
-        order__in=order_ids, status=InvoiceStatus.CANCELLED, store__channel=CHANNEL_KEY
+def holds_cancelled(order: str = "") -> Exists:
+    """In a query over orders, or over rows with a `store` of which `order` leads there: Kwai holds a note
+    that was cancelled since. What it holds is the note whose key it received last."""
+    store, subject = OuterRef(OuterRef("store_id")), OuterRef(OuterRef(f"{order}external_id"))
+    done = PushJob.objects.facts().filter(
+        kind=Kind.SEND_INVOICE, state=JobState.DONE, store_id=store, subject=subject
     )
-    invoices = list(rows.select_related("order", "store"))
-    if not invoices:
-        return set()
-    topics = _jobs_by_topic(invoices)
-    last = {topic: _last_done(jobs) for topic, jobs in topics.items()}
-    return {
-        invoice.order_id
-        for invoice, job in _own_jobs(invoices, topics)
-        if invoice.order_id is not None and last[job.topic] == job
-    }
+    key = done.order_by("-finished_at", "-pk").values(key=Right("idempotency_key", KEY_LENGTH))[:1]
+    cancelled = Invoice.objects.filter(order=OuterRef(f"{order}pk"), status=InvoiceStatus.CANCELLED)
+    return Exists(cancelled.filter(access_key=Subquery(key)))
 
 
-def _own_jobs(
-    invoices: Sequence[Invoice], topics: Mapping[Topic, Sequence[PushJob]] | None = None
-) -> list[tuple[Invoice, PushJob]]:
+def _own_jobs(invoices: Sequence[Invoice]) -> list[tuple[Invoice, PushJob]]:
     """Each linked note with the push of its own key."""
-    found = _jobs_by_topic(invoices) if topics is None else topics
+    found = _jobs_by_topic(invoices)
     requests = [
         (invoice, invoice_request(invoice, invoice.order))
         for invoice in invoices
@@ -145,6 +138,12 @@ def _has_job(states: Sequence[JobState]) -> Q:
     order, invoice = OuterRef("order__external_id"), OuterRef("access_key")
     key = Concat(store, Value(f":{Kind.SEND_INVOICE}:"), order, Value(":"), invoice, output_field=CharField())
     return Q(Exists(PushJob.objects.filter(idempotency_key=key, state__in=states)))
+
+
+def _is_of_job(states: Sequence[JobState]) -> Q:
+    """The keys of notes that such a push is about."""
+    jobs = PushJob.objects.facts().filter(kind=Kind.SEND_INVOICE, state__in=states)
+    return Q(access_key__in=jobs.values(key=Right("idempotency_key", KEY_LENGTH)))
 
 
 def _jobs_by_topic(invoices: Sequence[Invoice]) -> dict[Topic, list[PushJob]]:

@@ -383,6 +383,9 @@ class KwaiInvoiceStatus(StrEnum):
     REFUSED = "3"
 
 
+VERDICTS = (KwaiInvoiceStatus.ACCEPTED, KwaiInvoiceStatus.REFUSED)
+
+
 class KwaiRefundStatus(StrEnum):
     """`refundStatus` of an order (assumed)."""
 

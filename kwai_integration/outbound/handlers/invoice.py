@@ -14,6 +14,7 @@ from erp.outbox.statuses import JobState
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
 from invoices.models import ISSUED, Invoice, InvoiceStatus
+from invoices.sending import invoice_received
 from kwai_integration.client.writes import Write
 from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.asked import OTHER_INVOICE, content_check
@@ -90,6 +91,7 @@ def send(loaded: LoadedInvoice, context: AttemptContext) -> Sent:
 def record(job: PushJob, loaded: LoadedInvoice, sent: Sent) -> None:
     if not sent.verified and not sent.already:
         _received(job)
+    invoice_received(invoice_id=loaded.invoice.pk, order_id=loaded.order_id)
     text = f"Kwai recebeu os dados e o XML da NF-e {loaded.invoice.number}"
     drafts = [EventDraft(loaded.order_id, "kwai.invoice", text)]
     if Invoice.objects.filter(pk=loaded.invoice.pk, status=InvoiceStatus.CANCELLED).exists():
