@@ -7,8 +7,9 @@ facts (expedition opens shipments for authorised notes) registers `Facts` alone,
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -103,6 +104,11 @@ class Badge:
     title: str = ""
     link: str = ""
     symbol: str = ""
+
+    @property
+    def bare(self) -> Badge:
+        """What it has in common with the marker of another order."""
+        return replace(self, title="", link="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +258,7 @@ class Facts:
     def stock_changed(self, sku_ids: Sequence[int]) -> None: ...
     def order_status_changed(self, order_ids: Sequence[int]) -> None: ...
     def order_shipper_changed(self, order_ids: Sequence[int]) -> None: ...
+    def order_terms_changed(self, order_ids: Sequence[int]) -> None: ...
     def orders_released(self, order_ids: Sequence[int]) -> None: ...
     def order_handover_settled(self, order_ids: Sequence[int], reason: str) -> None: ...
     def invoice_authorised(self, ids: Sequence[int]) -> None: ...
@@ -279,6 +286,12 @@ class SalesChannel(Protocol):
 
     def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         """Markers per order, in a constant number of queries."""
+        ...
+
+    def badge_counts(self, rows: QuerySet[Any], by: str) -> dict[Any, Counter[Badge]]:
+        """Per value of the field `by` of `rows`, each of which has an `order`: how many of their orders carry
+        each marker, without its title and link. The database counts: a group may hold thousands of
+        orders."""
         ...
 
     def invoice_states(self, ids: Sequence[int]) -> dict[int, InvoiceState]:
@@ -350,6 +363,11 @@ def order_shipper_changed(order_ids: Iterable[int]) -> None:
     _tell("order_shipper_changed", order_ids)
 
 
+def order_terms_changed(order_ids: Iterable[int]) -> None:
+    """By when these orders are to be sent, or their *forma de envio* (that of their note included)."""
+    _tell("order_terms_changed", order_ids)
+
+
 def orders_released(order_ids: Iterable[int]) -> None:
     """What kept these orders from moving on has ended."""
     _tell("orders_released", order_ids)
@@ -403,6 +421,14 @@ def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
     for channel in _channels.values():
         for order_id, own in channel.badges(order_ids).items():
             found[order_id].extend(own)
+    return found
+
+
+def badge_counts(rows: QuerySet[Any], by: str) -> dict[Any, Counter[Badge]]:
+    found: dict[Any, Counter[Badge]] = defaultdict(Counter)
+    for channel in _channels.values():
+        for value, counted in channel.badge_counts(rows, by).items():
+            found[value].update(counted)
     return found
 
 

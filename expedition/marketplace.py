@@ -5,8 +5,8 @@ One function greys the menu and refuses the command, so that both say the same.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from erp import channels
 from erp.accounts.models import User
@@ -40,18 +40,12 @@ def run(name: str, shipments: Sequence[Shipment], actor: User) -> list[RowResult
     return [named(results[each.pk], each) for each in shipments]
 
 
-def group_badges(order_ids: Sequence[int], badges: Mapping[int, Sequence[Badge]]) -> list[Badge]:
-    """The markers of the members as one line, by their orders: *rastreio enviado 3/5*, without the count when
-    all have it."""
-    counted = Counter(
-        (badge.label, badge.colour, badge.icon, badge.symbol)
-        for order_id in order_ids
-        for badge in badges[order_id]
-    )
-    total = len(order_ids)
+def group_badges(counted: Mapping[Badge, int], total: int) -> list[Badge]:
+    """The markers of a group of `total` as one line: *rastreio enviado 3/5*, without the count when all have
+    it."""
     return [
-        Badge(label if count >= total else f"{label} {count}/{total}", colour, icon, symbol=symbol)
-        for (label, colour, icon, symbol), count in counted.items()
+        badge if count >= total else replace(badge, label=f"{badge.label} {count}/{total}")
+        for badge, count in counted.items()
     ]
 
 

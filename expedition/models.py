@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 
@@ -138,16 +138,12 @@ class ShipmentQuerySet(StampedQuerySet["Shipment"]):
         """Everything a row or a check reads, joined in."""
         return self.select_related(*SHIPMENT_RELATIONS).prefetch_related("packages")
 
-    def with_method(self) -> ShipmentQuerySet:
-        """Adds `method_id`, the id of `chosen_method`, for filters."""
-        return self.annotate(
-            method_id=Coalesce(
-                "shipping_method_id",
-                "invoice__shipping_method_id",
-                "order__shipping_method_id",
-                output_field=models.BigIntegerField(),
-            )
-        )
+    def copies_follow(self) -> int:
+        """Write what the list is sorted and filtered by: the order's deadline, and `chosen_method`."""
+        invoice = Invoice.objects.filter(pk=OuterRef("invoice")).values("shipping_method")
+        order = Order.objects.filter(pk=OuterRef("order"))
+        method = Coalesce("shipping_method", Subquery(invoice), Subquery(order.values("shipping_method")))
+        return self.update(ship_by_at=Subquery(order.values("ship_by_at")), method_shown=method)
 
     def lock_for_update(self) -> ShipmentQuerySet:
         return self.select_for_update(of=("self",)).order_by("pk")
@@ -181,6 +177,11 @@ class Shipment(Stamped):
     # The code before the present one, where somebody may still meet it on paper or at the marketplace.
     former_code = models.CharField(max_length=60, blank=True)
     former_code_is = models.CharField(max_length=8, choices=FormerCode.choices, blank=True)
+    # Copies for the list, see `ShipmentQuerySet.copies_follow`.
+    ship_by_at = models.DateTimeField("prazo de envio", null=True)
+    method_shown = models.ForeignKey(
+        ShippingMethod, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     concluded_at = models.DateTimeField(null=True)
     delivered_at = models.DateTimeField(null=True)
@@ -216,6 +217,16 @@ class Shipment(Stamped):
         ]
         indexes = [
             models.Index(fields=["company", "status", "-id"], name="shipment_list"),
+            models.Index(fields=["company", "ship_by_at", "id"], name="shipment_deadline"),
+            models.Index(
+                fields=["company", "ship_by_at", "id"],
+                condition=Q(status="pending"),
+                name="shipment_pending_deadline",
+            ),
+            models.Index(
+                fields=["company", "number"], condition=Q(status="pending"), name="shipment_pending_number"
+            ),
+            models.Index(fields=["method_shown", "-id"], name="shipment_method"),
             models.Index(fields=["-updated_at"], name="shipment_written"),
         ]
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from django.db import models, transaction
 
+from erp import channels
 from erp.accounts.models import Company, User
 from erp.refusals import Refusal
 from erp.sales.models import Carrier, ShippingMethod
@@ -91,6 +92,7 @@ def invoice_carrier_set(
     if invoice.order_id is not None:
         text = f"Forma de envio ou transportadora da {invoice} alterada"
         order_event(invoice.order_id, "invoice_carrier", text, link=invoice.get_absolute_url(), actor=user)
+        channels.order_terms_changed([invoice.order_id])
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -107,6 +108,9 @@ class KwaiChannel(Facts):
 
     def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         return badges.badges(order_ids)
+
+    def badge_counts(self, rows: QuerySet[Any], by: str) -> dict[Any, Counter[Badge]]:
+        return badges.badge_counts(rows, by)
 
     def invoice_states(self, ids: Sequence[int]) -> dict[int, InvoiceState]:
         return invoices.invoice_states(ids)

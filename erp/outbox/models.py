@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, models
-from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
-from django.db.models.functions import Now
+from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce, Now
 
 from erp import clock
 from erp.accounts.models import Store, StoreLifecycle, User
@@ -18,6 +18,7 @@ from erp.outbox.statuses import (
     LONGEST_WAITS,
     OPEN_STATES,
     WAITING_STATES,
+    WITHDRAWN_STATES,
     AttemptAction,
     AttemptOutcome,
     BreakerState,
@@ -57,24 +58,31 @@ class PushJobQuerySet(StampedLeasedQuerySet["PushJob"]):
         """Due, no push of the subject under way, no lower step of the subject open, not held by the first
         push of its kind. A blocked correction of a kind whose first content counts (`Handler.first_counts`)
         does not hold once another was confirmed."""
-        from erp.outbox.handlers import kinds_whose_first_counts
-
-        confirmed = PushJob.objects.filter(
-            store=OuterRef("store"),
-            subject=OuterRef("subject"),
-            kind=OuterRef("kind"),
-            state=JobState.DONE,
-        )
-        harmless = Q(state=JobState.BLOCKED, kind__in=kinds_whose_first_counts()) & Exists(confirmed)
         same_subject = PushJob.objects.filter(store=OuterRef("store"), subject=OuterRef("subject"))
-        lower_step = same_subject.filter(
-            ~harmless, state__in=OPEN_STATES, step__gt=0, step__lt=OuterRef("step")
-        )
         return self.flowing().filter(
             ~Exists(same_subject.filter(state=JobState.CLAIMED)),
-            ~Exists(lower_step),
+            ~Exists(_lower_steps().filter(state__in=OPEN_STATES)),
             is_due(),
             state=JobState.PENDING,
+        )
+
+    def newest(self) -> PushJobQuerySet:
+        """Of each topic the newest request that still counts; none where all were withdrawn."""
+        later = Q(requested_at__gt=OuterRef("requested_at")) | Q(
+            requested_at=OuterRef("requested_at"), pk__gt=OuterRef("pk")
+        )
+        topic = PushJob.objects.filter(
+            store=OuterRef("store"), subject=OuterRef("subject"), kind=OuterRef("kind")
+        )
+        withdrawn = Q(state__in=WITHDRAWN_STATES)
+        return self.filter(~withdrawn, ~Exists(topic.filter(later, ~withdrawn)))
+
+    def with_held_back_by(self) -> PushJobQuerySet:
+        """Adds `held_back_by`, the kind of a blocked lower step that this request waits for, else empty."""
+        blocked = _lower_steps().filter(state=JobState.BLOCKED).order_by("requested_at", "pk")
+        kind = Coalesce(Subquery(blocked.values("kind")[:1]), Value(""))
+        return self.annotate(
+            held_back_by=Case(When(state=JobState.PENDING, then=kind), default=Value("")),
         )
 
     def flowing(self) -> PushJobQuerySet:
@@ -83,6 +91,19 @@ class PushJobQuerySet(StampedLeasedQuerySet["PushJob"]):
             store=OuterRef("store"), kind=OuterRef("kind"), cleared_at__isnull=True
         )
         return self.filter(~Exists(followed.exclude(job=OuterRef("pk"))))
+
+
+def _lower_steps() -> PushJobQuerySet:
+    """In a query over pushes: requests of the same subject for a lower step, which go first. A blocked
+    correction of a kind whose first content counts holds nothing back once another was confirmed."""
+    from erp.outbox.handlers import kinds_whose_first_counts
+
+    confirmed = PushJob.objects.filter(
+        store=OuterRef("store"), subject=OuterRef("subject"), kind=OuterRef("kind"), state=JobState.DONE
+    )
+    harmless = Q(state=JobState.BLOCKED, kind__in=kinds_whose_first_counts()) & Exists(confirmed)
+    same_subject = PushJob.objects.filter(store=OuterRef("store"), subject=OuterRef("subject"))
+    return same_subject.filter(~harmless, step__gt=0, step__lt=OuterRef("step"))
 
 
 class PushJob(Stamped, Leased):

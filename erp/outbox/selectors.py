@@ -30,6 +30,7 @@ from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
 from erp.outbox.statuses import (
     LONGEST_REST,
     LONGEST_WAITS,
+    WITHDRAWN_STATES,
     BreakerState,
     FailureMode,
     JobState,
@@ -95,7 +96,7 @@ def _is_harmless(job: PushJob, jobs: Sequence[PushJob]) -> bool:
 
 def _latest(jobs: Sequence[PushJob]) -> PushJob:
     """The newest request that still counts; withdrawn ones speak only when nothing else does."""
-    counting = [job for job in jobs if job.state not in (JobState.SUPERSEDED, JobState.CANCELLED)]
+    counting = [job for job in jobs if job.state not in WITHDRAWN_STATES]
     return (counting or list(jobs))[-1]
 
 

@@ -18,6 +18,7 @@ from expedition.services.shipments import (
     shipments_carrier_set,
     shipments_deliver,
     shipments_follow_invoices,
+    shipments_follow_orders,
     shipments_mark_delivered,
     shipments_open,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "shipments_channel_codes_set",
     "shipments_deliver",
     "shipments_follow_invoices",
+    "shipments_follow_orders",
     "shipments_mark_delivered",
     "shipments_open",
     "tracking_import",

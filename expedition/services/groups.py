@@ -89,6 +89,7 @@ def _join(shipments: Sequence[Shipment], group: ShipmentGroup, actor: User | Non
         carrier = shipment.chosen_carrier
         shipment.group, shipment.shipping_method, shipment.carrier = group, group.shipping_method, carrier
     rows_update(shipments, ["group", "shipping_method", "carrier"])
+    Shipment.objects.filter(pk__in=[each.pk for each in shipments]).copies_follow()
     order_events_append(
         drafts=[
             shipment_event(each, "shipment_grouped", f"Expedição {each.number} incluída em {group}")

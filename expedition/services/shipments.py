@@ -73,6 +73,7 @@ def _shipments_create(orders: Sequence[Order]) -> dict[int, Shipment]:
     _number(drafts)
     shipments = Shipment.objects.bulk_create(drafts)
     Package.objects.bulk_create(Package(shipment=each, company_id=each.company_id) for each in shipments)
+    Shipment.objects.filter(pk__in=[each.pk for each in shipments]).copies_follow()
     return {shipment.order_id: shipment for shipment in shipments}
 
 
@@ -106,6 +107,7 @@ def shipments_follow_invoices(*, invoice_ids: Sequence[int]) -> None:
     for shipment in following:
         shipment.invoice = invoices[shipment.order_id]
     rows_update(following, ["invoice"])
+    shipments_follow_orders(order_ids=[each.order_id for each in following])
     order_events_append(
         drafts=[
             shipment_event(each, "shipment_invoice", f"{each.invoice} vinculada à expedição {each.number}")
@@ -113,6 +115,12 @@ def shipments_follow_invoices(*, invoice_ids: Sequence[int]) -> None:
         ]
     )
     shipments_open(order_ids=sorted(set(invoices) - {shipment.order_id for shipment in shipments}))
+
+
+def shipments_follow_orders(*, order_ids: Sequence[int]) -> None:
+    """The list shows and sorts by what order and note say of deadline and *forma de envio*."""
+    if order_ids:
+        Shipment.objects.active().filter(order__in=order_ids).copies_follow()
 
 
 @transaction.atomic
@@ -135,6 +143,7 @@ def shipments_carrier_set(
     for shipment in changing:
         shipment.shipping_method, shipment.carrier = method, carrier
     rows_update(changing, ["shipping_method", "carrier"])
+    Shipment.objects.filter(pk__in=[each.pk for each in changing]).copies_follow()
     text = f"Forma de envio: {method or 'a da NF-e ou do pedido'}"
     order_events_append(
         drafts=[shipment_event(each, "shipment_carrier", text) for each in changing], actor=actor

@@ -19,6 +19,7 @@ from django.urls import reverse
 from erp import channels
 from erp.channels import RowResult
 from erp.sales.models import Order, ShippingKind, ShippingMethod
+from erp.sales.statuses import TO_SHIP
 from erp.sales.views.scope import deadline_filter
 from erp.search.finding import Matches, Search
 from erp.web.lists import ChoiceFilter, Column, Empty, Link, ListAction, ListPage, Sort, Tab
@@ -80,8 +81,8 @@ def _group_method(value: str) -> Q:
 
 def _shipment_method(value: str) -> Q:
     if (pk := id_of(value)) is not None:
-        return Q(method_id=pk)
-    return Q(method_id__in=ShippingMethod.objects.filter(kind=value).values("pk"))
+        return Q(method_shown_id=pk)
+    return Q(method_shown__kind=value)
 
 
 def _view_filter() -> ChoiceFilter:
@@ -175,20 +176,16 @@ class GroupList(ExpeditionList):
         return groups_found(search)
 
     def extras(self, objects: list[ShipmentGroup]) -> Mapping[int, GroupExtra]:
-        """Of the members no more than whose they are: a page may show thousands."""
-        rows = Shipment.objects.active().filter(group__in=objects)
-        own = rows.visible_to(user_of(self.request)).values_list("group_id", "order_id")
-        orders: dict[int, list[int]] = defaultdict(list)
-        for group_id, order_id in own:
-            orders[group_id or 0].append(order_id)
-        badges = channels.badges([order_id for found in orders.values() for order_id in found])
-        counts = dict(
-            Shipment.objects.filter(group__in=objects).values_list("group").annotate(count=Count("pk"))
-        )
-        return {
-            group.pk: GroupExtra(marketplace.group_badges(orders[group.pk], badges), counts.get(group.pk, 0))
-            for group in objects
-        }
+        rows = Shipment.objects.active().filter(group__in=objects).visible_to(user_of(self.request))
+        badges = channels.badge_counts(rows, "group_id")
+        members = Shipment.objects.filter(group__in=objects).values_list("group")
+        totals = members.annotate(size=Count("pk"), own=Count("pk", filter=Q(pk__in=rows.values("pk"))))
+        found = {group_id: (size, own) for group_id, size, own in totals}
+        extras = {}
+        for group in objects:
+            size, own = found.get(group.pk, (0, 0))
+            extras[group.pk] = GroupExtra(marketplace.group_badges(badges.get(group.pk, {}), own), size)
+        return extras
 
     def _members(self, ids: Sequence[int]) -> Mapping[int, list[Shipment]]:
         """The shipments the user may see, by group; cancelled ones are asked nothing any more."""
@@ -216,7 +213,7 @@ class ShipmentList(ExpeditionList):
     columns = (
         Column("Nº", "expedition/cells/shipment_number.html", sort="number", export="number"),
         Column("Pedido", "expedition/cells/shipment_order.html"),
-        Column("Prazo", "expedition/cells/shipment_deadline.html", export="order.ship_by_at"),
+        Column("Prazo", "expedition/cells/shipment_deadline.html", sort="deadline", export="ship_by_at"),
         Column("Destinatário", "expedition/cells/shipment_recipient.html", css="wide-cell"),
         Column("NF-e", "expedition/cells/shipment_invoice.html", shown_from="xl"),
         Column("Forma de envio", "expedition/cells/shipment_method.html", shown_from="md", css="short-cell"),
@@ -224,7 +221,10 @@ class ShipmentList(ExpeditionList):
         Column("Situação", "expedition/cells/shipment_status.html"),
         Column("No e-commerce", "components/cells/markers.html"),
     )
-    sorts = (Sort("number", ("number",), newest_first=True, unique=True),)
+    sorts = (
+        Sort("number", ("number",), newest_first=True, unique=True),
+        Sort("deadline", ("ship_by_at",), nullable="ship_by_at"),
+    )
     tabs = (
         Tab("todas", "todas"),
         Tab("pendentes", "pendentes", Q(status=ShipmentStatus.PENDING)),
@@ -240,7 +240,7 @@ class ShipmentList(ExpeditionList):
         ChoiceFilter(
             "forma", "Forma de envio", _shipment_method, choices=methods_of, read_from=_methods_watched
         ),
-        deadline_filter("order__"),
+        deadline_filter(Q(status=ShipmentStatus.PENDING, order__status__in=TO_SHIP)),
     )
 
     @property
@@ -252,7 +252,7 @@ class ShipmentList(ExpeditionList):
         )
 
     def queryset(self) -> ShipmentQuerySet:
-        return shipments_of(self.request).select_related("order__buyer").with_method()
+        return shipments_of(self.request).select_related("order__buyer")
 
     def matches(self, search: Search) -> Matches:
         return shipments_found_by(search)

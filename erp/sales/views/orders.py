@@ -95,7 +95,7 @@ class OrderList(ListPage[Order]):
     )
     filters = (
         STORE,
-        deadline_filter(),
+        deadline_filter(Q(status__in=TO_SHIP)),
         SHIPPING_METHOD,
         DateFilter("since", "Desde", since("placed_at"), rare=True),
         DateFilter("until", "Até", until("placed_at"), rare=True),

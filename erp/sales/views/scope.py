@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from erp.accounts.models import Store, StoreQuerySet
 from erp.sales.models import Order, ShippingMethod
-from erp.sales.statuses import TO_SHIP
 from erp.web.lists import ChoiceFilter
 from erp.web.lists.declarations import day_begin
 from erp.web.requests import company_of, user_of
@@ -52,17 +51,15 @@ def _shipping_methods(request: HttpRequest) -> QuerySet[ShippingMethod]:
     return ShippingMethod.objects.filter(company=company_of(request))
 
 
-def deadline_filter(order: str = "") -> ChoiceFilter:
-    """The filter *prazo* of what is still to be sent; `order` leads to the order, `order__` from a
-    shipment."""
+def deadline_filter(to_ship: Q) -> ChoiceFilter:
+    """The filter *prazo* of rows with `ship_by_at`; `to_ship` keeps those that are still to be sent."""
 
     def condition(wanted: str) -> Q:
         now = timezone.now()
         tomorrow = day_begin(timezone.localdate(now) + timedelta(days=1))
-        to_ship = Q(**{f"{order}status__in": TO_SHIP})
         if wanted == "late":
-            return to_ship & Q(**{f"{order}ship_by_at__lt": now})
-        return to_ship & Q(**{f"{order}ship_by_at__gte": now, f"{order}ship_by_at__lt": tomorrow})
+            return to_ship & Q(ship_by_at__lt=now)
+        return to_ship & Q(ship_by_at__gte=now, ship_by_at__lt=tomorrow)
 
     return ChoiceFilter(
         "due", "Prazo", condition, choices=(("today", "vence hoje"), ("late", "atrasado")), all_label="todos"

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from erp import channels
 from erp.accounts.models import User
 from erp.rows import Snapshot, rows_update, rows_values
 from erp.sales.models import Buyer, DeliveryAddress, Order, OrderLine
@@ -41,6 +42,8 @@ FOLLOWED = {
     "buyer_note": "observação do comprador",
 }
 # Chosen by a mapping while nobody has chosen yet.
+# By these the list of the expedição is sorted and filtered.
+TERMS = ("ship_by_at", "shipping_method")
 CHOSEN = ("shipping_method", "carrier", "payment_method")
 CLOSED_FIELDS = ("closed_at", "handover_unclear")
 COLUMNS = ("shipped_by", *FOLLOWED, *REFUND_FIELDS, *CLOSED_FIELDS, "unread_parts", *AMOUNTS, *CHOSEN)
@@ -281,6 +284,10 @@ def _orders_write(followed: Iterable[FollowedOrder], before: Snapshot) -> None:
     for order in touched:
         order.updated_at = timezone.now()
     rows_update(touched, [*COLUMNS, "updated_at"], before=before)
+    now = rows_values(touched, TERMS)
+    channels.order_terms_changed(
+        pk for pk, terms in now.items() if any(before[pk][name] != terms[name] for name in TERMS)
+    )
 
 
 def _lines_write(followed: Iterable[FollowedOrder]) -> list[int]:

@@ -24,6 +24,7 @@ from expedition.services import (
     tracking_set,
 )
 from invoices.models import Invoice, InvoiceStatus
+from invoices.services import invoice_carrier_set
 from tests.expedition.conftest import S10, RecordingChannel, reload
 
 Make = Callable[..., Order]
@@ -160,10 +161,26 @@ class TestCarrier:
         shipment = open_shipment()
         assert shipment.chosen_method is None
         Order.objects.filter(pk=shipment.order_id).update(shipping_method=correios)
+        channels.order_terms_changed([shipment.order_id])
         assert reload(shipment).chosen_method == correios
+        assert reload(shipment).method_shown == correios
         shipments_carrier_set(shipment_ids=[shipment.pk], shipping_method_id=jadlog.pk)
         assert reload(shipment).chosen_carrier == jadlog.carrier
-        assert [each.method_id for each in Shipment.objects.with_method()] == [jadlog.pk]
+        assert reload(shipment).method_shown == jadlog
+        shipments_carrier_set(shipment_ids=[shipment.pk], shipping_method_id=None)
+        assert reload(shipment).method_shown == correios
+
+    def test_the_list_knows_method_and_deadline_of_note_and_order(
+        self, make_order: Make, make_invoice: MakeInvoice, correios: ShippingMethod, jadlog: ShippingMethod
+    ) -> None:
+        deadline = timezone.now()
+        order = make_order(shipping_method=correios, ship_by_at=deadline)
+        invoice = make_invoice(order)
+        channels.invoice_authorised([invoice.pk])
+        shipment = Shipment.objects.get(order=order)
+        assert (shipment.ship_by_at, shipment.method_shown) == (deadline, correios)
+        invoice_carrier_set(invoice_id=invoice.pk, carrier_id=None, shipping_method_id=jadlog.pk, user=None)
+        assert reload(shipment).method_shown == reload(shipment).chosen_method == jadlog
 
     def test_not_inside_a_group_nor_with_a_method_of_others(
         self,

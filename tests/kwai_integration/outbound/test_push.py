@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from erp import channels
 from erp.accounts.models import Store, StoreLifecycle
@@ -16,15 +19,15 @@ from erp.channels import ChannelAction, RowOutcome
 from erp.outbox.commands import jobs_retry
 from erp.outbox.models import PushJob
 from erp.outbox.statuses import FailureMode, JobState
-from erp.sales.models import Order, OrderEvent
+from erp.sales.models import Order, OrderEvent, ShippedBy
 from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment, ShipmentStatus
 from expedition.services import tracking_set
 from invoices.models import Invoice, InvoiceStatus
 from kwai_integration.mapping.outbound import noon_ms
-from kwai_integration.models import KwaiSettings
+from kwai_integration.models import KwaiOrder, KwaiSettings
 from kwai_integration.outbound.kinds import Kind
-from kwai_integration.wire.codes import SITUATIONS
+from kwai_integration.wire.codes import SITUATIONS, KwaiInvoiceStatus
 from tests.kwai_integration.codes import CLOSED, RECEIVED, SHIPPED
 from tests.kwai_integration.outbound.conftest import Desk, job_of, status_of
 
@@ -301,6 +304,54 @@ def test_badges_follow_the_pushes(desk: Desk) -> None:
     assert panel.title == "Kwai Shop"
 
 
+def test_the_expedition_follows_a_deadline_that_kwai_moves(desk: Desk) -> None:
+    (order,) = desk.orders()
+    (shipment,) = desk.shipped([order])
+    later = (shipment.order.ship_by_at or timezone.now()) + timedelta(days=2)
+    desk.kwai.change(order.external_id, shipByTime=int(later.timestamp() * 1000))
+    desk.kwai.poll()
+    order.refresh_from_db()
+    shipment.refresh_from_db()
+    assert shipment.ship_by_at == order.ship_by_at
+    assert abs(order.ship_by_at - later) < timedelta(seconds=1)
+
+
+def test_a_group_counts_the_markers_of_its_orders(desk: Desk) -> None:
+    """In every state of a push, with a verdict of Kwai, a refused first step, what Kwai carries itself and a
+    note that was cancelled after it was sent."""
+    orders = desk.orders(8)
+    shipments = desk.shipped(orders)
+    for shipment in shipments[:7]:
+        desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
+    desk.push()
+    subjects = [order.external_id for order in orders]
+    jobs = PushJob.objects.filter(store=orders[0].store)
+    jobs.filter(subject__in=subjects[:3], kind=Kind.SEND_TRACKING).update(
+        state=JobState.PENDING, finished_at=None
+    )
+    jobs.filter(subject=subjects[1], kind=Kind.SEND_INVOICE).update(
+        state=JobState.BLOCKED, failure_mode=FailureMode.REJECTED, finished_at=None
+    )
+    jobs.filter(subject=subjects[2], kind=Kind.SEND_TRACKING).update(
+        state=JobState.CANCELLED, finished_at=timezone.now()
+    )
+    Order.objects.filter(pk__in=[orders[3].pk, orders[4].pk]).update(shipped_by=ShippedBy.CHANNEL)
+    KwaiOrder.objects.filter(order=orders[3]).update(remote_status="105", remote_tracking_code="")
+    KwaiOrder.objects.filter(order=orders[4]).update(remote_status="103", remote_tracking_code="KE1")
+    KwaiOrder.objects.filter(order=orders[5]).update(invoice_status=KwaiInvoiceStatus.REFUSED)
+    KwaiOrder.objects.filter(order=orders[0]).update(invoice_status=KwaiInvoiceStatus.ACCEPTED)
+    Invoice.objects.filter(order=orders[6]).update(
+        status=InvoiceStatus.CANCELLED, cancelled_at=timezone.now()
+    )
+    told = Counter(
+        badge.bare for own in channels.badges([order.pk for order in orders]).values() for badge in own
+    )
+    rows = Shipment.objects.filter(order__in=orders)
+    assert channels.badge_counts(rows, "company_id") == {orders[0].company_id: told}
+    labels = {badge.label for badge in told}
+    assert {"aguardando a NF-e recusada", "NF-e recusada", "cancelada, mas no Kwai"} <= labels
+
+
 def test_statements_do_not_grow_with_the_orders(desk: Desk) -> None:
     orders = desk.orders(20)
     shipments = desk.shipped(orders)
@@ -310,6 +361,7 @@ def test_statements_do_not_grow_with_the_orders(desk: Desk) -> None:
     desk.ask(ChannelAction.SEND_TRACKING, ids[0])
     reads: list[Callable[[slice], object]] = [
         lambda part: channels.badges(order_ids[part]),
+        lambda part: channels.badge_counts(Shipment.objects.filter(pk__in=ids[part]), "group_id"),
         lambda part: channels.check(ChannelAction.SEND_INVOICE, notes[part]),
         lambda part: channels.check(ChannelAction.SEND_TRACKING, ids[part]),
         lambda part: channels.check(ChannelAction.CONFIRM_DELIVERY, ids[part]),
