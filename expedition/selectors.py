@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet, Subquery
@@ -76,26 +76,41 @@ def shipment_only(found: Sequence[Shipment], key: TrackingKey) -> tuple[Shipment
     return None, refusals.AMBIGUOUS.of(key=key.text)
 
 
-def orders_available(*, user: User, method_id: int, with_none: bool) -> QuerySet[Order]:
-    """Orders that may enter a group of the method: no shipment yet, or a pending one outside any group.
-
-    `with_none` brings those without *forma de envio* too. Frozen ones come along: the row says why not.
-    """
+def orders_groupable(user: User) -> QuerySet[Order]:
+    """Orders that wait for a group: no shipment yet, or a pending one outside any group. Frozen ones come
+    along: the row says why not."""
     pending = Shipment.objects.filter(order=OuterRef("pk"), status=ShipmentStatus.PENDING)
     active = Shipment.objects.active().filter(order=OuterRef("pk"))
-    method = Coalesce(
+    can_enter = Exists(pending.filter(group__isnull=True)) | (~Exists(active) & Q(status__in=GROUPABLE))
+    return Order.objects.visible_to(user).filter(can_enter)
+
+
+def _method() -> Coalesce:
+    """The *forma de envio* of an order's shipment, note or own, the first that has one."""
+    pending = Shipment.objects.filter(order=OuterRef("pk"), status=ShipmentStatus.PENDING)
+    issued = Invoice.objects.filter(order=OuterRef("pk"), status__in=ISSUED)
+    return Coalesce(
         Subquery(pending.values("shipping_method_id")[:1]),
-        Subquery(
-            Invoice.objects.filter(order=OuterRef("pk"), status__in=ISSUED).values("shipping_method_id")[:1]
-        ),
+        Subquery(issued.values("shipping_method_id")[:1]),
         "shipping_method_id",
         output_field=BigIntegerField(),
     )
-    orders = Order.objects.visible_to(user).annotate(method_id=method)
+
+
+def groupable_methods(*, user: User, order_ids: Sequence[int]) -> Counter[int | None]:
+    """How many of the orders wait for a group, by *forma de envio*."""
+    if not order_ids:
+        return Counter()
+    rows = orders_groupable(user).filter(pk__in=order_ids).annotate(method_id=_method())
+    return Counter(dict(rows.values_list("pk", "method_id")).values())
+
+
+def orders_available(*, user: User, method_id: int, with_none: bool) -> QuerySet[Order]:
+    """Those that may enter a group of the method; `with_none` brings those without *forma de envio* too."""
     has_method = Q(method_id=method_id)
     if with_none:
         carried = Q(shipped_by=ShippedBy.CHANNEL)
         is_own = ShippingMethod.objects.filter(pk=method_id, kind=ShippingKind.MARKETPLACE).exists()
         has_method |= Q(method_id__isnull=True) & (carried if is_own else ~carried)
-    can_enter = Exists(pending.filter(group__isnull=True)) | (~Exists(active) & Q(status__in=GROUPABLE))
-    return orders.filter(has_method, can_enter).order_by("ship_by_at", "pk")
+    orders = orders_groupable(user).annotate(method_id=_method()).filter(has_method)
+    return orders.order_by("ship_by_at", "pk")

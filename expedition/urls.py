@@ -1,10 +1,11 @@
 from erp.accounts.permissions import OPERATE, VIEW, route
-from expedition.views import groups, lists, shipments, tracking
+from expedition.views import groups, including, lists, shipments, tracking
 
 app_name = "expedition"
 urlpatterns = [
     route("", lists.expedition_list, "list", VIEW, post=OPERATE),
-    route("incluir/", groups.include, "include", OPERATE),
+    route("incluir/", including.include, "include", OPERATE),
+    route("incluir/notas/", including.include_invoices, "include_invoices", OPERATE),
     route("codigos/", tracking.tracking_import_view, "tracking_import", OPERATE),
     route("leitura/", tracking.scan, "scan", OPERATE),
     route("agrupamentos/<int:pk>/", groups.group_detail, "group", VIEW),

@@ -32,6 +32,13 @@ NOT_AUTHORISED = Refusal(
     "The invoice is {status}. Only authorised invoices are sent.",
 )
 
+# Grouping
+NOT_TO_GROUP = Refusal(
+    "invoice.order_not_to_group",
+    "O pedido está {status}. Só um pedido faturado entra em um agrupamento.",
+    "The order is {status}. Only an invoiced order enters a group.",
+)
+
 # Linking
 FOREIGN_ORDER = Refusal(
     "invoice.foreign_order",

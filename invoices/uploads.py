@@ -16,6 +16,7 @@ from erp.accounts.models import Company, User
 from erp.accounts.permissions import Permission
 from erp.channels import RowOutcome
 from erp.sales.models import Order
+from erp.web.results import NextListStep
 from erp.work import kinds
 from erp.work.files import file_keep, file_open
 from erp.work.kinds import RowWord, WorkKind, WorkRowResult, row_result_refused
@@ -28,6 +29,7 @@ from invoices.intake.archives import Entry, archive_contents, entries
 from invoices.intake.parser import MAX_BYTES
 from invoices.linking import company_facts
 from invoices.models import Invoice
+from invoices.next_steps import invoices_next_steps
 from invoices.placement import ImportOutcome, ImportResult
 
 KIND: Final = "invoices.upload"
@@ -59,6 +61,7 @@ def kind_register() -> None:
             run=_file_store,
             word=_word,
             extras=_links,
+            next_steps=_next_steps,
             name_cell="invoices/upload_name.html",
             detail_cell="invoices/upload_detail.html",
         )
@@ -161,6 +164,12 @@ def _word(outcome: RowOutcome, code: str) -> RowWord:
     if outcome is RowOutcome.REFUSED:
         return cast(RowWord, ImportOutcome.REFUSED)
     return cast(RowWord, ImportOutcome(code.removeprefix(CODE)))
+
+
+def _next_steps(work: Work) -> list[NextListStep]:
+    """For the notes that came, also those that had come before."""
+    came = work.rows.exclude(outcome__in=["", RowOutcome.REFUSED]).values("subject_id")
+    return invoices_next_steps(Invoice.objects.filter(pk__in=came))
 
 
 def _links(rows: Sequence[WorkRow], user: User) -> Mapping[int, Any]:

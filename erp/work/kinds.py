@@ -23,6 +23,7 @@ from erp.refusals import Refusal
 
 if TYPE_CHECKING:
     from erp.accounts.models import User
+    from erp.web.results import NextListStep
     from erp.work.models import Work, WorkRow
 
 
@@ -66,6 +67,10 @@ def title_plain(work: Work) -> str:
     return work.kind_of.title
 
 
+def no_next_steps(work: Work) -> Sequence[NextListStep]:
+    return ()
+
+
 def no_extras(rows: Sequence[WorkRow], user: User) -> Mapping[int, Any]:
     return {}
 
@@ -79,7 +84,8 @@ class WorkKind:
     transaction open, an answer for each row in turn, which is handed to `run`. There belongs what takes long
     and every call to the outside, which must then be safe to repeat.
 
-    `title_of` says what one work is called where the title alone is not enough.
+    `title_of` says what one work is called where the title alone is not enough. `next_steps`: what is done by
+    nature with the rows of a work that has ended.
 
     `word` names an outcome in the kind's own words. `extras` fetches, for a page of rows at once, what
     `name_cell` and `detail_cell` (templates; context `object`, the row) show as `row.extra`, by row id;
@@ -96,6 +102,7 @@ class WorkKind:
     word: Callable[[RowOutcome, str], RowWord] = outcome_word
     extras: RowsExtras = no_extras
     title_of: Callable[[Work], str] = title_plain
+    next_steps: Callable[[Work], Sequence[NextListStep]] = no_next_steps
     name_cell: str = "work/name.html"
     detail_cell: str = "work/detail.html"
 

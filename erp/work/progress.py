@@ -9,7 +9,9 @@ from typing import Any
 from django.db.models import Count, Min
 
 from erp.accounts.models import User
+from erp.accounts.permissions import may
 from erp.channels import RowOutcome
+from erp.web.results import NextListStep
 from erp.work.kinds import RowWord
 from erp.work.models import Work, WorkRow, WorkState
 
@@ -33,6 +35,7 @@ class WorkPart:
     state: WorkState
     counts: Sequence[tuple[RowWord, str]]
     rows: Sequence[ShownRow] | None = None
+    next_steps: Sequence[NextListStep] = ()
 
     @property
     def is_live(self) -> bool:
@@ -74,7 +77,14 @@ def work_part(work: Work, *, user: User, rows: bool) -> WorkPart:
         first = list(work.rows.order_by("position")[:SHOWN_ROWS])
         extras = row_extras(work, first, user)
         shown = [ShownRow(row, extras.get(row.pk)) for row in first]
-    return WorkPart(work, work.state, _counts(work), shown)
+    return WorkPart(work, work.state, _counts(work), shown, _next_steps(work, user))
+
+
+def _next_steps(work: Work, user: User) -> list[NextListStep]:
+    """Of a work that has ended, what the user may do next."""
+    if work.finished_at is None:
+        return []
+    return [step for step in work.kind_of.next_steps(work) if may(user, step.url_name, "POST")]
 
 
 def row_extras(work: Work, rows: Sequence[WorkRow], user: User) -> Mapping[int, Any]:

@@ -9,10 +9,18 @@ from django.shortcuts import get_object_or_404
 
 from erp.accounts.permissions import may
 from erp.channels import RowOutcome, RowResult
-from erp.web.requests import user_of
+from erp.web.requests import ids_of, user_of
 from erp.web.results import Results
 from expedition import marketplace
 from expedition.models import Shipment, ShipmentGroup, ShipmentQuerySet
+
+MOST_ROWS = 200
+
+
+def asked_orders(request: HttpRequest) -> list[int]:
+    """The orders chosen in a list, which *agrupar* carries from page to page in `pedidos`."""
+    text = request.POST.get("pedidos") or request.GET.get("pedidos", "")
+    return ids_of([text])[:MOST_ROWS]
 
 
 def may_operate(request: HttpRequest) -> bool:

@@ -29,6 +29,7 @@ from invoices.linking import (
 )
 from invoices.matching import order_not_found, orders_named
 from invoices.models import ISSUED, DocumentDamaged, Invoice, InvoiceDocument, InvoiceEvent, InvoiceStatus
+from invoices.next_steps import group_problems
 from invoices.printing.services import print_problems
 from invoices.sending import send_problems
 from invoices.services import invoice_carrier_set
@@ -55,6 +56,7 @@ def invoice_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "send_problem": send_problems([pk])[pk],
         "replace_problem": replace_problem(invoice, order) if order else "",
         "print_problem": print_problems([pk])[pk],
+        "to_group": not group_problems([pk])[pk],
         "unlink_problem": unlink_problem(invoice, order) if order else "",
         "warnings": invoice_warnings(invoice),
         "events": InvoiceEvent.objects.filter(company=invoice.company, access_key=invoice.access_key),

@@ -16,7 +16,7 @@ from erp.accounts.models import User
 from erp.accounts.permissions import may
 from erp.channels import RowOutcome, RowResult
 from erp.sales.models import Order
-from erp.web.lists import NextListStep, action_asked
+from erp.web.lists import action_asked
 from erp.web.requests import company_of, ids_of, user_of
 from erp.web.results import results_named
 from invoices.forms import InvoiceCancelForm
@@ -27,8 +27,8 @@ from invoices.issuing.models import OPEN, InvoiceIssue
 from invoices.issuing.requirements import Lack, Where
 from invoices.issuing.services import draft_lacks, invoice_cancel, invoices_issue
 from invoices.linking import InvoiceRefused
-from invoices.models import ISSUED, Invoice
-from invoices.printing.printouts import InvoicePrintout
+from invoices.models import Invoice
+from invoices.next_steps import invoices_next_steps
 
 MAX_ORDERS = 100
 
@@ -123,15 +123,6 @@ def _reachable(texts: Sequence[str], user: User) -> list[int]:
     )
 
 
-def _printing(done: Collection[int]) -> NextListStep | None:
-    """The notes that were made are printed next."""
-    notes = Invoice.objects.filter(order__in=done, status__in=ISSUED).values_list("pk", flat=True)
-    if not notes:
-        return None
-    label = f"imprimir DANFE ({len(notes)})"
-    return NextListStep(label, "invoices:list", list(notes), action=InvoicePrintout.DANFE, new_tab=True)
-
-
 def _page(
     request: HttpRequest,
     ids: Sequence[int],
@@ -158,7 +149,7 @@ def _page(
             lack.where is Where.UPLOAD for draft in drafts.values() for lack in issuer.lacks(draft)
         ),
         "results": results_named(issuer.action_label, results, names) if results else None,
-        "next_step": _printing(done),
+        "next_steps": invoices_next_steps(Invoice.objects.filter(order__in=done)) if done else [],
     }
     return render(request, "invoices/issue.html", context)
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from erp import channels
 from erp.accounts.permissions import may
 from erp.channels import InvoiceStage, InvoiceState, RowResult
+from erp.sales.next_steps import orders_next_steps
 from erp.sales.views.scope import SHIPPING_METHOD, STORE
 from erp.search.finding import Matches, Search
 from erp.web.lists import (
@@ -26,6 +27,7 @@ from erp.web.lists import (
     Link,
     ListAction,
     ListPage,
+    NextListStep,
     Sort,
     Tab,
     since,
@@ -34,6 +36,7 @@ from erp.web.lists import (
 from erp.web.requests import user_of
 from invoices.intake.parser import MAX_BYTES
 from invoices.models import ISSUED, Invoice, InvoiceStatus, RefusedFile
+from invoices.next_steps import group_problems
 from invoices.printing.printouts import InvoicePrintout
 from invoices.printing.services import PrintRefused, invoices_print, print_problems
 from invoices.search import invoices_found, invoices_of_remote_order, refused_files_found
@@ -41,7 +44,7 @@ from invoices.sending import invoices_send, send_problems
 from invoices.views.downloads import file_response
 from invoices.views.printing import pdf_response
 
-SEND = "send_invoice"
+SEND, GROUP = "send_invoice", "group"
 REJECTED = "rejected"
 STAGES = [(stage.value, stage.label) for stage in InvoiceStage]
 ENVIRONMENTS = [("production", "produção"), ("homologation", "homologação")]
@@ -95,6 +98,7 @@ class InvoiceList(ListPage[Invoice]):
     )
     actions = (
         ListAction(InvoicePrintout.DANFE, "imprimir DANFE", "printer", in_bar=True, download=True),
+        ListAction(GROUP, "agrupar", "package", in_bar=True, leads_to="expedition:include_invoices"),
         ListAction(InvoicePrintout.LABEL, "imprimir etiqueta do DANFE (10x15)", "tag", download=True),
         ListAction(SEND, "enviar dados da NFe para e-commerce", "send"),
     )
@@ -141,6 +145,8 @@ class InvoiceList(ListPage[Invoice]):
         return self.states
 
     def check(self, action: str, ids: Sequence[int]) -> Mapping[int, str]:
+        if action == GROUP:
+            return group_problems(ids)
         return send_problems(ids) if action == SEND else print_problems(ids)
 
     def run(self, action: str, ids: Sequence[int]) -> Iterable[RowResult] | HttpResponse:
@@ -151,6 +157,10 @@ class InvoiceList(ListPage[Invoice]):
         except PrintRefused as refused:
             return refused.results
         return pdf_response(content, f"{action}-{len(ids)}-notas.pdf")
+
+    def next_steps(self, action: str, done: Sequence[int]) -> Sequence[NextListStep]:
+        orders = Invoice.objects.filter(pk__in=done, order__isnull=False).values_list("order_id", flat=True)
+        return orders_next_steps(orders) if action == SEND else ()
 
     def row_links(self, obj: Invoice) -> Sequence[Link]:
         links = [Link("baixar XML", reverse("invoices:xml", args=[obj.pk]), "download")]
@@ -172,13 +182,11 @@ class RefusedFileList(ListPage[RefusedFile]):
     title = InvoiceList.title
     pretitle = InvoiceList.pretitle
     columns = (
-        Column("Arquivo", "invoices/cells/refused_file.html", css="text-break"),
-        Column("Nota", "invoices/cells/refused_number.html", shown_from="md", css="text-nowrap"),
+        Column("Arquivo", "invoices/cells/refused_file.html", css="short-cell"),
+        Column("Nota", "invoices/cells/refused_number.html", shown_from="md"),
         Column("Pedido", "invoices/cells/refused_order.html", shown_from="lg"),
-        Column("Motivo", "invoices/cells/refused_reasons.html", css="text-break"),
-        Column(
-            "Enviado", "invoices/cells/refused_sent.html", shown_from="md", css="text-nowrap text-secondary"
-        ),
+        Column("Motivo", "invoices/cells/refused_reasons.html", css="wide-cell"),
+        Column("Enviado", "invoices/cells/refused_sent.html", shown_from="md", css="text-secondary"),
     )
     order_by = ("-last_sent_at", "-pk")
     search_fields = ("file_name", "access_key", "order__external_id")
@@ -186,9 +194,14 @@ class RefusedFileList(ListPage[RefusedFile]):
     tabs = tuple(Tab(tab.key, tab.label, always=tab.always) for tab in InvoiceList.tabs)
     filters = (
         STORE,
-        Filter("remote", channels.worded("Nº do pedido no {channel}"), "order__external_id__startswith"),
-        DateFilter("since", "Desde", since("last_sent_at")),
-        DateFilter("until", "Até", until("last_sent_at")),
+        Filter(
+            "remote",
+            channels.worded("Nº do pedido no {channel}"),
+            "order__external_id__startswith",
+            rare=True,
+        ),
+        DateFilter("since", "Desde", since("last_sent_at"), rare=True),
+        DateFilter("until", "Até", until("last_sent_at"), rare=True),
     )
     poll_seconds = InvoiceList.poll_seconds
     empty = Empty("Nenhum arquivo recusado", "Os XMLs recusados na conferência aparecem aqui, com o motivo.")

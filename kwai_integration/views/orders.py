@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from erp.accounts.permissions import may
 from erp.channels import RowOutcome, RowResult
 from erp.sales.models import Order
+from erp.sales.next_steps import orders_next_steps
 from erp.search.finding import Matches, Search
 from erp.web.lists import (
     LIVE_SECONDS,
@@ -88,12 +89,12 @@ class KwaiOrderList(ListPage[KwaiOrder]):
     pretitle = "Vendas"
     columns = (
         Column("Pedido no Kwai", "kwai/cells/order_number.html", export="external_id"),
-        Column("Loja", "store.name", shown_from="xxl", css="text-secondary"),
+        Column("Loja", "store.name", shown_from="wide", css="text-secondary"),
         Column("Data", "placed_at|ago", shown_from="md", css="text-secondary", sort="placed"),
         Column("Prazo", "kwai/cells/order_ship_by.html", sort="deadline", export="ship_by_at"),
-        Column("Comprador", "buyer_name|person", css="short-cell"),
-        Column("Itens", "summary", shown_from="md", css="wide-cell text-secondary"),
-        Column("Situação no Kwai", "extra.status_text", shown_from="md", css="short-cell"),
+        Column("Comprador", "buyer_name|person", css="wide-cell"),
+        Column("Itens", "summary", shown_from="xxl", css="wide-cell text-secondary"),
+        Column("Situação no Kwai", "extra.status_text", shown_from="md", css="medium-cell"),
         Column("No ERP", "kwai/cells/order_state.html", sort="state"),
         Column("Total", "total|money", numeric=True, sort="total"),
     )
@@ -155,14 +156,11 @@ class KwaiOrderList(ListPage[KwaiOrder]):
         do = kwai_orders_receive if action == "receive" else kwai_orders_refresh
         return do(ids=ids, actor=user_of(self.request))
 
-    def next_step(self, action: str, results: Sequence[RowResult]) -> NextListStep | None:
-        received = [result.id for result in results if result.outcome is RowOutcome.DONE]
-        if action != "receive" or not received:
-            return None
-        rows = KwaiOrder.objects.filter(pk__in=received, order__isnull=False)
-        orders = list(rows.values_list("order_id", flat=True))
-        label = f"definir forma de envio ({len(orders)})"
-        return NextListStep(label, "sales:orders_shipping", orders) if orders else None
+    def next_steps(self, action: str, done: Sequence[int]) -> Sequence[NextListStep]:
+        if action != "receive":
+            return ()
+        received = KwaiOrder.objects.filter(pk__in=done, order__isnull=False)
+        return orders_next_steps(received.values_list("order_id", flat=True))
 
     def extras(self, objects: list[KwaiOrder]) -> Mapping[int, KwaiOrderExtra]:
         return {row.pk: _extra(row) for row in objects}

@@ -20,6 +20,7 @@ from erp.accounts.permissions import may
 from erp.sales.decisions import order_handover_settle, order_refund_release
 from erp.sales.forms import BuyerForm, DeliveryAddressForm, OrderShippingForm
 from erp.sales.models import Buyer, DeliveryAddress, Order, ShippedBy
+from erp.sales.next_steps import orders_next_steps
 from erp.sales.ownership import address_edit, buyer_edit, proposal_accept, proposal_keep
 from erp.sales.search import orders_found
 from erp.sales.services import ShippingSet, order_shipping_edit, orders_shipping_set
@@ -46,6 +47,7 @@ from erp.web.lists import (
 from erp.web.lists.paging import MOST_COUNTED
 from erp.web.paging import older_page
 from erp.web.requests import address_back, company_of, user_of
+from erp.web.results import next_steps_keep
 
 EVENTS_PER_PAGE = 30
 MOST_NAMED = 40
@@ -68,7 +70,7 @@ class OrderList(ListPage[Order]):
             shown_from="lg",
             css="text-secondary font-monospace small",
         ),
-        Column("Loja", "store.name", shown_from="xxl", css="text-secondary"),
+        Column("Loja", "store.name", shown_from="wide", css="text-secondary"),
         Column("Data", "placed_at|ago", shown_from="md", css="text-secondary", sort="placed"),
         Column("Prazo", "sales/cells/order_deadline.html", sort="deadline", export="ship_by_at"),
         Column("Comprador", "buyer.name|person", css="wide-cell"),
@@ -281,6 +283,7 @@ def orders_shipping(request: HttpRequest) -> HttpResponse:
             actor=user_of(request),
         )
         _shipping_reported(request, saved, {order.pk: order.number for order in orders})
+        next_steps_keep(request, orders_next_steps([pk for pk in ids if pk not in saved.problems]))
         return redirect(back)
     numbers = dict(orders.order_by("number").values_list("pk", "number"))
     context = {

@@ -18,8 +18,9 @@ from erp.web.lists.declarations import (
     since,
     until,
 )
-from erp.web.lists.page import LIVE_SECONDS, ListPage, NextListStep, action_asked
+from erp.web.lists.page import LIVE_SECONDS, ListPage, action_asked
 from erp.web.lists.paging import Count
+from erp.web.results import NextListStep
 
 __all__ = [
     "LIVE_SECONDS",

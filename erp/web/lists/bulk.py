@@ -15,11 +15,12 @@ from django.utils.module_loading import import_string
 
 from erp.accounts.models import User
 from erp.accounts.permissions import Permission
-from erp.channels import RowResult, row_refused
+from erp.channels import RowOutcome, RowResult, row_refused
 from erp.refusals import Refusal
 from erp.web.lists.declarations import ListAction
 from erp.web.lists.paging import MOST_COUNTED
 from erp.web.requests import company_of, user_of
+from erp.web.results import NextListStep
 from erp.work.kinds import WorkKind, WorkRowResult
 from erp.work.models import Work, WorkRow
 from erp.work.services import WorkRowDraft, work_start
@@ -72,6 +73,7 @@ def work_kind() -> WorkKind:
         prepare=_slice_do,
         title_of=_title,
         extras=_addresses,
+        next_steps=_next_steps,
     )
 
 
@@ -83,6 +85,13 @@ def _drafts(view: ListPage[Any], found: QuerySet[Any]) -> Iterator[WorkRowDraft]
 
 def _title(work: Work) -> str:
     return f"{work.chosen['title']}: {work.chosen['label']}"
+
+
+def _next_steps(work: Work) -> Sequence[NextListStep]:
+    """What the list offers after its action, for the rows that it was done to."""
+    ended = work.rows.exclude(outcome__in=["", RowOutcome.REFUSED]).order_by("position")
+    done = [pk for pk in ended.values_list("subject_id", flat=True) if pk is not None]
+    return _view(work).next_steps(work.chosen["action"], done)
 
 
 def _addresses(rows: Sequence[WorkRow], user: User) -> dict[int, str]:

@@ -50,7 +50,7 @@ class Column:
     label: str
     cell: str
     numeric: bool = False
-    shown_from: Literal["", "sm", "md", "lg", "xl", "xxl"] = ""
+    shown_from: Literal["", "sm", "md", "lg", "xl", "xxl", "wide"] = ""
     css: str = ""
     stack_label: str = ""
     sort: str = ""

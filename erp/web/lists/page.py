@@ -14,7 +14,6 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.views.generic import View
 
@@ -31,7 +30,7 @@ from erp.web.lists.paging import Count, ListOrder, list_order, page_read
 from erp.web.lists.rows import ActionState, ListRow, RowMenu, rows_draw
 from erp.web.lists.saved import query_kept
 from erp.web.requests import board_of, id_of, ids_of, text_of, user_of
-from erp.web.results import Results, results_named
+from erp.web.results import NextListStep, Results, ids_done, next_steps_take, results_named
 from erp.work.models import Work
 from erp.work.progress import work_part
 
@@ -58,22 +57,6 @@ class ShownTab:
     tab: Tab
     count: Count
     is_current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NextListStep:
-    """The step that follows by nature: `ids` are sent to the page `url_name`, as `action` of a list where it
-    is one. `new_tab` for an answer that is a file."""
-
-    label: str
-    url_name: str
-    ids: Sequence[int]
-    action: str = ""
-    new_tab: bool = False
-
-    @property
-    def url(self) -> str:
-        return reverse(self.url_name)
 
 
 def action_asked(posted: QueryDict) -> tuple[str, list[int]]:
@@ -154,9 +137,10 @@ class ListPage(View, Generic[M]):
     def extra_context(self) -> dict[str, Any]:
         return {}
 
-    def next_step(self, action: str, results: Sequence[RowResult]) -> NextListStep | None:
-        """What is done by nature after `action`, offered for the same rows."""
-        return None
+    def next_steps(self, action: str, done: Sequence[int]) -> Sequence[NextListStep]:
+        """What is done by nature after `action`, offered for the rows it was done to; the first is the blue
+        button."""
+        return ()
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if ASKS_NEWER in request.headers:
@@ -195,14 +179,14 @@ class ListPage(View, Generic[M]):
         removed = [row_refused(pk, OUT_OF_REACH) for pk in ids if pk not in known]
         names = {pk: (self.row_label(obj), self.row_url(obj)) for pk, obj in known.items()}
         results = results_named(action.label, [*done, *removed], names)
-        return self.answer(results=results, next_step=self.next_step(name, done))
+        return self.answer(results=results, next_steps=self.next_steps(name, ids_done(done)))
 
     def answer(
         self,
         *,
         results: Results | None = None,
         notice: str = "",
-        next_step: NextListStep | None = None,
+        next_steps: Sequence[NextListStep] = (),
         work: Work | None = None,
     ) -> HttpResponse:
         """The page, or only its list when htmx swaps it; above the list what came of an action: its results,
@@ -210,7 +194,7 @@ class ListPage(View, Generic[M]):
         partial = self._is_partial()
         context = self.context(results=results, notice=notice) | {
             "is_partial": partial,
-            "next_step": next_step,
+            "next_steps": next_steps or ([] if partial else next_steps_take(self.request)),
             "bulk_part": work and work_part(work, user=user_of(self.request), rows=False),
         }
         response = render(self.request, self.partial_name if partial else self.template_name, context)

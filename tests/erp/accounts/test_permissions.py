@@ -131,6 +131,7 @@ EXPECTED = {
     "invoices:unlink": "operate",
     "expedition:list": ("view", "operate"),
     "expedition:include": "operate",
+    "expedition:include_invoices": "operate",
     "expedition:tracking_import": "operate",
     "expedition:scan": "operate",
     "expedition:group": "view",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -21,11 +21,12 @@ from openpyxl import load_workbook
 
 from erp.accounts.models import Branch, Company, Store, User
 from erp.sales.models import Order, OrderStatus
+from erp.web.lists import NextListStep, paging
 from erp.web.lists import page as list_page
-from erp.web.lists import paging
 from erp.web.models import SavedView
 from erp.work.models import Work
 from erp.work.running import work_run
+from tests.erp.web.pages import BranchList
 
 SignIn = Callable[[User], Client]
 pytestmark = pytest.mark.django_db
@@ -178,6 +179,25 @@ def test_a_whole_search_becomes_a_work_that_ends_without_the_page(
     assert texts["filial Filial 00"] == "Há notas em aberto. Conclua-as antes."
     assert "não está mais ao seu alcance" in texts["filial Filial 01"]
     assert work.rows.first().chosen["url"] == f"/filiais/{branches[0].pk}/"
+
+
+def test_a_work_of_a_list_ends_with_the_step_that_follows_for_the_rows_that_were_done(
+    client: Client, branches: list[Branch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def next_steps(self: BranchList, action: str, done: Sequence[int]) -> list[NextListStep]:
+        return [NextListStep(f"depois de {action} ({len(done)})", "sales:orders_shipping", done)]
+
+    monkeypatch.setattr(BranchList, "next_steps", next_steps)
+    client.post("/filiais/", {"action": "close", "whole": "1"})
+    work = Work.objects.get()
+    progress = reverse("work:progress", args=[work.pk])
+    assert "depois de" not in client.get(progress).text
+    work_run(work_id=work.pk, seconds=60)
+    work.refresh_from_db()
+    page = client.get(progress).text
+    assert f"depois de close ({work.done - work.failed})" in page
+    assert 0 < work.failed < work.done
+    assert 'name="back" value="/filiais/"' in page
 
 
 def test_many_ticks_become_a_work_too_and_few_do_not(
