@@ -23,11 +23,11 @@ class UnlinkedList(ListPage[Invoice]):
     title = "Notas sem pedido"
     pretitle = "Vendas · Notas Fiscais"
     columns = (
-        Column("Nota", "invoices/cells/unlinked_number.html", css="text-nowrap"),
-        Column("Emissão", "issued_at|ago", shown_from="md", css="text-nowrap text-secondary"),
-        Column("Destinatário", "invoices/cells/unlinked_recipient.html", shown_from="md", css="text-nowrap"),
-        Column("Total", "total|money", numeric=True, shown_from="sm", css="text-nowrap"),
-        Column("Pedido", "invoices/cells/unlinked_order.html"),
+        Column("Nota", "invoices/cells/unlinked_number.html"),
+        Column("Emissão", "issued_at|ago", shown_from="md", css="text-secondary"),
+        Column("Destinatário", "invoices/cells/unlinked_recipient.html", shown_from="md"),
+        Column("Total", "total|money", numeric=True, shown_from="sm"),
+        Column("Pedido", "invoices/cells/unlinked_order.html", css="wide-cell"),
     )
     order_by = ("-issued_at", "-pk")
     search_fields = ("number",)

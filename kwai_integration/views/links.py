@@ -25,11 +25,12 @@ class ListingList(ListPage[Listing]):
     title = "Itens do Kwai"
     pretitle = "Vendas · Pedidos no e-commerce"
     columns = (
-        Column("Item no Kwai", "kwai/cells/listing_item.html"),
-        Column("Código do vendedor", 'seller_code|default:"—"', css="font-monospace"),
-        Column("Loja", "store.name", shown_from="lg", css="text-secondary"),
+        Column("Item no Kwai", "kwai/cells/listing_item.html", css="wide-cell"),
+        Column("Nº no Kwai", "item_id", shown_from="xl", css="text-secondary font-monospace small"),
+        Column("Código do vendedor", 'seller_code|default:"—"', css="font-monospace short-cell"),
+        Column("Loja", "store.name", shown_from="xxl", css="text-secondary"),
         Column("Pedidos esperando", "waiting", numeric=True, stack_label="Pedidos esperando"),
-        Column("SKU no ERP", "kwai/cells/listing_sku.html"),
+        Column("SKU no ERP", "kwai/cells/listing_sku.html", css="short-cell"),
     )
     order_by = ("-waiting", "pk")
     search_fields = ("title", "seller_code", "item_id", "sku_id_remote")

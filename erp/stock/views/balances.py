@@ -60,7 +60,10 @@ class BalanceList(ListPage[Sku]):
         Column("Código (SKU)", "stock/cells/balance_code.html", shown_from="md"),
         Column("Produto", "stock/cells/balance_product.html", css="wide-cell"),
         Column(
-            "Por depósito", "stock/cells/balance_places.html", shown_from="xl", css="text-secondary small"
+            "Por depósito",
+            "stock/cells/balance_places.html",
+            shown_from="xl",
+            css="text-secondary small medium-cell",
         ),
         Column("Físico", "on_hand", numeric=True, shown_from="md"),
         Column("Reservado", "reserved", numeric=True, shown_from="md"),
