@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from django.db.models import Q
 
@@ -31,9 +32,12 @@ STEPS = (
 def orders_next_steps(order_ids: Iterable[int]) -> list[NextListStep]:
     """*Definir forma de envio*, *gerar nota fiscal*, *agrupar*: each for those of the orders that it is next
     for."""
-    own = Order.objects.filter(pk__in=list(order_ids)).order_by("number")
-    steps = []
-    for label, url_name, rows in STEPS:
-        if ids := list(own.filter(rows).values_list("pk", flat=True)):
-            steps.append(NextListStep(f"{label} ({len(ids)})", url_name, ids))
+    followed = list(order_ids)
+    own = Order.objects.filter(pk__in=followed).order_by("number")
+    found = [
+        (label, name, list(own.filter(rows).values_list("pk", flat=True))) for label, name, rows in STEPS
+    ]
+    steps = [NextListStep(f"{label} ({len(ids)})", name, ids) for label, name, ids in found if ids]
+    if len(steps) > 1 and steps[0].url_name == "sales:orders_shipping":
+        steps[0] = replace(steps[0], beside=followed)
     return steps

@@ -30,13 +30,15 @@ class Results:
 @dataclass(frozen=True, slots=True)
 class NextListStep:
     """A step that follows by nature: `ids` are sent to the page `url_name`, as `action` of a list where it is
-    one. `new_tab` for an answer that is a file."""
+    one. `new_tab` for an answer that is a file. `beside` names all rows that go on together: the page offers
+    what follows for them too."""
 
     label: str
     url_name: str
     ids: Sequence[int]
     action: str = ""
     new_tab: bool = False
+    beside: Sequence[int] = ()
 
     @property
     def url(self) -> str:
@@ -45,6 +47,10 @@ class NextListStep:
     @property
     def ids_text(self) -> str:
         return ",".join(map(str, self.ids))
+
+    @property
+    def beside_text(self) -> str:
+        return ",".join(map(str, self.beside))
 
 
 def ids_done(rows: Sequence[RowResult]) -> list[int]:

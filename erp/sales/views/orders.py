@@ -46,7 +46,7 @@ from erp.web.lists import (
 )
 from erp.web.lists.paging import MOST_COUNTED
 from erp.web.paging import older_page
-from erp.web.requests import address_back, company_of, user_of
+from erp.web.requests import address_back, company_of, ids_of, user_of
 from erp.web.results import next_steps_keep
 
 EVENTS_PER_PAGE = 30
@@ -270,7 +270,9 @@ def order_shipping(request: HttpRequest, pk: int) -> HttpResponse:
 def orders_shipping(request: HttpRequest) -> HttpResponse:
     """The same for many: the list names its rows; the answered form sends them again as `ids`."""
     _, ids = action_asked(request.POST)
-    orders = Order.objects.visible_to(user_of(request)).filter(pk__in=ids[:MOST_COUNTED])
+    followed = [*ids, *ids_of(request.POST.getlist("beside"))][:MOST_COUNTED]
+    visible = Order.objects.visible_to(user_of(request))
+    orders = visible.filter(pk__in=ids[:MOST_COUNTED])
     back = address_back(request, "sales:orders")
     chosen = request.POST if "shipping_method" in request.POST else None
     form = OrderShippingForm(chosen, instance=Order(), company=company_of(request))
@@ -283,12 +285,13 @@ def orders_shipping(request: HttpRequest) -> HttpResponse:
             actor=user_of(request),
         )
         _shipping_reported(request, saved, {order.pk: order.number for order in orders})
-        next_steps_keep(request, orders_next_steps([pk for pk in ids if pk not in saved.problems]))
+        next_steps_keep(request, orders_next_steps([order.pk for order in visible.filter(pk__in=followed)]))
         return redirect(back)
     numbers = dict(orders.order_by("number").values_list("pk", "number"))
     context = {
         "form": form,
         "ids": ",".join(str(pk) for pk in numbers),
+        "beside": request.POST.get("beside", ""),
         "numbers": list(numbers.values())[:MOST_NAMED],
         "more": max(0, len(numbers) - MOST_NAMED),
         "count": len(numbers),

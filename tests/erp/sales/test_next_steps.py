@@ -53,6 +53,21 @@ def test_each_order_is_offered_the_step_it_is_at(make: Callable[..., Order], met
     ]
 
 
+def test_orders_that_need_no_method_wait_for_those_that_do(
+    make: Callable[..., Order],
+    method: ShippingMethod,
+    operator: User,
+    sign_in: Callable[[User], Client],
+) -> None:
+    bare, ready = make(1, OrderStatus.APPROVED), make(2, OrderStatus.APPROVED, shipping_method=method)
+    step = orders_next_steps([bare.pk, ready.pk])[0]
+    client, url = sign_in(operator), reverse(step.url_name)
+    asked = {"ids": step.ids_text, "beside": step.beside_text}
+    assert f'name="beside" value="{bare.pk},{ready.pk}"' in client.post(url, asked).text
+    page = client.post(url, asked | {"shipping_method": method.pk, "carrier": ""}, follow=True).text
+    assert "gerar nota fiscal (2)" in page
+
+
 def test_after_the_method_its_orders_are_offered_their_notes_once_where_one_was(
     make: Callable[..., Order],
     method: ShippingMethod,
