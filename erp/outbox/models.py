@@ -192,6 +192,7 @@ class PushJob(Stamped, Leased):
             models.Index(fields=["-requested_at", "-id"], name="pushjob_newest"),
             models.Index(fields=["-updated_at"], name="pushjob_written"),
             models.Index(fields=["state", "-requested_at", "-id"], name="pushjob_state_newest"),
+            models.Index(fields=["kind", "-requested_at", "-id"], name="pushjob_kind_newest"),
         ]
 
     @staticmethod

@@ -141,15 +141,14 @@ def queue_notices(*, user: User) -> list[QueueNotice]:
     ]
 
 
-def queues_paused(*, store_ids: Collection[int]) -> dict[int, str]:
-    """Why each of these stores sends nothing until somebody acts, and what to do; a store that sends is
-    missing. One query."""
-    rows = StoreQueue.objects.filter(store__in=list(store_ids)).exclude(paused_mode="")
+def pause_text(store: Store) -> str:
+    """Why the store sends nothing until somebody acts, and what to do; empty for one that sends. Reads its
+    `push_queue`."""
+    queue: StoreQueue | None = getattr(store, "push_queue", None)
+    if queue is None or not queue.paused_mode:
+        return ""
     then = f"{FailureMode.CREDENTIAL.next_step} Este envio segue sozinho depois."
-    return {
-        store_id: f"Envios da loja pausados: {reason.rstrip('. ')}. {then}"
-        for store_id, reason in rows.values_list("store_id", "paused_reason")
-    }
+    return f"Envios da loja pausados: {queue.paused_reason.rstrip('. ')}. {then}"
 
 
 def channel_paused(channel: str) -> ChannelPause | None:

@@ -59,12 +59,13 @@ def first_push_shown(job: PushJob, user: User) -> Shown | None:
 
 
 def held_texts(jobs: Iterable[PushJob], user: User) -> dict[int, str]:
-    """Why a queued push waits for the first one of its kind, per job id; one query."""
-    rows = {(row.store_id, row.kind): row for row in clearance.first_pushes(user=user)}
+    """Why a queued push waits for the first one of its kind, per job id; one query where any is queued."""
+    queued = [job for job in jobs if job.state == JobState.PENDING]
+    rows = {(row.store_id, row.kind): row for row in clearance.first_pushes(user=user)} if queued else {}
     found = {
         job.pk: _held_text(job, rows[job.store_id, job.kind])
-        for job in jobs
-        if job.state == JobState.PENDING and (job.store_id, job.kind) in rows
+        for job in queued
+        if (job.store_id, job.kind) in rows
     }
     return {pk: text for pk, text in found.items() if text}
 

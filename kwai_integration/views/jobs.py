@@ -15,7 +15,7 @@ from erp.accounts.models import User
 from erp.channels import RowOutcome, RowResult, row_refused
 from erp.outbox.commands import jobs_cancel, jobs_retry
 from erp.outbox.models import PushJob
-from erp.outbox.selectors import jobs_done, queue_notices, queues_paused
+from erp.outbox.selectors import jobs_done, pause_text, queue_notices
 from erp.outbox.statuses import AttemptOutcome, FailureMode, JobState, WaitReason
 from erp.sales.models import Order
 from erp.search.finding import Matches, Search
@@ -52,7 +52,7 @@ def _kind_choices(request: HttpRequest) -> list[tuple[str, str]]:
 
 def _jobs(request: HttpRequest) -> QuerySet[PushJob]:
     rows = PushJob.objects.visible_to(user_of(request)).filter(kind__in=list(Kind))
-    return rows.select_related("store", "requested_by")
+    return rows.select_related("store__push_queue", "requested_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +170,14 @@ def _invoice(job: PushJob, order: Order | None) -> Invoice | None:
 
 
 def _described(jobs: Sequence[PushJob], user: User) -> dict[int, JobExtra]:
-    """What the templates show beside each of these jobs. Three queries."""
+    """What the templates show beside each of these jobs. One query, and another where some are queued."""
     held = held_texts(jobs, user)
-    paused = queues_paused(store_ids={job.store_id for job in jobs})
     marks = jobs_done(subjects={(job.store_id, job.subject) for job in jobs}, kinds=list(Kind))
     shown: dict[int, JobExtra] = {}
     for job in jobs:
         mark = marks[(job.store_id, job.subject)].get(job.kind)
         held_back_by = mark.held_back_by if mark and mark.job_id == job.pk else ""
-        waits = paused.get(job.store_id, "") or held.get(job.pk, "")
+        waits = pause_text(job.store) or held.get(job.pk, "")
         shown[job.pk] = JobExtra(
             Kind(job.kind).label, JobState(job.state), _next_step(job, held_back_by, waits)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
@@ -203,6 +204,12 @@ class RecordingChannel(channels.Facts):
     def badges(self, order_ids: Sequence[int]) -> dict[int, list[Badge]]:
         own = Order.objects.filter(pk__in=order_ids, store__channel=self.key)
         return {pk: [Badge("rastreio enviado", "green", "send")] for pk in own.values_list("pk", flat=True)}
+
+    def badge_counts(self, rows: Any, by: str) -> dict[Any, Counter[Badge]]:
+        found: dict[Any, Counter[Badge]] = defaultdict(Counter)
+        for value, order_id in rows.values_list(by, "order_id"):
+            found[value].update(badge.bare for badge in self.badges([order_id]).get(order_id, []))
+        return found
 
     def panel(self, order_id: int) -> Panel | None:
         return None
