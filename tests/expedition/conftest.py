@@ -207,8 +207,10 @@ class RecordingChannel(channels.Facts):
 
     def badge_counts(self, rows: Any, by: str) -> dict[Any, Counter[Badge]]:
         found: dict[Any, Counter[Badge]] = defaultdict(Counter)
-        for value, order_id in rows.values_list(by, "order_id"):
-            found[value].update(badge.bare for badge in self.badges([order_id]).get(order_id, []))
+        held = list(rows.values_list(by, "order_id"))
+        badges = self.badges([order_id for _, order_id in held])
+        for value, order_id in held:
+            found[value].update(badge.bare for badge in badges.get(order_id, []))
         return found
 
     def panel(self, order_id: int) -> Panel | None:
