@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
-from django.db.models import BooleanField, F, Func, Subquery
+from django.db.models import F, Subquery
 from django.urls import reverse
 
 from erp.accounts.models import User
@@ -19,6 +18,7 @@ from erp.channels import Badge
 from erp.sales.models import Order, OrderLine
 from erp.sales.statuses import OrderStatus
 from erp.sales.timeline import EventDraft, order_events_append
+from erp.search.lookups import IsAmong
 from erp.stock.causes import Cause
 from erp.stock.models import MovementKind, StockMovement, StockReservation
 from erp.stock.services import (
@@ -118,35 +118,12 @@ def order_stock_return(*, order_id: int, actor: User | None = None) -> bool:
     return bool(lines and _return(lines, actor))
 
 
-class _IsAmong(Func):
-    """Whether a column holds one of the few ids that a query answers.
-
-    PostgreSQL has no statistics of `held < wanted` and takes a third of all reservations for waiting: as a
-    join it reads every line of every order. As an array the ids are read once, and then looked up.
-    """
-
-    output_field = BooleanField()
-    conditional = True
-
-    def as_sql(  # type: ignore[override]
-        self, compiler: Any, connection: Any, **context: Any
-    ) -> tuple[str, tuple[Any, ...]]:
-        return self._compiled(compiler, "IN ")
-
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
-        sql, parameters = self._compiled(compiler, "= ANY(ARRAY")
-        return f"{sql})", parameters
-
-    def _compiled(self, compiler: Any, way: str) -> tuple[str, tuple[Any, ...]]:
-        (column, own), (ids, more) = (compiler.compile(each) for each in self.get_source_expressions())
-        return f"{column} {way}{ids}", (*own, *more)
-
-
-def is_lacking_stock() -> _IsAmong:
+def is_lacking_stock() -> IsAmong:
     """For a query over orders: whether one is *sem estoque*, a line got less than it wants."""
+    # PostgreSQL has no statistics of `held < wanted` and takes a third of all reservations for waiting.
     waiting = StockReservation.objects.waiting().order_by().values("order_line_id")
-    lines = OrderLine.objects.filter(_IsAmong(F("pk"), Subquery(waiting))).order_by()
-    return _IsAmong(F("pk"), Subquery(lines.values("order_id")))
+    lines = OrderLine.objects.filter(IsAmong(F("pk"), Subquery(waiting))).order_by()
+    return IsAmong(F("pk"), Subquery(lines.values("order_id")))
 
 
 @dataclass(frozen=True, slots=True)

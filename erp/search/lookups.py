@@ -1,4 +1,5 @@
-"""What the ORM needs to look for words: texts put together, the lookups `holds` and `any_of`."""
+"""What the ORM needs to look for words: texts put together, the lookups `holds` and `any_of`,
+few values among many rows."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import json
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import F, Func, Lookup, TextField
+from django.db.models import BooleanField, F, Func, Lookup, TextField
 
 from erp.search.folding import glob_pattern, like_pattern, regex_pattern
 
@@ -76,3 +77,27 @@ class AnyOf(Lookup[Any]):
     @property
     def values(self) -> list[int | str]:
         return list(self.rhs)
+
+
+class IsAmong(Func):
+    """Whether a column holds one of the few values that a query answers: `IsAmong(F("pk"), Subquery(…))`.
+
+    As a join PostgreSQL takes them for many, or does not come to it among many joins, and reads whole tables.
+    As an array they are read once, and then looked up by the index of the column.
+    """
+
+    output_field = BooleanField()
+    conditional = True
+
+    def as_sql(  # type: ignore[override]
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        return self._compiled(compiler, "IN ")
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
+        sql, parameters = self._compiled(compiler, "= ANY(ARRAY")
+        return f"{sql})", parameters
+
+    def _compiled(self, compiler: Any, way: str) -> tuple[str, tuple[Any, ...]]:
+        (column, own), (values, more) = (compiler.compile(each) for each in self.get_source_expressions())
+        return f"{column} {way}{values}", (*own, *more)

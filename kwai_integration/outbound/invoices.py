@@ -22,6 +22,7 @@ from erp.outbox.push_requests import Topic
 from erp.outbox.statuses import WAITING_STATES, FailureMode, JobState
 from erp.sales.models import Order
 from erp.sales.services import EventDraft, order_events_append
+from erp.search.lookups import IsAmong
 from invoices.models import ISSUED, Invoice, InvoiceStatus
 from kwai_integration.models import CHANNEL_KEY, KwaiOrder
 from kwai_integration.outbound.kinds import Kind
@@ -74,7 +75,7 @@ def invoices_in(stage: InvoiceStage) -> Q:
         return sent & Q(sent_at__isnull=False, judged_at__isnull=True) & unjudged
     if stage is InvoiceStage.REFUSED:
         refused = KwaiOrder.objects.filter(invoice_status=KwaiInvoiceStatus.REFUSED)
-        return sent & Q(order__in=refused.values("order"))
+        return sent & Q(IsAmong(F("order_id"), Subquery(refused.order_by().values("order"))))
     # Of so many no push is looked up.
     accepted = Q(order__kwai_order__invoice_status=KwaiInvoiceStatus.ACCEPTED)
     return own & Q(sent_at__isnull=False) & accepted
@@ -143,7 +144,8 @@ def _has_job(states: Sequence[JobState]) -> Q:
 def _is_of_job(states: Sequence[JobState]) -> Q:
     """The keys of notes that such a push is about."""
     jobs = PushJob.objects.facts().filter(kind=Kind.SEND_INVOICE, state__in=states)
-    return Q(access_key__in=jobs.values(key=Right("idempotency_key", KEY_LENGTH)))
+    keys = jobs.order_by().values(key=Right("idempotency_key", KEY_LENGTH))
+    return Q(IsAmong(F("access_key"), Subquery(keys)))
 
 
 def _jobs_by_topic(invoices: Sequence[Invoice]) -> dict[Topic, list[PushJob]]:

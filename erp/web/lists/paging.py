@@ -12,8 +12,10 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import BooleanField, F, Field, Func, Model, Q, QuerySet, Value
+from django.db.models import BooleanField, F, Field, Func, Model, Q, QuerySet, Subquery, Value
 from django.utils.timezone import is_naive, make_aware
+
+from erp.search.lookups import IsAmong
 
 M = TypeVar("M", bound=Model)
 
@@ -224,7 +226,7 @@ def _take(
     for part in _parts(found, order, place, backwards):
         wanted = size + 1 - len(rows)
         ids = part.values("pk")[skip : skip + wanted]
-        taken = list(shown.filter(pk__in=ids).order_by(*part.query.order_by))
+        taken = list(shown.filter(IsAmong(F("pk"), Subquery(ids))).order_by(*part.query.order_by))
         if not taken and skip:
             skip = max(0, skip - part[:skip].count())
         elif taken:
