@@ -17,14 +17,19 @@ from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 
 from erp import clock
+from erp.outbox import limits
 from erp.outbox.models import ChannelPause
 from erp.outbox.queues import channel_pause
 from erp.outbox.selectors import channel_paused
+from erp.outbox.statuses import WaitReason
 from kwai_integration.models import OAuthPause
 from kwai_integration.models.account import CHANNEL_KEY
 from kwai_integration.wire import errors
 
 OAUTH_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
+# When an OAuth call is made again that met a limit, or the day's quota, and was told no instant.
+LIMIT_REST = timedelta(seconds=30)
+QUOTA_REST = timedelta(hours=1)
 
 
 def app_pause(error: errors.KwaiError) -> None:
@@ -55,14 +60,22 @@ def oauth_is_due() -> bool:
 
 
 @contextmanager
-def oauth_call() -> Iterator[None]:
-    """Around every OAuth call: one that would only repeat a refused secret raises OAuthPaused instead, and
-    every answer teaches whether the secret is accepted."""
+def oauth_call(call: str) -> Iterator[None]:
+    """Around every OAuth call: one that would only repeat a refused secret raises OAuthPaused instead, one
+    within a wait that any store was told RateLimited, and every answer teaches all of them."""
+    if seconds := limits.app_held_seconds(app_key=settings.KWAI_APP_KEY, call=call):
+        raise errors.RateLimited(call=call, write=True, retry_after=seconds)
     _turn_take()
     try:
         yield
     except errors.SecretInvalid as error:
         _refused(error)
+        raise
+    except (errors.RateLimited, errors.KwaiQuotaSpent) as error:
+        is_quota = isinstance(error, errors.KwaiQuotaSpent)
+        reason = WaitReason.QUOTA if is_quota else WaitReason.LIMIT
+        seconds = error.retry_after or (QUOTA_REST if is_quota else LIMIT_REST).total_seconds()
+        limits.app_hold(app_key=settings.KWAI_APP_KEY, call=call, seconds=seconds, reason=reason)
         raise
     except errors.KwaiError as error:
         if errors.is_answered(error):

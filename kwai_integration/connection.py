@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 import uuid
 from datetime import datetime, timedelta
 
@@ -22,11 +23,18 @@ from erp.accounts.services import audit_append
 from erp.encryption import UnreadableSecret
 from erp.outbox import limits
 from erp.outbox.models import StoreQueue
-from erp.outbox.queues import queue_pause, queue_resume
+from erp.outbox.queues import queue_go_on, queue_pause, queue_resume
 from erp.outbox.statuses import GRANT_REST, PauseMode, WaitReason
 from erp.refusals import RefusedError
 from kwai_integration import refusals
-from kwai_integration.app_health import app_pause, app_paused, oauth_call, oauth_is_due, oauth_paused
+from kwai_integration.app_health import (
+    QUOTA_REST,
+    app_pause,
+    app_paused,
+    oauth_call,
+    oauth_is_due,
+    oauth_paused,
+)
 from kwai_integration.client import gateway
 from kwai_integration.limiter import StoreLimiter
 from kwai_integration.models import ConnectionHealth, KwaiAccount
@@ -49,9 +57,10 @@ LONGEST_PLAN = timedelta(days=31)
 PLANNED_RETRY = timedelta(hours=1)
 # How long nobody asks again after each refusal in a row that does not end the consent.
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360))
-QUOTA_REST = timedelta(hours=1)
 LOST_TWICE = "O Kwai não respondeu duas vezes seguidas à renovação do acesso."
 LONGEST_HOLD_SECONDS = 60.0
+# Who meets a renewal under way looks so often, and for so long, whether the new pair is there.
+AWAITED_STEP, AWAITED_SECONDS = 0.05, 1.0
 CONTENTION_SECONDS = 2.0
 FALLBACK_ACCESS = timedelta(days=7)
 FALLBACK_REFRESH = timedelta(days=365)
@@ -72,12 +81,12 @@ class StoreTokens:
         self.store_id = store_id
 
     def current(self) -> KwaiCredentials:
-        """The stored pair, renewed first when its end is near.
+        """The stored pair, renewed first when its end is near or the platform refuses it.
 
         Raises NotConnected, and what `renew` raises.
         """
         account = _connected_account(self.store_id)
-        if not _is_near_end(account):
+        if not (account.is_refused or _is_near_end(account)):
             return _credentials(account)
         try:
             return _renewed(account, goes_on=account.is_alive)
@@ -100,15 +109,15 @@ class StoreTokens:
 
     def judge(self, used: KwaiCredentials, error: errors.KwaiError) -> None:
         """Draw the consequences of a failed call for the calls after it (contract 3.3): everything pauses,
-        the store needs a new consent, or this one call of it pauses. A code that nobody named lets a push
-        rest its queue (`erp.outbox.policy`); a read comes again by itself.
+        the store needs a new consent, this one call of it pauses, or nobody sends its token again. A code
+        that nobody named lets a push rest its queue (`erp.outbox.policy`); a read comes again by itself.
 
         What concerns the store is judged only with the pair the call was made with: a merchant may have
         connected again meanwhile.
         """
         if isinstance(error, errors.AppRefused | errors.SecretInvalid):
             app_pause(error)
-        elif isinstance(error, errors.ConsentEnded | errors.PermissionMissing):
+        elif isinstance(error, errors.ConsentEnded | errors.PermissionMissing | errors.TokenExpired):
             account = KwaiAccount.objects.get(pk=self.store_id)
             if account.is_connected and _credentials(account) == used:
                 _store_judge(account, error)
@@ -118,6 +127,9 @@ def _store_judge(account: KwaiAccount, error: errors.KwaiError) -> None:
     if isinstance(error, errors.PermissionMissing):
         until = clock.after(GRANT_REST)
         limits.hold(store_id=account.pk, call=error.call, until=until, reason=WaitReason.GRANT)
+    elif isinstance(error, errors.TokenExpired):
+        rows = KwaiAccount.objects.filter(pk=account.pk, token_version=account.token_version)
+        rows.update(refused_version=account.token_version)
     else:
         health = _ended_health(error)
         account_health_set(store_id=account.pk, health=health, token_version=account.token_version)
@@ -283,8 +295,22 @@ def _renewed(account: KwaiAccount, *, goes_on: bool) -> KwaiCredentials:
         raise _on_hold((held.refresh_retry_at - held.now).total_seconds())
     lease = _lease_take(account, goes_on=goes_on)
     if lease is None:
-        raise _come_back(CONTENTION_SECONDS)
+        return _awaited(account)
     return _refresh(account, lease)
+
+
+def _awaited(account: KwaiAccount) -> KwaiCredentials:
+    """The pair that somebody else is renewing, when it comes at once as it mostly does. Raises RateLimited
+    when it does not."""
+    ends = time.monotonic() + AWAITED_SECONDS
+    while time.monotonic() < ends:
+        time.sleep(AWAITED_STEP)
+        present = _connected_account(account.pk)
+        if present.token_version != account.token_version:
+            return _credentials(present)
+        if present.lease_until is None:
+            break
+    raise _come_back(CONTENTION_SECONDS)
 
 
 def _may_refresh() -> Q:
@@ -319,7 +345,7 @@ def _lease_take(account: KwaiAccount, *, goes_on: bool) -> uuid.UUID | None:
 
 def _refresh(account: KwaiAccount, lease: uuid.UUID) -> KwaiCredentials:
     try:
-        with oauth_call():
+        with oauth_call("oauth_refresh"):
             pair = gateway.refresh_tokens(gateway.client_config(), refresh_token=account.refresh_token)
     except errors.KwaiError as error:
         raise _refresh_failed(account, lease, error) from None
@@ -375,6 +401,7 @@ def _pair_commit(account: KwaiAccount, lease: uuid.UUID, pair: TokenPair) -> Kwa
         account_store_pair(fresh, pair)
         fresh.token_version += 1
         fresh.save()
+        queue_go_on(store_id=account.pk)
     return _credentials(fresh)
 
 

@@ -7,9 +7,11 @@ from django.conf import settings
 from erp.outbox import limits
 from erp.outbox.statuses import WaitReason
 from kwai_integration.app_health import app_paused
-from kwai_integration.wire.errors import AppPaused, KwaiQuotaSpent, PermissionMissing, RateLimited
+from kwai_integration.wire.errors import AppPaused, KwaiError, KwaiQuotaSpent, PermissionMissing, RateLimited
 
 PAUSE_SECONDS = 5.0
+# What a 429 without `retryAfter` means.
+UNTOLD_SECONDS = 1.0
 REFUSALS = {WaitReason.QUOTA: KwaiQuotaSpent, WaitReason.GRANT: PermissionMissing}
 
 
@@ -36,18 +38,30 @@ class StoreLimiter:
         self.share = limits.Share(share)
         self.is_probe = is_probe
 
-    def spent(self, call: str) -> None:
-        """The limit counts per application and call (contract section 4): no store asks before the reset."""
-        limits.quota_close(app_key=settings.KWAI_APP_KEY, call=call)
+    def learn(self, call: str, error: KwaiError) -> None:
+        """In the moment of the answer, for reads and writes alike. A wait is the store's, a spent quota the
+        application's (contract section 4): no store asks before the reset."""
+        if isinstance(error, KwaiQuotaSpent):
+            limits.quota_close(app_key=settings.KWAI_APP_KEY, call=call)
+        elif isinstance(error, RateLimited):
+            seconds = error.retry_after or UNTOLD_SECONDS
+            limits.hold_told(
+                store_id=self.store_id, app_key=settings.KWAI_APP_KEY, call=call, seconds=seconds
+            )
 
     def acquire(self, call: str) -> None:
-        pause = None if self.is_probe else app_paused()
-        if pause is not None:
-            raise AppPaused(call=call, write=False, reason=pause.reason, retry_after=PAUSE_SECONDS)
+        self._pause_check(call)
         answer = limits.wait_turn(
             store_id=self.store_id, app_key=settings.KWAI_APP_KEY, call=call, share=self.share
         )
         if isinstance(answer, limits.Go) or (self.is_probe and answer.reason in REFUSALS):
+            # Others may have learned of a pause while this caller waited for its turn.
+            self._pause_check(call)
             return
         refusal = REFUSALS.get(answer.reason, RateLimited)
-        raise refusal(call=call, write=False, retry_after=answer.seconds)
+        raise refusal(call=call, write=False, retry_after=answer.seconds, resume_at=answer.at)
+
+    def _pause_check(self, call: str) -> None:
+        pause = None if self.is_probe else app_paused()
+        if pause is not None:
+            raise AppPaused(call=call, write=False, reason=pause.reason, retry_after=PAUSE_SECONDS)

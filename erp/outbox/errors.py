@@ -85,7 +85,8 @@ class PushQuotaSpent(PushError):
 
 
 class QueueWait(PushError):
-    """Somebody else holds what this push needs (a token refresh under way): this push waits `seconds`."""
+    """Somebody else holds what every push of the store needs (a token refresh under way): its queue waits
+    `seconds`, or until `queues.queue_go_on`."""
 
     default_text = "Outro processo está renovando o acesso da loja. O envio continua em instantes."
 
@@ -115,13 +116,13 @@ class ChannelRefused(PushError):
 class CallDenied(PushError):
     """The platform did not grant `call` to this store: that call waits, its other pushes go on.
 
-    `retry_after` in seconds: when it is tried again although nobody consented anew.
+    `resume_at`: when it is tried again although nobody consented anew, default an hour from now.
     """
 
     default_text = "Permissão não concedida: conecte a loja de novo em Integrações. Os envios esperam."
 
-    def __init__(self, text: str = "", *, retry_after: float | None = None, **details: Any) -> None:
-        self.retry_after = retry_after
+    def __init__(self, text: str = "", *, resume_at: datetime | None = None, **details: Any) -> None:
+        self.resume_at = resume_at
         super().__init__(text, **details)
 
 

@@ -7,8 +7,11 @@ asked for some seconds, so that neither starves and nothing is wasted.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -38,6 +41,12 @@ IDLE_TURNS = 4
 # By so much the clock may step back without anything written just before being taken for a mistake.
 STEP_US = SECOND
 HELD_REASONS = (WaitReason.LIMIT, WaitReason.QUOTA, WaitReason.GRANT)
+
+
+# Calls whose wait a thread of this process is writing; the others look again so often.
+_closing: Counter[str] = Counter()
+_counting = threading.Lock()
+CLOSING_STEP = 0.005
 
 
 # The platform counts what a store asks in all, beside each call by itself.
@@ -110,22 +119,66 @@ def wait_turn(*, store_id: int, app_key: str, call: str, share: Share, at_most: 
     """Like `acquire`, but sleeps through waits that end within `at_most` seconds in all."""
     ends = time.monotonic() + at_most
     while True:
+        while _closing[call]:
+            time.sleep(CLOSING_STEP)
         answer = acquire(store_id=store_id, app_key=app_key, call=call, share=share)
         if isinstance(answer, Go) or time.monotonic() + answer.seconds > ends:
             return answer
         time.sleep(max(answer.seconds, 0.001))
 
 
-def hold(*, store_id: int, call: str, until: datetime | Combinable, reason: WaitReason) -> bool:
-    """Close a store's bucket because the platform said so; True when it was open before, so that one notice
-    is given."""
-    scope = f"store:{store_id}"
-    RateLimit.objects.bulk_create([RateLimit(scope=scope, call=call)], ignore_conflicts=True)
+def hold(*, store_id: int, call: str, until: datetime | Combinable, reason: WaitReason) -> None:
+    """Close a store's bucket because the platform said so; a later instant extends it, an earlier one not."""
+    _hold(f"store:{store_id}", call, until, reason)
+
+
+def _hold(scope: str, call: str, until: datetime | Combinable, reason: WaitReason) -> None:
     bucket = RateLimit.objects.filter(scope=scope, call=call)
-    if bucket.filter(_not_held()).update(resume_at=until, resume_reason=reason):
-        return True
-    bucket.filter(resume_at__lt=until).update(resume_at=until, resume_reason=reason)
-    return False
+    earlier = bucket.filter(_not_held() | Q(resume_at__lt=until))
+    # The row is there for every call that was made, and others ask meanwhile: one statement closes it.
+    if not earlier.update(resume_at=until, resume_reason=reason) and not bucket.exists():
+        RateLimit.objects.bulk_create([RateLimit(scope=scope, call=call)], ignore_conflicts=True)
+        earlier.update(resume_at=until, resume_reason=reason)
+
+
+def hold_told(*, store_id: int, app_key: str, call: str, seconds: float) -> None:
+    """The platform told this store to come back to `call` in so many seconds (429).
+
+    It does not say whose limit was met. The store's own is closed; told to a second store within the wait of
+    the first, it is the application's, and is closed for every store.
+    """
+    until = clock.after(min(timedelta(seconds=seconds), LONGEST_WAITS[WaitReason.LIMIT]))
+    with _closed_meanwhile(call):
+        hold(store_id=store_id, call=call, until=until, reason=WaitReason.LIMIT)
+    told = RateLimit.objects.filter(scope__startswith="store:", call=call, resume_reason=WaitReason.LIMIT)
+    if told.exclude(_not_held()).exclude(scope=f"store:{store_id}").exists():
+        _hold(f"app:{app_key}", call, until, WaitReason.LIMIT)
+
+
+def app_hold(*, app_key: str, call: str, seconds: float, reason: WaitReason = WaitReason.LIMIT) -> None:
+    """Close a call that no store makes in its own name (a renewal of access) for the whole app."""
+    until = clock.after(min(timedelta(seconds=seconds), LONGEST_WAITS[reason]))
+    _hold(f"app:{app_key}", call, until, reason)
+
+
+def app_held_seconds(*, app_key: str, call: str) -> float:
+    """For how long the call is closed for the whole app, 0 while it is open."""
+    rows = RateLimit.objects.filter(scope=f"app:{app_key}", call=call).exclude(_not_held())
+    held = rows.values_list("resume_at", Now()).first()
+    return max((held[0] - held[1]).total_seconds(), 0.001) if held else 0.0
+
+
+@contextmanager
+def _closed_meanwhile(call: str) -> Iterator[None]:
+    """No thread of this process starts `call` until the wait is written: SQLite may let the writer wait for
+    many others first."""
+    with _counting:
+        _closing[call] += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _closing[call] -= 1
 
 
 def quota_close(*, app_key: str, call: str) -> None:
@@ -138,7 +191,7 @@ def quota_close(*, app_key: str, call: str) -> None:
 
 
 def calls_held(*, store_id: int) -> set[str]:
-    """Calls the platform closed for this store for now."""
+    """Calls the platform closed for this store for now; `ANY_CALL` for all of them."""
     buckets = RateLimit.objects.filter(scope=f"store:{store_id}").exclude(_not_held())
     return set(buckets.values_list("call", flat=True))
 

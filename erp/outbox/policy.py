@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import singledispatch
 
@@ -80,6 +80,7 @@ class PushOutcome:
 def decide(error: errors.PushError, case: PushCase) -> PushOutcome:
     """The outcome of `error`; pure, so that every row of the table is a test."""
     return _decide(error, case)
+    holds_all: bool = False
 
 
 def attempt_outcome(error: errors.PushError) -> AttemptOutcome:
@@ -121,8 +122,9 @@ def _(error: errors.PushQuotaSpent, case: PushCase) -> PushOutcome:
 
 @_decide.register
 def _(error: errors.QueueWait, case: PushCase) -> PushOutcome:
-    until = case.now + timedelta(seconds=error.seconds)
-    return _wait(case, until, WaitReason.LIMIT)
+    # The queue waits, not this push: when it goes on earlier, this one does.
+    until = min(case.now + timedelta(seconds=error.seconds), case.now + LONGEST_WAITS[WaitReason.LIMIT])
+    return replace(_wait(case, case.now, WaitReason.LIMIT, hold=True), hold_until=until, holds_all=True)
 
 
 @_decide.register
@@ -154,8 +156,7 @@ def _(error: errors.ChannelRefused, case: PushCase) -> PushOutcome:
 
 @_decide.register
 def _(error: errors.CallDenied, case: PushCase) -> PushOutcome:
-    rest = GRANT_REST if error.retry_after is None else timedelta(seconds=error.retry_after)
-    return _wait(case, case.now + rest, WaitReason.GRANT, hold=True)
+    return _wait(case, error.resume_at or case.now + GRANT_REST, WaitReason.GRANT, hold=True)
 
 
 @_decide.register

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from erp.outbox.commands import jobs_retry
+from erp.outbox.limits import ANY_CALL
 from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
 from erp.outbox.statuses import FailureMode, JobState, PauseMode, WaitReason
 from erp.outbox.waking import wake_stores
@@ -89,6 +90,14 @@ def calls_restore(*, store_id: int) -> None:
         not_before=Now(), waiting_for=WaitReason.NOTHING
     )
     wake_stores({store_id})
+
+
+@transaction.atomic
+def queue_go_on(*, store_id: int) -> None:
+    """What the pushes of a store waited for as a queue (`QueueWait`) is there: they go on at once."""
+    bucket = RateLimit.objects.filter(scope=f"store:{store_id}", call=ANY_CALL)
+    if bucket.filter(resume_at__isnull=False).update(resume_at=None, resume_reason=""):
+        wake_stores({store_id})
 
 
 def queues_ensure(store_ids: Iterable[int]) -> None:

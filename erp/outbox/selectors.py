@@ -233,6 +233,8 @@ def oldest_due_seconds() -> float:
 def _oldest_due_seconds(store_id: int) -> float:
     due = PushJob.objects.filter(store_id=store_id).claimable()
     held = limits.calls_held(store_id=store_id)
+    if limits.ANY_CALL in held:
+        return 0.0
     if held:
         due = due.exclude(kind__in=handlers.kinds_of_calls(held))
     oldest = due.annotate(now=Now()).order_by("not_before").values("now", "not_before").first()

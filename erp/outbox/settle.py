@@ -166,7 +166,8 @@ def _queue_learns(store_id: int, call: str, error: PushError, outcome: PushOutco
         breaker.rest_now(store_id=store_id, reason=clean_text(error.text))
     if outcome.hold_until is not None:
         reason = WaitReason(outcome.waiting_for)
-        limits.hold(store_id=store_id, call=error.call or call, until=outcome.hold_until, reason=reason)
+        held = limits.ANY_CALL if outcome.holds_all else error.call or call
+        limits.hold(store_id=store_id, call=held, until=outcome.hold_until, reason=reason)
 
 
 def clean_text(text: str) -> str:

@@ -20,7 +20,7 @@ from kwai_integration.mapping import answers, outbound
 from kwai_integration.mapping.fields import ms_from_moment, wire_id
 from kwai_integration.wire.codes import Handover, LabelFormat, result_table, situation_table
 from kwai_integration.wire.endpoints import SCOPES, endpoint_table
-from kwai_integration.wire.errors import KwaiError, KwaiOutcomeUnknown, KwaiQuotaSpent, TokenExpired
+from kwai_integration.wire.errors import KwaiError, KwaiOutcomeUnknown, TokenExpired
 from kwai_integration.wire.names import RefundWindowNames, WindowNames, WireNames, wire_names
 from kwai_integration.wire.types import (
     Arranged,
@@ -65,8 +65,8 @@ class Limiter(Protocol):
     def acquire(self, call: str) -> None:
         """Return at once when the call may go; otherwise wait or raise `RateLimited` or `KwaiQuotaSpent`."""
 
-    def spent(self, call: str) -> None:
-        """The platform says that the day's calls are spent (430)."""
+    def learn(self, call: str, error: KwaiError) -> None:
+        """The platform answered `call` with `error`: what it says about limits holds for every caller."""
 
 
 class Recorder(Protocol):
@@ -257,8 +257,7 @@ class KwaiClient:
             )
         except KwaiError as error:
             self._record(name, request, started, error, type(error).__name__)
-            if isinstance(error, KwaiQuotaSpent):
-                self._limiter.spent(name)
+            self._limiter.learn(name, error)
             self._tokens.judge(credentials, error)
             raise
         self._record(name, request, started, reply, "ok")

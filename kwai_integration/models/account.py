@@ -72,6 +72,8 @@ class KwaiAccount(Stamped, Leased):
     # Counts the pairs. Whoever holds the row's lease renews; one that ran out tells of an answer
     # that was lost.
     token_version = models.PositiveIntegerField(default=0)
+    # The version whose access token the platform no longer takes: nobody sends it again.
+    refused_version = models.PositiveIntegerField(null=True)
     refresh_lost_at = models.DateTimeField(null=True)
     # The platform does not renew the pair for now: why, how often in a row, and when it is asked again.
     refresh_problem = models.CharField(max_length=300, blank=True)
@@ -103,9 +105,15 @@ class KwaiAccount(Stamped, Leased):
         return self.health == ConnectionHealth.OK
 
     @property
+    def is_refused(self) -> bool:
+        """The platform does not take the present access token any more."""
+        return self.refused_version == self.token_version
+
+    @property
     def is_alive(self) -> bool:
-        """The access token still opens the door, as far as our clock knows."""
-        return self.access_expires_at is not None and self.access_expires_at > timezone.now()
+        """The access token still opens the door, as far as our clock and the platform's answers tell."""
+        ends = self.access_expires_at
+        return not self.is_refused and ends is not None and ends > timezone.now()
 
     @property
     def asks_consent(self) -> bool:

@@ -30,7 +30,8 @@ def push_error(error: kwai.KwaiError | NotConnected) -> push.PushError:
 
 def _limited(error: Any, details: Details) -> push.PushError:
     if error.call != "oauth_refresh":
-        return push.Throttled(str(error), retry_after=error.retry_after or 1.0, **details)
+        seconds = 0.0 if error.resume_at else error.retry_after or 1.0
+        return push.Throttled(str(error), retry_after=seconds, resume_at=error.resume_at, **details)
     text = str(error) if isinstance(error, kwai.RefreshOnHold) else ""
     return push.QueueWait(text, seconds=error.retry_after or 2.0, **details)
 
@@ -46,11 +47,11 @@ _ROWS: tuple[tuple[type[kwai.KwaiError], Callable[[Any, Details], push.PushError
     (kwai.PlatformFault, lambda e, d: push.PushOutcomeUnknown(str(e), write=e.write, **d)),
     (kwai.AppPaused, lambda e, d: push.QueueWait(str(e), seconds=e.retry_after or 2.0, **d)),
     (kwai.RateLimited, _limited),
-    (kwai.KwaiQuotaSpent, lambda e, d: push.PushQuotaSpent(str(e), **d)),
+    (kwai.KwaiQuotaSpent, lambda e, d: push.PushQuotaSpent(str(e), resume_at=e.resume_at, **d)),
     # The client has renewed the pair and repeated the call before it gives up with this.
     (kwai.TokenExpired, lambda e, d: push.CredentialExpired(str(e), **d)),
     (kwai.ConsentEnded, lambda e, d: push.CredentialRevoked(str(e), **d)),
-    (kwai.PermissionMissing, lambda e, d: push.CallDenied(str(e), retry_after=e.retry_after, **d)),
+    (kwai.PermissionMissing, lambda e, d: push.CallDenied(str(e), resume_at=e.resume_at, **d)),
     # The same words as `app_health.app_pause`: whichever comes first is what the notice says.
     (kwai.AppRefused, lambda e, d: push.ChannelRefused(e.sentence(), **d)),
     (kwai.SecretInvalid, lambda e, d: push.ChannelRefused(e.sentence(), **d)),

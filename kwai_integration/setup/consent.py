@@ -18,7 +18,7 @@ from django.utils import timezone
 from erp import clock
 from erp.accounts.models import Store, User
 from erp.accounts.services import audit_append
-from erp.outbox.queues import calls_restore, queue_resume
+from erp.outbox.queues import calls_restore, queue_go_on, queue_resume
 from erp.refusals import Refusal, RefusedError
 from erp.scheduling import wake_after_commit
 from kwai_integration import refusals
@@ -74,7 +74,7 @@ def consent_finish(*, status: str, code: str, user: User, session_key: str) -> C
     if not code:
         raise ConsentRefused(refusals.CONSENT_DENIED)
     try:
-        with oauth_call():
+        with oauth_call("oauth_token"):
             pair = gateway.exchange_code(gateway.client_config(), code=code)
     except errors.KwaiError as error:
         raise ConsentRefused(refusals.CONSENT_FAILED.of(error=error.refusal)) from None
@@ -187,6 +187,7 @@ def _account_bind(*, store_id: int, pair: TokenPair, user: User) -> Store:
             )
             queue_resume(store_id=store_id)
             calls_restore(store_id=store_id)
+            queue_go_on(store_id=store_id)
             InboundEvent.objects.filter(store_id=store_id, state=EventState.PENDING).update(not_before=Now())
             # The watermark stays where it was: the gap is caught up from there, and at once.
             SyncCursor.objects.filter(pk=store_id).update(due_at=Now())

@@ -7,6 +7,7 @@ cleaned and cut; it is for the operator, never for a decision.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -40,6 +41,7 @@ class KwaiError(Exception):
         text: str = "",
         http_status: int | None = None,
         retry_after: float | None = None,
+        resume_at: datetime | None = None,
     ) -> None:
         self.call = call
         self.write = write
@@ -47,6 +49,8 @@ class KwaiError(Exception):
         self.text = text[:TEXT_LIMIT]
         self.http_status = http_status
         self.retry_after = retry_after
+        # The instant itself where our own memory of an earlier answer refused: no caller may lengthen it.
+        self.resume_at = resume_at
         super().__init__(f"{self.sentence()} Resposta: {self.text}" if self.text else self.sentence())
 
     def sentence(self) -> str:

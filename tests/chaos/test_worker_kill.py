@@ -55,11 +55,11 @@ def sandbox(store: Store, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Ite
         yield emulator
 
 
-def shipped(sandbox: RunningSandbox, store: Store) -> list[Shipment]:
+def shipped(sandbox: RunningSandbox, store: Store, count: int = ORDERS) -> list[Shipment]:
     """Orders on the road, at Kwai and here."""
     body = {
         "merchantId": MERCHANT,
-        "count": ORDERS,
+        "count": count,
         "status": SHIPPED,
         "skus": [{"number": "SKU-1", "quantity": 1}],
     }
@@ -80,19 +80,24 @@ def _shipment(store: Store, number: int, external_id: str) -> Shipment:
 
 
 @contextmanager
-def worker(sandbox: RunningSandbox, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker that pushes to the sandbox."""
-    values = {
+def worker(
+    sandbox: RunningSandbox, folder: Path, threads: int = WORKER_THREADS, **values: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker that pushes to the sandbox, with further settings as `values`."""
+    environment = {
         "OUTBOX_LEASE_SECONDS": str(LEASE_SECONDS),
         "KWAI_API_URL": sandbox.url,
         **sandbox.credentials.as_environment(),
+        **values,
     }
-    with worker_process(folder, values) as process:
+    with worker_process(folder, environment, threads) as process:
         yield process
 
 
 @contextmanager
-def worker_process(folder: Path, values: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def worker_process(
+    folder: Path, values: dict[str, str], threads: int = WORKER_THREADS
+) -> Iterator[subprocess.Popen[bytes]]:
     """A Celery worker with its scheduler, in a process group of its own that is killed at the end."""
     environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"} | {
         "DJANGO_SETTINGS_MODULE": "erp.settings.test",
@@ -104,7 +109,7 @@ def worker_process(folder: Path, values: dict[str, str]) -> Iterator[subprocess.
         (folder / name).mkdir(exist_ok=True)
     command = [
         sys.executable, "-m", "celery", "-A", "erp", "worker", "-B", "-s", str(folder / "schedule"),
-        "-c", str(WORKER_THREADS), "-P", "threads", "--without-mingle", "--without-gossip", "-l", "WARNING",
+        "-c", str(threads), "-P", "threads", "--without-mingle", "--without-gossip", "-l", "WARNING",
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     try:

@@ -9,10 +9,12 @@ import pytest
 from django.utils import timezone
 
 from erp import clock
+from erp.accounts.models import Company, Store
 from erp.outbox.models import ChannelPause, StoreQueue
 from erp.sales.models import Order
 from kwai_integration.app_probe import app_probe
-from kwai_integration.connection import StoreTokens, account_refresh, client_for
+from kwai_integration.client import gateway
+from kwai_integration.connection import StoreTokens, account_refresh, account_store_pair, client_for
 from kwai_integration.inbound.poll import store_poll
 from kwai_integration.models import ConnectionHealth, KwaiAccount, OAuthPause
 from kwai_integration.wire import errors
@@ -115,6 +117,25 @@ def test_an_unknown_code_at_a_renewal_ends_no_consent(kwai: Kwai, code: int) -> 
     kwai.sandbox.control("DELETE", "faults")
     KwaiAccount.objects.update(refresh_retry_at=None, refresh_due_at=timezone.now() - timedelta(seconds=1))
     assert account_refresh(store_id=kwai.store.pk) is True
+
+
+@pytest.mark.parametrize("kind", ["rate_limit", "quota"])
+def test_a_limit_that_one_stores_renewal_met_holds_those_of_all_stores(
+    kwai: Kwai, company: Company, kind: str
+) -> None:
+    code = kwai.sandbox.control("POST", "grants", {"merchantId": MERCHANT})["code"]
+    fault(kwai, kind, path="refreshToken", retryAfter=40, count=1)
+    KwaiAccount.objects.update(refresh_due_at=timezone.now() - timedelta(seconds=1))
+    assert account_refresh(store_id=kwai.store.pk) is False
+    other = Store.objects.create(company=company, name="Outra", channel="kwai", lifecycle="active")
+    pair = gateway.exchange_code(gateway.client_config(), code=code)
+    second = KwaiAccount(store=other, merchant_id="799999999999999999", health=ConnectionHealth.OK)
+    account_store_pair(second, pair)
+    second.refresh_due_at = timezone.now() - timedelta(seconds=1)
+    second.save()
+    assert account_refresh(store_id=other.pk) is False
+    assert kwai.calls("refreshToken") == 1
+    assert set(KwaiAccount.objects.values_list("health", flat=True)) == {ConnectionHealth.OK}
 
 
 def test_an_unknown_merchant_asks_for_a_new_consent(kwai: Kwai) -> None:

@@ -208,13 +208,13 @@ def application_refused(world: World) -> None:
 
 
 def secret_refused(world: World) -> None:
-    with pytest.raises(errors.SecretInvalid), oauth_call():
+    with pytest.raises(errors.SecretInvalid), oauth_call("oauth_refresh"):
         raise errors.SecretInvalid(call="oauth_refresh", write=True, code=441)
 
 
 def secret_accepted(world: World) -> None:
     OAuthPause.objects.update(retry_at=timezone.now() - timedelta(seconds=1))
-    with oauth_call():
+    with oauth_call("oauth_refresh"):
         pass
 
 

@@ -30,7 +30,7 @@ from kwai_integration.connection import (
 )
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 from kwai_integration.setup.consent import _account_bind
-from kwai_integration.wire.errors import RateLimited
+from kwai_integration.wire.errors import RateLimited, TokenExpired
 from kwai_integration.wire.types import TokenPair
 from tests.kwai_integration.outbound.conftest import (
     MERCHANT,
@@ -153,6 +153,41 @@ def test_eight_workers_refresh_once(kwai: Kwai, planned: bool) -> None:
     assert seen == {account().access_token}
     assert kwai.calls("refreshToken") == 1
     assert account().health == ConnectionHealth.OK
+
+
+def test_a_refused_token_is_sent_by_nobody_while_its_renewal_is_lost(kwai: Kwai) -> None:
+    kwai.sandbox.control("PATCH", f"grants/{MERCHANT}", {"expired": "access"})
+    fault(kwai, "after")
+    for _ in range(5):
+        with pytest.raises(RateLimited):
+            client_for(kwai.store.pk).list_items(page=1)
+    assert (kwai.calls("listItem"), kwai.calls("refreshToken")) == (1, 1)
+    assert (account().is_refused, account().is_alive) == (True, False)
+    lease_over()
+    assert client_for(kwai.store.pk).list_items(page=1).total == 0
+    assert (kwai.calls("listItem"), account().is_refused) == (2, False)
+
+
+def test_a_late_refusal_of_an_older_token_marks_nothing(kwai: Kwai) -> None:
+    tokens = StoreTokens(kwai.store.pk)
+    stale = tokens.current()
+    tokens.renew(stale)
+    tokens.judge(stale, TokenExpired(call="list_items", write=False, code=444))
+    assert not account().is_refused
+
+
+def test_pushes_wait_for_a_lost_renewal_as_a_queue_and_go_on_with_the_new_pair(desk: Desk) -> None:
+    shipments = desk.shipped(desk.orders(6))
+    desk.ask(ChannelAction.SEND_INVOICE, *(shipment.invoice_id for shipment in shipments))
+    desk.kwai.sandbox.control("PATCH", f"grants/{MERCHANT}", {"expired": "access"})
+    fault(desk.kwai, "after")
+    assert desk.push() == 1
+    assert desk.push() == 0
+    lease_over()
+    # Another caller renews: nobody has to wait for the rest of what the queue was told.
+    StoreTokens(desk.kwai.store.pk).current()
+    assert desk.push() == 6
+    assert not PushJob.objects.exclude(state=JobState.DONE).exists()
 
 
 def renewed_by_another(kwai: Kwai) -> None:

@@ -334,7 +334,7 @@ def test_a_refused_secret_is_told_once_and_names_its_setting(
 ) -> None:
     others(company, 3)
     error = errors.SecretInvalid(call="oauth_refresh", write=True, code=441)
-    with pytest.raises(errors.SecretInvalid), oauth_call():
+    with pytest.raises(errors.SecretInvalid), oauth_call("oauth_refresh"):
         raise error
     (told,) = texts(sign_in(admin).get(reverse("web:home")))
     assert "KWAI_APP_SECRET" in told

@@ -140,8 +140,7 @@ def test_one_share_alone_may_use_everything_and_both_keep_their_reserve(rates: A
 def test_a_held_call_refuses_until_then(rates: Any) -> None:
     rates["ship"] = slow(rate=1000)
     until = timezone.now() + timedelta(seconds=90)
-    assert limits.hold(store_id=1, call="ship", until=until, reason=WaitReason.QUOTA)
-    assert not limits.hold(store_id=1, call="ship", until=until, reason=WaitReason.QUOTA)
+    limits.hold(store_id=1, call="ship", until=until, reason=WaitReason.QUOTA)
     assert limits.calls_held(store_id=1) == {"ship"}
     answer = ask()
     assert isinstance(answer, When)
@@ -157,6 +156,17 @@ def test_a_later_hold_extends_and_an_earlier_one_does_not(rates: Any) -> None:
     for seconds, expected in ((60, 60), (30, 60), (90, 90)):
         limits.hold(store_id=1, call="x", until=now + timedelta(seconds=seconds), reason=WaitReason.LIMIT)
         assert RateLimit.objects.get().resume_at == now + timedelta(seconds=expected)
+
+
+def test_a_wait_told_to_one_store_is_its_own_and_told_to_two_the_applications(rates: Any) -> None:
+    rates["ship"] = slow(rate=1000)
+    limits.hold_told(store_id=1, app_key="app", call="ship", seconds=60)
+    assert isinstance(ask(store_id=1), When)
+    assert isinstance(ask(store_id=2), Go)
+    limits.hold_told(store_id=2, app_key="app", call="ship", seconds=30)
+    answer = ask(store_id=3)
+    assert isinstance(answer, When)
+    assert (answer.reason, round(answer.seconds)) == (WaitReason.LIMIT, 30)
 
 
 def test_wait_turn_sleeps_through_short_waits_only(rates: Any) -> None:

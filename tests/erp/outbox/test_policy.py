@@ -64,12 +64,12 @@ TABLE = [
     ),
     (errors.PushQuotaSpent(), wait(RESET, WaitReason.QUOTA, hold_until=RESET)),
     (errors.PushQuotaSpent(resume_at=after(99)), wait(after(99), WaitReason.QUOTA, hold_until=after(99))),
-    (errors.QueueWait(), wait(after(2), WaitReason.LIMIT)),
+    (errors.QueueWait(), wait(NOW, WaitReason.LIMIT, hold_until=after(2), holds_all=True)),
     (errors.CredentialExpired(), retry()),
     (errors.CredentialRevoked(), wait(NOW, WaitReason.QUEUE, pause=PauseMode.CREDENTIAL)),
     (errors.ChannelRefused(), wait(NOW, WaitReason.QUEUE, pause_channel=True)),
     (errors.CallDenied(), wait(after(3600), WaitReason.GRANT, hold_until=after(3600))),
-    (errors.CallDenied(retry_after=90), wait(after(90), WaitReason.GRANT, hold_until=after(90))),
+    (errors.CallDenied(resume_at=after(90)), wait(after(90), WaitReason.GRANT, hold_until=after(90))),
     (errors.PushAccessUnclear(write=True), wait(NOW, WaitReason.QUEUE, rest=True, verify=True)),
     (errors.PushAccessUnclear(write=False), wait(NOW, WaitReason.QUEUE, rest=True)),
     (errors.PushRefused("Pedido já cancelado"), block(FailureMode.REJECTED, healthy=True)),
@@ -92,7 +92,7 @@ FAR = NOW + timedelta(days=30)
         errors.Throttled(resume_at=FAR),
         errors.PushQuotaSpent(resume_at=FAR),
         errors.QueueWait(seconds=30 * 86_400),
-        errors.CallDenied(retry_after=30 * 86_400),
+        errors.CallDenied(resume_at=FAR),
         errors.NotYet(FAR),
     ],
     ids=lambda error: type(error).__name__,
@@ -100,9 +100,9 @@ FAR = NOW + timedelta(days=30)
 def test_no_wait_is_longer_than_its_reason_allows(error: errors.PushError) -> None:
     outcome = decide(error, replace(CASE, deadline=FAR))
     longest = NOW + LONGEST_WAITS[outcome.waiting_for]
-    assert outcome.not_before == longest
     assert outcome.hold_until in (None, longest)
 
+    assert outcome.not_before == (NOW if outcome.holds_all else longest)
 
 @pytest.mark.parametrize(("error", "outcome"), TABLE, ids=lambda part: type(part).__name__)
 def test_row(error: errors.PushError, outcome: PushOutcome) -> None:

@@ -61,15 +61,15 @@ class MemoryTokens:
 class MemoryLimiter:
     refusal: KwaiError | None = None
     acquired: list[str] = field(default_factory=list)
-    spent_calls: list[str] = field(default_factory=list)
+    learned: list[tuple[str, KwaiError]] = field(default_factory=list)
 
     def acquire(self, call: str) -> None:
         if self.refusal:
             raise self.refusal
         self.acquired.append(call)
 
-    def spent(self, call: str) -> None:
-        self.spent_calls.append(call)
+    def learn(self, call: str, error: KwaiError) -> None:
+        self.learned.append((call, error))
 
 
 @dataclass
