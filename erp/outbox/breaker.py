@@ -43,13 +43,17 @@ def _close(store_id: int) -> None:
         queue.filter(breaker_failures__gt=0).update(breaker_failures=0)
 
 
+@transaction.atomic
 def _count_failure(store_id: int) -> None:
-    queue = StoreQueue.objects.filter(store_id=store_id)
-    queue.filter(breaker_failures__lt=COUNTED_FAILURES).update(breaker_failures=F("breaker_failures") + 1)
-    if (queue.values_list("breaker_failures", flat=True).first() or 0) >= FAILURES_TO_OPEN:
+    """A queue that rests starts no push: what fails then was under way before, and says nothing new."""
+    queue = StoreQueue.objects.filter(store_id=store_id).exclude(breaker_state=BreakerState.OPEN)
+    counted = queue.filter(breaker_failures__lt=COUNTED_FAILURES)
+    counted.update(breaker_failures=F("breaker_failures") + 1)
+    if queue.filter(breaker_failures__gte=FAILURES_TO_OPEN).exists():
         _open(store_id, "")
 
 
+@transaction.atomic
 def rest_now(*, store_id: int, reason: str) -> None:
     """Let the queue rest at once, for longer each time in a row; `reason` is what operators read."""
     queues_ensure({store_id})

@@ -12,7 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
 
 from erp import scheduling, tracing
-from erp.outbox import claim, clearance, handlers, policy, settle
+from erp.outbox import breaker, claim, clearance, handlers, policy, settle
 from erp.outbox.attempts import AttemptContext
 from erp.outbox.errors import (
     Broken,
@@ -114,6 +114,9 @@ def _verified(read_back: Callable[[], bool], context: AttemptContext) -> bool:
     with _attempt(context, AttemptAction.VERIFY) as row:
         satisfied = read_back()
         row.outcome = AttemptOutcome.DONE if satisfied else AttemptOutcome.NOT_YET_THERE
+    if context.is_answered:
+        # Whatever it found: the platform is there. A write that follows is another test.
+        breaker.learn(store_id=context.job.store_id, healthy=True)
     return satisfied
 
 

@@ -34,9 +34,13 @@ class PushError(Exception):
 
 
 class PushNotSent(PushError):
-    """The connection was never established: not one byte left."""
+    """The connection was never established: not one byte left. `write` says for what it was wanted."""
 
     default_text = "Não foi possível conectar à plataforma. O ERP tentará de novo."
+
+    def __init__(self, text: str = "", *, write: bool = True, **details: Any) -> None:
+        self.write = write
+        super().__init__(text, **details)
 
 
 class PushOutcomeUnknown(PushError):
@@ -96,9 +100,13 @@ class QueueWait(PushError):
 
 
 class CredentialExpired(PushError):
-    """The access token is no longer valid, also after the channel renewed it."""
+    """The access token is no longer valid, also after the channel renewed it. `write` as in `PushNotSent`."""
 
     default_text = "O acesso da loja expirou e não foi aceito depois de renovado. O ERP tentará de novo."
+
+    def __init__(self, text: str = "", *, write: bool = True, **details: Any) -> None:
+        self.write = write
+        super().__init__(text, **details)
 
 
 class CredentialRevoked(PushError):

@@ -125,6 +125,8 @@ class PushJob(Stamped, Leased):
     failure_mode = models.CharField(max_length=10, choices=FailureMode.choices, blank=True)
     waiting_for = models.CharField(max_length=6, choices=WaitReason.choices, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    # Reads that failed in a row: they harm nothing, and wait by a ladder of their own beside `attempts`.
+    failed_reads = models.PositiveSmallIntegerField(default=0)
     first_attempt_at = models.DateTimeField(null=True)
     not_before = models.DateTimeField(db_default=Now())
     deadline = models.DateTimeField(null=True)

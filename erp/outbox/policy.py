@@ -20,6 +20,8 @@ from erp.outbox.statuses import (
 
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 60, 5 * 60, 20 * 60, 3600, 4 * 3600))
 LATE_DELAY = LONGEST_WAITS[WaitReason.RETRY]
+# A read that failed harms nothing, and says of an earlier write nothing: it comes again sooner.
+READ_DELAYS = tuple(timedelta(seconds=5 * 2**doublings) for doublings in range(12))
 READ_RETRIES = 2
 # A worker that died says nothing about the platform: the first recoveries do not wait.
 QUICK_RECOVERIES = 3
@@ -42,11 +44,13 @@ ATTEMPTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushCase:
-    """The past of a job and the present. `attempts` counts failures before this one; `uncertain` says that
+    """The past of a job and the present. `attempts` counts failures before this one, but for reads,
+    `failed_reads` those in a row; `uncertain` says that
     an earlier write may have been applied; `random` draws from [0, 1); `quota_reset` is the next start of
     the platform's day."""
 
     attempts: int
+    failed_reads: int = 0
     requested_at: datetime
     first_attempt_at: datetime | None
     deadline: datetime | None
@@ -59,13 +63,15 @@ class PushCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushOutcome:
-    """What to write. `verify`: read back before the next write. `pause`: the store's queue stops until
-    somebody acts; `pause_channel`: every store's, until a probe succeeds; `rest`: the store's, until one push
-    does. `hold_until`: the queue waits for the call. `healthy`: what the breaker learns (None: nothing);
-    True only where a call of this try was answered (`settle_failure`)."""
+    """What to write. `is_read`: what failed was a read, and counts as such. `verify`: read back before the
+    next write. `pause`: the store's queue stops until somebody acts; `pause_channel`: every store's, until a
+    probe succeeds; `rest`: the store's, until one push does. `hold_until`: the queue waits for the call, with
+    `holds_all` for any. `healthy`: what the breaker learns (None: nothing); True only where a call of this
+    try was answered (`settle_failure`)."""
 
     state: JobState
     counts: bool
+    is_read: bool = False
     failure_mode: str = ""
     not_before: datetime | None = None
     waiting_for: WaitReason = WaitReason.NOTHING
@@ -74,13 +80,13 @@ class PushOutcome:
     pause_channel: bool = False
     rest: bool = False
     hold_until: datetime | None = None
+    holds_all: bool = False
     healthy: bool | None = None
 
 
 def decide(error: errors.PushError, case: PushCase) -> PushOutcome:
     """The outcome of `error`; pure, so that every row of the table is a test."""
     return _decide(error, case)
-    holds_all: bool = False
 
 
 def attempt_outcome(error: errors.PushError) -> AttemptOutcome:
@@ -95,12 +101,12 @@ def _decide(error: errors.PushError, case: PushCase) -> PushOutcome:
 
 @_decide.register
 def _(error: errors.PushNotSent, case: PushCase) -> PushOutcome:
-    return _retry(case, healthy=False)
+    return _retry(case, is_read=not error.write, healthy=False)
 
 
 @_decide.register
 def _(error: errors.PushOutcomeUnknown, case: PushCase) -> PushOutcome:
-    return _retry(case, verify=error.write, healthy=False)
+    return _retry(case, is_read=not error.write, verify=error.write, healthy=False)
 
 
 @_decide.register
@@ -129,7 +135,7 @@ def _(error: errors.QueueWait, case: PushCase) -> PushOutcome:
 
 @_decide.register
 def _(error: errors.CredentialExpired, case: PushCase) -> PushOutcome:
-    return _retry(case)
+    return _retry(case, is_read=not error.write)
 
 
 @_decide.register
@@ -184,8 +190,8 @@ def _(error: errors.PushAlreadyDone, case: PushCase) -> PushOutcome:
 
 @_decide.register
 def _(error: errors.UnknownAnswer, case: PushCase) -> PushOutcome:
-    if not error.write and case.attempts < READ_RETRIES:
-        return _retry(case, healthy=True)
+    if not error.write and case.failed_reads < READ_RETRIES:
+        return _retry(case, is_read=True, healthy=True)
     # Nobody knows what the code means, so neither whether the write was applied.
     return _block(FailureMode.INTERNAL, verify=error.write, healthy=True)
 
@@ -210,6 +216,7 @@ def _(error: errors.NotYet, case: PushCase) -> PushOutcome:
 def _retry(
     case: PushCase,
     *,
+    is_read: bool = False,
     verify: bool = False,
     healthy: bool | None = None,
     delay: timedelta | None = None,
@@ -219,10 +226,11 @@ def _retry(
     if case.now >= ends:
         mode = FailureMode.UNCERTAIN if verify or case.uncertain else FailureMode.EXHAUSTED
         return _block(mode, verify=verify, healthy=healthy)
-    wait = _delay(case) if delay is None else delay
+    wait = _delay(case, is_read=is_read) if delay is None else delay
     return PushOutcome(
         state=JobState.PENDING,
         counts=True,
+        is_read=is_read,
         not_before=min(case.now + wait, ends),
         waiting_for=WaitReason.RETRY,
         verify=verify,
@@ -230,10 +238,9 @@ def _retry(
     )
 
 
-def _delay(case: PushCase) -> timedelta:
-    if case.attempts < len(DELAYS):
-        return DELAYS[case.attempts]
-    return LATE_DELAY * case.random()
+def _delay(case: PushCase, *, is_read: bool) -> timedelta:
+    delays, tries = (READ_DELAYS, case.failed_reads) if is_read else (DELAYS, case.attempts)
+    return delays[tries] if tries < len(delays) else LATE_DELAY * case.random()
 
 
 def _wait(

@@ -17,7 +17,8 @@ from erp.rows import rows_update
 RACES = 10
 Results = TypeVar("Results")
 RESTART_FIELDS = [
-    "state", "failure_mode", "last_error", "last_code", "attempts", "first_attempt_at", "finished_at",
+    "state", "failure_mode", "last_error", "last_code", "attempts", "failed_reads",
+    "first_attempt_at", "finished_at",
     "coalesce_key", "not_before", "requested_at", "updated_at", "waiting_for", "needs_verification",
     "payload", "deadline", "requested_by", "origin", "request_id",
 ]  # fmt: skip
@@ -41,7 +42,7 @@ def restart(job: PushJob) -> None:
     job.state = JobState.PENDING
     job.failure_mode = ""
     job.last_error = job.last_code = ""
-    job.attempts = 0
+    job.attempts = job.failed_reads = 0
     job.first_attempt_at = None
     job.finished_at = None
     if not job.is_fact:

@@ -32,6 +32,7 @@ def settle_done(*, job: PushJob, code: str, record: Callable[[], None]) -> bool:
             return False
         record()
         row.attempts += 1
+        row.failed_reads = 0
         row.needs_verification = False
         row.last_error, row.last_code = "", code[:40]
         _finish(row, JobState.DONE)
@@ -71,10 +72,15 @@ def settle_failure(*, job: PushJob, error: PushError, call: str, context: Attemp
 def give_back(*, row: PushJob, error: PushError) -> PushOutcome:
     """Write the policy's answer to a locked CLAIMED row annotated with `database_now`."""
     outcome = policy.decide(error, _case(row))
-    if not outcome.counts and row.attempts == 0:
+    row.attempts += outcome.counts and not outcome.is_read
+    if outcome.is_read:
+        row.failed_reads += 1
+    elif outcome.healthy is not None:
+        # The platform was read before it was written to.
+        row.failed_reads = 0
+    if row.attempts == row.failed_reads == 0:
         # Waiting is not trying: the 72 hours start with the first try that counts.
         row.first_attempt_at = None
-    row.attempts += outcome.counts
     row.needs_verification = row.needs_verification or outcome.verify
     row.failure_mode = outcome.failure_mode
     row.waiting_for = outcome.waiting_for
@@ -100,6 +106,7 @@ def _case(row: PushJob) -> policy.PushCase:
     now: datetime = row.database_now  # type: ignore[attr-defined]
     return policy.PushCase(
         attempts=row.attempts,
+        failed_reads=row.failed_reads,
         requested_at=min(row.requested_at, now),
         first_attempt_at=row.first_attempt_at and min(row.first_attempt_at, now),
         deadline=row.deadline,
@@ -150,9 +157,9 @@ def _write(row: PushJob, state: JobState) -> None:
 
 
 SETTLED_FIELDS = [
-    "state", "failure_mode", "waiting_for", "attempts", "first_attempt_at", "not_before", "coalesce_key",
-    "needs_verification", "last_error", "last_code", "lease_token", "lease_until", "finished_at",
-    "updated_at",
+    "state", "failure_mode", "waiting_for", "attempts", "failed_reads", "first_attempt_at", "not_before",
+    "coalesce_key", "needs_verification", "last_error", "last_code", "lease_token", "lease_until",
+    "finished_at", "updated_at",
 ]  # fmt: skip
 
 

@@ -79,26 +79,29 @@ def store_poll(store_id: int) -> PollResult | None:
         poll.run()
         if not poll.result.more:
             refunds_poll(poll.client, store_id, lease.renew)
-        # Two ticks of the planner early, so that from poll to poll no more than the period passes.
-        rest = max(0.0, settings.KWAI_POLL_SECONDS - 2 * settings.PLAN_SECONDS)
-        due_in = 0.0 if poll.result.more else rest
-        lease.succeed(due_in=due_in, notice=poll.result.notice)
+        lease.succeed(due_in=0.0 if poll.result.more else _rest(), notice=poll.result.notice)
     except CursorLeaseLost:
         return None
     except (errors.KwaiError, NotConnected, WindowRestless) as error:
         lease.fail(due_in=_wait_seconds(error), reason=str(error))
     except Exception:
-        lease.fail(due_in=RETRY_SECONDS, reason=INTERNAL)
+        lease.fail(due_in=min(_rest(), RETRY_SECONDS), reason=INTERNAL)
         raise
     return poll.result
 
 
+def _rest() -> float:
+    """Two ticks of the planner early, so that from poll to poll no more than the period passes."""
+    return float(max(0.0, settings.KWAI_POLL_SECONDS - 2 * settings.PLAN_SECONDS))
+
+
 def _wait_seconds(error: Exception) -> float:
+    """A told wait, else the period as after a success; a long one does not leave a failure for so long."""
     if isinstance(error, errors.RateLimited):
         return error.retry_after or RATE_SECONDS
     if isinstance(error, errors.KwaiQuotaSpent | errors.PermissionMissing):
         return error.retry_after or LONG_SECONDS
-    return RETRY_SECONDS
+    return min(_rest(), RETRY_SECONDS)
 
 
 class _Poll:

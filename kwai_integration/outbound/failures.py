@@ -42,14 +42,14 @@ def _not_found(error: Any, details: Details) -> push.PushError:
 
 # In this order: the first row that fits decides.
 _ROWS: tuple[tuple[type[kwai.KwaiError], Callable[[Any, Details], push.PushError]], ...] = (
-    (kwai.ConnectionFailed, lambda e, d: push.PushNotSent(str(e), **d)),
+    (kwai.ConnectionFailed, lambda e, d: push.PushNotSent(str(e), write=e.write, **d)),
     (kwai.KwaiOutcomeUnknown, lambda e, d: push.PushOutcomeUnknown(str(e), write=e.write, **d)),
     (kwai.PlatformFault, lambda e, d: push.PushOutcomeUnknown(str(e), write=e.write, **d)),
     (kwai.AppPaused, lambda e, d: push.QueueWait(str(e), seconds=e.retry_after or 2.0, **d)),
     (kwai.RateLimited, _limited),
     (kwai.KwaiQuotaSpent, lambda e, d: push.PushQuotaSpent(str(e), resume_at=e.resume_at, **d)),
     # The client has renewed the pair and repeated the call before it gives up with this.
-    (kwai.TokenExpired, lambda e, d: push.CredentialExpired(str(e), **d)),
+    (kwai.TokenExpired, lambda e, d: push.CredentialExpired(str(e), write=e.write, **d)),
     (kwai.ConsentEnded, lambda e, d: push.CredentialRevoked(str(e), **d)),
     (kwai.PermissionMissing, lambda e, d: push.CallDenied(str(e), resume_at=e.resume_at, **d)),
     # The same words as `app_health.app_pause`: whichever comes first is what the notice says.

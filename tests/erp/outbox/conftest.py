@@ -53,6 +53,7 @@ class Platform:
             and getattr(self.answers[0], "on_read", False)
         ):
             raise self.answers.popleft()  # type: ignore[misc]
+        context.note(http_status=200, remote_code="200")
         return job.payload.get("content", "") in self.holds
 
     def record(self, job: PushJob, loaded: Any, sent: Sent) -> None:

@@ -30,6 +30,21 @@ def test_a_readable_answer_forgets_single_failures(store: Any) -> None:
 
 
 @pytest.mark.django_db
+def test_what_was_under_way_when_the_breaker_opened_does_not_lengthen_its_rest(store: Any) -> None:
+    queue = StoreQueue.objects.create(store=store)
+    for _ in range(9):
+        breaker.learn(store_id=store.pk, healthy=False)
+    queue.refresh_from_db()
+    assert (queue.breaker_state, queue.breaker_failures) == (BreakerState.OPEN, 5)
+    StoreQueue.objects.update(breaker_state=BreakerState.HALF_OPEN, reopen_at=after(timedelta(seconds=-1)))
+    breaker.learn(store_id=store.pk, healthy=False)
+    queue.refresh_from_db()
+    assert queue.reopen_at
+    assert queue.opened_at
+    assert abs((queue.reopen_at - queue.opened_at).total_seconds() - 60) < 1
+
+
+@pytest.mark.django_db
 def test_a_failed_test_makes_the_queue_rest_longer(store: Any) -> None:
     queue = StoreQueue.objects.create(store=store)
     for _ in range(5):

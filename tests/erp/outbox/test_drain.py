@@ -16,6 +16,7 @@ from erp.clock import after
 from erp.outbox import breaker, claim, drain, errors, handlers, limits
 from erp.outbox.attempts import AttemptContext
 from erp.outbox.models import PushAttempt, PushJob, StoreQueue
+from erp.outbox.queues import queue_go_on
 from erp.outbox.request import facts_request, states_request
 from erp.outbox.statuses import AttemptAction, AttemptOutcome, BreakerState, FailureMode, JobState, WaitReason
 
@@ -107,8 +108,58 @@ def test_a_failed_read_back_never_writes(platform: Any, fact: Any, store: Any) -
     run(store)
     again()
     job = run(store)
-    assert (job.state, job.needs_verification, job.attempts) == (JobState.PENDING, True, 2)
+    assert (job.state, job.needs_verification, job.attempts) == (JobState.PENDING, True, 1)
     assert platform.sent == []
+
+
+def test_failed_reads_do_not_climb_the_ladder_of_the_write(platform: Any, fact: Any, store: Any) -> None:
+    facts_request(requests=[fact()])
+    platform.answers.append(errors.PushOutcomeUnknown(write=True))
+    run(store)
+    for failed in (1, 2, 3):
+        error = errors.PushOutcomeUnknown(write=False)
+        error.on_read = True  # type: ignore[attr-defined]
+        platform.answers.append(error)
+        again()
+        run(store)
+        job = PushJob.objects.get()
+        assert (job.attempts, job.failed_reads, job.needs_verification) == (1, failed, True)
+    platform.answers.append(errors.PushOutcomeUnknown(write=True))
+    again()
+    run(store)
+    job = PushJob.objects.get()
+    assert (job.attempts, job.failed_reads) == (2, 0)
+    assert 20 < (job.not_before - timezone.now()).total_seconds() <= 30
+
+
+def test_a_good_read_back_is_a_good_test(platform: Any, fact: Any, store: Any) -> None:
+    """Also when the write after it fails."""
+    facts_request(requests=[fact()])
+    platform.answers.append(errors.PushOutcomeUnknown(write=True))
+    run(store)
+    breaker.rest_now(store_id=store.pk, reason="Código 448.")
+    StoreQueue.objects.update(reopen_at=after(timedelta(seconds=-1)))
+    platform.answers.append(errors.PushOutcomeUnknown(write=True))
+    again()
+    run(store)
+    queue = StoreQueue.objects.get()
+    assert (queue.breaker_state, queue.breaker_failures) == (BreakerState.CLOSED, 1)
+
+
+def test_a_queue_that_waits_claims_nothing_and_goes_on_as_a_whole(
+    platform: Any, fact: Any, store: Any, wakes: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    facts_request(requests=[fact(subject=str(number)) for number in range(5)])
+    platform.answers.append(errors.QueueWait(seconds=30))
+    drain.drain(store_id=store.pk)
+    assert platform.sent == []
+    assert PushJob.objects.filter(attempt_rows__isnull=False).count() == 1
+    wakes.clear()
+    with django_capture_on_commit_callbacks(execute=True):
+        queue_go_on(store_id=store.pk)
+    assert wakes == [{"store_id": store.pk}]
+    drain.drain(store_id=store.pk)
+    assert len(platform.sent) == 5
 
 
 def test_a_read_back_that_finds_nothing_settles_the_doubt(platform: Any, fact: Any, store: Any) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from erp.outbox import errors
-from erp.outbox.policy import DELAYS, PushCase, PushOutcome, attempt_outcome, decide
+from erp.outbox.policy import DELAYS, READ_DELAYS, PushCase, PushOutcome, attempt_outcome, decide
 from erp.outbox.statuses import (
     LONGEST_WAITS,
     AttemptOutcome,
@@ -55,7 +56,7 @@ def block(mode: FailureMode, **more: object) -> PushOutcome:
 TABLE = [
     (errors.PushNotSent(), retry(healthy=False)),
     (errors.PushOutcomeUnknown(write=True), retry(healthy=False, verify=True)),
-    (errors.PushOutcomeUnknown(write=False), retry(healthy=False)),
+    (errors.PushOutcomeUnknown(write=False), retry(healthy=False, is_read=True)),
     (errors.PushLeaseLost(), retry(verify=True, not_before=NOW)),
     (errors.Throttled(retry_after=7), wait(after(7), WaitReason.LIMIT, hold_until=after(7))),
     (
@@ -75,7 +76,7 @@ TABLE = [
     (errors.PushRefused("Pedido já cancelado"), block(FailureMode.REJECTED, healthy=True)),
     (errors.NotFoundOnWrite(), block(FailureMode.REJECTED, healthy=True)),
     (errors.PushAlreadyDone(), PushOutcome(state=JobState.DONE, counts=True, healthy=True)),
-    (errors.UnknownAnswer("777", write=False), retry(healthy=True)),
+    (errors.UnknownAnswer("777", write=False), retry(healthy=True, is_read=True)),
     (errors.UnknownAnswer("777", write=True), block(FailureMode.INTERNAL, verify=True, healthy=True)),
     (errors.Broken(write=True), block(FailureMode.INTERNAL, verify=True)),
     (errors.Broken(write=False), block(FailureMode.INTERNAL)),
@@ -101,8 +102,8 @@ def test_no_wait_is_longer_than_its_reason_allows(error: errors.PushError) -> No
     outcome = decide(error, replace(CASE, deadline=FAR))
     longest = NOW + LONGEST_WAITS[outcome.waiting_for]
     assert outcome.hold_until in (None, longest)
-
     assert outcome.not_before == (NOW if outcome.holds_all else longest)
+
 
 @pytest.mark.parametrize(("error", "outcome"), TABLE, ids=lambda part: type(part).__name__)
 def test_row(error: errors.PushError, outcome: PushOutcome) -> None:
@@ -158,10 +159,31 @@ def test_after_the_horizon_somebody_must_look(
     assert (outcome.state, outcome.failure_mode) == (JobState.BLOCKED, mode)
 
 
-@pytest.mark.parametrize(("attempts", "state"), [(1, JobState.PENDING), (2, JobState.BLOCKED)])
-def test_reads_with_an_unknown_code_are_retried_twice(attempts: int, state: JobState) -> None:
-    outcome = decide(errors.UnknownAnswer("777", write=False), replace(CASE, attempts=attempts))
-    assert outcome.state == state
+@pytest.mark.parametrize(("failed", "state"), [(1, JobState.PENDING), (2, JobState.BLOCKED)])
+def test_reads_with_an_unknown_code_are_retried_twice(failed: int, state: JobState) -> None:
+    case = replace(CASE, failed_reads=failed, attempts=5)
+    assert decide(errors.UnknownAnswer("777", write=False), case).state == state
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [errors.PushNotSent, errors.PushOutcomeUnknown, errors.CredentialExpired],
+    ids=lambda kind: kind.__name__,
+)
+def test_reads_and_writes_climb_ladders_of_their_own(kind: Any) -> None:
+    case = replace(CASE, attempts=4, failed_reads=1)
+    read, write = decide(kind(write=False), case), decide(kind(write=True), case)
+    assert (read.not_before, read.is_read) == (after(10), True)
+    assert (write.not_before, write.is_read) == (after(1200), False)
+
+
+def test_a_read_that_fails_for_long_is_tried_seldom() -> None:
+    waits = [
+        decide(errors.PushOutcomeUnknown(write=False), replace(CASE, failed_reads=failed)).not_before
+        for failed in range(len(READ_DELAYS) + 1)
+    ]
+    assert waits[:4] == [after(5), after(10), after(20), after(40)]
+    assert waits[-2:] == [after(5 * 2**11), NOW + timedelta(hours=6)]
 
 
 def test_recoveries_of_a_killer_push_slow_down() -> None:

@@ -223,6 +223,23 @@ def test_a_rate_limit_waits_as_long_as_it_says(kwai: Kwai) -> None:
     assert KwaiAccount.objects.get().health == ConnectionHealth.OK
 
 
+def test_a_wait_told_to_a_read_holds_every_caller_of_the_store(kwai: Kwai) -> None:
+    kwai.fault("rate_limit", "list", retryAfter=40, count=1)
+    kwai.poll()
+    kwai.poll()
+    assert kwai.calls("queryOrderList") == 1
+    assert timedelta(seconds=30) < kwai.cursor.due_at - timezone.now() < timedelta(seconds=41)
+
+
+@pytest.mark.parametrize(("period", "longest"), [(15, 15), (3600, 30)])
+def test_a_failed_poll_waits_its_period(kwai: Kwai, settings: Any, period: int, longest: int) -> None:
+    settings.KWAI_POLL_SECONDS = period
+    kwai.fault("server_error", "list", count=1)
+    kwai.poll()
+    assert kwai.cursor.last_error
+    assert kwai.cursor.due_at - timezone.now() <= timedelta(seconds=longest)
+
+
 def test_a_revoked_consent_disconnects_the_store_and_stops(kwai: Kwai) -> None:
     kwai.sandbox.control("DELETE", f"grants/{KwaiAccount.objects.get().merchant_id}")
     kwai.poll()
