@@ -7,6 +7,7 @@ from typing import Any
 from celery import Celery, Task
 from celery.signals import import_modules, worker_shutting_down
 from django.conf import settings
+from django.db import Error
 from kombu.transport import TRANSPORT_ALIASES
 
 from erp import scheduling, tracing
@@ -16,13 +17,20 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings.base")
 
 
 class TracedTask(Task):  # type: ignore[type-arg]
-    """Runs under the id of the request that woke its worker, else under one of its own."""
+    """Runs under the id of the request that woke its worker, else under one of its own. Where nothing can be
+    written the log says that, instead of a traceback for each task: the rows wait for the next wake-up."""
 
     abstract = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with tracing.bound(self._told() or tracing.current()):
-            return super().__call__(*args, **kwargs)
+            try:
+                return super().__call__(*args, **kwargs)
+            except (Error, OSError) as error:
+                from erp.runtime.storage import trouble_seen
+
+                if trouble_seen(error) is None:
+                    raise
 
     def _told(self) -> object:
         headers = self.request.headers or {}

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 
 from erp import __version__, scheduling
 from erp.outbox import selectors
+from erp.runtime.storage import storage_trouble
 
 logger = logging.getLogger(__name__)
 
@@ -42,11 +43,13 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when requests can be served and what they ask for is being carried out, else 503.
 
-    `checks` tells each part: database, broker, migrations still to be applied, and the seconds the oldest
-    push has been due. Every part has its own time limit.
+    `checks` tells each part: database, broker, whether what is written is taken (storage: `disk_full`,
+    `read_only`), migrations still to be applied, and the seconds the oldest push has been due. Every part has
+    its own time limit.
     """
     checks = {"database": _checked(_database), "broker": _checked(_broker)}
     if checks["database"]["ok"]:
+        checks["storage"] = _checked(_storage)
         checks["migrations"] = _checked(_migrations)
         checks["oldest_job"] = _checked(_oldest_job)
     ready = all(check["ok"] for check in checks.values())
@@ -94,6 +97,11 @@ def _quickly() -> Iterator[None]:
 def _broker() -> Mapping[str, Any]:
     scheduling.broker_check()
     return {}
+
+
+def _storage() -> Mapping[str, Any]:
+    trouble = storage_trouble()
+    return {"ok": False, "error": trouble.value} if trouble else {}
 
 
 def _migrations() -> Mapping[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from http import HTTPStatus
+
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseServerError
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
@@ -11,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from erp import tracing
+from erp.runtime.storage import trouble_seen
 from erp.web import registry
 from erp.web.lists.saved import LONGEST_QUERY, list_address, saved_views, view_delete, view_save
 from erp.web.requests import board_of, text_of, user_of
@@ -90,6 +94,9 @@ def list_view_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The page after a failure, with the id under which the log has it. Needs no database."""
-    page = render_to_string("500.html", {"request_id": tracing.current()})
-    return HttpResponseServerError(page)
+    """The page after a failure, with the id under which the log has it; 503 with the reason where nothing can
+    be written. Needs no database."""
+    trouble = trouble_seen(sys.exc_info()[1])
+    code = HTTPStatus.SERVICE_UNAVAILABLE if trouble else HTTPStatus.INTERNAL_SERVER_ERROR
+    context = {"request_id": tracing.current(), "code": int(code), "trouble": trouble}
+    return HttpResponse(render_to_string("500.html", context), status=code)

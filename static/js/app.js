@@ -31,6 +31,7 @@
   document.addEventListener("htmx:responseError", (event) => {
     const status = event.detail.xhr.status;
     if (status === 401 || status === 403) say("Seu acesso não permite esta ação ou expirou. Atualize a página e entre de novo.");
+    else if (status === 503) say("O sistema não consegue gravar agora. Atualize a página: o aviso no alto diz por quê.");
     else say(`O sistema respondeu com erro ${status}. Atualize a página e confira se a ação aconteceu antes de repetir.`);
   });
 

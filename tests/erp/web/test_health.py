@@ -53,7 +53,7 @@ def test_ready_tells_every_part(store: Store) -> None:
     job(store, minutes=2)
     code, body = ready()
     assert (code, body["status"]) == (200, "ready")
-    assert set(body["checks"]) == {"database", "broker", "migrations", "oldest_job"}
+    assert set(body["checks"]) == {"database", "broker", "storage", "migrations", "oldest_job"}
     assert body["checks"]["migrations"]["pending"] == 0
     assert 120 <= body["checks"]["oldest_job"]["seconds"] < 900
 
