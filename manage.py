@@ -7,6 +7,7 @@ import sys
 from django.core.management import BaseCommand, ManagementUtility
 
 from erp.runtime import demo
+from erp.runtime.files import PRIVATE_UMASK
 from erp.settings.checks import start_check
 from erp.settings.environment import Environment
 
@@ -27,5 +28,6 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings.base")
     Environment.needs_secrets = sys.argv[1:2] not in [[name] for name in WITHOUT_SECRETS]
     if sys.argv[1:2] == ["up"]:
+        os.umask(PRIVATE_UMASK)
         demo.enter()
     Commands(sys.argv).execute()

@@ -151,8 +151,24 @@ def env_file_add(values: dict[str, str]) -> None:
     if not missing:
         return
     lines = "".join(f"{name}={value}\n" for name, value in missing.items())
-    ENV_FILE.touch(mode=0o600)
-    ENV_FILE.write_text(text.rstrip("\n") + "\n" + lines, "utf-8")
+    _env_write(text.rstrip("\n") + "\n" + lines)
+
+
+def _env_write(text: str) -> None:
+    """Whole or not at all: on a full disk the keys that are there stay."""
+    path = ENV_FILE.resolve()
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    try:
+        draft.touch(mode=0o600)
+        draft.write_text(text, "utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise SetupError(
+            f"{ENV_FILE} não pôde ser gravado ({error.strerror}): confira as permissões e o espaço em disco, "
+            "e execute de novo."
+        ) from None
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _env_text() -> str:

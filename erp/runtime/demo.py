@@ -16,6 +16,8 @@ import sqlite3
 from datetime import date
 from pathlib import Path
 
+from erp.runtime.files import text_replace
+
 ROOT = Path(__file__).resolve().parents[2]
 STATE_NAME = "demo.json"
 FORMER_DATABASE = (
@@ -42,8 +44,8 @@ def enter() -> None:
     except (OSError, ValueError):
         mode.env.refuse(
             "ERP_DEMO",
-            f"guarda senhas em {ROOT / 'var' / STATE_NAME}, que não pode ser lido nem gravado: corrija as "
-            "permissões, ou apague esse arquivo para que outro seja gerado",
+            f"guarda senhas em {ROOT / 'var' / STATE_NAME}, que não pode ser lido nem gravado: confira as "
+            "permissões e o espaço em disco, ou apague esse arquivo para que outro seja gerado",
         )
         return
     os.environ.update(values | {name: value for name, value in chosen.items() if value})
@@ -86,9 +88,8 @@ def secrets_read(var_dir: Path) -> dict[str, str]:
     """The demonstration's password and application secrets, made once and kept readable by the owner only."""
     path = var_dir / STATE_NAME
     if not path.exists():
-        var_dir.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(_generated(), indent=2))
+        var_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        text_replace(path, json.dumps(_generated(), indent=2))
     return dict(json.loads(path.read_text()))
 
 

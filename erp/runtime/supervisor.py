@@ -7,7 +7,6 @@ meets a lock held by another thread.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging.handlers
 import os
 import re
@@ -25,18 +24,16 @@ from typing import IO
 
 TICK_SECONDS = 0.2
 FIRST_DELAY_SECONDS = 0.5
-LONGEST_DELAY_SECONDS = 30.0
+LONGEST_DELAY_SECONDS = 15.0
 # A child that lived this long was healthy: its next death starts again with the first delay.
 HEALTHY_SECONDS = 60.0
 STOP_SECONDS = 6.0
 LOG_BYTES = 5 * 1024 * 1024
-PR_SET_PDEATHSIG = 1
+TETHER = Path(__file__).with_name("tether.py")
 
 TROUBLE = re.compile(r"\b(ERROR|CRITICAL|FATAL)\b|^Traceback ")
 # What belongs to the traceback begun above: indented frames, and the line that names the error.
 TRACEBACK_LINE = re.compile(r"^(\s|During handling|The above exception|[\w.]+(Error|Exception|Warning)\b|$)")
-
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +75,8 @@ class Supervisor:
     log_dir: Path
     say: Callable[[str], None]
     on_ready: Callable[[], None]
+    # Descriptors that every child keeps open: a lock that is held until the last of them has ended.
+    kept: Sequence[int] = ()
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     _children: list[Child] = field(default_factory=list)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
@@ -96,7 +95,7 @@ class Supervisor:
         self._shut_down()
 
     def _child(self, program: Program) -> Child:
-        log = file_log(self.log_dir, program.name)
+        log = file_log(self.log_dir, program.name, self.say)
         return Child(program, log, start_again_at=time.monotonic() + program.wait)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
@@ -107,19 +106,22 @@ class Supervisor:
         if child.process is None:
             if now >= child.start_again_at:
                 self._start(child)
-        elif (code := child.process.poll()) is not None:
-            self._on_exit(child, code, now)
+        elif _has_ended(child.process.pid):
+            # Before it is waited for: until then no other process can have its number.
+            _signal(child, signal.SIGKILL)
+            self._on_exit(child, child.process.wait(), now)
 
     def _start(self, child: Child) -> None:
         child.process = subprocess.Popen(
             child.program.command,
-            stdin=subprocess.DEVNULL,
+            # Nothing is ever written: `tether` waits for the end of it, which is the end of this process.
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=dict(self.environment),
             # Its own session: a Ctrl-C in the terminal reaches only the supervisor, which stops all in order.
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            pass_fds=self.kept,
         )
         child.started_at = time.monotonic()
         if child.process.stdout:
@@ -128,7 +130,8 @@ class Supervisor:
 
     def _on_exit(self, child: Child, code: int, now: float) -> None:
         self._close(child)
-        if now - child.started_at >= HEALTHY_SECONDS:
+        # Killed, or asked to end: that says nothing against starting it again.
+        if code <= 0 or now - child.started_at >= HEALTHY_SECONDS:
             child.delay = FIRST_DELAY_SECONDS
         self.say(
             f"[{child.program.name}] parou ({_reason(code)}) e volta em {child.delay:g} s. "
@@ -144,6 +147,8 @@ class Supervisor:
             if pipe in self._selector.get_map():
                 self._selector.unregister(pipe)
             pipe.close()
+        if child.process and child.process.stdin:
+            child.process.stdin.close()
         child.process = None
 
     def _announce(self) -> None:
@@ -188,15 +193,42 @@ class Supervisor:
         self._selector.close()
 
 
-def file_log(folder: Path, name: str) -> logging.Logger:
+class LogFile(logging.handlers.RotatingFileHandler):
+    """Lines that the disk does not take are dropped, and `say` hears of it once until one is taken again."""
+
+    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        super().__init__(path, maxBytes=LOG_BYTES, backupCount=1, delay=True)
+        self.path, self.say, self.failing = path, say, False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.failed = False
+        super().emit(record)
+        self.failing = self.failed
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        self.failed = True
+        if not self.failing:
+            self.say(f"{self.path} não pôde ser gravado ({sys.exc_info()[1]}): confira o espaço em disco.")
+        # What its buffer holds would be tried again with every line.
+        stream = self.stream
+        self.stream = None
+        with contextlib.suppress(OSError):
+            if stream:
+                stream.close()
+
+
+def file_log(folder: Path, name: str, say: Callable[[str], None]) -> logging.Logger:
     """A logger of its own that writes bare lines to `folder/name.log`, one older file kept."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     log = logging.Logger(name)
-    log.addHandler(
-        logging.handlers.RotatingFileHandler(folder / f"{name}.log", maxBytes=LOG_BYTES, backupCount=1)
-    )
+    log.addHandler(LogFile(folder / f"{name}.log", say))
     return log
+
+
+def tethered(module: str, *arguments: str) -> list[str]:
+    """The command that runs a Python module until it ends or the supervisor that started it does."""
+    return [sys.executable, "-u", str(TETHER), module, *arguments]
 
 
 def port_is_taken(port: int) -> bool:
@@ -241,9 +273,9 @@ def _socket_inodes(folder: Path) -> set[str]:
     return {link[8:-1] for link in links if link.startswith("socket:[")}
 
 
-def _die_with_parent() -> None:
-    if _libc is not None:
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def _has_ended(pid: int) -> bool:
+    """Whether our child of this number has ended; it stays as it is, to be waited for."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _available(pipe: IO[bytes]) -> bytes | None:

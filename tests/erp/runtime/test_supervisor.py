@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from erp.runtime.supervisor import port_holder, port_is_taken
+from erp.runtime.supervisor import port_holder, port_is_taken, tethered
 
 ROOT = Path(__file__).resolve().parents[3]
 HOUSE = """
@@ -124,12 +124,75 @@ def test_a_child_that_ignores_the_request_to_stop_is_killed(house: House, tmp_pa
     assert time.monotonic() - began < 10
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
-def test_children_die_with_a_supervisor_that_was_killed(house: House, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_child_that_is_killed_again_and_again_comes_back_at_once(
+    house: House, tmp_path: Path, number: int
+) -> None:
     process = house({"one": SLEEPER})
-    eventually(lambda: len(pids(tmp_path)) == 1)
-    process.kill()
+    for turn in range(1, 6):
+        eventually(lambda turn=turn: len(pids(tmp_path)) == turn)  # type: ignore[misc]
+        os.kill(pids(tmp_path)[-1], number)
+    eventually(lambda: len(pids(tmp_path)) == 6)
+    process.terminate()
+    said = process.communicate(timeout=PATIENCE)[0]
+    assert said.count("e volta em 0.5 s") == 5
+
+
+def test_what_a_killed_child_had_started_ends_with_it(house: House, tmp_path: Path) -> None:
+    """A web worker without its master would keep the port from the next one."""
+    parent = (
+        "import os, subprocess, sys, time\n"
+        "subprocess.Popen([sys.executable, '-u', '-c', 'import os, time; print(\"pid\", os.getpid()); "
+        "time.sleep(60)'])\nprint('parent', os.getpid())\ntime.sleep(60)"
+    )
+    house({"one": parent})
+    log = tmp_path / "one.log"
+    eventually(lambda: len(pids(tmp_path)) == 1 and "parent" in log.read_text())
+    os.kill(int(log.read_text().split("parent")[1].split()[0]), signal.SIGKILL)
     eventually(lambda: not alive(pids(tmp_path)[0]))
+
+
+@pytest.mark.parametrize("stubborn", [False, True], ids=["that listens", "that ignores SIGTERM"])
+def test_children_end_within_five_seconds_of_a_supervisor_that_was_killed(
+    house: House, tmp_path: Path, stubborn: bool
+) -> None:
+    """Those that run under `erp.runtime.tether`; what they started ends with them."""
+    module = tmp_path / "sleeper.py"
+    module.write_text(
+        "import os, signal, subprocess, sys, time\n"
+        + ("signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" if stubborn else "")
+        + "grandchild = subprocess.Popen(['sleep', '60'])\n"
+        "print('pid', os.getpid(), flush=True)\nprint('pid', grandchild.pid, flush=True)\ntime.sleep(60)\n"
+    )
+    code = f"import os, sys; os.chdir({str(tmp_path)!r}); os.execv(sys.executable, {tethered('sleeper')!r})"
+    process = house({"one": code})
+    eventually(lambda: len(pids(tmp_path)) == 2)
+    process.kill()
+    eventually(lambda: not any(alive(pid) for pid in pids(tmp_path)), seconds=5)
+
+
+def test_a_tethered_module_gets_its_arguments(tmp_path: Path) -> None:
+    (tmp_path / "teller.py").write_text("import sys; print(__name__, sys.argv[1:], sys.path[0])")
+    done = subprocess.run(
+        tethered("teller", "-x", "1"),
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == f"__main__ ['-x', '1'] {tmp_path}"
+
+
+def test_a_full_disk_under_the_logs_ends_nothing(house: House, tmp_path: Path) -> None:
+    (tmp_path / "one.log").symlink_to("/dev/full")
+    process = house({"one": SLEEPER, "two": SLEEPER})
+    eventually(lambda: len(pids(tmp_path, "two")) == 1)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 0
+    assert "Traceback" not in said
+    assert said.count("não pôde ser gravado") == 1
 
 
 def test_the_holder_of_a_port_is_named() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,17 +15,21 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import connections
+from django.db import Error, connections
 from django.utils import timezone
 
 from erp.accounts.models import Company, FiscalEnvironment
 from erp.accounts.setup import setup_is_open, setup_url
 from erp.runtime import demo
-from erp.runtime.supervisor import Program, Supervisor, port_holder, port_is_taken
+from erp.runtime.files import modes_close, text_replace
+from erp.runtime.storage import trouble_of
+from erp.runtime.supervisor import Program, Supervisor, file_log, port_holder, port_is_taken, tethered
+from erp.runtime.var_lock import VarTaken, var_lock
 
 QUEUES = "push,inbound,invoices,labels,work,maint"
 # The pages come up first: on two cores, four processes that start together are all late.
 LATER_SECONDS = 2.5
+BROKER_FOLDERS = ("messages", "control")
 
 
 class Command(BaseCommand):
@@ -32,14 +38,48 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.web_port, self.sandbox_port = settings.ERP_PORT, settings.SANDBOX_PORT
+        try:
+            held = self._begin()
+        except VarTaken as taken:
+            sys.exit(str(taken))
+        except (OSError, Error) as error:
+            trouble = trouble_of(error)
+            if trouble is None:
+                raise
+            sys.exit(f"{trouble.label} Depois inicie de novo.")
+        programs = [*(self._sandbox() if settings.ERP_DEMO else ()), *self._erp()]
+        Supervisor(programs, self.log_dir, self._report, self._welcome, kept=[held]).run()
+
+    def _begin(self) -> int:
+        """Everything before the first process; the descriptor that keeps other supervisors out of `var/`."""
+        settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+        held = var_lock(settings.VAR_DIR, self._say)
         self._check_ports()
+        self.log_dir = settings.VAR_DIR / "log"
+        self.log = file_log(self.log_dir, "up", self._say)
+        self.log.handlers[0].setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        self._modes_close()
         if settings.ERP_DEMO and (told := demo.former_set_aside(settings.VAR_DIR, timezone.localdate())):
-            self._say(told)
+            self._report(told)
         self._prepare()
         self.login = self._demo_data() if settings.ERP_DEMO else ""
         connections.close_all()
-        programs = [*(self._sandbox() if settings.ERP_DEMO else ()), *self._erp()]
-        Supervisor(programs, settings.VAR_DIR / "log", self._say, self._welcome).run()
+        return held
+
+    def _modes_close(self) -> None:
+        """Whatever an earlier version, or a copy that was put back, left open to other users."""
+        database = Path(settings.DATABASES["default"]["NAME"])
+        files = [database.with_name(database.name + end) for end in ("", "-wal", "-shm")]
+        # Of a folder that somebody chose only what is the ERP's: it may hold other things.
+        broker = [settings.BROKER_DIR / name for name in BROKER_FOLDERS]
+        closed = modes_close(
+            [settings.VAR_DIR, settings.LABELS_DIR, *broker, *files, settings.BASE_DIR / ".env"]
+        )
+        if closed:
+            self._report(
+                f"{closed} arquivos ou pastas de dados estavam abertos a outros usuários da máquina e agora "
+                "são só do usuário do ERP."
+            )
 
     def _check_ports(self) -> None:
         names = {self.web_port: "do ERP"}
@@ -51,14 +91,14 @@ class Command(BaseCommand):
                 sys.exit(f"A porta {port} ({name}) está ocupada por {holder}: encerre-o e tente de novo.")
 
     def _prepare(self) -> None:
-        for folder in ("messages", "control"):
+        for folder in BROKER_FOLDERS:
             (settings.BROKER_DIR / folder).mkdir(parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
         stamp = settings.VAR_DIR / "staticfiles.sha256"
         wanted = static_digest()
         if not stamp.exists() or stamp.read_text() != wanted:
             call_command("collectstatic", interactive=False, clear=True, verbosity=0)
-            stamp.write_text(wanted)
+            text_replace(stamp, wanted)
 
     def _demo_data(self) -> str:
         """Create what the demonstration shows, once; answers the name to sign in with."""
@@ -74,17 +114,17 @@ class Command(BaseCommand):
 
     def _sandbox(self) -> list[Program]:
         command = [
-            *(sys.executable, "-m", "kwai_sandbox", "--port", str(self.sandbox_port)),
+            *tethered("kwai_sandbox", "--port", str(self.sandbox_port)),
             *("--state", str(settings.VAR_DIR / "sandbox.sqlite3")),
             *("--push-url", f"http://127.0.0.1:{self.web_port}/kwai/webhook/"),
         ]
         return [Program("kwai", command, self.sandbox_port)]
 
     def _erp(self) -> list[Program]:
-        celery = (sys.executable, "-m", "celery", "-A", "erp")
+        celery = tethered("celery", "-A", "erp")
         pool = ("-P", "threads", "-c", "8") if settings.EMBEDDED else ("-c", "4")
         web = [
-            *(sys.executable, "-m", "gunicorn", "erp.wsgi", "-b", f"127.0.0.1:{self.web_port}"),
+            *tethered("gunicorn", "erp.wsgi", "-b", f"127.0.0.1:{self.web_port}"),
             *("-k", "gthread", "--workers", "1", "--threads", "8"),
             *("--preload", "--no-control-socket", "--graceful-timeout", "3", "--log-level", "warning"),
         ]
@@ -107,8 +147,15 @@ class Command(BaseCommand):
         ]
 
     def _say(self, line: str) -> None:
-        self.stdout.write(line)
-        self.stdout.flush()
+        # A terminal that was closed, or a file on a full disk, ends nothing.
+        with contextlib.suppress(OSError):
+            self.stdout.write(line)
+            self.stdout.flush()
+
+    def _report(self, line: str) -> None:
+        """Say it, and keep it in `up.log`; nothing secret."""
+        self.log.info(line)
+        self._say(line)
 
     def _welcome(self) -> None:
         for line in self._demo_lines() if settings.ERP_DEMO else self._real_lines():
