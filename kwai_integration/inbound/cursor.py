@@ -25,11 +25,12 @@ class CursorLeaseLost(Exception):
 
 @dataclass
 class CursorLease:
-    """Every write is fenced by the token."""
+    """Every write is fenced by the token. `is_resumed`: the last poll was killed, and its lease ran out."""
 
     store_id: int
     token: uuid.UUID
     watermark: datetime
+    is_resumed: bool
 
     def renew(self) -> None:
         """Hold the lease for another period. Raises CursorLeaseLost."""
@@ -80,9 +81,10 @@ def lease_take(store_id: int) -> CursorLease | None:
     """The lease when the store's poll is due and nobody holds it, else None."""
     if not is_pollable(store_id):
         return None
+    is_resumed = SyncCursor.objects.filter(pk=store_id, lease_token__isnull=False).exists()
     token = cursors_due().filter(pk=store_id).claim()
     cursor = SyncCursor.objects.filter(pk=store_id).held(token).first()
-    return CursorLease(store_id, token, cursor.watermark) if token and cursor else None
+    return CursorLease(store_id, token, cursor.watermark, is_resumed) if token and cursor else None
 
 
 def cursors_due() -> LeasedQuerySet[SyncCursor]:

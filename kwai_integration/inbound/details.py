@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -40,26 +40,40 @@ class Fetched:
     is_proven: bool = False
 
 
-def details_fetch(client: KwaiClient, order_ids: Sequence[str]) -> Fetched:
+def details_fetch(
+    client: KwaiClient, order_ids: Sequence[str], before_call: Callable[[], None] = lambda: None
+) -> Fetched:
     """The details of up to 50 orders. A call that fails for its content is halved until the order that
-    causes it is alone; ids left out of the answer are asked for once more.
+    causes it is alone; ids left out of the answer are asked for once more. `before_call` renews the lease of
+    whoever asks.
 
     Raises the `KwaiError` that ends the poll, also when everything fails: then no order is to blame.
     """
     fetched = Fetched(started_at=timezone.now())
     started = time.monotonic()
-    _read(client, list(order_ids), fetched, started)
+
+    def read(ids: list[str]) -> list[dict[str, Any]]:
+        before_call()
+        return client.order_details(ids)
+
+    _read(read, list(order_ids), fetched, started)
     left = _left(client, order_ids, fetched)
     if left:
-        _read(client, left, fetched, started)
+        _read(read, left, fetched, started)
         fetched.missing = _left(client, left, fetched)
     return fetched
 
 
-def _read(client: KwaiClient, ids: list[str], fetched: Fetched, started: float, failures: int = 0) -> int:
+def _read(
+    read: Callable[[list[str]], list[dict[str, Any]]],
+    ids: list[str],
+    fetched: Fetched,
+    started: float,
+    failures: int = 0,
+) -> int:
     """Read `ids` into `fetched`; the number of failures in a row so far."""
     try:
-        fetched.answers += client.order_details(ids)
+        fetched.answers += read(ids)
     except CONTENT_ERRORS as error:
         fetched.error, failures = error, failures + 1
         too_long = failures > MOST_FAILURES or time.monotonic() - started > LONGEST_SECONDS
@@ -72,8 +86,8 @@ def _read(client: KwaiClient, ids: list[str], fetched: Fetched, started: float, 
         fetched.failed += ids
         return failures
     middle = len(ids) // 2
-    failures = _read(client, ids[:middle], fetched, started, failures)
-    return _read(client, ids[middle:], fetched, started, failures)
+    failures = _read(read, ids[:middle], fetched, started, failures)
+    return _read(read, ids[middle:], fetched, started, failures)
 
 
 def _left(client: KwaiClient, asked: Sequence[str], fetched: Fetched) -> list[str]:

@@ -42,6 +42,8 @@ SHORTEST_SLICE = timedelta(minutes=1)
 LARGEST_SLICE = 1_000
 # A task lives 120 s; a poll that is still catching up after this long is continued by the next one.
 BUDGET_SECONDS = 45.0
+# Orders of one step after a poll that was killed.
+RESUMED_STEP = 10
 RETRY_SECONDS = 30.0
 RATE_SECONDS = 5.0
 LONG_SECONDS = 3600.0
@@ -115,6 +117,8 @@ class _Poll:
         self.auto_receive, self.history_days = options.auto_receive, options.history_days
         self.rules = KnownRules()
         self.result = PollResult()
+        # Orders that are here already, left for last by a poll after one that was killed.
+        self.postponed: list[str] = []
         # The platform's clock when it began to list the window: what it changes later is not in it.
         self.listed_at: datetime | None = None
 
@@ -169,9 +173,11 @@ class _Poll:
     def window_store(self, begin: datetime, end: datetime) -> None:
         self.listed_at = None
         largest = LARGEST_SLICE if end - begin > SHORTEST_SLICE else None
+        self.postponed = []
         window = window_read(
             lambda number: self.list_page(begin, end, number), self.page_store, largest=largest
         )
+        self.orders_store(self.postponed, PAGE_SIZE)
         if window.seen < window.announced:
             self.result.notice = (
                 f"O Kwai anunciou {window.announced} pedidos e listou {window.seen}. "
@@ -186,12 +192,23 @@ class _Poll:
         return page
 
     def page_store(self, order_ids: list[str]) -> None:
-        for start in range(0, len(order_ids), PAGE_SIZE):
-            self.details_store(order_ids[start : start + PAGE_SIZE])
+        """After a poll that was killed, what it had not reached comes first and in small steps: the next kill
+        may be near, and what is stored then stays."""
+        if not self.lease.is_resumed:
+            self.orders_store(order_ids, PAGE_SIZE)
+            return
+        stored = KwaiOrder.objects.filter(store=self.store, external_id__in=order_ids)
+        known = set(stored.values_list("external_id", flat=True))
+        self.postponed += [order_id for order_id in order_ids if order_id in known]
+        self.orders_store([order_id for order_id in order_ids if order_id not in known], RESUMED_STEP)
+
+    def orders_store(self, order_ids: list[str], step: int) -> None:
+        for start in range(0, len(order_ids), step):
+            self.details_store(order_ids[start : start + step])
 
     def details_store(self, order_ids: list[str]) -> None:
-        """Fetch, stage and receive one page of ids."""
-        fetched = details_fetch(self.client, order_ids)
+        """Fetch, stage and receive up to one page of ids."""
+        fetched = details_fetch(self.client, order_ids, self.lease.renew)
         self.lease.renew()
         staged = kwai_orders_stage(
             store=self.store,

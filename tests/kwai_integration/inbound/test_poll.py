@@ -16,6 +16,7 @@ from erp.accounts.models import AuditEntry, Store, StoreLifecycle
 from erp.catalog.models import Sku
 from erp.outbox.models import ChannelPause
 from erp.sales.models import Order, OrderEvent
+from kwai_integration.client import gateway
 from kwai_integration.inbound import plan, poll
 from kwai_integration.inbound.poll import store_poll
 from kwai_integration.inbound.receive import kwai_orders_receive
@@ -303,6 +304,70 @@ def test_a_crash_in_the_middle_means_the_same_window_again(
     auto.poll()
     assert Order.objects.count() == KwaiOrder.objects.count() == 120
     assert OrderEvent.objects.filter(kind="received").count() == 120
+
+
+def test_under_repeated_kills_every_poll_brings_orders_in(
+    auto: Kwai, sku: Sku, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each dies after two steps: the first of whole pages, those after it of small ones, new orders first."""
+    auto.orders(130)
+    real = poll._Poll.details_store
+    steps: list[int] = []
+
+    def dying(self: poll._Poll, ids: list[str]) -> None:
+        if len(steps) == 2:
+            raise SystemExit("killed")
+        steps.append(len(ids))
+        real(self, ids)
+
+    monkeypatch.setattr(poll._Poll, "details_store", dying)
+    there = []
+    for _ in range(3):
+        steps.clear()
+        auto.due()
+        with pytest.raises(SystemExit):
+            store_poll(auto.store.pk)
+        there.append(Order.objects.count())
+        SyncCursor.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert there == [100, 120, 130]
+    assert steps == [10, 50]
+    monkeypatch.undo()
+    auto.poll()
+    assert Order.objects.count() == KwaiOrder.objects.count() == 130
+    assert OrderEvent.objects.filter(kind="received").count() == 130
+    assert auto.cursor.lease_token is None
+
+
+def test_an_order_changed_while_it_waited_for_its_turn_is_followed(auto: Kwai, sku: Sku) -> None:
+    """What is here already comes last after a kill, but it comes."""
+    (order_id,) = auto.orders()
+    auto.poll()
+    auto.change(order_id, holdReason="fraud")
+    auto.orders(3)
+    SyncCursor.objects.update(lease_token=uuid.uuid4(), lease_until=timezone.now() - timedelta(seconds=1))
+    assert auto.poll().changed == 4
+    assert Order.objects.count() == 4
+
+
+def test_the_lease_is_renewed_before_every_call(
+    auto: Kwai, sku: Sku, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auto.orders(2)
+    calls: list[str] = []
+    renew = poll.CursorLease.renew
+    monkeypatch.setattr(poll.CursorLease, "renew", lambda self: (calls.append("renew"), renew(self))[1])
+    for name in ("list_orders", "order_details"):
+        real = getattr(gateway.KwaiClient, name)
+
+        def noted(self: Any, *args: Any, real: Any = real, name: str = name, **values: Any) -> Any:
+            calls.append(name)
+            return real(self, *args, **values)
+
+        monkeypatch.setattr(gateway.KwaiClient, name, noted)
+    auto.poll()
+    assert {"list_orders", "order_details"} <= set(calls)
+    before = {calls[at - 1] for at, name in enumerate(calls) if name != "renew"}
+    assert before == {"renew"}
 
 
 def test_orders_staged_before_a_crash_are_received_after_it(auto: Kwai, sku: Sku) -> None:
