@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.db import Error, connection, connections
+from django.db import Error, OperationalError, connection, connections
 from django.test import Client
 
 from erp.accounts.models import User
@@ -97,6 +97,32 @@ def test_it_is_told_by_readiness_and_above_every_page_until_it_is_mended(
     broken(None)
     assert ready()[0] == 200
     assert sentence not in client.get("/pedidos/").content.decode()
+
+
+def test_a_database_that_a_full_disk_keeps_shut_is_told_as_a_full_disk(
+    admin: User,
+    sign_in: Callable[[User], Client],
+    broken: Callable[[StorageTrouble | None], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SQLite cannot make the files beside the database, and calls that a disk I/O error."""
+    client = sign_in(admin)
+    client.raise_request_exception = False
+    broken(StorageTrouble.FULL)
+
+    def shut(*_: Any) -> None:
+        cause = sqlite3.OperationalError("disk I/O error")
+        cause.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+        raise OperationalError("disk I/O error") from cause
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(connections["default"]), "get_new_connection", shut)
+        answer = Client().get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["storage"]["error"] == "disk_full"
+        page = client.get("/pedidos/")
+        assert page.status_code == 503
+        assert FULL in page.content.decode()
 
 
 def test_the_row_is_written_once_a_minute_and_not_per_request(monkeypatch: pytest.MonkeyPatch) -> None:
