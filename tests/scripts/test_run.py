@@ -146,20 +146,48 @@ def test_demonstration_comes_up_heals_stops_and_keeps_its_data(
 
     second = start()
     second.process.wait(timeout=START_SECONDS)
-    holder = second.until(r"A porta \d+ \(do ERP\) está ocupada por .*\(processo (\d+)\): encerre-o")
-    assert Path(f"/proc/{holder}").exists()
+    holder = second.until(r"^Outro ERP já trabalha em .*/var \(processo (\d+)\): encerre-o com Ctrl-C")
+    assert int(holder) == first.process.pid
     assert second.process.returncode == 1
     assert len(second.lines) == 1
 
     # The beat starts a while after the others.
-    everything = wait_for(lambda: found if len(found := first.children("-m")) == 4 else [])
+    everything = wait_for(lambda: found if len(found := first.children("-u")) == 4 else [])
+    assert opened(folder / "var") == []
     first.stop()
     assert not [pid for pid in everything if Path(f"/proc/{pid}").exists()]
 
+    for path in ((folder / "var"), (folder / "var" / "demo.sqlite3")):
+        path.chmod(path.stat().st_mode | 0o044)
     again = start()
+    again.until(r"^2 arquivos ou pastas de dados estavam abertos a outros usuários")
     assert again.until(r"^Senha: +(\S+)") == password
+    assert opened(folder / "var") == []
+    assert "2 arquivos ou pastas" in (folder / "var" / "log" / "up.log").read_text()
+
+    # A supervisor that was killed: its children end, and the next start, which waits for them, has its ports.
+    orphans = wait_for(lambda: found if len(found := again.children("-u")) == 4 else [])
+    again.process.kill()
+    healed = start()
+    assert healed.until(r"^Senha: +(\S+)") == password
+    assert not [pid for pid in orphans if Path(f"/proc/{pid}").exists()]
     assert sign_in(address, user, password).status_code == 302
-    again.stop()
+    healed.stop()
+
+
+def test_a_port_that_another_program_has_is_named(start: Callable[..., Run]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        refused = start(ERP_PORT=str(listener.getsockname()[1]))
+        assert refused.process.wait(timeout=START_SECONDS) == 1
+        holder = refused.until(r"^A porta \d+ \(do ERP\) está ocupada por .*\(processo (\d+)\): encerre-o")
+    assert int(holder) == os.getpid()
+    assert len(refused.lines) == 1
+
+
+def opened(folder: Path) -> list[Path]:
+    """What of it other users of the machine could read or change."""
+    found = (folder, *folder.rglob("*"))
+    return [path for path in found if not path.is_symlink() and path.stat().st_mode & 0o077]
 
 
 def test_real_shop_has_no_sandbox_and_a_one_time_link(folder: Path, start: Callable[..., Run]) -> None:

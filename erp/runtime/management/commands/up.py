@@ -98,6 +98,8 @@ class Command(BaseCommand):
         wanted = static_digest()
         if not stamp.exists() or stamp.read_text() != wanted:
             call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+            # Django opens what it collects to everybody.
+            modes_close([settings.STATIC_ROOT])
             text_replace(stamp, wanted)
 
     def _demo_data(self) -> str:
