@@ -42,7 +42,7 @@ SQL_STATES = {"53100": "FULL", "25006": "READ_ONLY"}
 
 
 class StorageTrouble(Enum):
-    """What keeps the ERP from writing; `label` says so to a person, with what to do."""
+    """What keeps the ERP from writing."""
 
     FULL = "disk_full"
     READ_ONLY = "read_only"
@@ -50,13 +50,21 @@ class StorageTrouble(Enum):
     @property
     def label(self) -> str:
         if self is StorageTrouble.FULL:
-            return (
-                "O disco do servidor do ERP está cheio: nada é gravado e nada é enviado. Libere espaço; nada "
-                "do que já foi gravado se perde, e o ERP continua sozinho."
-            )
+            return "O disco do servidor do ERP está cheio"
+        return "O banco de dados do ERP está somente para leitura"
+
+    @property
+    def repair(self) -> str:
+        if self is StorageTrouble.FULL:
+            return "Libere espaço"
+        return "Devolva a permissão de gravação ao disco ou ao banco"
+
+    @property
+    def sentence(self) -> str:
+        """For a person, while the ERP runs."""
         return (
-            "O banco de dados do ERP está somente para leitura: nada é gravado e nada é enviado. Devolva a "
-            "permissão de gravação ao disco ou ao banco; o ERP continua sozinho."
+            f"{self.label}: nada é gravado e nada é enviado. {self.repair}; o que já foi gravado não se "
+            "perde, e o ERP continua sozinho."
         )
 
 
@@ -89,7 +97,7 @@ def trouble_seen(error: BaseException | None) -> StorageTrouble | None:
         _known, _looked_at = trouble, time.monotonic()
         if time.monotonic() >= _logged_at + OFTEN_SECONDS:
             _logged_at = time.monotonic()
-            logger.error("%s", trouble.label)
+            logger.error("%s", trouble.sentence)
     return trouble
 
 
@@ -130,7 +138,7 @@ def items(user: User) -> Iterable[Item]:
     if trouble := storage_trouble():
         url = reverse("web:readyz")
         repair = Repair("ver a situação", url, new_tab=True)
-        yield Item(key=KEY, sentence=trouble.label, url=url, repair=repair)
+        yield Item(key=KEY, sentence=trouble.sentence, url=url, repair=repair)
 
 
 def _written() -> StorageTrouble | None:
@@ -153,9 +161,9 @@ def _written() -> StorageTrouble | None:
 
 def _folders() -> Iterator[Path]:
     """Where this process writes."""
-    yield settings.LABELS_DIR
+    yield Path(settings.LABELS_DIR)
     if settings.EMBEDDED:
-        yield settings.BROKER_DIR
+        yield Path(settings.BROKER_DIR)
     if connection.vendor == "sqlite":
         yield Path(connection.settings_dict["NAME"]).parent
 
@@ -164,17 +172,15 @@ def _is_low() -> bool:
     return any(_free_bytes(folder) < LEAST_FREE_BYTES for folder in _folders())
 
 
-def _free_bytes(folder: Path) -> float:
-    try:
-        state = os.statvfs(folder)
-    except OSError:
-        # Not made yet; whoever needs it says so.
-        return float("inf")
+def _free_bytes(folder: Path) -> int:
+    state = _state(folder)
     return state.f_bavail * state.f_frsize
 
 
 def _is_read_only(folder: Path) -> bool:
-    try:
-        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
-    except OSError:
-        return False
+    return bool(_state(folder).f_flag & os.ST_RDONLY)
+
+
+def _state(folder: Path) -> os.statvfs_result:
+    """Of the file system that `folder` lies on, or will once it is made."""
+    return os.statvfs(next(path for path in (folder, *folder.parents) if path.exists()))

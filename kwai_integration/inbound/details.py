@@ -52,7 +52,7 @@ def details_fetch(
     fetched = Fetched(started_at=timezone.now())
     started = time.monotonic()
 
-    def read(ids: list[str]) -> list[dict[str, Any]]:
+    def read(ids: list[str]) -> Sequence[dict[str, Any]]:
         before_call()
         return client.order_details(ids)
 
@@ -65,7 +65,7 @@ def details_fetch(
 
 
 def _read(
-    read: Callable[[list[str]], list[dict[str, Any]]],
+    read: Callable[[list[str]], Sequence[dict[str, Any]]],
     ids: list[str],
     fetched: Fetched,
     started: float,

@@ -12,6 +12,7 @@ from celery.beat import PersistentScheduler
 from django.conf import settings
 
 from erp.celery import app
+from erp.runtime import storage
 from erp.runtime.beat import Scheduler
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -70,6 +71,23 @@ def test_in_order_nothing_is_sent_more_often_than_it_says(tmp_path: Path, sent: 
     run(beat, NOW, 60)
     assert 10 <= sent["outbox-sweep"] <= 13
     beat.close()
+
+
+def test_a_full_disk_costs_one_line_and_not_the_schedule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(app, "send_task", full)
+    monkeypatch.setattr(storage, "_logged_at", float("-inf"))
+    beat = scheduler(tmp_path)
+    for entry in list(beat.schedule.values())[:3]:
+        beat.apply_entry(entry)
+    beat.close()
+    said = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(said) == 1
+    assert said[0].startswith("O disco do servidor do ERP está cheio")
 
 
 def test_beat_is_started_with_it() -> None:

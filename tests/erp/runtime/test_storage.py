@@ -49,6 +49,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[StorageTrouble
         made = connect(self, parameters)
         if state["now"] is StorageTrouble.READ_ONLY:
             made.execute(read_only[self.vendor])
+            made.commit()
         return made
 
     def become(trouble: StorageTrouble | None) -> None:

@@ -22,6 +22,7 @@ from erp.accounts.models import Company, FiscalEnvironment
 from erp.accounts.setup import setup_is_open, setup_url
 from erp.runtime import demo
 from erp.runtime.files import modes_close, text_replace
+from erp.runtime.folder_broker import BROKEN
 from erp.runtime.storage import trouble_of
 from erp.runtime.supervisor import Program, Supervisor, file_log, port_holder, port_is_taken, tethered
 from erp.runtime.var_lock import VarTaken, var_lock
@@ -46,7 +47,7 @@ class Command(BaseCommand):
             trouble = trouble_of(error)
             if trouble is None:
                 raise
-            sys.exit(f"{trouble.label} Depois inicie de novo.")
+            sys.exit(f"{trouble.label}. {trouble.repair} e inicie de novo.")
         programs = [*(self._sandbox() if settings.ERP_DEMO else ()), *self._erp()]
         Supervisor(programs, self.log_dir, self._report, self._welcome, kept=[held]).run()
 
@@ -71,7 +72,7 @@ class Command(BaseCommand):
         database = Path(settings.DATABASES["default"]["NAME"])
         files = [database.with_name(database.name + end) for end in ("", "-wal", "-shm")]
         # Of a folder that somebody chose only what is the ERP's: it may hold other things.
-        broker = [settings.BROKER_DIR / name for name in BROKER_FOLDERS]
+        broker = [settings.BROKER_DIR / name for name in (*BROKER_FOLDERS, BROKEN)]
         closed = modes_close(
             [settings.VAR_DIR, settings.LABELS_DIR, *broker, *files, settings.BASE_DIR / ".env"]
         )
