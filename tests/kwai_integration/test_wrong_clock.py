@@ -522,6 +522,8 @@ def _(world: World) -> None:
 
 # What nothing waits for: shown, kept as a fact of the order or the note, or only asked whether it is set.
 NOT_WAITED_FOR = {
+    # Written to see whether writing works; nobody reads it.
+    "runtime.WriteProbe.written_at",
     # Pages look for newer ones; what a clock that was ahead wrote does not count until then (test_stamps.py).
     "work.Work.updated_at",
     "stock.StockItem.updated_at",
