@@ -2,7 +2,7 @@
 # `make test ARGS="-k outbox"`.
 PYTHON ?= python3
 
-.PHONY: help setup run test test-browser chaos-short test-services lint lock audit bench-nfe bench-import bench-pages \
+.PHONY: help setup run test test-browser chaos-short chaos test-services lint lock audit bench-nfe bench-import bench-pages \
 	bench-screens bench-fresh
 
 help:
@@ -11,6 +11,7 @@ help:
 	@echo "make test           executa os testes, menos os dos três comandos abaixo"
 	@echo "make test-browser   os testes que usam o chromium"
 	@echo "make chaos-short    os testes que matam processos"
+	@echo "make chaos          os mesmos e os demorados, também em PostgreSQL e Redis"
 	@echo "make test-services  todos os testes em PostgreSQL e Redis"
 	@echo "make lint           estilo, tipos, contratos de importação e migrações"
 	@echo "make lock           recalcula os arquivos requirements*.lock"
@@ -21,6 +22,6 @@ help:
 	@echo "make bench-screens  conta as linhas inteiras de cada lista em três telas, e os bytes de cada página"
 	@echo "make bench-fresh    mede em quanto tempo um pedido novo aparece em uma tela aberta"
 
-setup run test test-browser chaos-short test-services lint lock audit bench-nfe bench-import bench-pages bench-screens bench-fresh:
+setup run test test-browser chaos-short chaos test-services lint lock audit bench-nfe bench-import bench-pages bench-screens bench-fresh:
 	@command -v $(PYTHON) >/dev/null || { echo "Python não encontrado: instale o Python 3.11 ou mais novo."; exit 1; }
 	@$(PYTHON) dev $@ $(ARGS)

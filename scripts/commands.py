@@ -23,11 +23,12 @@ from scripts.environment import (
 
 # What only a person's own installation sets; the suite runs on the embedded default whatever they say.
 SERVICE_NAMES = ("DATABASE_URL", "REDIS_URL")
-# Together everything but `services`, and no test in two of them.
+# The first three together are everything but `services` and `long`, and no test is in two of them.
 PARTS = {
     "test": "not browser and not chaos and not services",
     "test-browser": "browser and not chaos and not services",
-    "chaos-short": "chaos and not services",
+    "chaos-short": "chaos and not services and not long",
+    "chaos": "chaos and not services",
 }
 SLOWEST = 10
 MYPY_TARGETS = ("erp", "invoices", "expedition", "kwai_integration", "kwai_sandbox", "scripts")
@@ -80,12 +81,22 @@ def chaos_short(rest: Sequence[str]) -> int:
     return _embedded("chaos-short", rest)
 
 
+def chaos(rest: Sequence[str]) -> int:
+    """Every test that kills processes, the long ones too, in both shapes."""
+    prepare(DEV_LOCK)
+    return _embedded("chaos", rest) or _with_services("-m", "chaos", *rest)
+
+
 def test_services(rest: Sequence[str]) -> int:
     """The whole suite, each part of it."""
     prepare(DEV_LOCK)
     chromium_ensure()
+    return _with_services("-m", "not long", *rest)
+
+
+def _with_services(*arguments: str) -> int:
     os.environ["KWAI_REQUIRE_SERVICES"] = "1"
-    return _python("-m", "scripts.services", str(PYTHON), *_pytest(), *rest)
+    return _python("-m", "scripts.services", str(PYTHON), *_pytest(), *arguments)
 
 
 def _embedded(part: str, rest: Sequence[str]) -> int:
@@ -204,6 +215,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "test": test,
     "test-browser": test_browser,
     "chaos-short": chaos_short,
+    "chaos": chaos,
     "test-services": test_services,
     "lint": lint,
     "lock": lock,

@@ -17,7 +17,7 @@ from tests.kwai_integration.outbound.conftest import Desk, desk, kwai, kwai_stor
 
 __all__ = ["desk", "kwai", "kwai_store", "labels_dir", "sku", "wakes"]
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos, pytest.mark.long]
 
 ORDERS = 60
 FAULTS = ("timeout", "bad_gateway", "truncated", "server_error", "rate_limit")

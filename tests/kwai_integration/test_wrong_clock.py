@@ -589,6 +589,8 @@ NOT_WAITED_FOR = {
     "invoices.Invoice.created_at",
     "invoices.Invoice.updated_at",
     "invoices.Invoice.cancelled_at",
+    "invoices.Invoice.sent_at",
+    "invoices.Invoice.judged_at",
     "invoices.InvoiceDocument.created_at",
     "invoices.WarningConsent.at",
     "invoices.InvoiceEvent.registered_at",
@@ -604,6 +606,7 @@ NOT_WAITED_FOR = {
     "expedition.ShippingLabel.erased_at",
     "expedition.Shipment.created_at",
     "expedition.Shipment.concluded_at",
+    "expedition.Shipment.ship_by_at",
     "expedition.Shipment.delivered_at",
     # The end of the consent is shown; Kwai itself ends it, and the next renewal tells it anew.
     "kwai_integration.KwaiAccount.refresh_expires_at",
