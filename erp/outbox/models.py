@@ -87,10 +87,18 @@ class PushJobQuerySet(StampedLeasedQuerySet["PushJob"]):
 
     def flowing(self) -> PushJobQuerySet:
         """Without the kinds whose first push for the store a person still follows; that push itself flows."""
-        followed = FirstPush.objects.filter(
-            store=OuterRef("store"), kind=OuterRef("kind"), cleared_at__isnull=True
-        )
-        return self.filter(~Exists(followed.exclude(job=OuterRef("pk"))))
+        return self.filter(~_held())
+
+    def with_is_held(self) -> PushJobQuerySet:
+        """Adds `is_held`: the request waits for the first one of its kind."""
+        return self.annotate(is_held=_held())
+
+
+def _held() -> Exists:
+    followed = FirstPush.objects.filter(
+        store=OuterRef("store"), kind=OuterRef("kind"), cleared_at__isnull=True
+    )
+    return Exists(followed.exclude(job=OuterRef("pk")))
 
 
 def _lower_steps() -> PushJobQuerySet:

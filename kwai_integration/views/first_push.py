@@ -59,8 +59,8 @@ def first_push_shown(job: PushJob, user: User) -> Shown | None:
 
 
 def held_texts(jobs: Iterable[PushJob], user: User) -> dict[int, str]:
-    """Why a queued push waits for the first one of its kind, per job id; one query where any is queued."""
-    queued = [job for job in jobs if job.state == JobState.PENDING]
+    """Why a queued push waits for the first one of its kind, per job id; one query where one does."""
+    queued = [job for job in jobs if job.state == JobState.PENDING and getattr(job, "is_held", True)]
     rows = {(row.store_id, row.kind): row for row in clearance.first_pushes(user=user)} if queued else {}
     found = {
         job.pk: _held_text(job, rows[job.store_id, job.kind])

@@ -52,7 +52,7 @@ def _kind_choices(request: HttpRequest) -> list[tuple[str, str]]:
 
 def _jobs(request: HttpRequest) -> QuerySet[PushJob]:
     rows = PushJob.objects.visible_to(user_of(request)).filter(kind__in=list(Kind))
-    return rows.select_related("store__push_queue", "requested_by")
+    return rows.with_is_held().select_related("store__push_queue", "requested_by")
 
 
 @dataclass(frozen=True, slots=True)

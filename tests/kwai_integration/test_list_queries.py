@@ -8,17 +8,24 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from erp import channels
 from erp.accounts.models import User
+from erp.channels import ChannelAction
 from erp.outbox.models import PushJob
 from erp.sales.models import Order
+from erp.stock.models import StockItem
+from expedition.models import Shipment
+from invoices.models import Invoice
 from kwai_integration.inbound.receive import kwai_orders_receive
 from kwai_integration.models import KwaiOrder
 from kwai_integration.outbound.kinds import Kind
 from tests.kwai_integration.inbound.conftest import Kwai, kwai, kwai_store, sku  # noqa: F401
+from tests.kwai_integration.outbound.conftest import Desk, desk, labels_dir, wakes  # noqa: F401
 
 LISTS = ("kwai:orders", "sales:orders", "kwai:jobs")
 
@@ -67,3 +74,33 @@ def test_lists_cost_the_same_for_one_row_and_for_fifty(
     bring(kwai, 49)
     assert Order.objects.count() == KwaiOrder.objects.count() == PushJob.objects.count() == 50
     assert {name: statements(client, name) for name in LISTS} == one
+
+
+PAGES = (
+    "/pedidos/",
+    "/pedidos-no-e-commerce/",
+    "/notas/",
+    "/expedicao/",
+    "/expedicao/?agrupamentos=pedidos",
+    "/envios-ao-kwai/",
+    "/estoque/",
+    "/produtos/",
+)
+WRITTEN = (Order, KwaiOrder, Invoice, Shipment, PushJob, StockItem)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", PAGES)
+def test_a_whole_page_costs_eight_statements_after_everything_changed(
+    desk: Desk, admin: User, sign_in: Callable[[User], Client], address: str
+) -> None:
+    """Session, user, what is newer, all counts, the rows, and what stands beside them."""
+    client = sign_in(admin)
+    desk.shipped(desk.orders(3))
+    channels.run(ChannelAction.SEND_TRACKING, list(Shipment.objects.values_list("pk", flat=True)), user=None)
+    assert client.get(address).status_code == 200
+    for model in WRITTEN:
+        model._default_manager.update(updated_at=Now())
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address).status_code == 200
+    assert len(captured) <= 8, [each["sql"][:200] for each in captured.captured_queries]
