@@ -172,6 +172,19 @@
     event.preventDefault();
     menuOpen(opener);
   });
+  // A search that answers late, or another page of tabs, takes the open menu along with the list: it opens anew
+  // where its row still stands. What was chosen in it closes it.
+  let openRow = "";
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const menu = document.querySelector("#row-menu:popover-open");
+    const isLost = menu && event.detail.target?.contains(menu) && event.detail.requestConfig?.verb === "get";
+    openRow = (isLost && menu.opener?.dataset.menu) || "";
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    const opener = openRow && document.querySelector(`[data-menu="${CSS.escape(openRow)}"]`);
+    openRow = "";
+    if (opener) menuOpen(opener);
+  });
   document.addEventListener("toggle", (event) => {
     if (event.target.id !== "row-menu" || event.newState !== "closed") return;
     if (document.activeElement === document.body) event.target.opener?.focus();

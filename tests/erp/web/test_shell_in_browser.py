@@ -75,6 +75,17 @@ def test_a_list_that_refreshes_by_itself_stays_whole(
     expect(list_page.get_by_role("link", name="paulistas")).to_be_visible()
 
 
+def test_an_open_menu_outlives_a_search_that_answers_late(list_page: Page) -> None:
+    list_page.get_by_label("Ações de filial Filial 01").click()
+    menu = list_page.locator("#row-menu:popover-open")
+    expect(menu).to_be_visible()
+    list_page.locator("#filter-q").evaluate(
+        "field => { field.value = 'filial 01'; field.dispatchEvent(new Event('input', { bubbles: true })); }"
+    )
+    expect(list_page.locator("[data-rows] > tr")).to_have_count(1)
+    expect(menu.get_by_text("conferir cadastro")).to_be_visible()
+
+
 def test_saying_no_does_nothing(list_page: Page) -> None:
     list_page.get_by_label("Ações de filial Filial 01").click()
     list_page.locator("[popover]:popover-open").get_by_text("encerrar filial").click()
