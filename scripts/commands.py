@@ -23,12 +23,11 @@ from scripts.environment import (
 
 # What only a person's own installation sets; the suite runs on the embedded default whatever they say.
 SERVICE_NAMES = ("DATABASE_URL", "REDIS_URL")
-# The first three together are everything but `services` and `long`, and no test is in two of them.
+# Together everything but `services` and `long`, and no test in two of them.
 PARTS = {
     "test": "not browser and not chaos and not services",
     "test-browser": "browser and not chaos and not services",
     "chaos-short": "chaos and not services and not long",
-    "chaos": "chaos and not services",
 }
 SLOWEST = 10
 MYPY_TARGETS = ("erp", "invoices", "expedition", "kwai_integration", "kwai_sandbox", "scripts")
@@ -67,24 +66,24 @@ def run(rest: Sequence[str]) -> int:
 def test(rest: Sequence[str]) -> int:
     prepare(DEV_LOCK)
     print("Não inclui: test-browser, chaos-short e test-services (cada um é um comando).", flush=True)
-    return _embedded("test", rest)
+    return _embedded(PARTS["test"], rest)
 
 
 def test_browser(rest: Sequence[str]) -> int:
     prepare(DEV_LOCK)
     chromium_ensure()
-    return _embedded("test-browser", rest)
+    return _embedded(PARTS["test-browser"], rest)
 
 
 def chaos_short(rest: Sequence[str]) -> int:
     prepare(DEV_LOCK)
-    return _embedded("chaos-short", rest)
+    return _embedded(PARTS["chaos-short"], rest)
 
 
 def chaos(rest: Sequence[str]) -> int:
     """Every test that kills processes, the long ones too, in both shapes."""
     prepare(DEV_LOCK)
-    return _embedded("chaos", rest) or _with_services("-m", "chaos", *rest)
+    return _embedded("chaos and not services", rest) or _with_services("-m", "chaos", *rest)
 
 
 def test_services(rest: Sequence[str]) -> int:
@@ -99,11 +98,11 @@ def _with_services(*arguments: str) -> int:
     return _python("-m", "scripts.services", str(PYTHON), *_pytest(), *arguments)
 
 
-def _embedded(part: str, rest: Sequence[str]) -> int:
-    """One part of the suite on SQLite and the queue in a folder."""
+def _embedded(marks: str, rest: Sequence[str]) -> int:
+    """What the suite has of these marks, on SQLite and the queue in a folder."""
     for name in SERVICE_NAMES:
         os.environ.pop(name, None)
-    return _python(*_pytest(), "-m", PARTS[part], *rest)
+    return _python(*_pytest(), "-m", marks, *rest)
 
 
 def _pytest() -> tuple[str, ...]:

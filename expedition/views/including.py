@@ -87,7 +87,9 @@ def _lead(request: HttpRequest, order_ids: Iterable[int | None]) -> HttpResponse
 
 def _address(**values: str) -> str:
     query = QueryDict(mutable=True)
-    query.update({name: value for name, value in values.items() if value})
+    for name, value in values.items():
+        if value:
+            query[name] = value
     return f"{reverse('expedition:include')}?{query.urlencode(safe=',')}"
 
 

@@ -450,7 +450,7 @@ def test_the_shell_and_the_first_page_cost_the_same_for_one_row_and_for_fifty(
     one = cost()
     bring(world.desk.kwai, 49)
     code_unknown(world)
-    assert cost() == one == (7, 11, 9)
+    assert cost() == one == (6, 10, 9)
 
 
 def test_no_more_is_counted_than_anybody_reads(

@@ -15,14 +15,17 @@ import erp
 from scripts import commands
 
 ROOT = commands.ROOT
-NAMES = ("browser", "chaos", "services")
+NAMES = ("browser", "chaos", "services", "long")
 
 
-@pytest.mark.parametrize("marks", list(itertools.product([False, True], repeat=3)))
-def test_every_test_is_in_one_part_or_needs_services(marks: Sequence[bool]) -> None:
+@pytest.mark.parametrize("marks", list(itertools.product([False, True], repeat=4)))
+def test_every_test_is_in_one_part_or_needs_services_or_long(marks: Sequence[bool]) -> None:
+    """Only tests that kill processes are `long`."""
     given = dict(zip(NAMES, marks, strict=True))
+    if given["long"] and not given["chaos"]:
+        return
     parts = [name for name, expression in commands.PARTS.items() if eval(expression, {}, given)]
-    assert len(parts) == (0 if given["services"] else 1)
+    assert len(parts) == (0 if given["services"] or given["long"] else 1)
 
 
 def test_every_command_is_a_target_with_its_help_and_its_line_in_the_readme() -> None:
@@ -69,7 +72,8 @@ def test_tests_use_the_cores_and_tell_the_slowest(
     assert command[command.index("-n") + 1] == workers
     assert "--durations=10" in command
     assert command[-2:] == ["-k", "outbox"]
-    assert ("-m" in command[command.index("pytest") :]) is (name in commands.PARTS)
+    marks = command[command.index("pytest") :]
+    assert marks[marks.index("-m") + 1] == commands.PARTS.get(name, "not long")
 
 
 def test_the_version_stands_once() -> None:
