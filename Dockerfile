@@ -7,6 +7,13 @@ RUN /opt/venv/bin/pip install --no-cache-dir --require-hashes --no-deps -r /tmp/
 
 FROM python:3.11-slim-bookworm
 
+# pg_dump and pg_restore as new as the server of docker-compose.yml: Debian's own cannot read it.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install -y --no-install-recommends postgresql-client-17 \
+    && rm -rf /var/lib/apt/lists/*
+
 # Nobody's account: it owns nothing it runs, and writes only to /tmp.
 RUN groupadd --system --gid 10001 erp \
     && useradd --system --uid 10001 --gid erp --home-dir /tmp --no-create-home --shell /usr/sbin/nologin erp
@@ -31,8 +38,8 @@ COPY static static
 RUN python manage.py collectstatic --noinput --verbosity 0
 
 # A volume takes its owner from here.
-RUN install -d -o erp -m 0700 /var/lib/erp/labels
-ENV LABELS_DIR=/var/lib/erp/labels
+RUN install -d -o erp -m 0700 /var/lib/erp/labels /var/lib/erp/backups
+ENV LABELS_DIR=/var/lib/erp/labels BACKUP_DIR=/var/lib/erp/backups
 
 USER erp
 EXPOSE 8000

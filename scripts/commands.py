@@ -63,6 +63,25 @@ def run(rest: Sequence[str]) -> int:
     os.execv(PYTHON, [str(PYTHON), "manage.py", "up", *rest])
 
 
+def backup(rest: Sequence[str]) -> int:
+    return _manage("backup", rest)
+
+
+def backup_check(rest: Sequence[str]) -> int:
+    return _manage("backup_check", rest)
+
+
+def restore(rest: Sequence[str]) -> int:
+    if not rest:
+        raise SetupError("Escreva qual cópia: make restore FILE=var/backups/erp-….tar.gz")
+    return _manage("restore", rest)
+
+
+def _manage(name: str, rest: Sequence[str]) -> int:
+    prepare()
+    return _python("manage.py", name, *rest)
+
+
 def test(rest: Sequence[str]) -> int:
     prepare(DEV_LOCK)
     print("Não inclui: test-browser, chaos-short e test-services (cada um é um comando).", flush=True)
@@ -211,6 +230,9 @@ def _python(*arguments: str) -> int:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "setup": setup,
     "run": run,
+    "backup": backup,
+    "backup-check": backup_check,
+    "restore": restore,
     "test": test,
     "test-browser": test_browser,
     "chaos-short": chaos_short,

@@ -47,6 +47,11 @@ def test_our_processes_stop_in_time_and_own_nothing(found: dict[str, dict[str, A
     assert all("healthcheck" in found[name] for name in set(found) - {"migrate"})
 
 
+def test_the_image_holds_the_programs_of_the_server_it_copies(found: dict[str, dict[str, Any]]) -> None:
+    (server,) = re.findall(r"^postgres:(\d+)", found["postgres"]["image"])
+    assert f"postgresql-client-{server}" in (ROOT / "Dockerfile").read_text()
+
+
 def test_redis_keeps_what_it_takes(found: dict[str, dict[str, Any]]) -> None:
     command = " ".join(found["redis"]["command"])
     assert "--appendonly yes" in command

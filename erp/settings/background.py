@@ -101,6 +101,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": schedule(5.0),
         "options": {"queue": "maint", "expires": 10},
     },
+    # Each hour it is seen whether the copy of this night is there.
+    "backup-nightly": {
+        "task": "erp.runtime.tasks.backup_nightly",
+        "schedule": schedule(3600.0),
+        "options": {"queue": "maint", "expires": 3600},
+    },
     "attention-mail": {
         "task": "erp.attention.tasks.mail",
         "schedule": schedule(30.0),

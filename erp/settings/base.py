@@ -220,6 +220,9 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = VAR_DIR / "staticfiles"
 # Shipping labels with names and addresses of buyers, readable by the ERP's user alone.
 LABELS_DIR = env.folder("LABELS_DIR", VAR_DIR / "labels")
+# Copies of database and labels (`erp.runtime.backup`), and how many of the nightly ones are kept.
+BACKUP_DIR = env.folder("BACKUP_DIR", VAR_DIR / "backups")
+BACKUP_KEEP = env.whole("BACKUP_KEEP", 14, 1, 3_650)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

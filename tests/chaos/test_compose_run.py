@@ -178,6 +178,7 @@ def _environment(folder: Path, port: int, redis_url: str, sandbox: RunningSandbo
         **sandbox.credentials.as_environment(),
         **image_environment(),
         "LABELS_DIR": str(folder / "labels"),
+        "BACKUP_DIR": str(folder / "backups"),
     }
     written = services(given)["web"]["environment"]
     return given | written | {"DATABASE_URL": _database_url(), "REDIS_URL": redis_url}

@@ -47,6 +47,8 @@ def outside(low: float, high: float) -> tuple[str, ...]:
 # For every name that a settings module reads: a value other than the default, and values that cannot be used.
 VALUES: dict[str, tuple[str, tuple[str, ...]]] = {
     "ALLOWED_HOSTS": ("erp.example,.example.com", ("*", "https://erp.example", "erp.example:8000", "a b", "a;b", "ação")),
+    "BACKUP_DIR": ("var/other-backups", NO_FOLDER),
+    "BACKUP_KEEP": ("15", outside(1, 3_650)),
     "BEHIND_TLS_PROXY": ("on", NO_FLAG),
     "BROKER_DIR": ("var/other-broker", NO_FOLDER),
     "DATABASE_URL": (
