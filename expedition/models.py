@@ -42,7 +42,8 @@ class GroupQuerySet(StampedQuerySet["ShipmentGroup"]):
         return own.filter(Exists(members.visible_to(user)) | ~Exists(members))
 
     def lock_for_update(self) -> GroupQuerySet:
-        return self.select_for_update(of=("self",)).order_by("pk")
+        """Rows that refer to a group are not held up: nobody changes its key."""
+        return self.select_for_update(of=("self",), no_key=True).order_by("pk")
 
 
 class ShipmentGroup(Stamped):
@@ -122,6 +123,10 @@ SHIPMENT_RELATIONS = (
 )
 
 
+# What the list is sorted and filtered by: the order's deadline, and `chosen_method`.
+COPIES = ("ship_by_at", "method_shown")
+
+
 class ShipmentQuerySet(StampedQuerySet["Shipment"]):
     def visible_to(self, user: User) -> ShipmentQuerySet:
         """By company as well, which the indexes of the list begin with."""
@@ -139,7 +144,7 @@ class ShipmentQuerySet(StampedQuerySet["Shipment"]):
         return self.select_related(*SHIPMENT_RELATIONS).prefetch_related("packages")
 
     def copies_follow(self) -> int:
-        """Write what the list is sorted and filtered by: the order's deadline, and `chosen_method`."""
+        """Write `COPIES` of rows whose order or note has changed."""
         invoice = Invoice.objects.filter(pk=OuterRef("invoice")).values("shipping_method")
         order = Order.objects.filter(pk=OuterRef("order"))
         method = Coalesce("shipping_method", Subquery(invoice), Subquery(order.values("shipping_method")))
@@ -294,6 +299,13 @@ class Shipment(Stamped):
     def chosen_method(self) -> ShippingMethod | None:
         """*Forma de envio*: its own, else the invoice's, else the order's."""
         return next((source.shipping_method for source in self._sources() if source.shipping_method), None)
+
+    def copies_take(self) -> None:
+        """Set `COPIES` of a row about to be written: with a second UPDATE in one transaction PostgreSQL
+        checks every foreign key of the row anew, and waits for whoever holds what it refers to."""
+        self.ship_by_at = self.order.ship_by_at
+        methods = (source.shipping_method_id for source in self._sources())
+        self.method_shown_id = next((pk for pk in methods if pk is not None), None)
 
     @property
     def chosen_carrier(self) -> Carrier | None:

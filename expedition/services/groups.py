@@ -18,7 +18,7 @@ from erp.sales.models import OrderStatus, ShippingMethod
 from erp.sales.services import EventDraft, order_events_append, orders_status_set
 from expedition import refusals
 from expedition.business_days import business_days_after
-from expedition.models import GroupStatus, Shipment, ShipmentGroup, ShipmentStatus
+from expedition.models import COPIES, GroupStatus, Shipment, ShipmentGroup, ShipmentStatus
 from expedition.preconditions import conclusion_problem, group_kind_for, joining_problem, leaving_problem
 from expedition.services.rows import shipment_event, shipment_results, shipments_lock
 from expedition.services.shipments import shipments_carrier_set, shipments_open
@@ -88,8 +88,8 @@ def _join(shipments: Sequence[Shipment], group: ShipmentGroup, actor: User | Non
     for shipment in shipments:
         carrier = shipment.chosen_carrier
         shipment.group, shipment.shipping_method, shipment.carrier = group, group.shipping_method, carrier
-    rows_update(shipments, ["group", "shipping_method", "carrier"])
-    Shipment.objects.filter(pk__in=[each.pk for each in shipments]).copies_follow()
+        shipment.copies_take()
+    rows_update(shipments, ["group", "shipping_method", "carrier", *COPIES])
     order_events_append(
         drafts=[
             shipment_event(each, "shipment_grouped", f"Expedição {each.number} incluída em {group}")

@@ -18,7 +18,7 @@ from erp.sales.models import Carrier, Order, OrderStatus, ShippingMethod
 from erp.sales.services import order_events_append, orders_status_set
 from erp.sales.shippers import method_problem
 from expedition import refusals
-from expedition.models import Package, Shipment, ShipmentStatus
+from expedition.models import COPIES, Package, Shipment, ShipmentStatus
 from expedition.preconditions import cancel_problem, change_problem, delivery_problem, opening_problem
 from expedition.services.channel_codes import shipments_channel_codes_set
 from expedition.services.rows import shipment_event, shipment_results, shipments_lock
@@ -71,9 +71,10 @@ def _shipments_create(orders: Sequence[Order]) -> dict[int, Shipment]:
         for order in orders
     ]
     _number(drafts)
+    for draft in drafts:
+        draft.copies_take()
     shipments = Shipment.objects.bulk_create(drafts)
     Package.objects.bulk_create(Package(shipment=each, company_id=each.company_id) for each in shipments)
-    Shipment.objects.filter(pk__in=[each.pk for each in shipments]).copies_follow()
     return {shipment.order_id: shipment for shipment in shipments}
 
 
@@ -106,8 +107,8 @@ def shipments_follow_invoices(*, invoice_ids: Sequence[int]) -> None:
     following = [each for each in shipments if each.is_on_the_way and each.lacks_invoice]
     for shipment in following:
         shipment.invoice = invoices[shipment.order_id]
-    rows_update(following, ["invoice"])
-    shipments_follow_orders(order_ids=[each.order_id for each in following])
+        shipment.copies_take()
+    rows_update(following, ["invoice", *COPIES])
     order_events_append(
         drafts=[
             shipment_event(each, "shipment_invoice", f"{each.invoice} vinculada à expedição {each.number}")
@@ -142,8 +143,8 @@ def shipments_carrier_set(
     changing = [each for pk, each in shipments.items() if not problems[pk]]
     for shipment in changing:
         shipment.shipping_method, shipment.carrier = method, carrier
-    rows_update(changing, ["shipping_method", "carrier"])
-    Shipment.objects.filter(pk__in=[each.pk for each in changing]).copies_follow()
+        shipment.copies_take()
+    rows_update(changing, ["shipping_method", "carrier", *COPIES])
     text = f"Forma de envio: {method or 'a da NF-e ou do pedido'}"
     order_events_append(
         drafts=[shipment_event(each, "shipment_carrier", text) for each in changing], actor=actor

@@ -260,18 +260,28 @@
     if (!answer.ok || root !== list()) return;
     const part = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-changes]");
     if (!part) return;
-    root.dataset.stamp = part.dataset.stamp;
     const order = part.dataset.order.split(",").filter(Boolean);
     const body = root.querySelector("[data-rows]");
     if (!order.length !== !body) {
-      window.htmx?.ajax("GET", root.dataset.address, { target: "#list", swap: "outerHTML" });
+      await wholeTake(root);
       return;
     }
+    root.dataset.stamp = part.dataset.stamp;
     if (body) rowsTake(body, order, all("tbody > tr", part));
     partTake("#list-tabs", part, root);
     partTake("#list-pages", part, root);
     ticksShow();
     fitTables();
+  }
+
+  // A list that becomes empty, or is empty no more, is another: it is fetched whole.
+  async function wholeTake(root) {
+    const answer = await fetch(root.dataset.address, { headers: { "HX-Request": "true", "HX-Target": "list" }, redirect: "manual", cache: "no-store" });
+    const text = answer.ok ? await answer.text() : "";
+    // What somebody typed or clicked meanwhile has brought another list, or is about to: that answer would be
+    // put where this list stood. The next look asks again.
+    const isAwaited = Boolean(document.querySelector(".htmx-request"));
+    if (text && root === list() && !isAwaited) window.htmx?.swap(root, text, { swapStyle: "outerHTML" });
   }
 
   function rowsTake(body, order, fresh) {
