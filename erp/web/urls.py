@@ -9,6 +9,7 @@ urlpatterns = [
     route("busca/", views.search, "search", VIEW),
     route("visoes/", views.list_views, "list_views", VIEW),
     route("visoes/<int:pk>/apagar/", views.list_view_delete, "list_view_delete", VIEW),
+    route("favicon.ico", views.favicon, "favicon", PUBLIC),
     route("healthz", health.healthz, "healthz", PUBLIC),
     route("readyz", health.readyz, "readyz", PUBLIC),
 ]

@@ -6,9 +6,11 @@ import sys
 from http import HTTPStatus
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.templatetags.static import static
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -100,3 +102,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     code = HTTPStatus.SERVICE_UNAVAILABLE if trouble else HTTPStatus.INTERNAL_SERVER_ERROR
     context = {"request_id": tracing.current(), "code": int(code), "trouble": trouble}
     return HttpResponse(render_to_string("500.html", context), status=code)
+
+
+@login_not_required
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """A tab with a file of ours names no icon: the browser then asks for this one."""
+    return redirect(static("img/favicon.svg"))

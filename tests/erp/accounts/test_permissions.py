@@ -39,6 +39,7 @@ EXPECTED = {
     "logout": "public",
     "setup": "public",
     "company": "manage",
+    "web:favicon": "public",
     "web:healthz": "public",
     "web:readyz": "public",
     "users": "manage",
