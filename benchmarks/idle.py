@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from django.db import connection
 
 from benchmarks.open_list import ASKS_NEWER, HAS_ROWS, rows_header, rows_of, stamp_of
+from erp.web.lists import LIVE_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent
-POLL_SECONDS = 2
 CHANGE_SECONDS = 5
 # As `manage.py up` starts it.
 WEB = ("-k", "gthread", "--workers", "1", "--threads", "8", "--preload", "--no-control-socket")
@@ -44,12 +44,12 @@ def idle_figures(
 
 def _watched(lists: Sequence[_OpenList], seconds: int, change: Callable[[], None] | None) -> None:
     began = time.monotonic()
-    for turn in range(seconds // POLL_SECONDS):
-        if change is not None and turn * POLL_SECONDS % CHANGE_SECONDS < POLL_SECONDS:
+    for turn in range(seconds // LIVE_SECONDS):
+        if change is not None and turn * LIVE_SECONDS % CHANGE_SECONDS < LIVE_SECONDS:
             change()
         for each in lists:
             each.look()
-        time.sleep(max(0.0, began + (turn + 1) * POLL_SECONDS - time.monotonic()))
+        time.sleep(max(0.0, began + (turn + 1) * LIVE_SECONDS - time.monotonic()))
 
 
 class _OpenList:

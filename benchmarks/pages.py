@@ -17,9 +17,9 @@ At the top level of the last line, which is one JSON object, stands the worst of
 - `statements_max`: of one answer; what a search reads on top is in `search_statements_max`;
 - `render_cpu_ms`: median processor time of the first page, whole, less that of its statements;
 - `ratio_small`: median of the first page beside that of the same page with 10,000 orders;
-- `idle_core_percent`: processor time of web server and database for four open lists that ask every two
-  seconds over HTTP; `busy_core_percent` the same with a change every five seconds, which each list then
-  fetches.
+- `idle_core_percent`: processor time of web server and database for four open lists that ask over HTTP as
+  often as the quickest of them does; `busy_core_percent` the same with a change every five seconds, which
+  each list then fetches.
 """
 
 from __future__ import annotations
@@ -77,8 +77,6 @@ MOST_SECONDS = 2.0
 # Of the requests of another address, how many one that combines two choices gets.
 COMBINED_SHARE = 4
 DEEP_PAGE = 200
-POLL_SECONDS = 2
-CHANGE_SECONDS = 5
 OPEN_LISTS = ("pedidos", "pedidos no e-commerce", "notas", "envios")
 # What a change writes: a row among the newest of each table, so that it stands on page one of its list.
 WRITTEN: dict[type[Model], dict[str, Any]] = {

@@ -30,8 +30,8 @@ def claim_next(*, first_store_id: int | None = None) -> PushJob | None:
 
 
 def claim_in_store(*, store_id: int) -> PushJob | None:
-    """The store's next push, or None: nothing due, paused, resting, waiting as a
-    queue, or as many under way as allowed."""
+    """The store's next push, or None: nothing due, paused, resting, waiting as a queue, or as many under way
+    as allowed."""
     held = limits.calls_held(store_id=store_id)
     if limits.ANY_CALL in held:
         return None

@@ -33,7 +33,7 @@ from kwai_integration.wire.codes import VERDICTS, KwaiInvoiceStatus
 OPEN = (JobState.PENDING, JobState.CLAIMED)
 LIVE = (*OPEN, JobState.BLOCKED, JobState.DONE)
 LABEL = "Kwai"
-KEY_LENGTH = 44
+ACCESS_KEY_LENGTH = 44
 WITHDRAWN = "A NF-e foi cancelada na SEFAZ: nada é enviado."
 AT_KWAI = "O Kwai já tem a NF-e que foi cancelada. Emita outra nota, vincule-a ao pedido e envie-a."
 CANCELLED_BADGE = Badge("cancelada, mas no Kwai", "red", "alert-triangle", AT_KWAI)
@@ -109,7 +109,7 @@ def holds_cancelled(order: str = "") -> Exists:
     done = PushJob.objects.facts().filter(
         kind=Kind.SEND_INVOICE, state=JobState.DONE, store_id=store, subject=subject
     )
-    key = done.order_by("-finished_at", "-pk").values(key=Right("idempotency_key", KEY_LENGTH))[:1]
+    key = done.order_by("-finished_at", "-pk").values(key=Right("idempotency_key", ACCESS_KEY_LENGTH))[:1]
     cancelled = Invoice.objects.filter(order=OuterRef(f"{order}pk"), status=InvoiceStatus.CANCELLED)
     return Exists(cancelled.filter(access_key=Subquery(key)))
 
@@ -144,7 +144,7 @@ def _has_job(states: Sequence[JobState]) -> Q:
 def _is_of_job(states: Sequence[JobState]) -> Q:
     """The keys of notes that such a push is about."""
     jobs = PushJob.objects.facts().filter(kind=Kind.SEND_INVOICE, state__in=states)
-    keys = jobs.order_by().values(key=Right("idempotency_key", KEY_LENGTH))
+    keys = jobs.order_by().values(key=Right("idempotency_key", ACCESS_KEY_LENGTH))
     return Q(IsAmong(F("access_key"), Subquery(keys)))
 
 

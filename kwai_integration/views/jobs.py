@@ -170,7 +170,8 @@ def _invoice(job: PushJob, order: Order | None) -> Invoice | None:
 
 
 def _described(jobs: Sequence[PushJob], user: User) -> dict[int, JobExtra]:
-    """What the templates show beside each of these jobs. One query, and another where some are queued."""
+    """What the templates show beside each of these jobs. One query, and another where some wait for the first
+    of their kind."""
     held = held_texts(jobs, user)
     marks = jobs_done(subjects={(job.store_id, job.subject) for job in jobs}, kinds=list(Kind))
     shown: dict[int, JobExtra] = {}
