@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .PHONY: help setup run test test-browser chaos-short chaos test-services lint lock audit bench-nfe bench-import bench-pages \
-	bench-screens bench-fresh backup backup-check restore
+	bench-push bench-screens bench-fresh backup backup-check restore
 
 help:
 	@echo "make run            inicia o ERP em http://127.0.0.1:8000 (na primeira vez instala tudo)"
@@ -22,9 +22,10 @@ help:
 	@echo "make bench-nfe      mede a conferência das notas fiscais, com o nfelib na mesma execução"
 	@echo "make bench-import   mede a entrada de pedidos no PostgreSQL, ao lado de três outras formas de gravar"
 	@echo "make bench-pages    mede as telas com um milhão de pedidos, no PostgreSQL ou (--sqlite) no SQLite"
+	@echo "make bench-push     mede os envios ao Kwai ao lado de oito laços simples, no PostgreSQL e no Redis"
 	@echo "make bench-screens  conta as linhas inteiras de cada lista em três telas, e os bytes de cada página"
 	@echo "make bench-fresh    mede em quanto tempo um pedido novo aparece em uma tela aberta"
 
-setup run test test-browser chaos-short chaos test-services lint lock audit bench-nfe bench-import bench-pages bench-screens bench-fresh backup backup-check restore:
+setup run test test-browser chaos-short chaos test-services lint lock audit bench-nfe bench-import bench-pages bench-push bench-screens bench-fresh backup backup-check restore:
 	@command -v $(PYTHON) >/dev/null || { echo "Python não encontrado: instale o Python 3.11 ou mais novo."; exit 1; }
 	@$(PYTHON) dev $@ $(if $(FILE),"$(FILE)") $(ARGS)

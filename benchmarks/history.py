@@ -27,6 +27,7 @@ from erp.accounts.models import Company, Counter, Role, Store, StoreLifecycle, U
 from erp.accounts.services import company_create
 from erp.catalog.models import Product, Sku
 from erp.outbox.models import PushJob
+from erp.runtime.statistics import statistics_refresh
 from erp.sales.models import Buyer, DeliveryAddress, Order, OrderEvent, OrderLine, ShippingMethod
 from erp.stock.models import StockItem, StockReservation, Warehouse
 from expedition.models import Package, Shipment, ShipmentGroup
@@ -97,9 +98,10 @@ def history_make(orders: int, tell: Callable[[str], None] = lambda text: None) -
 @contextmanager
 def bare_tables() -> Iterator[None]:
     """On PostgreSQL the tables without foreign keys and plain indexes while this lasts; both are made anew at
-    the end, which takes a tenth of the time, and what the planner knows is read from the full tables."""
+    the end, which takes a tenth of the time. What the planner knows is read from the full tables."""
     if connection.vendor != "postgresql":
         yield
+        statistics_refresh()
         return
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")

@@ -36,9 +36,9 @@ def idle_figures(
     with _served() as (port, pids):
         lists = [_OpenList(port, session, address) for address in addresses]
         for key, changing in (("idle_core_percent", None), ("busy_core_percent", change)):
-            before = _processor_seconds(pids)
+            before = processor_seconds(pids)
             _watched(lists, seconds, changing)
-            found[key] = round((_processor_seconds(pids) - before) / seconds * 100, 2)
+            found[key] = round((processor_seconds(pids) - before) / seconds * 100, 2)
     return found
 
 
@@ -89,17 +89,17 @@ def _served() -> Iterator[tuple[int, list[int]]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "gunicorn", "erp.wsgi", "-b", f"127.0.0.1:{port}", *WEB]
-    environment = os.environ | {"DATABASE_URL": _database_url()}
+    environment = os.environ | {"DATABASE_URL": database_url()}
     process = subprocess.Popen([*command, "--log-level", "warning"], cwd=ROOT, env=environment)
     try:
         _wait_for(port)
-        yield port, [process.pid, *_children(process.pid)]
+        yield port, [process.pid, *children_of(process.pid)]
     finally:
         process.terminate()
         process.wait(30)
 
 
-def _database_url() -> str:
+def database_url() -> str:
     name = str(connection.settings_dict["NAME"])
     given = os.environ.get("DATABASE_URL")
     return urlsplit(given)._replace(path=f"/{name}").geturl() if given else f"sqlite:///{name}"
@@ -117,9 +117,9 @@ def _wait_for(port: int) -> None:
             time.sleep(0.1)
 
 
-def _processor_seconds(pids: Iterable[int]) -> float:
+def processor_seconds(pids: Iterable[int], *, backends: bool = True) -> float:
     """Of these processes and of what serves them in PostgreSQL on this machine."""
-    return sum(map(_seconds_of, [*pids, *_backends()]))
+    return sum(map(_seconds_of, [*pids, *(_backends() if backends else ())]))
 
 
 def _backends() -> list[int]:
@@ -132,7 +132,7 @@ def _backends() -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(each) for each in found]
 

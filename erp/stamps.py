@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models.functions import Cast, Now
 
 M = TypeVar("M", bound="Stamped")
-K = TypeVar("K", bound=Hashable)
 
 
 class StampsUpdate:
@@ -45,34 +45,59 @@ class Stamped(models.Model):
 NO_ROWS = ("", "0")
 # More changes than that between two looks also change the newest ones.
 NEWEST = 40
+KEPT_PLANS = 500
+
+Groups: TypeAlias = Mapping[str, Sequence[models.QuerySet[Any]]]
+_plans: dict[Hashable, StampsPlan] = {}
 
 
-def stamps_read(groups: Mapping[K, Sequence[models.QuerySet[Any]]]) -> dict[K, str]:
-    """For each group of rows a short text that is another once one of them was added or written, by one
-    statement over indexes; one of `NO_ROWS` for a group without any.
+class StampsPlan:
+    """One statement over indexes for the stamps of these groups of query sets, made once and read often."""
 
-    It is a digest of the newest rows and not of the last instant alone: a transaction may end after one that
-    began later. Rows that a clock which was ahead has dated into the future do not count. Rows that are not
-    `Stamped` only tell of new ones.
-    """
-    parts: dict[tuple[str, tuple[Any, ...]], int] = {}
-    members: dict[K, list[int]] = {
-        name: [parts.setdefault(part, len(parts)) for rows in watched if (part := _newest(rows))]
-        for name, watched in groups.items()
-    }
-    if not parts:
-        return dict.fromkeys(groups, "")
-    # SQL of Django's own, put side by side: SQLite takes no LIMIT in a part of a UNION otherwise.
-    sql = " UNION ALL ".join(
-        f"SELECT {place}, newest.* FROM ({sql}) AS newest"  # noqa: S608
-        for (sql, _), place in parts.items()
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [value for _, values in parts for value in values])
-        found: dict[int, list[str]] = {place: [] for place in parts.values()}
-        for place, *row in cursor.fetchall():
-            found[place].append(str(row))
-    return {name: _digest([found[place] for place in own]) for name, own in members.items()}
+    def __init__(self, groups: Groups) -> None:
+        parts: dict[tuple[str, tuple[Any, ...]], int] = {}
+        self._members = {
+            name: [parts.setdefault(part, len(parts)) for rows in watched if (part := _newest(rows))]
+            for name, watched in groups.items()
+        }
+        # SQL of Django's own, put side by side: SQLite takes no LIMIT in a part of a UNION otherwise.
+        self._sql = " UNION ALL ".join(
+            f"SELECT {place}, newest.* FROM ({sql}) AS newest"  # noqa: S608
+            for (sql, _), place in parts.items()
+        )
+        self._parameters = [value for _, values in parts for value in values]
+
+    def read(self) -> dict[str, str]:
+        """For each group a short text that is another once one of its rows was added or written; one of
+        `NO_ROWS` for a group without any.
+
+        It is a digest of the newest rows and not of the last instant alone: a transaction may end after one
+        that began later. Rows that a clock which was ahead has dated into the future do not count. Rows that
+        are not `Stamped` only tell of new ones.
+        """
+        found: dict[int, list[str]] = defaultdict(list)
+        if self._sql:
+            with connection.cursor() as cursor:
+                cursor.execute(self._sql, self._parameters)
+                for place, *row in cursor.fetchall():
+                    found[place].append(str(row))
+        return {name: _digest([found[place] for place in own]) for name, own in self._members.items()}
+
+
+def stamps_plan(key: Hashable, groups: Callable[[], Groups]) -> StampsPlan:
+    """The plan kept under `key`: making it costs more than reading it. Equal keys must stand for equal
+    query sets."""
+    plan = _plans.pop(key, None) or StampsPlan(groups())
+    # The one that was longest not asked for goes first.
+    _plans[key] = plan
+    while len(_plans) > KEPT_PLANS:
+        _plans.pop(next(iter(_plans)), None)
+    return plan
+
+
+def stamps_read(groups: Groups) -> dict[str, str]:
+    """As `StampsPlan.read`, for groups that are asked for once."""
+    return StampsPlan(groups).read()
 
 
 def _newest(rows: models.QuerySet[Any]) -> tuple[str, tuple[Any, ...]] | None:

@@ -199,6 +199,11 @@ def bench_import(rest: Sequence[str]) -> int:
     return _python("-m", "scripts.services", str(PYTHON), "-m", "benchmarks.orders_import", *rest)
 
 
+def bench_push(rest: Sequence[str]) -> int:
+    prepare(DEV_LOCK)
+    return _python("-m", "scripts.services", str(PYTHON), "-m", "benchmarks.push", *rest)
+
+
 def bench_pages(rest: Sequence[str]) -> int:
     """On PostgreSQL, with `--sqlite` in a file of its own."""
     prepare(DEV_LOCK)
@@ -244,6 +249,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "bench-nfe": bench_nfe,
     "bench-import": bench_import,
     "bench-pages": bench_pages,
+    "bench-push": bench_push,
     "bench-screens": bench_screens,
     "bench-fresh": bench_fresh,
 }

@@ -14,7 +14,7 @@ from erp.accounts.models import Company, Role, User
 from erp.attention import register
 from erp.attention.models import Condition
 from erp.attention.register import Item, Repair, Severity
-from erp.stamps import NO_ROWS, stamps_read
+from erp.stamps import NO_ROWS, stamps_plan
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -46,7 +46,13 @@ class Board:
     @cached_property
     def stamps(self) -> Mapping[str, str]:
         """By the same names (`erp.stamps`); whoever has read them already sets them."""
-        return stamps_read(self.watched)
+        return stamps_plan((Board, self.reach), lambda: self.watched).read()
+
+    @property
+    def reach(self) -> Hashable:
+        """Equal for boards that watch the same rows."""
+        user = self.user
+        return user.pk, user.company_id, user.role, user.is_active, *register.sources_of(user)
 
     @cached_property
     def banners(self) -> list[Item]:

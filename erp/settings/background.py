@@ -107,6 +107,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": schedule(3600.0),
         "options": {"queue": "maint", "expires": 3600},
     },
+    "statistics": {
+        "task": "erp.runtime.tasks.statistics_refresh",
+        "schedule": schedule(900.0),
+        "options": {"queue": "maint", "expires": 900},
+    },
     "attention-mail": {
         "task": "erp.attention.tasks.mail",
         "schedule": schedule(30.0),

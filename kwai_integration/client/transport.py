@@ -118,7 +118,7 @@ def _exchange(
     params: Mapping[str, str] | None,
     payload: Mapping[str, Any] | None,
 ) -> KwaiReply:
-    query = _query(config, endpoint, credentials, params or {}, clock)
+    query = signed_query(config, endpoint, credentials, params or {}, clock)
     body = None if payload is None else json.dumps(payload, allow_nan=False).encode()
     try:
         answer = http.call(
@@ -148,7 +148,7 @@ def decoded(body: bytes) -> Any:
     return value
 
 
-def _query(
+def signed_query(
     config: ClientConfig,
     endpoint: KwaiEndpoint,
     credentials: KwaiCredentials | None,

@@ -155,7 +155,8 @@ class Filter:
         return []
 
     def watched(self, request: HttpRequest) -> Sequence[QuerySet[Any]]:
-        """Stamped rows that the choices are read from; they are kept until one of these is written."""
+        """Stamped rows that the choices are read from; they are kept until one of these is written. They follow
+        from who asks alone."""
         return ()
 
 

@@ -21,7 +21,7 @@ from erp.accounts.models import User
 from erp.accounts.permissions import may
 from erp.channels import RowResult, row_refused
 from erp.search.finding import Matches, Search, search_of
-from erp.stamps import stamps_read
+from erp.stamps import stamps_plan
 from erp.web.lists.bulk import OUT_OF_REACH, whole_list_start
 from erp.web.lists.counting import TabCounts, counts_keep, counts_kept, counts_read
 from erp.web.lists.declarations import Column, Empty, Filter, Link, ListAction, Sort, Tab
@@ -99,7 +99,8 @@ class ListPage(View, Generic[M]):
         return 0
 
     def watched(self) -> Sequence[QuerySet[Any]]:
-        """Stamped rows (`erp.stamps`) of which any newer one may change what the list shows."""
+        """Stamped rows (`erp.stamps`) of which any newer one may change what the list shows; they follow from
+        who asks and from the path alone."""
         return ()
 
     def queryset(self) -> QuerySet[M]:
@@ -241,14 +242,21 @@ class ListPage(View, Generic[M]):
     def _stamp(self, *, is_whole_page: bool = False) -> str:
         """Another once the list would show something else. A whole page reads the stamps of the shell around
         it, and of the choices of its filters, in the same statement."""
-        groups: dict[str, Sequence[QuerySet[Any]]] = {LIST_ID: self.watched()}
-        if is_whole_page:
-            board = board_of(self.request)
+        board = board_of(self.request)
+
+        def groups() -> dict[str, Sequence[QuerySet[Any]]]:
+            own = {LIST_ID: self.watched()}
+            if not is_whole_page:
+                return own
             chosen = {f"filter:{each.name}": each.watched(self.request) for each in self.filters}
-            stamps = stamps_read(groups | chosen | board.watched)
+            return own | chosen | board.watched
+
+        names = tuple(each.name for each in self.filters)
+        key = (type(self), is_whole_page, names, *self.kwargs.items(), board.reach)
+        stamps = stamps_plan(key, groups).read()
+        if is_whole_page:
             board.stamps = self.choice_stamps = stamps
-            return stamps[LIST_ID]
-        return stamps_read(groups)[LIST_ID]
+        return stamps[LIST_ID]
 
     def _tabs_parted(self, counts: TabCounts) -> tuple[list[ShownTab], list[ShownTab]]:
         """The tabs to print, and those behind *mais*, which hold nothing."""

@@ -23,11 +23,11 @@ from erp.accounts.setup import setup_is_open, setup_url
 from erp.runtime import demo
 from erp.runtime.files import modes_close, text_replace
 from erp.runtime.folder_broker import BROKEN
+from erp.runtime.programs import worker_command
 from erp.runtime.storage import trouble_of
 from erp.runtime.supervisor import Program, Supervisor, file_log, port_holder, port_is_taken, tethered
 from erp.runtime.var_lock import VarTaken, var_lock
 
-QUEUES = "push,inbound,invoices,labels,work,maint"
 # The pages come up first: on two cores, four processes that start together are all late.
 LATER_SECONDS = 2.5
 BROKER_FOLDERS = ("messages", "control")
@@ -125,27 +125,15 @@ class Command(BaseCommand):
 
     def _erp(self) -> list[Program]:
         celery = tethered("celery", "-A", "erp")
-        pool = ("-P", "threads", "-c", "8") if settings.EMBEDDED else ("-c", "4")
         web = [
             *tethered("gunicorn", "erp.wsgi", "-b", f"127.0.0.1:{self.web_port}"),
             *("-k", "gthread", "--workers", "1", "--threads", "8"),
             *("--preload", "--no-control-socket", "--graceful-timeout", "3", "--log-level", "warning"),
         ]
-        worker = [
-            *celery,
-            "worker",
-            *pool,
-            "-Q",
-            QUEUES,
-            "--without-gossip",
-            "--without-mingle",
-            "-l",
-            "WARNING",
-        ]
         beat = [*celery, "beat", "-s", str(settings.VAR_DIR / "beat-schedule"), "--pidfile=", "-l", "WARNING"]
         return [
             Program("web", web, self.web_port),
-            Program("worker", worker, wait=LATER_SECONDS),
+            Program("worker", worker_command(), wait=LATER_SECONDS),
             Program("beat", beat, wait=2 * LATER_SECONDS),
         ]
 
