@@ -16,6 +16,7 @@ from django.utils.dateparse import parse_date
 from django.utils.safestring import SafeString
 
 Choices = Iterable[tuple[Any, Any]]
+Options = Callable[[], list[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -141,14 +142,15 @@ class Filter:
     rare: bool = field(default=False, kw_only=True)
     kind: ClassVar[str] = "text"
 
-    def condition(self, text: str, request: HttpRequest) -> Q | None:
-        """The rows to keep, or None when `text` is no usable value: a wrong address never empties a list."""
-        value = self.parse(text, request)
+    def condition(self, text: str, options: Options) -> Q | None:
+        """The rows to keep, or None when `text` is no usable value: a wrong address never empties a list.
+        `options` reads those of `options(request)`, which the list keeps."""
+        value = self.parse(text, options)
         if value is None:
             return None
         return self.lookup(value) if callable(self.lookup) else Q(**{self.lookup: value})
 
-    def parse(self, text: str, request: HttpRequest) -> Any:
+    def parse(self, text: str, options: Options) -> Any:
         return text or None
 
     def options(self, request: HttpRequest) -> list[tuple[str, str]]:
@@ -176,9 +178,9 @@ class ChoiceFilter(Filter):
         choices = self.choices(request) if callable(self.choices) else self.choices
         return [(str(value), str(label)) for value, label in choices]
 
-    def parse(self, text: str, request: HttpRequest) -> str | None:
+    def parse(self, text: str, options: Options) -> str | None:
         # Without a text nothing can be chosen, and the choices may come from the database.
-        return text if text and text in dict(self.options(request)) else None
+        return text if text and text in dict(options()) else None
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ class DateFilter(Filter):
 
     kind: ClassVar[str] = "date"
 
-    def parse(self, text: str, request: HttpRequest) -> date | None:
+    def parse(self, text: str, options: Options) -> date | None:
         try:
             return parse_date(text)
         except ValueError:

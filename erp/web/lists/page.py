@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
@@ -428,7 +428,7 @@ class ListPage(View, Generic[M]):
         """Everything the filters and the search keep, before the tab."""
         found = self.queryset()
         for each in self.filters:
-            condition = each.condition(text_of(self.request.GET, each.name), self.request)
+            condition = each.condition(text_of(self.request.GET, each.name), partial(self._options, each))
             found = found if condition is None else found.filter(condition)
         return found.filter(self.search_condition(self.search_text)) if self.search_text else found
 
@@ -487,6 +487,15 @@ class ListPage(View, Generic[M]):
 
     def _options(self, each: Filter) -> list[tuple[str, str]]:
         """The choices; those that name what they are read from are kept until it changes."""
+        if each.name not in self._choices_read:
+            self._choices_read[each.name] = self._options_kept(each)
+        return self._choices_read[each.name]
+
+    @cached_property
+    def _choices_read(self) -> dict[str, list[tuple[str, str]]]:
+        return {}
+
+    def _options_kept(self, each: Filter) -> list[tuple[str, str]]:
         stamp = self.choice_stamps.get(f"filter:{each.name}", "")
         if not stamp:
             return each.options(self.request)
