@@ -25,6 +25,7 @@ At the top level of the last line, which is one JSON object, stands the worst of
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import re
@@ -188,6 +189,9 @@ class Bench:
         self.asked: dict[str, list[Asked]] = {}
         self._made = 0
         self._changes = 0
+        # As the web server does once it is loaded (`erp.wsgi`).
+        gc.collect()
+        gc.freeze()
 
     def figures(self) -> dict[str, Any]:
         pages = {name: self.page(name) for name in PAGES}

@@ -9,10 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from contextlib import suppress
 from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "erp.settings.test")
+
+import django
+
+django.setup()
 
 from tests.kwai_integration.codes import SHIPPED
 from tests.kwai_integration.inbound.conftest import FIRST_ID, detail

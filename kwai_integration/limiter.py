@@ -7,6 +7,7 @@ from django.conf import settings
 from erp.outbox import limits
 from erp.outbox.statuses import WaitReason
 from kwai_integration.app_health import app_paused
+from kwai_integration.models.account import CHANNEL_KEY
 from kwai_integration.wire.errors import AppPaused, KwaiError, KwaiQuotaSpent, PermissionMissing, RateLimited
 
 PAUSE_SECONDS = 5.0
@@ -50,18 +51,26 @@ class StoreLimiter:
             )
 
     def acquire(self, call: str) -> None:
-        self._pause_check(call)
-        answer = limits.wait_turn(
-            store_id=self.store_id, app_key=settings.KWAI_APP_KEY, call=call, share=self.share
-        )
+        channel = "" if self.is_probe else CHANNEL_KEY
+
+        def ask() -> limits.Go | limits.When:
+            answer = limits.acquire(
+                store_id=self.store_id,
+                app_key=settings.KWAI_APP_KEY,
+                call=call,
+                share=self.share,
+                channel=channel,
+            )
+            if channel and isinstance(answer, limits.When):
+                self._pause_check(call)
+            return answer
+
+        answer = limits.wait_turn(call, ask)
         if isinstance(answer, limits.Go) or (self.is_probe and answer.reason in REFUSALS):
-            # Others may have learned of a pause while this caller waited for its turn.
-            self._pause_check(call)
             return
         refusal = REFUSALS.get(answer.reason, RateLimited)
         raise refusal(call=call, write=False, retry_after=answer.seconds, resume_at=answer.at)
 
     def _pause_check(self, call: str) -> None:
-        pause = None if self.is_probe else app_paused()
-        if pause is not None:
+        if (pause := app_paused()) is not None:
             raise AppPaused(call=call, write=False, reason=pause.reason, retry_after=PAUSE_SECONDS)

@@ -6,7 +6,8 @@ A setting corrects a table for everybody. A code without a role may be given one
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 
 from django.conf import settings
 from django.db.models import OuterRef, Subquery
@@ -88,5 +89,27 @@ def role_of(code: str, chosen: str | None) -> KwaiRole | None:
     return situations().roles.get(code) or (KwaiRole(chosen) if chosen else None)
 
 
+class _StoreRoles(Mapping[str, KwaiRole]):
+    """What people chose is read once somebody asks for a code that the table does not know."""
+
+    def __init__(self, store_id: int) -> None:
+        self._store_id = store_id
+        self._table = situations().roles
+
+    @cached_property
+    def _all(self) -> Mapping[str, KwaiRole]:
+        return roles_of([self._store_id])[self._store_id]
+
+    def __getitem__(self, code: str) -> KwaiRole:
+        return self._table[code] if code in self._table else self._all[code]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+
 def store_roles(store_id: int) -> Mapping[str, KwaiRole]:
-    return roles_of([store_id])[store_id]
+    """As `roles_of`, for one store."""
+    return _StoreRoles(store_id)

@@ -1,15 +1,15 @@
-"""Claim the next push: a conditional UPDATE in a short transaction, with a lease."""
+"""Claim the next pushes of a store: a conditional UPDATE in a short transaction, with a lease for each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce, Now
 
 from erp import clock
-from erp.outbox import handlers, limits
+from erp.outbox import breaker, handlers, limits
 from erp.outbox.models import PushJob, PushJobQuerySet, StoreQueue
 from erp.outbox.statuses import LONGEST_WAITS, BreakerState, JobState, WaitReason
 
@@ -18,45 +18,56 @@ SHORTEST_WAIT = 0.25
 
 
 def claim_next(*, first_store_id: int | None = None) -> PushJob | None:
-    """The next push of the store that waited longest for its turn (`first_store_id` goes before), or None.
+    """The next push of the store that waited longest for its turn (`first_store_id` goes before), or None."""
+    return next(iter(claim_some(most=1, first_store_id=first_store_id)), None)
 
-    Round robin over stores, so that one backlog starves nobody.
+
+def claim_some(*, most: int, first_store_id: int | None = None) -> list[PushJob]:
+    """At most `most` pushes of the store that waited longest for its turn (`first_store_id` goes before).
+
+    Round robin over stores, so that one backlog starves nobody. Each has a lease of its own, by its id and
+    the token.
     """
     for store_id in _stores_in_turn(first_store_id):
-        job = claim_in_store(store_id=store_id)
-        if job is not None:
-            return job
-    return None
+        if jobs := _claim(store_id, most):
+            return jobs
+    return []
 
 
 def claim_in_store(*, store_id: int) -> PushJob | None:
     """The store's next push, or None: nothing due, paused, resting, waiting as a queue, or as many under way
     as allowed."""
+    return next(iter(_claim(store_id, 1)), None)
+
+
+def _claim(store_id: int, most: int) -> list[PushJob]:
     held = limits.calls_held(store_id=store_id)
     if limits.ANY_CALL in held:
-        return None
+        return []
     try:
         with transaction.atomic():
             # The queue's row is the lock that keeps the cap and the single test of a half-open breaker.
             queue = (
                 StoreQueue.objects.open().filter(store_id=store_id).select_for_update(of=("self",)).first()
             )
-            if queue is None or not _has_room(queue):
-                return None
-            job = _candidate(store_id, held)
-            if job is None or not _take(job):
-                return None
+            if queue is None or (room := _room(queue)) <= 0:
+                return []
+            jobs = _candidates(store_id, held, min(most, room))
+            if not jobs or not _take(jobs):
+                return []
             _turn_taken(queue)
-            return job
+            for job in jobs:
+                job.queue_is_calm = breaker.is_calm(queue)
+            return jobs
     except IntegrityError:
-        # Another push of the subject was claimed first; the index says so.
-        return None
+        # Another push of a subject was claimed first; the index says so.
+        return [] if most == 1 else _claim(store_id, 1)
 
 
 def more_waits(*, store_id: int) -> bool:
     """True when another worker would find work in this store."""
     queue = StoreQueue.objects.open().filter(store_id=store_id).first()
-    return queue is not None and _has_room(queue) and _due(store_id).first() is not None
+    return queue is not None and _room(queue) > 0 and _due(store_id).first() is not None
 
 
 def window_ends_in(*, store_id: int) -> float | None:
@@ -84,16 +95,19 @@ def _stores_in_turn(first_store_id: int | None) -> Iterator[int]:
             yield store_id
 
 
-def _has_room(queue: StoreQueue) -> bool:
+def _room(queue: StoreQueue) -> int:
+    """How many pushes more may be under way."""
     cap = settings.OUTBOX_STORE_CONCURRENCY if queue.breaker_state == BreakerState.CLOSED else 1
-    return PushJob.objects.filter(store_id=queue.store_id, state=JobState.CLAIMED).count() < cap
+    return cap - PushJob.objects.filter(store_id=queue.store_id, state=JobState.CLAIMED).count()
 
 
-def _candidate(store_id: int, held: set[str]) -> PushJob | None:
+def _candidates(store_id: int, held: set[str], most: int) -> list[PushJob]:
+    """Never two of one subject: of those one waits for the other."""
     due = _due(store_id)
     if held:
         due = due.exclude(kind__in=handlers.kinds_of_calls(held))
-    return due.lock_for_update(skip_locked=True).first()
+    found = due.with_is_first().lock_for_update(skip_locked=True)[:most]
+    return list({job.subject: job for job in reversed(found)}.values())[::-1]
 
 
 def _due(store_id: int) -> PushJobQuerySet:
@@ -101,14 +115,17 @@ def _due(store_id: int) -> PushJobQuerySet:
     return PushJob.objects.filter(store_id=store_id).claimable().order_by("not_before", "pk")
 
 
-def _take(job: PushJob) -> bool:
-    token = PushJob.objects.filter(pk=job.pk, state=JobState.PENDING).claim(
+def _take(jobs: Sequence[PushJob]) -> bool:
+    """Claim all of them; they are locked, so that none is without the others."""
+    rows = PushJob.objects.filter(pk__in=[job.pk for job in jobs], state=JobState.PENDING)
+    token = rows.claim(
         state=JobState.CLAIMED,
         coalesce_key=None,
         waiting_for=WaitReason.NOTHING,
         first_attempt_at=Coalesce("first_attempt_at", Now()),
     )
-    job.state, job.lease_token, job.coalesce_key = JobState.CLAIMED, token, None
+    for job in jobs:
+        job.state, job.lease_token, job.coalesce_key = JobState.CLAIMED, token, None
     return token is not None
 
 

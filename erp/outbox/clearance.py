@@ -216,7 +216,7 @@ def seen_check(job: PushJob) -> None:
     """Right before the first push of a kind is sent: only what the person saw leaves. Raises `NotYet` when it
     changed since; then it waits to be looked at again."""
     followed = _followed.get(job.kind)
-    if followed is None or not followed.is_on():
+    if followed is None or not followed.is_on() or not job.is_first:
         return
     row = FirstPush.objects.filter(job=job, cleared_at__isnull=True).exclude(seen="").first()
     if row is None or followed.preview(job).digest == row.seen:

@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from erp import scheduling, tracing
 from erp.outbox import breaker, claim, clearance, handlers, policy, settle
 from erp.outbox.attempts import AttemptContext
+from erp.outbox.crew import Crew
 from erp.outbox.errors import (
     Broken,
     PushAlreadyDone,
@@ -33,21 +35,41 @@ DRAIN_SECONDS = 20.0
 
 def drain(*, store_id: int, seconds: float = DRAIN_SECONDS) -> int:
     """Push what is due, beginning with `store_id` and then in turn over all stores; returns how many were
-    tried. Wakes another worker when more waits, and one again when its time is over or its worker stops."""
+    tried. Wakes another worker when more waits, and one again when its time is over or its worker stops.
+
+    Up to OUTBOX_THREADS pushes are under way at once: a push waits for the platform nearly all of its time.
+    """
     ends = time.monotonic() + seconds
-    job = claim.claim_next(first_store_id=store_id)
-    if job is not None and claim.more_waits(store_id=job.store_id):
-        wake_stores([job.store_id])
+    jobs = claim.claim_some(most=settings.OUTBOX_THREADS, first_store_id=store_id)
+    if jobs and claim.more_waits(store_id=jobs[0].store_id):
+        wake_stores([jobs[0].store_id])
     count = 0
-    while job is not None:
-        with tracing.bound(job.request_id or tracing.current()):
-            push(job)
-        count += 1
-        if time.monotonic() >= ends or scheduling.is_stopping():
-            wake_stores([job.store_id])
-            break
-        job = claim.claim_next()
+    with Crew(settings.OUTBOX_THREADS, _push_traced) as crew:
+        while jobs:
+            count += len(jobs)
+            last = jobs[-1].store_id
+            crew.take(jobs)
+            if time.monotonic() >= ends or scheduling.is_stopping():
+                wake_stores([last])
+                break
+            jobs = _claimed(crew)
     return count
+
+
+def _claimed(crew: Crew[PushJob]) -> list[PushJob]:
+    """The next pushes for whoever has nothing to do; none once nobody has and nothing is due."""
+    while True:
+        free = crew.wait_free()
+        if jobs := claim.claim_some(most=free):
+            return jobs
+        if free == crew.size:
+            return []
+        crew.wait_end()
+
+
+def _push_traced(job: PushJob) -> None:
+    with tracing.bound(job.request_id or tracing.current()):
+        push(job)
 
 
 def push(job: PushJob) -> None:
@@ -114,7 +136,7 @@ def _verified(read_back: Callable[[], bool], context: AttemptContext) -> bool:
     with _attempt(context, AttemptAction.VERIFY) as row:
         satisfied = read_back()
         row.outcome = AttemptOutcome.DONE if satisfied else AttemptOutcome.NOT_YET_THERE
-    if context.is_answered:
+    if context.is_answered and not context.job.queue_is_calm:
         # Whatever it found: the platform is there. A write that follows is another test.
         breaker.learn(store_id=context.job.store_id, healthy=True)
     return satisfied
@@ -122,7 +144,8 @@ def _verified(read_back: Callable[[], bool], context: AttemptContext) -> bool:
 
 def _written(handler: Handler, loaded: Any, context: AttemptContext) -> Sent:
     with _attempt(context, AttemptAction.SEND) as row:
-        context.confirm()
+        if not handler.confirms:
+            context.confirm()
         clearance.seen_check(context.job)
         context.writing = handler.write
         sent = handler.send(loaded, context)

@@ -46,6 +46,8 @@ class Handler:
     `first_counts`: once the platform has confirmed one content, a later one that is blocked holds no further
     step back (a tracking code corrected after the dispatch).
 
+    `confirms`: `send` reads first, and calls `context.confirm` itself right before it writes.
+
     `call` names the call whose limit the kind waits for. `step` orders facts of one
     subject (0: takes no part).
     """
@@ -61,6 +63,7 @@ class Handler:
     step: int = 0
     write: bool = True
     first_counts: bool = False
+    confirms: bool = False
 
 
 class UnknownKind(LookupError):

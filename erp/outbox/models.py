@@ -89,6 +89,11 @@ class PushJobQuerySet(StampedLeasedQuerySet["PushJob"]):
         """Without the kinds whose first push for the store a person still follows; that push itself flows."""
         return self.filter(~_held())
 
+    def with_is_first(self) -> PushJobQuerySet:
+        """Adds `is_first`: a person looked at this push, and the others of its kind wait for it."""
+        followed = FirstPush.objects.filter(job=OuterRef("pk"), cleared_at__isnull=True)
+        return self.annotate(is_first=Exists(followed))
+
     def with_is_held(self) -> PushJobQuerySet:
         """Adds `is_held`: the request waits for the first one of its kind."""
         return self.annotate(is_held=_held())
@@ -150,6 +155,11 @@ class PushJob(Stamped, Leased):
     finished_at = models.DateTimeField(null=True)
 
     objects = PushJobQuerySet.as_manager()
+
+    # What the claim saw: whether this is the first push of its kind, which a person follows, and whether the
+    # store's breaker had nothing to count. Who has not claimed the row knows neither.
+    is_first: bool = True
+    queue_is_calm: bool = False
 
     class Meta:
         constraints = [

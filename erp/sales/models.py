@@ -251,6 +251,11 @@ class Order(Stamped):
                 condition=Q(status__in=TO_SHIP),
                 name="order_to_ship_deadline",
             ),
+            models.Index(
+                fields=["company", "-placed_at", "-id"],
+                condition=Q(status__in=TO_SHIP),
+                name="order_to_ship_newest",
+            ),
             models.Index(fields=["company", "total", "id"], name="order_total"),
             models.Index(fields=["-updated_at"], name="order_written"),
             models.Index(fields=["store", "-placed_at", "-id"], name="order_store_list"),

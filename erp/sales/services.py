@@ -38,18 +38,21 @@ def orders_status_set(
     reason: str = "",
     backwards: bool = False,
     goods_stay: Collection[int] = (),
+    locked: Iterable[Order] | None = None,
 ) -> set[int]:
     """Move orders to their wanted situation and return the ids that moved.
 
     `wanted` maps order id to situation. An order that may not move there (see `may_follow`) stays
     as it is, without an error: the platform repeats itself and late news are normal. The goods of
-    `goods_stay` are in the house: they stay on the balance, or come back to it with a cancellation.
+    `goods_stay` are in the house: they stay on the balance, or come back to it with a cancellation. `locked`
+    are the orders of `wanted`, with their stores, of a caller that has locked them.
     """
-    orders = Order.objects.filter(pk__in=wanted).select_related("store").lock_for_update()
+    if locked is None:
+        locked = Order.objects.filter(pk__in=wanted).select_related("store").lock_for_update()
     moving = [
         (order, OrderStatus(order.status), wanted[order.pk])
-        for order in orders
-        if may_follow(OrderStatus(order.status), wanted[order.pk], backwards=backwards)
+        for order in locked
+        if order.pk in wanted and may_follow(OrderStatus(order.status), wanted[order.pk], backwards=backwards)
     ]
     for order, _, status in moving:
         order.status = status

@@ -162,6 +162,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 # Push engine. Seconds unless the name says otherwise.
 OUTBOX_LEASE_SECONDS = env.whole("OUTBOX_LEASE_SECONDS", 60, 1, 3_600)
 OUTBOX_STORE_CONCURRENCY = env.whole("OUTBOX_STORE_CONCURRENCY", 4, 1, 100)
+# How many pushes one task has under way at once.
+OUTBOX_THREADS = env.whole("OUTBOX_THREADS", 4, 1, 100)
 OUTBOX_RETRY_HOURS = env.whole("OUTBOX_RETRY_HOURS", 72, 1, 720)
 OUTBOX_COALESCE_SECONDS = env.number("OUTBOX_COALESCE_SECONDS", 2.0, 0, 60)
 # Long work in front of a person (`erp/work`): how long a worker holds one without a sign of life, and how

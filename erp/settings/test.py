@@ -37,3 +37,6 @@ if not REDIS_URL and "BROKER_DIR" not in os.environ:  # noqa: F405
     # A wake-up of a test must not reach the worker of an ERP that runs from this folder.
     CELERY_BROKER_URL = "memory://"
     CELERY_BROKER_TRANSPORT_OPTIONS = {}
+if "OUTBOX_THREADS" not in os.environ:
+    # A test sees its rows in its own transaction alone.
+    OUTBOX_THREADS = 1

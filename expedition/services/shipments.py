@@ -240,7 +240,7 @@ def _delivery_result(pk: int, problem: Refusal, is_delivered: bool) -> RowResult
     return row_already(pk, problem) if is_delivered else row_refused(pk, problem)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def shipments_mark_delivered(
     *, shipment_ids: Sequence[int], at: datetime | None = None, actor: User | None = None
 ) -> set[int]:
@@ -249,13 +249,20 @@ def shipments_mark_delivered(
     Repeating it changes nothing. A shipment nobody concluded counts as concluded by the confirmation
     and leaves its open group.
     """
-    shipments = shipments_lock(shipment_ids).values()
-    moving = [each for each in shipments if each.is_on_the_way]
-    _delivered(moving, at=at or timezone.now(), actor=actor)
+    known = Shipment.objects.filter(pk__in=shipment_ids)
+    orders = list(Order.objects.filter(shipments__in=known).select_related("store").lock_for_update())
+    moving = [each for each in known.lock_for_update() if each.is_on_the_way]
+    _delivered(moving, at=at or timezone.now(), actor=actor, locked=orders)
     return {each.pk for each in moving}
 
 
-def _delivered(shipments: Sequence[Shipment], *, at: datetime, actor: User | None) -> None:
+def _delivered(
+    shipments: Sequence[Shipment],
+    *,
+    at: datetime,
+    actor: User | None,
+    locked: Iterable[Order] | None = None,
+) -> None:
     for shipment in shipments:
         if shipment.is_pending:
             shipment.group = None
@@ -272,7 +279,10 @@ def _delivered(shipments: Sequence[Shipment], *, at: datetime, actor: User | Non
         actor=actor,
     )
     orders_status_set(
-        wanted={each.order_id: OrderStatus.DELIVERED for each in shipments}, actor=actor, reason="entregue"
+        wanted={each.order_id: OrderStatus.DELIVERED for each in shipments},
+        actor=actor,
+        reason="entregue",
+        locked=locked,
     )
     channels.shipment_delivered([each.pk for each in shipments])
 

@@ -11,7 +11,7 @@ from erp.outbox.errors import PushRefused
 from erp.outbox.handlers import Obsolete
 from erp.outbox.models import PushJob
 from erp.outbox.push_requests import FactRequest
-from expedition.models import Shipment, ShipmentStatus
+from expedition.models import Shipment, ShipmentQuerySet, ShipmentStatus
 
 CANCELLED = "A expedição foi cancelada: nada é enviado."
 NOT_CONCLUDED = "A expedição ainda não foi concluída. Conclua-a e envie de novo."
@@ -19,9 +19,10 @@ OTHER_CODE = "O código ou a transportadora mudou depois do pedido de envio: env
 OTHER_INVOICE = "A NF-e mudou depois do pedido de envio: confira a nota e envie-a de novo."
 
 
-def asked_shipment(job: PushJob) -> Shipment:
-    """The order's shipment in force; without one the shipment that `job` was asked for."""
-    rows = Shipment.objects.for_screens()
+def asked_shipment(job: PushJob, rows: ShipmentQuerySet | None = None) -> Shipment:
+    """The order's shipment in force; without one the shipment that `job` was asked for. From `rows`, which
+    may join less than what everything of a shipment needs."""
+    rows = Shipment.objects.for_screens() if rows is None else rows
     order_id = job.payload.get("order_id")
     return rows.active().filter(order=order_id).first() or rows.get(pk=job.payload["shipment_id"])
 

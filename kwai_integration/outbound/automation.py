@@ -51,6 +51,8 @@ def arrangements_by_rule(order_ids: Collection[int]) -> None:
 def deliveries_by_rule(ids: Sequence[int]) -> None:
     """Nothing to confirm where Kwai itself says that the order has arrived."""
     chosen = _stores_with("auto_confirm_delivery")
+    if not chosen:
+        return
     rows = [row for row in push_requests.own_shipments(ids) if row.store_id in chosen]
     roles = roles_for([row.order for row in rows])
     wanted = [row for row in rows if permit_of(Write.CONFIRM_DELIVERY, row.order, roles) is not Permit.DONE]

@@ -12,6 +12,7 @@ from erp.outbox.handlers import Handler, Nature, Obsolete, Sent
 from erp.outbox.models import PushJob
 from erp.sales.models import Order
 from erp.sales.timeline import order_event
+from expedition.models import Shipment
 from expedition.services.shipments import shipments_mark_delivered
 from kwai_integration.client.writes import Permit, Write
 from kwai_integration.outbound.asked import NOT_CONCLUDED, asked_shipment, withdrawn
@@ -25,19 +26,19 @@ from kwai_integration.wire.types import DeliveryNotice
 @dataclass(frozen=True)
 class LoadedDelivery:
     shipment_id: int
-    order_id: int
+    own: Order
     notice: DeliveryNotice
 
 
 def load(job: PushJob) -> LoadedDelivery | Obsolete:
-    shipment = asked_shipment(job)
+    shipment = asked_shipment(job, Shipment.objects.select_related("order"))
     if removed := withdrawn(job, shipment):
         return removed
     if shipment.is_pending and not job.needs_verification:
         raise PushRefused(NOT_CONCLUDED)
     # The moment somebody said so, also when it is sent later or again.
     delivered_at = shipment.delivered_at or min(job.requested_at, timezone.now())
-    return LoadedDelivery(shipment.pk, shipment.order_id, DeliveryNotice(job.subject, delivered_at))
+    return LoadedDelivery(shipment.pk, shipment.order, DeliveryNotice(job.subject, delivered_at))
 
 
 def is_satisfied(loaded: LoadedDelivery, context: AttemptContext) -> bool:
@@ -47,11 +48,10 @@ def is_satisfied(loaded: LoadedDelivery, context: AttemptContext) -> bool:
 
 
 def send(loaded: LoadedDelivery, context: AttemptContext) -> Sent:
-    own = Order.objects.get(pk=loaded.order_id)
-    frozen_check(own)
+    frozen_check(loaded.own)
     with calling(context) as client:
         remote = remote_order(client, context.job.store_id, loaded.notice.order_id)
-        if remote_permit(Write.CONFIRM_DELIVERY, own, remote, job=context.job) is Permit.DONE:
+        if remote_permit(Write.CONFIRM_DELIVERY, loaded.own, remote, job=context.job) is Permit.DONE:
             return Sent(already=True)
         context.confirm()
         client.confirm_delivery(loaded.notice)
@@ -60,7 +60,7 @@ def send(loaded: LoadedDelivery, context: AttemptContext) -> Sent:
 
 def record(job: PushJob, loaded: LoadedDelivery, sent: Sent) -> None:
     shipments_mark_delivered(shipment_ids=[loaded.shipment_id], at=loaded.notice.delivered_at)
-    order_event(loaded.order_id, "kwai.delivery", "Kwai confirmou a entrega")
+    order_event(loaded.own.pk, "kwai.delivery", "Kwai confirmou a entrega")
 
 
 HANDLER = Handler(
@@ -73,4 +73,5 @@ HANDLER = Handler(
     is_satisfied=is_satisfied,
     send=send,
     record=record,
+    confirms=True,
 )

@@ -155,4 +155,5 @@ HANDLER = Handler(
     is_satisfied=is_satisfied,
     send=send,
     record=record,
+    confirms=True,
 )

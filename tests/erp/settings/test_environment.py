@@ -125,6 +125,7 @@ VALUES: dict[str, tuple[str, tuple[str, ...]]] = {
     "WORK_LEASE_SECONDS": ("61", outside(1, 3_600)),
     "OUTBOX_RETRY_HOURS": ("8", outside(1, 720)),
     "OUTBOX_STORE_CONCURRENCY": ("9", outside(1, 100)),
+    "OUTBOX_THREADS": ("9", outside(1, 100)),
     "PUBLIC_URL": ("https://erp.example", NO_ADDRESS + NO_PAGE),
     "READY_OLDEST_JOB_SECONDS": ("10", outside(1, 604_800)),
     "REDIS_URL": (
