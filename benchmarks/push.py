@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--pushes", type=int, default=2_000)
     parser.add_argument("--quota-seconds", type=int, default=QUOTA_SECONDS)
     options = parser.parse_args()
+    connection.settings_dict["TEST"]["NAME"] = f"bench_push_{os.getpid()}"
     with _platform(), shop.own_database():
         stores = _stores()
         figures: dict[str, Any] = {"pushes": options.pushes, "milliseconds": MILLISECONDS}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Coalesce, Now
 
-from erp import clock
+from erp import clock, compiled
 from erp.outbox import breaker, handlers, limits
 from erp.outbox.models import PushJob, PushJobQuerySet, StoreQueue
 from erp.outbox.statuses import LONGEST_WAITS, BreakerState, JobState, WaitReason
@@ -90,9 +90,20 @@ def lease_renew(*, job: PushJob) -> bool:
 def _stores_in_turn(first_store_id: int | None) -> Iterator[int]:
     if first_store_id is not None:
         yield first_store_id
-    for store_id in list(StoreQueue.objects.with_due_work().values_list("store_id", flat=True)):
+    for store_id in _stores_due():
         if store_id != first_store_id:
             yield store_id
+
+
+def _stores_due() -> list[int]:
+    sql, parameters = compiled.kept("stores due", _stores_due_statement)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [store_id for (store_id,) in cursor.fetchall()]
+
+
+def _stores_due_statement() -> compiled.Statement:
+    return compiled.select_of(StoreQueue.objects.with_due_work().values_list("store_id"))
 
 
 def _room(queue: StoreQueue) -> int:
@@ -103,10 +114,15 @@ def _room(queue: StoreQueue) -> int:
 
 def _candidates(store_id: int, held: set[str], most: int) -> list[PushJob]:
     """Never two of one subject: of those one waits for the other."""
-    due = _due(store_id)
-    if held:
-        due = due.exclude(kind__in=handlers.kinds_of_calls(held))
-    found = due.with_is_first().lock_for_update(skip_locked=True)[:most]
+    kinds = tuple(sorted(handlers.kinds_of_calls(held)))
+
+    def make() -> compiled.Statement:
+        due = _due(compiled.SOME_ID).exclude(kind__in=kinds) if kinds else _due(compiled.SOME_ID)
+        return compiled.select_of(due.with_is_first().lock_for_update(skip_locked=True)[:most])
+
+    key = ("candidates", most, kinds, *handlers.kinds_whose_first_counts())
+    sql, parameters = compiled.kept(key, make)
+    found = list(PushJob.objects.raw(sql, compiled.filled(parameters, {compiled.SOME_ID: store_id})))
     return list({job.subject: job for job in reversed(found)}.values())[::-1]
 
 
