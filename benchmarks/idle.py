@@ -137,9 +137,28 @@ def children_of(pid: int) -> list[int]:
     return [int(each) for each in found]
 
 
+def postgres_seconds() -> float:
+    """Processor time of the PostgreSQL at hand, connections that have ended included."""
+    fields = _stat(_backend())
+    server = int(fields[1])
+    ended = sum(int(each) for each in _stat(server)[13:15]) / os.sysconf("SC_CLK_TCK")
+    return ended + sum(map(_seconds_of, [server, *children_of(server)]))
+
+
+def _backend() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
 def _seconds_of(pid: int) -> float:
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = _stat(pid)
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of proc(5) behind the name of the program."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,8 +1,8 @@
 """A stand-in platform: `python -m benchmarks.platform PORT MILLISECONDS`.
 
-Answers every call after so many milliseconds: `queryOrderDetails` with the orders asked for, as shipped ones,
-anything else with a plain success. One process serves thousands of calls a second, which the sandbox is not made
-for. `GET /times` answers the monotonic seconds at which each call arrived, and forgets them.
+Answers every call after so many milliseconds: `queryOrderDetails` with the orders asked for, as shipped
+ones, anything else with a plain success. One process serves thousands of calls a second, which the sandbox is
+not made for. `GET /times` answers the monotonic seconds at which each call arrived, and forgets them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ django.setup()
 from tests.kwai_integration.codes import SHIPPED
 from tests.kwai_integration.inbound.conftest import FIRST_ID, detail
 
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 arrived: list[float] = []
 
 
@@ -39,9 +40,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seco
                 await asyncio.sleep(seconds)
                 answer = {"result": 200, "message": "success", "data": _data(head, body)}
             text = json.dumps(answer).encode()
-            writer.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(text) + text
-            )
+            writer.write(HEAD % len(text) + text)
             await writer.drain()
     writer.close()
 

@@ -1,10 +1,11 @@
 """What pushes cost, beside plain loops that make the same calls in the same run.
 
-`make bench-push`, `make bench-push ARGS="--pushes 400"`. PostgreSQL and Redis, a stand-in platform that answers
-after 100 ms (`benchmarks.platform`), limits raised. Eight stores have *entregue* to tell; every push reads the
-order and then writes, because nothing is sent on a guess. In turn: eight plain loops, each with a connection of
-its own, that read and write in the same way and keep nothing; then the worker as `manage.py up` starts it. Then
-one store alone for a minute under the platform's own limit (20 calls a second), always with work waiting.
+`make bench-push`, `make bench-push ARGS="--pushes 400"`. PostgreSQL and Redis, a stand-in platform that
+answers after 100 ms (`benchmarks.platform`), limits raised. Eight stores have *entregue* to tell; every push
+reads the order and then writes, because nothing is sent on a guess. In turn: eight plain loops, each with a
+connection of its own, that read and write in the same way and keep nothing; then the worker as
+`manage.py up` starts it. Then one store alone for a minute under the platform's own limit (20 calls a second),
+always with work waiting.
 
 The last line is one JSON object:
 
@@ -66,7 +67,7 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from benchmarks import shop
-from benchmarks.idle import children_of, database_url, processor_seconds
+from benchmarks.idle import children_of, database_url, postgres_seconds, processor_seconds
 from erp.accounts.models import Store, StoreLifecycle
 from erp.outbox import drain as engine
 from erp.outbox.models import PushJob
@@ -278,10 +279,10 @@ def _worked(stores: Sequence[Store], each: int) -> dict[str, Any]:
         # PostgreSQL as it is after autovacuum has seen the new rows.
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE outbox_pushjob; ANALYZE sales_order; ANALYZE expedition_shipment")
-        own, database = processor_seconds(pids, backends=False), processor_seconds([])
+        own, database = processor_seconds(pids, backends=False), postgres_seconds()
         _wait_done(ids, stores)
         own = processor_seconds(pids, backends=False) - own
-        database = processor_seconds([]) - database
+        database = postgres_seconds() - database
     done = PushJob.objects.filter(pk__in=ids, state=JobState.DONE)
     span = done.aggregate(first=Min("first_attempt_at"), last=Max("finished_at"))
     count = done.count()

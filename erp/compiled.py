@@ -1,8 +1,7 @@
 """Statements that are sent many times a second: made once by Django, then sent with new values.
 
 Making the SQL of a large condition costs the client several times what the database takes to answer it. A
-statement is kept under a key; values that differ from one time to the next are stood in for by placeholders when
-it is made.
+statement is kept under a key; placeholders stand for values that differ from one time to the next.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ _kept: dict[Hashable, Statement] = {}
 
 
 def kept(key: Hashable, make: Callable[[], Statement]) -> Statement:
-    """The statement of `key`, from `make` at its first use. Whatever shapes the SQL beside the placeholders must
-    be part of the key."""
+    """The statement of `key`, from `make` at its first use. Whatever shapes the SQL beside the placeholders
+    must be part of the key."""
     key = (connection.vendor, key)
     if key not in _kept:
         _kept[key] = make()
@@ -39,7 +38,7 @@ def select_of(rows: QuerySet[Any]) -> Statement:
 
 def update_of(rows: QuerySet[Any], values: Mapping[str, Any]) -> Statement:
     """The statement that writes `values` into `rows`, as `QuerySet.update` would."""
-    query = rows.query.chain(UpdateQuery)
+    query: Any = rows.query.chain(UpdateQuery)
     query.add_update_values(dict(values))
     sql, parameters = query.get_compiler(connection=connection).as_sql()
     return sql, tuple(parameters)

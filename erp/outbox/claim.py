@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -57,7 +58,7 @@ def _claim(store_id: int, most: int) -> list[PushJob]:
                 return []
             _turn_taken(queue)
             for job in jobs:
-                job.queue_is_calm = breaker.is_calm(queue)
+                job.queue_is_calm, job.is_first = breaker.is_calm(queue), bool(job.leads)
             return jobs
     except IntegrityError:
         # Another push of a subject was claimed first; the index says so.
@@ -112,7 +113,7 @@ def _room(queue: StoreQueue) -> int:
     return cap - PushJob.objects.filter(store_id=queue.store_id, state=JobState.CLAIMED).count()
 
 
-def _candidates(store_id: int, held: set[str], most: int) -> list[PushJob]:
+def _candidates(store_id: int, held: set[str], most: int) -> list[Any]:
     """Never two of one subject: of those one waits for the other."""
     kinds = tuple(sorted(handlers.kinds_of_calls(held)))
 

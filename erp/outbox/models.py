@@ -90,9 +90,9 @@ class PushJobQuerySet(StampedLeasedQuerySet["PushJob"]):
         return self.filter(~_held())
 
     def with_is_first(self) -> PushJobQuerySet:
-        """Adds `is_first`: a person looked at this push, and the others of its kind wait for it."""
+        """Adds `leads`: a person looked at this push, and the others of its kind wait for it."""
         followed = FirstPush.objects.filter(job=OuterRef("pk"), cleared_at__isnull=True)
-        return self.annotate(is_first=Exists(followed))
+        return self.annotate(leads=Exists(followed))
 
     def with_is_held(self) -> PushJobQuerySet:
         """Adds `is_held`: the request waits for the first one of its kind."""

@@ -208,9 +208,7 @@ def gate(world: World, **columns: Any) -> limits.Share:
 def asked(world: World, share: limits.Share = limits.Share.PUSH) -> limits.Go | limits.When:
     return limits.wait_turn(
         "x",
-        lambda: limits.acquire(
-            store_id=world.shop.pk, app_key="ks700000000000000001", call="x", share=share
-        ),
+        lambda: limits.acquire(store_id=world.shop.pk, app_key="ks700000000000000001", call="x", share=share),
     )
 
 

@@ -157,8 +157,8 @@ class Filter:
         return []
 
     def watched(self, request: HttpRequest) -> Sequence[QuerySet[Any]]:
-        """Stamped rows that the choices are read from; they are kept until one of these is written. They follow
-        from who asks alone."""
+        """Stamped rows that the choices are read from; they are kept until one of these is written. They
+        follow from who asks alone."""
         return ()
 
 

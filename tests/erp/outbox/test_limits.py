@@ -177,9 +177,7 @@ def test_wait_turn_sleeps_through_short_waits_only(rates: Any) -> None:
     rates["ship"] = slow(rate=10)
     rates["rare"] = slow()
     started = time.monotonic()
-    assert all(
-        isinstance(waited("ship", 1), Go) for _ in "123"
-    )
+    assert all(isinstance(waited("ship", 1), Go) for _ in "123")
     assert time.monotonic() - started > 0.1
     ask("rare", store_id=2)
     started = time.monotonic()
