@@ -4,8 +4,8 @@
 answers after 100 ms (`benchmarks.platform`), limits raised. Eight stores have *entregue* to tell; every push
 reads the order and then writes, because nothing is sent on a guess. In turn: eight plain loops, each with a
 connection of its own, that read and write in the same way and keep nothing; then the worker as
-`manage.py up` starts it. Then one store alone for a minute under the platform's own limit (20 calls a second),
-always with work waiting.
+`manage.py up` starts it. Then one store alone for a minute under the platform's own limit (20 calls a
+second), always with work waiting.
 
 The last line is one JSON object:
 

@@ -9,6 +9,14 @@
   const isTyping = (target) => target instanceof Element && target.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
   const isBusy = () => Boolean(document.querySelector(":popover-open, dialog[open]"));
 
+  /* Nothing is offered to be cleared while nothing is filtered; the bar stays when the list is swapped */
+
+  document.addEventListener("input", (event) => {
+    const bar = event.target instanceof Element ? event.target.closest(".filter-bar") : null;
+    const clear = bar?.querySelector("[data-filters-clear]");
+    if (clear) clear.hidden = ![...new FormData(bar).values()].some(Boolean);
+  });
+
   /* Ticks belong to a view (tab, filters, order), not to one of its pages */
 
   const ticks = { key: "", ids: new Set(), whole: false };

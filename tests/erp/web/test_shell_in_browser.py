@@ -75,6 +75,17 @@ def test_a_list_that_refreshes_by_itself_stays_whole(
     expect(list_page.get_by_role("link", name="paulistas")).to_be_visible()
 
 
+def test_clearing_is_offered_while_something_is_filtered(list_page: Page) -> None:
+    clear = list_page.locator("[data-filters-clear]")
+    assert not clear.is_visible()
+    list_page.locator("#filter-q").press_sequentially("x")
+    clear.wait_for()
+    list_page.goto(f"{list_page.url.partition('?')[0]}?q=x")
+    clear.wait_for()
+    list_page.locator("#filter-q").fill("")
+    clear.wait_for(state="hidden")
+
+
 def test_an_open_menu_outlives_a_search_that_answers_late(list_page: Page) -> None:
     list_page.get_by_label("Ações de filial Filial 01").click()
     menu = list_page.locator("#row-menu:popover-open")
