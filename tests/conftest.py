@@ -18,6 +18,7 @@ from erp.accounts.models import Company, FiscalEnvironment, Role, Store, StoreLi
 # What no test may skip in CI: there a missing browser or database is a failure, not a skip.
 MUST_RUN = os.environ.get("CI") == "true" or bool(os.environ.get("KWAI_REQUIRE_SERVICES"))
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
+DATABASE_FIXTURES = {"db", "transactional_db"}
 PASSWORD = "correct-horse-battery"
 
 
@@ -29,12 +30,14 @@ def missing(reason: str) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what drives a browser and put it last.
+    """Mark what asks a database; mark what drives a browser and put it last.
 
     Playwright keeps an event loop running in the test thread for the rest of the session, and Django refuses
     database work beside a running loop; only the tests after that point get DJANGO_ALLOW_ASYNC_UNSAFE.
     """
     for item in items:
+        if item.get_closest_marker("django_db") or DATABASE_FIXTURES & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.database)
         if "page" in getattr(item, "fixturenames", ()) or "context" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

@@ -18,3 +18,12 @@ def test_no_forgotten_session_keeps_the_database() -> None:
         others_disconnect()
         with pytest.raises(psycopg.OperationalError):
             forgotten.execute("SELECT 1")
+
+
+@pytest.mark.django_db
+def test_a_test_that_asks_a_database_runs_on_postgresql_too(request: pytest.FixtureRequest) -> None:
+    assert request.node.get_closest_marker("database")
+
+
+def test_one_that_asks_none_runs_once(request: pytest.FixtureRequest) -> None:
+    assert not request.node.get_closest_marker("database")

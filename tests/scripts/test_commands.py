@@ -73,7 +73,7 @@ def test_tests_use_the_cores_and_tell_the_slowest(
     assert "--durations=10" in command
     assert command[-2:] == ["-k", "outbox"]
     marks = command[command.index("pytest") :]
-    assert marks[marks.index("-m") + 1] == commands.PARTS.get(name, "not long")
+    assert marks[marks.index("-m") + 1] == commands.PARTS.get(name, commands.SERVICES_PART)
 
 
 def test_the_version_stands_once() -> None:
