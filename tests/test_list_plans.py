@@ -19,7 +19,7 @@ IDS_OF_PAGE = r"ANY\(ARRAY\((SELECT (?:(?!ANY\(ARRAY\().)*? LIMIT (?:51|26))\)\)
 # Address of a list, and the index its page is read from; on an empty table two may cost the same.
 PAGES = {
     ("sales:orders", ""): "order_newest",
-    ("sales:orders", "tab=approved"): "order_status_list order_newest",
+    ("sales:orders", "tab=approved"): "order_status_list order_newest order_to_ship_newest",
     ("sales:orders", "tab=to_ship"): "order_to_ship_newest order_newest",
     ("sales:orders", "since=2026-01-01&until=2026-12-31"): "order_newest",
     ("sales:orders", "sort=placed"): "order_newest",
