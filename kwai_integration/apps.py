@@ -8,13 +8,14 @@ class KwaiIntegrationConfig(AppConfig):
     def ready(self) -> None:
         from django.core import checks
 
-        from erp import channels
+        from erp import channels, metrics
         from erp.outbox import clearance, handlers, limits
         from erp.settings.checks import TAG
         from kwai_integration import shell
         from kwai_integration.channel import KwaiChannel
         from kwai_integration.checks import settings_check
         from kwai_integration.limiter import call_limits
+        from kwai_integration.metrics import figures
         from kwai_integration.outbound import first
         from kwai_integration.outbound.handlers import arrange, delivery, invoice, tracking
         from kwai_integration.wire.endpoints import CALL_LABELS
@@ -29,4 +30,5 @@ class KwaiIntegrationConfig(AppConfig):
         for followed in first.FOLLOWED:
             clearance.follow(followed)
         shell.register()
+        metrics.register("kwai", figures)
         checks.register(settings_check, TAG)

@@ -340,7 +340,7 @@ class _Bucket:
             return Q()
         own = Q(used__lt=self.daily, **{f"{self.share}_used__lt": self._own_daily})
         # Any other day is over, one that a wrong clock counted ahead of today included.
-        return ~Q(day=_today()) | own
+        return ~Q(day=today()) | own
 
     @property
     def _own_daily(self) -> int:
@@ -360,9 +360,9 @@ class _Bucket:
         }
 
     def _counters(self) -> dict[str, Combinable]:
-        same_day = Q(day=_today())
+        same_day = Q(day=today())
         return {
-            "day": _today(),
+            "day": today(),
             "used": Case(Whenever(same_day, then=F("used") + 1), default=Value(1)),
             f"{self.share}_used": Case(
                 Whenever(same_day, then=F(f"{self.share}_used") + 1), default=Value(1)
@@ -419,5 +419,6 @@ def _day(timestamp: float) -> int:
     return int((timestamp - _day_offset()) // DAY_SECONDS)
 
 
-def _today() -> Combinable:
+def today() -> Combinable:
+    """The number of the platform's day (`RateLimit.day`)."""
     return (NowMicros() - Value(_day_offset() * SECOND)) / Value(DAY_SECONDS * SECOND)

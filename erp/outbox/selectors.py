@@ -226,8 +226,14 @@ def oldest_due_seconds() -> float:
 
     What its queue, the platform's limits or an earlier step of its order hold back is not late.
     """
-    ages = [_oldest_due_seconds(queue.store_id) for queue in StoreQueue.objects.with_due_work()]
-    return max(ages, default=0.0)
+    return max(oldest_due_seconds_of().values(), default=0.0)
+
+
+def oldest_due_seconds_of() -> dict[int, float]:
+    """The same for each store that has something due."""
+    return {
+        queue.store_id: _oldest_due_seconds(queue.store_id) for queue in StoreQueue.objects.with_due_work()
+    }
 
 
 def _oldest_due_seconds(store_id: int) -> float:

@@ -5,6 +5,7 @@ Without `REDIS_URL` the embedded default serves everything over a folder.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from celery.schedules import schedule
 from kombu import Exchange, Queue
 
 from erp.settings import environment
-from erp.settings.environment import ROOT, fitting_url, shared_env
+from erp.settings.environment import ROOT, fitting, fitting_url, shared_env
 
 env = shared_env()
 VAR_DIR = ROOT / "var"
@@ -172,5 +173,13 @@ WORK_LEASE_SECONDS = env.whole("WORK_LEASE_SECONDS", 60, 1, 3_600)
 WORK_FIRST_SECONDS = 0.7
 # When the platform's daily counters start again: 3 is midnight in São Paulo.
 OUTBOX_DAY_STARTS_UTC_HOUR = env.whole("OUTBOX_DAY_STARTS_UTC_HOUR", 3, 0, 23)
+# What a monitoring system sends to read /metrics; without it there is no such page.
+METRICS_TOKEN = env.value(
+    "METRICS_TOKEN",
+    "",
+    partial(fitting, re.compile("[!-~]{20,200}")),
+    "não é uma palavra de 20 a 200 letras, números e sinais, sem espaço nem acento: gere uma, por exemplo "
+    "com `openssl rand -hex 32`",
+)
 # /readyz says no when a push that could have been sent has waited for longer: no worker is at it.
 READY_OLDEST_JOB_SECONDS = env.whole("READY_OLDEST_JOB_SECONDS", 900, 1, 604_800)

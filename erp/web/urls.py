@@ -1,7 +1,7 @@
 """Routes of the shell itself."""
 
 from erp.accounts.permissions import MEMBER, PUBLIC, VIEW, route
-from erp.web import health, views
+from erp.web import health, metrics, views
 
 app_name = "web"
 urlpatterns = [
@@ -12,4 +12,5 @@ urlpatterns = [
     route("favicon.ico", views.favicon, "favicon", PUBLIC),
     route("healthz", health.healthz, "healthz", PUBLIC),
     route("readyz", health.readyz, "readyz", PUBLIC),
+    route("metrics", metrics.metrics, "metrics", PUBLIC),
 ]

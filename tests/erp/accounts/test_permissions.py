@@ -42,6 +42,7 @@ EXPECTED = {
     "web:favicon": "public",
     "web:healthz": "public",
     "web:readyz": "public",
+    "web:metrics": "public",
     "users": "manage",
     "user_create": "manage",
     "user": "manage",

@@ -118,6 +118,7 @@ VALUES: dict[str, tuple[str, tuple[str, ...]]] = {
     "LABELS_DIR": ("var/other-labels", NO_FOLDER),
     "LOG_FORMAT": ("json", ("xml", "plain json")),
     "LOG_LEVEL": ("debug", ("VERBOSE", "10")),
+    "METRICS_TOKEN": ("m" * 20, ("s3gr3do", "s3gr3do s3gr3do s3gr3do s3gr3do", "ç" * 30, "m" * 201)),
     "NFE_OTHER_CERTIFICATE": ("refuse", ("never", "on")),
     "OUTBOX_COALESCE_SECONDS": ("5", outside(0, 60)),
     "OUTBOX_DAY_STARTS_UTC_HOUR": ("4", outside(0, 23)),
