@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
@@ -49,6 +50,7 @@ KEPT_PLANS = 500
 
 Groups: TypeAlias = Mapping[str, Sequence[models.QuerySet[Any]]]
 _plans: dict[Hashable, StampsPlan] = {}
+_keeping = threading.Lock()
 
 
 class StampsPlan:
@@ -87,11 +89,14 @@ class StampsPlan:
 def stamps_plan(key: Hashable, groups: Callable[[], Groups]) -> StampsPlan:
     """The plan kept under `key`: making it costs more than reading it. Equal keys must stand for equal
     query sets."""
-    plan = _plans.pop(key, None) or StampsPlan(groups())
-    # The one that was longest not asked for goes first.
-    _plans[key] = plan
-    while len(_plans) > KEPT_PLANS:
-        _plans.pop(next(iter(_plans)), None)
+    with _keeping:
+        plan = _plans.pop(key, None)
+    plan = plan or StampsPlan(groups())
+    with _keeping:
+        # The one that was longest not asked for goes first.
+        _plans[key] = plan
+        while len(_plans) > KEPT_PLANS:
+            del _plans[next(iter(_plans))]
     return plan
 
 

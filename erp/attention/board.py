@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.db.models import IntegerField, QuerySet, Subquery
 from django.urls import reverse
 
-from erp.accounts.models import Company, Role, User
+from erp.accounts.models import Company, Role, StoreMembership, User
 from erp.attention import register
 from erp.attention.models import Condition
 from erp.attention.register import Item, Repair, Severity
@@ -47,6 +47,11 @@ class Board:
     def stamps(self) -> Mapping[str, str]:
         """By the same names (`erp.stamps`); whoever has read them already sets them."""
         return stamps_plan((Board, self.reach), lambda: self.watched).read()
+
+    @property
+    def reach_rows(self) -> Sequence[QuerySet[Any]]:
+        """Whose coming and going changes what `user` reaches."""
+        return [StoreMembership.objects.filter(user=self.user)]
 
     @property
     def reach(self) -> Hashable:

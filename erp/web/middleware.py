@@ -6,11 +6,13 @@ import logging
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from urllib.parse import urlencode, urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 
 from erp import tracing
 
@@ -46,6 +48,25 @@ class CompressionMiddleware(GZipMiddleware):
         if response.streaming or kind not in COMPRESSED:
             return response
         return super().process_response(request, response)
+
+
+class SessionEndedMiddleware:
+    """A part of a page whose session has ended leads the whole page to the login, and back to it, in place of
+    the login page standing where the part stood."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        login = resolve_url(settings.LOGIN_URL)
+        leads_there = response.status_code == HTTPStatus.FOUND and response["Location"].startswith(login)
+        if not leads_there or request.headers.get("HX-Request") != "true":
+            return response
+        page = urlsplit(request.headers.get("HX-Current-URL", ""))
+        back = page._replace(scheme="", netloc="", fragment="").geturl()
+        address = f"{login}?{urlencode({'next': back or '/'})}"
+        return HttpResponse(status=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": address})
 
 
 class ActionAddressMiddleware:

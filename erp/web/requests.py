@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import cast
 
 from django.http import HttpRequest, QueryDict
@@ -49,7 +50,13 @@ def id_of(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= LONGEST_ID else None
 
 
+# More than anybody ticks; what is more is a forged request.
+MOST_IDS = 10_000
+
+
 def ids_of(texts: Iterable[str]) -> list[int]:
-    """The usable ids among `texts`, each once, in their order; a text may hold many, with commas between."""
+    """The usable ids among `texts`, each once, in their order, MOST_IDS at most; a text may hold many, with
+    commas between."""
     parts = (part for text in texts for part in text.split(","))
-    return list(dict.fromkeys(found for part in parts if (found := id_of(part)) is not None))
+    found = (each for part in parts if (each := id_of(part)) is not None)
+    return list(islice(dict.fromkeys(found), MOST_IDS))

@@ -17,6 +17,27 @@
     if (clear) clear.hidden = ![...new FormData(bar).values()].some(Boolean);
   });
 
+  // What is cleared is what is kept out: tab, order and size stay.
+  const LOOKS = ["tab", "sort", "size"];
+  document.addEventListener("click", (event) => {
+    const clear = event.target instanceof Element ? event.target.closest("[data-filters-clear]") : null;
+    if (!clear) return;
+    const kept = [...new URLSearchParams(location.search)].filter(([name]) => LOOKS.includes(name));
+    clear.search = String(new URLSearchParams(kept));
+  }, true);
+
+  /* Focus stays at what was used when the list around it is swapped */
+
+  const PLACES = ["#list-tabs [aria-current]", "thead [aria-sort] a", "#list-pages a"];
+  let usedPart = "";
+  document.addEventListener("htmx:beforeSwap", () => {
+    usedPart = PLACES.find((place) => document.activeElement?.closest(place.split(" ")[0])) ?? "";
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    if (!usedPart || document.activeElement !== document.body) return;
+    list()?.querySelector(usedPart)?.focus({ preventScroll: true });
+  });
+
   /* Ticks belong to a view (tab, filters, order), not to one of its pages */
 
   const ticks = { key: "", ids: new Set(), whole: false };
@@ -254,7 +275,9 @@
     try {
       if (!isBusy()) {
         const answer = await fetch(root.dataset.address, { headers: { "X-List-Stamp": root.dataset.stamp }, redirect: "manual", cache: "no-store" });
-        if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) return;
+        // The session has ended: the page leads to the login, and from there back here.
+        if (answer.type === "opaqueredirect") { location.reload(); return; }
+        if (answer.status === 401 || answer.status === 403) return;
         if (answer.status === 204) await changesTake(root);
       }
     } catch { /* no answer now: the next look asks again */ }

@@ -51,7 +51,8 @@
     try {
       const address = `${form.action}?${new URLSearchParams({ q: text })}`;
       const answer = await fetch(address, { headers: { "HX-Target": "search-hits" }, cache: "no-store" });
-      if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+      if (answer.redirected) { location.reload(); return; }
+      if (!answer.ok) throw new Error(String(answer.status));
       show(await answer.text(), text);
     } catch {
       show("", text, "A busca não respondeu. Confira a conexão e digite de novo; se persistir, atualize a página.");

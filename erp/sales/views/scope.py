@@ -62,5 +62,10 @@ def deadline_filter(to_ship: Q) -> ChoiceFilter:
         return to_ship & Q(ship_by_at__gte=now, ship_by_at__lt=tomorrow)
 
     return ChoiceFilter(
-        "due", "Prazo", condition, choices=(("today", "vence hoje"), ("late", "atrasado")), all_label="todos"
+        "due",
+        "Prazo",
+        condition,
+        choices=(("today", "vence hoje"), ("late", "atrasado")),
+        all_label="todos",
+        follows_clock=True,
     )

@@ -140,6 +140,8 @@ class Filter:
     label: str
     lookup: str | Callable[[Any], Q]
     rare: bool = field(default=False, kw_only=True)
+    # It keeps other rows as time passes.
+    follows_clock: bool = field(default=False, kw_only=True)
     kind: ClassVar[str] = "text"
 
     def condition(self, text: str, options: Options) -> Q | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -245,7 +246,7 @@ class ListPage(View, Generic[M]):
         board = board_of(self.request)
 
         def groups() -> dict[str, Sequence[QuerySet[Any]]]:
-            own = {LIST_ID: self.watched()}
+            own = {LIST_ID: [*self.watched(), *board.reach_rows]}
             if not is_whole_page:
                 return own
             chosen = {f"filter:{each.name}": each.watched(self.request) for each in self.filters}
@@ -256,7 +257,12 @@ class ListPage(View, Generic[M]):
         stamps = stamps_plan(key, groups).read()
         if is_whole_page:
             board.stamps = self.choice_stamps = stamps
-        return stamps[LIST_ID]
+        return stamps[LIST_ID] + self._told_by_clock()
+
+    def _told_by_clock(self) -> str:
+        """The minute, while a chosen filter keeps other rows as time passes though nothing is written."""
+        asked = (each.follows_clock and self.request.GET.get(each.name) for each in self.filters)
+        return f"_{int(time.time()) // 60}" if any(asked) else ""
 
     def _tabs_parted(self, counts: TabCounts) -> tuple[list[ShownTab], list[ShownTab]]:
         """The tabs to print, and those behind *mais*, which hold nothing."""
@@ -459,7 +465,7 @@ class ListPage(View, Generic[M]):
         user = user_of(self.request)
         names = ["q", *(each.name for each in self.filters)]
         asked = [(name, self.request.GET.get(name, "")) for name in names]
-        key = repr((self.url_name, type(self).__name__, user.pk, user.role, asked))
+        key = repr((self.url_name, type(self).__name__, user.pk, user.company_id, user.role, asked))
         kept = counts_kept(key, stamp)
         if kept is None:
             kept = self.counts(found)

@@ -127,3 +127,11 @@ def test_files_are_streamed_as_they_are(kind: str, admin: User, sign_in: Callabl
     assert "Content-Encoding" not in answer
     content = b"".join(answer.streaming_content)
     assert content.startswith(b"PK") if kind == "xlsx" else "Pedido" in content.decode()
+
+
+def test_a_part_of_a_page_whose_session_ended_leads_the_page_to_the_login(client: Client) -> None:
+    part = {"HX-Request": "true", "HX-Current-URL": "http://testserver/pedidos/?tab=approved#x"}
+    answer = client.post(reverse("sales:orders"), {"action": "issue", "ids": "1"}, headers=part)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer["HX-Redirect"] == f"{reverse('login')}?next=%2Fpedidos%2F%3Ftab%3Dapproved"
+    assert client.get(reverse("sales:orders")).status_code == 302

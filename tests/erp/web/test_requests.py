@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.http import QueryDict
 
-from erp.web.requests import text_of
+from erp.web.requests import MOST_IDS, ids_of, text_of
 
 
 def test_text_is_trimmed_cut_and_without_nul() -> None:
@@ -12,3 +12,8 @@ def test_text_is_trimmed_cut_and_without_nul() -> None:
     assert text_of(values, "q") == "caneca azul"
     assert text_of(values, "q", 6) == "caneca"
     assert text_of(values, "other") == ""
+
+
+def test_a_forged_request_brings_no_more_ids_than_anybody_ticks() -> None:
+    texts = [",".join(str(number) for number in range(1, 3 * MOST_IDS))]
+    assert ids_of(texts) == list(range(1, MOST_IDS + 1))
