@@ -81,7 +81,7 @@ def replaced(desk: Desk) -> tuple[Order, Invoice]:
 
 
 def test_the_verdict_on_the_note_before_gives_way(desk: Desk) -> None:
-    order, note = replaced(desk)
+    _, note = replaced(desk)
     push_slowly(desk, invoice.HANDLER, lambda: None)
     assert state(note).stage == InvoiceStage.SENT
     assert KwaiOrder.objects.get().invoice_refusal_reason == ""
