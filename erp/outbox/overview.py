@@ -90,6 +90,11 @@ class CallUsage:
         return handlers.call_label(self.call)
 
     @property
+    def text(self) -> str:
+        """`1.200 de 1.000.000`."""
+        return f"{self.used:,} de {self.daily:,}".replace(",", ".")
+
+    @property
     def daily_alarm(self) -> int:
         """From here on the quota is nearly spent."""
         return self.daily * ALARM_PERCENT // 100

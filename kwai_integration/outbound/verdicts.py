@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from erp.outbox.models import PushAttempt, PushJob
+from erp.outbox.models import PushJob
 from erp.outbox.statuses import AttemptAction, AttemptOutcome, JobState
 from kwai_integration.models import FORMER_FIELDS, KwaiOrder
 from kwai_integration.outbound.healing import shows
@@ -14,22 +14,23 @@ from kwai_integration.outbound.kinds import Kind
 from kwai_integration.situations import store_roles
 from kwai_integration.wire.codes import INVOICE_STATUS_LABELS
 
+# Of a push that is not done, by how its last attempt ended.
+SAID: dict[str, str] = {
+    AttemptOutcome.NOT_YET_THERE: "Conferido no Kwai {at}: ainda não consta.",
+    AttemptOutcome.REFUSED: "Recusado {at}: esta tentativa não gravou nada no Kwai.",
+    AttemptOutcome.UNKNOWN: "Sem resposta {at}: não se sabe. O ERP confere antes de repetir.",
+    AttemptOutcome.LOST: "Interrompido {at}: não se sabe. O ERP confere antes de repetir.",
+}
+
 
 def push_verdict(job: PushJob) -> str:
     """One sentence, empty while nothing is known; at most four queries."""
-    looked = _looked(job)
-    if job.state != JobState.DONE:
-        is_absent = looked is not None and looked.outcome == AttemptOutcome.NOT_YET_THERE
-        return (
-            f"Conferido no Kwai {at_text(looked.started_at)}: ainda não consta."
-            if is_absent and looked
-            else ""
-        )
-    if job.finished_at is None:
-        return ""
+    last = job.attempt_rows.order_by("-pk").first()
+    if job.state != JobState.DONE or job.finished_at is None:
+        return SAID[last.outcome].format(at=at_text(last.started_at)) if last and last.outcome in SAID else ""
     if seen := _seen(job, job.finished_at):
         return seen
-    if looked is not None and looked.outcome == AttemptOutcome.DONE:
+    if last is not None and last.action == AttemptAction.VERIFY:
         return f"Conferido no Kwai {at_text(job.finished_at)}: consta lá."
     return f"O Kwai respondeu {at_text(job.finished_at)} que recebeu; a próxima leitura do pedido confere."
 
@@ -39,12 +40,6 @@ def at_text(at: datetime) -> str:
     local = timezone.localtime(at)
     is_today = local.date() == timezone.localdate()
     return f"às {local:%H:%M}" if is_today else f"em {local:%d/%m} às {local:%H:%M}"
-
-
-def _looked(job: PushJob) -> PushAttempt | None:
-    """The last reading back, where nothing was sent after it."""
-    last = job.attempt_rows.order_by("-pk").first()
-    return last if last is not None and last.action == AttemptAction.VERIFY else None
 
 
 def _seen(job: PushJob, since: datetime) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -126,9 +126,9 @@ class JobList(ListPage[PushJob]):
         Column("Envio", "extra.kind_label"),
         Column("Situação", "kwai/cells/job_state.html"),
         Column("Motivo e próximo passo", "kwai/cells/job_reason.html", css="wide-cell"),
-        Column("Tentativas", "extra.job.attempts", numeric=True, shown_from="xl"),
+        Column("Tentativas", "extra.job.attempts", numeric=True, shown_from="xxl"),
         Column("Solicitado", "requested_at|ago", shown_from="md", css="text-secondary", sort="requested"),
-        Column("Por", 'requested_by|default:"automático"', shown_from="xl", css="text-secondary"),
+        Column("Por", 'requested_by|default:"automático"', shown_from="xxl", css="text-secondary"),
     )
     sorts = (Sort("requested", ("requested_at",), newest_first=True),)
     order_by = ("-requested_at", "-pk")
@@ -157,7 +157,7 @@ class JobList(ListPage[PushJob]):
         own = PushJob.objects.visible_to(user_of(self.request))
         return own.filter(kind__in=list(Kind), state=JobState.BLOCKED).exists()
 
-    @property
+    @cached_property
     def tabs(self) -> Sequence[Tab]:  # type: ignore[override]
         blocked = Q(state=JobState.BLOCKED)
         if not self._is_by_push:
@@ -312,7 +312,8 @@ def _described(row: PushJob, job: PushJob, marks: Mapping[str, Mark], waits: str
 
 def _next_step(job: PushJob, held_back_by: str, held: str) -> str:
     if held_back_by:
-        return f"{HELD_BACK[Kind(held_back_by)].capitalize()}. Resolva aquele envio; este segue sozinho."
+        waits_for = HELD_BACK[Kind(held_back_by)]
+        return f"{waits_for[0].upper()}{waits_for[1:]}. Resolva aquele envio; este segue sozinho."
     if job.failure_mode == FailureMode.REJECTED and AGAIN in job.last_error:
         return ""  # the refusal itself says what to do
     if job.failure_mode:

@@ -29,7 +29,7 @@ from erp.channels import ChannelAction
 from erp.outbox import breaker, clearance, limits
 from erp.outbox.commands import jobs_cancel
 from erp.outbox.models import FirstPush, PushJob, RateLimit
-from erp.outbox.queues import calls_restore, channel_pause, channel_resume
+from erp.outbox.queues import calls_restore, channel_pause, channel_resume, queues_ensure
 from erp.outbox.statuses import WaitReason
 from erp.runtime import storage
 from erp.runtime.backup.nightly import BACKUP_FAILED
@@ -255,6 +255,7 @@ def call_granted(world: World) -> None:
 
 
 def platform_silent(world: World) -> None:
+    queues_ensure({world.store.pk})
     for _ in range(breaker.FAILURES_TO_OPEN):
         breaker.learn(store_id=world.store.pk, healthy=False)
 
