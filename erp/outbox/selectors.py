@@ -11,6 +11,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from django.conf import settings
 from django.db.models import (
     CharField,
     Exists,
@@ -39,8 +40,6 @@ from erp.outbox.statuses import (
 )
 
 Subject = tuple[int, str]
-# A push that could have left so long ago is late: no worker takes it.
-LATE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +147,9 @@ def quotas_spent() -> dict[str, datetime]:
 
 
 def late_queues(*, user: User) -> list[Any]:
-    """The queues of the stores `user` may see whose oldest push could have left more than LATE ago (`since`);
+    """The queues of the stores `user` may see whose oldest push could have left long ago (`since`);
     one query. What its queue, the platform's limits or an earlier step of its order hold back is not late."""
-    due = PushJob.objects.claimable().filter(store=OuterRef("store"), not_before__lt=clock.after(-LATE))
+    due = PushJob.objects.claimable().filter(store=OuterRef("store"), not_before__lt=clock.after(-_late()))
     rows = maybe_late_queues(user).annotate(
         since=Subquery(due.order_by("not_before").values("not_before")[:1])
     )
@@ -160,11 +159,16 @@ def late_queues(*, user: User) -> list[Any]:
     return list(late.select_related("store").order_by("store__name"))
 
 
+def _late() -> timedelta:
+    """By so much a push may be late before somebody is told, and `/readyz` says so."""
+    return timedelta(seconds=settings.READY_OLDEST_JOB_SECONDS)
+
+
 def maybe_late_queues(user: User) -> QuerySet[StoreQueue]:
-    """Open queues with a push whose time came more than LATE ago, whatever holds it: one look into an index
+    """Open queues with a push whose time came long ago, whatever holds it: one look into an index
     for each queue."""
     due = PushJob.objects.filter(
-        store=OuterRef("store"), state=JobState.PENDING, not_before__lt=clock.after(-LATE)
+        store=OuterRef("store"), state=JobState.PENDING, not_before__lt=clock.after(-_late())
     )
     return StoreQueue.objects.open().filter(Exists(due), store__in=Store.objects.visible_to(user))
 

@@ -70,12 +70,9 @@ def _cause_choices(request: HttpRequest) -> list[tuple[str, str]]:
     return [(key, label)] if label else []
 
 
-def _of_cause(key: str) -> Q:
-    return Q(**(cause_read(key) or {}))
-
-
 KIND = ChoiceFilter("kind", "Envio", "kind", choices=_kind_choices, all_label="todos")
-CAUSE = ChoiceFilter("cause", "Motivo", _of_cause, choices=_cause_choices, all_label="todos")
+# A part of the tab *parados*: the other tabs have no causes, and would be read to the end for one.
+CAUSE = ChoiceFilter("cause", "Motivo", lambda key: Q(), choices=_cause_choices, all_label="todos")
 ROWS = ChoiceFilter(
     "rows",
     "Linhas",
@@ -159,9 +156,9 @@ class JobList(ListPage[PushJob]):
 
     @cached_property
     def tabs(self) -> Sequence[Tab]:  # type: ignore[override]
-        blocked = Q(state=JobState.BLOCKED)
+        blocked = Q(state=JobState.BLOCKED) & self._cause
         if not self._is_by_push:
-            blocked = last_blocked_of_subject(self._chosen)
+            blocked = last_blocked_of_subject(self._chosen) & self._cause
         return (
             Tab("all", "todos"),
             Tab("open", "na fila", Q(state__in=OPEN)),
@@ -173,22 +170,30 @@ class JobList(ListPage[PushJob]):
     @property
     def filters(self) -> Sequence[Filter]:
         """Lines and causes are a matter of *parados* alone."""
-        is_blocked = self.request.GET.get("tab") == BLOCKED_TAB
-        cause = (CAUSE,) if is_blocked and _cause_choices(self.request) else ()
-        return (STORE, KIND, *cause, *((ROWS,) if is_blocked else ()))
+        cause = (CAUSE,) if self._is_of_blocked and _cause_choices(self.request) else ()
+        return (STORE, KIND, *cause, *((ROWS,) if self._is_of_blocked else ()))
+
+    @property
+    def _is_of_blocked(self) -> bool:
+        return self.request.GET.get("tab") == BLOCKED_TAB
 
     @property
     def _is_by_push(self) -> bool:
-        return self.request.GET.get(ROWS.name) == BY_PUSH
+        return self._is_of_blocked and self.request.GET.get(ROWS.name) == BY_PUSH
 
     @property
     def _is_by_order(self) -> bool:
-        return self.request.GET.get("tab") == BLOCKED_TAB and not self._is_by_push
+        return self._is_of_blocked and not self._is_by_push
+
+    @property
+    def _cause(self) -> Q:
+        read = cause_read(text_of(self.request.GET, CAUSE.name)) if self._is_of_blocked else None
+        return Q(**(read or {}))
 
     @property
     def _chosen(self) -> Q:
         """Which pushes of an order the filters keep."""
-        return self._condition(KIND) & self._condition(CAUSE)
+        return self._condition(KIND) & self._cause
 
     def _condition(self, each: Filter) -> Q:
         value = text_of(self.request.GET, each.name)

@@ -270,7 +270,8 @@ def quota_spent(world: World) -> None:
 
 
 def quota_renewed(world: World) -> None:
-    RateLimit.objects.update(resume_at=timezone.now() - timedelta(seconds=1))
+    held = RateLimit.objects.filter(resume_reason=WaitReason.QUOTA)
+    held.update(resume_at=timezone.now() - timedelta(seconds=1))
 
 
 def push_late(world: World) -> None:
