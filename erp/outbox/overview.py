@@ -30,7 +30,7 @@ from erp.accounts.models import Store
 from erp.outbox import handlers, limits
 from erp.outbox.models import PushJob, RateLimit
 from erp.outbox.statuses import JobState, WaitReason
-from erp.search.lookups import IsAmong
+from erp.search.lookups import IsAmong, RowsCounted
 
 # More than so many blocked pushes are not sorted by cause, nor so many causes shown.
 MOST_BLOCKED = 10_001
@@ -58,18 +58,13 @@ def blocked_causes(rows: QuerySet[PushJob]) -> list[Any]:
     return list(ranked.filter(place=1).only(*READ_OF_CAUSE).order_by("-alike", *CAUSE)[:MOST_CAUSES])
 
 
-class _Counted(Subquery):
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
-    output_field = IntegerField()
-
-
 def stores_with_queues(stores: QuerySet[Store]) -> list[Any]:
     """These stores with their `push_queue`, `depth`, the pushes that wait (MOST_DEPTH + 1 for more), and
     `oldest`, when the one that waits longest was asked for; one statement."""
     waits = PushJob.objects.filter(store=OuterRef("pk"), state=JobState.PENDING)
     return list(
         stores.select_related("push_queue").annotate(
-            depth=_Counted(waits.order_by().values("pk")[: MOST_DEPTH + 1]),
+            depth=RowsCounted(waits.order_by().values("pk")[: MOST_DEPTH + 1]),
             # Rows are numbered as they are asked for: the first one is an index's first.
             oldest=Subquery(waits.order_by("pk").values("requested_at")[:1]),
         )

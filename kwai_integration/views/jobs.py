@@ -112,6 +112,18 @@ class ShownCause:
     query: str
     is_chosen: bool
 
+    @property
+    def retry_question(self) -> str:
+        return f"Reenviar {self._them}? O ERP confere no Kwai antes de repetir o que já pode ter chegado."
+
+    @property
+    def cancel_question(self) -> str:
+        return f"Cancelar {self._them}? O Kwai não recebe nada do que ainda não tem."
+
+    @property
+    def _them(self) -> str:
+        return f"todos os {self.count} envios deste motivo" if self.count.known > 1 else "este envio"
+
 
 class JobList(ListPage[PushJob]):
     title = "Envios ao Kwai"
