@@ -216,11 +216,6 @@ def daily_calls(app_key: str, call: str) -> int:
     return _limits(app_key, call).daily_calls
 
 
-def is_of_today() -> Q:
-    """Of a limit: its counters belong to the platform's present day."""
-    return Q(day=_today())
-
-
 def _limits(app_key: str, call: str) -> CallLimits:
     found = (provider(app_key, call) for provider in _providers)
     limits = next((one for one in found if one is not None), None)

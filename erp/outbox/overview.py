@@ -101,7 +101,7 @@ class CallUsage:
 
 def calls_used(*, app_key: str) -> list[CallUsage]:
     """The calls an application made on the platform's present day, the most used first; one statement."""
-    rows = RateLimit.objects.filter(scope=f"app:{app_key}").filter(limits.is_of_today())
+    rows = RateLimit.objects.filter(scope=f"app:{app_key}", day=limits.today())
     held = Q(resume_reason=WaitReason.QUOTA, resume_at__gt=Now())
     spent = Case(When(held, then=F("resume_at")), default=Value(None))
     found = rows.filter(used__gt=0).annotate(spent_until=spent).order_by("-used", "call")
