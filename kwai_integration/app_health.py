@@ -47,11 +47,11 @@ def oauth_paused() -> OAuthPause | None:
     return _rows().first()
 
 
-def pauses() -> list[tuple[bool, str]]:
-    """What stops every store at present, in one query: is it everything (else connecting and renewing), and
-    what Kwai said."""
-    everything = ChannelPause.objects.filter(channel=CHANNEL_KEY).values_list(Value(True), "reason")
-    return list(everything.union(_rows().values_list(Value(False), "reason")))
+def pauses() -> list[tuple[bool, str, datetime]]:
+    """What stops every store at present, in one query: is it everything (else connecting and renewing), what
+    Kwai said, and since when."""
+    everything = ChannelPause.objects.filter(channel=CHANNEL_KEY).values_list(Value(True), "reason", "since")
+    return list(everything.union(_rows().values_list(Value(False), "reason", "since")))
 
 
 def oauth_is_due() -> bool:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,13 +21,15 @@ from erp.attention.register import (
     Repair,
     RowsSource,
     Severity,
+    Watched,
     register,
     store_subject,
 )
 from erp.outbox import clearance
-from erp.outbox.models import ChannelPause, FirstPush, PushJob, RateLimit
-from erp.outbox.statuses import FirstStage, JobState, WaitReason
+from erp.outbox.models import ChannelPause, FirstPush, PushJob, RateLimit, last_blocked_of_subject
+from erp.outbox.statuses import FirstStage, WaitReason
 from kwai_integration import connection_trouble as trouble
+from kwai_integration import push_trouble
 from kwai_integration.inbound.import_filter import waits_for_person
 from kwai_integration.models import KwaiAccount, KwaiOrder, KwaiSettings, OAuthPause, StatusMapping
 from kwai_integration.outbound.kinds import Kind
@@ -37,6 +39,11 @@ from kwai_integration.situations import roles_of, situations
 ORDERS_TO_RECEIVE = "kwai.orders_to_receive"
 PUSHES_STOPPED = "kwai.pushes_stopped"
 
+QUEUES: Sequence[tuple[str, Severity, Callable[[User], Iterator[Item]], Watched]] = (
+    ("kwai.backlog_late", Severity.DANGER, push_trouble.late_items, push_trouble.late_rows),
+    ("kwai.platform_silent", Severity.WARNING, push_trouble.silent_items, push_trouble.resting_rows),
+    ("kwai.quota_spent", Severity.WARNING, push_trouble.quota_items, push_trouble.spent_rows),
+)
 # More unmapped codes than anybody reads; the page of mappings has them all.
 MOST_CODES = 20
 
@@ -64,10 +71,10 @@ def sources_register() -> None:
             label="Envios parados",
             icon="send",
             rows=lambda user: PushJob.objects.visible_to(user).filter(
-                kind__in=list(Kind), state=JobState.BLOCKED
+                last_blocked_of_subject(), kind__in=list(Kind)
             ),
-            one="envio ao Kwai parou e espera por você",
-            many="envios ao Kwai pararam e esperam por você",
+            one="pedido tem envio ao Kwai parado e espera por você",
+            many="pedidos têm envios ao Kwai parados e esperam por você",
             repair="Ver motivos",
             url_name="kwai:jobs",
             query="tab=blocked",
@@ -124,6 +131,16 @@ def sources_register() -> None:
             permission=Permission.MANAGE,
         )
     )
+    for key, severity, items, rows in QUEUES:
+        register(
+            ItemsSource(
+                severities={key: severity},
+                items=items,
+                watched=rows,
+                only_while=rows,
+                permission=Permission.VIEW,
+            )
+        )
     register(
         ItemsSource(
             severities={

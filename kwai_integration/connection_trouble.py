@@ -35,13 +35,21 @@ def application_items(user: User) -> Iterator[Item]:
     reported = pauses()
     if reported and (count := own_stores(user).count()):
         url = reverse("kwai:stores")
-        for is_everything, reason in reported:
+        for is_everything, reason, since in reported:
+            text = f"{reason} {APP_PAUSED if is_everything else OAUTH_PAUSED}"
             yield Item(
                 key="kwai.application_refused" if is_everything else "kwai.secret_refused",
-                sentence=f"{reason} {APP_PAUSED if is_everything else OAUTH_PAUSED}",
+                sentence=text,
                 count=count,
                 url=url,
                 repair=Repair("ver integrações", url),
+                mail=MailText(
+                    f"since {since:%Y-%m-%dT%H:%M:%SZ}",
+                    subject="Kwai: os envios e as leituras pararam"
+                    if is_everything
+                    else "Kwai: segredo recusado",
+                    body=f"{text}\n\n{settings.PUBLIC_URL}{url}\n",
+                ),
             )
 
 

@@ -226,3 +226,58 @@ ARRANGED_WITH = Refusal(
     "shipment.arranged_with", "Já programado: número {number}.", "Arranged: number {number}."
 )
 ARRANGE_ASKED = Refusal("shipment.arrangement_asked", "Já pedido: {why}.", "Asked for: {why}.")
+
+# What a push finds when its turn comes; each stops it until somebody acts (`outbound.causes`)
+SHIPMENT_NOT_CONCLUDED = Refusal(
+    "push.shipment_not_concluded",
+    "A expedição ainda não foi concluída. Conclua-a e envie de novo.",
+    "The shipment is not concluded. Conclude it and send again.",
+)
+SHIPMENT_CHANGED = Refusal(
+    "push.shipment_changed",
+    "A expedição mudou depois do pedido de envio: confira NF-e, transportadora e código, e envie de novo.",
+    "The shipment changed after the push was asked for. Check invoice, carrier and code, and send again.",
+)
+CODE_CHANGED = Refusal(
+    "push.code_changed",
+    "O código ou a transportadora mudou depois do pedido de envio: envie o novo código.",
+    "The code or the carrier changed after the push was asked for. Send the new code.",
+)
+SHIPPED_WITH_OTHER_CODE = Refusal(
+    "push.shipped_with_other_code", "{said}", "The order was dispatched with another code: {said}"
+)
+LOGISTICS_TRACKS = Refusal(
+    "push.logistics_tracks",
+    f"O {LOGISTICS_LABEL} cuida do rastreio: nada a enviar.",
+    f"{LOGISTICS_LABEL} tracks the parcel: there is nothing to send.",
+)
+INVOICE_CHANGED = Refusal(
+    "push.invoice_changed",
+    "A NF-e mudou depois do pedido de envio: confira a nota e envie-a de novo.",
+    "The invoice changed after the push was asked for. Check it and send it again.",
+)
+INVOICE_NOT_AUTHORISED = Refusal(
+    "push.invoice_not_authorised",
+    "A NF-e {number} não está mais autorizada. Vincule a nota que vale.",
+    "Invoice {number} is not authorised any more. Link the one in force.",
+)
+INVOICE_UNLINKED = Refusal(
+    "push.invoice_unlinked",
+    "A NF-e {number} não está mais vinculada a este pedido.",
+    "Invoice {number} is not linked to this order any more.",
+)
+INVOICE_REFUSED_FIRST = Refusal(
+    "push.invoice_refused",
+    "O Kwai recusou a NF-e: {reason}. Corrija ou troque a nota; depois envie de novo.",
+    "Kwai refused the invoice: {reason}. Correct or replace it, then send again.",
+)
+SITUATION_UNREAD = Refusal(
+    "push.situation_unread",
+    "O Kwai devolveu o pedido, mas não deu para ler a {part}. Nada foi enviado: confira o pedido no Kwai e envie de novo.",
+    "Kwai returned the order without a readable {part}. Nothing was sent: check the order at Kwai.",
+)
+ORDER_NOT_RETURNED = Refusal(
+    "push.order_not_returned",
+    "O Kwai não devolveu este pedido. Confira na central do vendedor se ele ainda existe.",
+    "Kwai did not return this order. Check in the seller centre whether it exists.",
+)

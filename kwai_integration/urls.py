@@ -1,6 +1,7 @@
 from erp.accounts.permissions import MANAGE, OPERATE, PUBLIC, VIEW, route
 from kwai_integration.views import (
     first_push,
+    job,
     jobs,
     links,
     orders,
@@ -36,6 +37,6 @@ urlpatterns = [
     route("passeio/", tour.tour, "tour", VIEW),
     route("passeio/recolher/", tour.tour_fold, "tour_fold", VIEW),
     route("envios-ao-kwai/", jobs.JobList.as_view(), "jobs", VIEW, post=OPERATE),
-    route("envios-ao-kwai/<int:pk>/", jobs.job_detail, "job", VIEW),
+    route("envios-ao-kwai/<int:pk>/", job.job_detail, "job", VIEW),
     route("envios-ao-kwai/<int:pk>/primeiro/", first_push.job_first, "job_first", OPERATE),
 ]

@@ -42,6 +42,10 @@ PAGES = {
     ("invoices:list", "sort=-total"): "invoice_total",
     ("kwai:jobs", ""): "pushjob_newest",
     ("kwai:jobs", "tab=blocked"): "pushjob_state_newest",
+    ("kwai:jobs", "tab=blocked&rows=pushes"): "pushjob_state_newest",
+    ("kwai:jobs", "tab=blocked&cause=kwai.send_invoice~rejected~422:a"): (
+        "pushjob_blocked_cause pushjob_state_newest pushjob_kind_newest"
+    ),
     ("kwai:jobs", "tab=done"): "pushjob_state_newest",
     ("expedition:list", "sort=number"): "group_unique_number",
     ("expedition:list", "agrupamentos=pedidos&sort=-number"): "shipment_unique_number",

@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from django.core.cache import cache
-from django.db.models import IntegerField, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from erp.accounts.models import Company, Role, StoreMembership, User
 from erp.attention import register
 from erp.attention.models import Condition
 from erp.attention.register import Item, Repair, Severity
+from erp.search.lookups import RowsCounted
 from erp.stamps import NO_ROWS, stamps_plan
 
 K = TypeVar("K", bound=Hashable)
@@ -171,20 +172,12 @@ def condition_item(row: Condition) -> Item:
     return Item(key=row.key, subject=row.subject, sentence=sentence, url=url, repair=repair)
 
 
-class _Counted(Subquery):
-    """How many rows a query has, as a column of another."""
-
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
-    output_field = IntegerField()
-    empty_result_set_value = 0
-
-
 def rows_count(wanted: Mapping[K, QuerySet[Any]], user: User) -> dict[K, int]:
     """How many rows each of these has, by the same names; one statement. Cut what may hold very many
     (`rows[: most + 1]`): the count then stops there."""
     if not wanted:
         return {}
-    columns = [_Counted(rows.values("pk")) for rows in wanted.values()]
+    columns = [RowsCounted(rows.values("pk")) for rows in wanted.values()]
     # A statement needs a row to answer with, and the company is there for everybody.
     counts = Company.objects.filter(pk=user.company_id or 0).values_list(*columns).first()
     return dict(zip(wanted, counts or [0] * len(wanted), strict=True))

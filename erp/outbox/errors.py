@@ -6,9 +6,18 @@ data. `remote_code`, `http_status` and `exchange` (already redacted) go to the a
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+
+NUMBERS = re.compile(r"\d+")
+
+
+def cause_of(remote_code: str, text: str) -> str:
+    words = NUMBERS.sub("#", text.casefold())
+    return f"{remote_code[:31]}:{zlib.crc32(words.encode('utf-8', 'replace')):08x}"
 
 
 class PushError(Exception):
@@ -31,6 +40,13 @@ class PushError(Exception):
         self.exchange = exchange
         self.call = call
         super().__init__(self.text)
+
+    @property
+    def cause(self) -> str:
+        """What failures of one sort have in common, in at most 40 characters: the code of our own refusal,
+        else the platform's with a digest of its words, whatever numbers these name."""
+        own: str = getattr(self.text, "code", "")
+        return own[:40] or cause_of(self.remote_code, self.text)
 
 
 class PushNotSent(PushError):

@@ -211,6 +211,11 @@ def quota_reset(now: datetime) -> datetime:
     return datetime.fromtimestamp((_day(now.timestamp()) + 1) * DAY_SECONDS + _day_offset(), tz=UTC)
 
 
+def daily_calls(app_key: str, call: str) -> int:
+    """How many of these calls the application may make a day; LookupError as `acquire`."""
+    return _limits(app_key, call).daily_calls
+
+
 def _limits(app_key: str, call: str) -> CallLimits:
     found = (provider(app_key, call) for provider in _providers)
     limits = next((one for one in found if one is not None), None)

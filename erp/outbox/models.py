@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection, models
 from django.db.models import Case, Exists, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import Exact
 
 from erp import clock
 from erp.accounts.models import Store, StoreLifecycle, User
@@ -68,14 +69,11 @@ class PushJobQuerySet(StampedLeasedQuerySet["PushJob"]):
 
     def newest(self) -> PushJobQuerySet:
         """Of each topic the newest request that still counts; none where all were withdrawn."""
-        later = Q(requested_at__gt=OuterRef("requested_at")) | Q(
-            requested_at=OuterRef("requested_at"), pk__gt=OuterRef("pk")
-        )
         topic = PushJob.objects.filter(
             store=OuterRef("store"), subject=OuterRef("subject"), kind=OuterRef("kind")
         )
         withdrawn = Q(state__in=WITHDRAWN_STATES)
-        return self.filter(~withdrawn, ~Exists(topic.filter(later, ~withdrawn)))
+        return self.filter(~withdrawn, ~Exists(topic.filter(_asked_later(), ~withdrawn)))
 
     def with_held_back_by(self) -> PushJobQuerySet:
         """Adds `held_back_by`, the kind of a blocked lower step that this request waits for, else empty."""
@@ -97,6 +95,24 @@ class PushJobQuerySet(StampedLeasedQuerySet["PushJob"]):
     def with_is_held(self) -> PushJobQuerySet:
         """Adds `is_held`: the request waits for the first one of its kind."""
         return self.annotate(is_held=_held())
+
+
+def _asked_later() -> Q:
+    """In a query about pushes within another: asked for after the one outside."""
+    return Q(requested_at__gt=OuterRef("requested_at")) | Q(
+        requested_at=OuterRef("requested_at"), pk__gt=OuterRef("pk")
+    )
+
+
+def last_blocked_of_subject(chosen: Q | None = None) -> Q:
+    """The blocked push that stands for its subject: of those that `chosen` keeps the one asked for last."""
+    rivals = PushJob.objects.filter(
+        _asked_later(), chosen or Q(), store=OuterRef("store"), subject=OuterRef("subject"),
+        state=JobState.BLOCKED,
+    )  # fmt: skip
+    # A value and no EXISTS: as a join PostgreSQL might read the whole table for the few that are blocked.
+    later = Coalesce(Subquery(rivals.order_by().values("pk")[:1]), Value(0))
+    return Q(Exact(later, Value(0)), state=JobState.BLOCKED)
 
 
 def _held() -> Exists:
@@ -146,6 +162,8 @@ class PushJob(Stamped, Leased):
     needs_verification = models.BooleanField(default=False)
     last_error = models.CharField(max_length=500, blank=True)
     last_code = models.CharField(max_length=40, blank=True)
+    # While blocked: what it has in common with others that were blocked alike (`PushError.cause`).
+    cause = models.CharField(max_length=40, blank=True)
     requested_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     requested_at = models.DateTimeField(db_default=Now())
     origin = models.CharField(max_length=6, choices=Origin.choices, default=Origin.RULE)
@@ -213,6 +231,11 @@ class PushJob(Stamped, Leased):
             models.Index(fields=["-updated_at"], name="pushjob_written"),
             models.Index(fields=["state", "-requested_at", "-id"], name="pushjob_state_newest"),
             models.Index(fields=["kind", "-requested_at", "-id"], name="pushjob_kind_newest"),
+            models.Index(
+                fields=["failure_mode", "cause", "kind", "-requested_at", "-id"],
+                condition=Q(state=JobState.BLOCKED),
+                name="pushjob_blocked_cause",
+            ),
         ]
 
     @staticmethod

@@ -17,7 +17,7 @@ from erp.rows import rows_update
 RACES = 10
 Results = TypeVar("Results")
 RESTART_FIELDS = [
-    "state", "failure_mode", "last_error", "last_code", "attempts", "failed_reads",
+    "state", "failure_mode", "cause", "last_error", "last_code", "attempts", "failed_reads",
     "first_attempt_at", "finished_at",
     "coalesce_key", "not_before", "requested_at", "updated_at", "waiting_for", "needs_verification",
     "payload", "deadline", "requested_by", "origin", "request_id",
@@ -40,7 +40,7 @@ def restart(job: PushJob) -> None:
     """As if newly asked for; what is known about an unknown outcome stays."""
     job.needs_verification = job.needs_verification or _may_be_there(job)
     job.state = JobState.PENDING
-    job.failure_mode = ""
+    job.failure_mode = job.cause = ""
     job.last_error = job.last_code = ""
     job.attempts = job.failed_reads = 0
     job.first_attempt_at = None
@@ -68,7 +68,7 @@ def close(job: PushJob, state: JobState) -> None:
     """The in-memory side of `closing`; a new row that is superseded before it is written needs its
     time too."""
     job.state = state
-    job.failure_mode = job.waiting_for = ""
+    job.failure_mode = job.cause = job.waiting_for = ""
     job.coalesce_key = None
     job.finished_at = Now()
 
@@ -78,6 +78,7 @@ def closing(state: JobState) -> dict[str, object]:
     return {
         "state": state,
         "failure_mode": "",
+        "cause": "",
         "waiting_for": "",
         "coalesce_key": None,
         "finished_at": Now(),

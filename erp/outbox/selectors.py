@@ -6,19 +6,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
 
+from django.conf import settings
 from django.db.models import (
-    BooleanField,
     CharField,
     Exists,
-    ExpressionWrapper,
+    Max,
     OuterRef,
     Q,
     QuerySet,
+    Subquery,
     Value,
 )
 from django.db.models.functions import Cast, Concat, Now
@@ -26,6 +27,7 @@ from django.db.models.functions import Cast, Concat, Now
 from erp import clock
 from erp.accounts.models import Store, User
 from erp.outbox import handlers, limits
+from erp.outbox.limits import HELD_REASONS
 from erp.outbox.models import ChannelPause, PushJob, RateLimit, StoreQueue
 from erp.outbox.statuses import (
     LONGEST_REST,
@@ -38,7 +40,6 @@ from erp.outbox.statuses import (
 )
 
 Subject = tuple[int, str]
-NOTHING_TO_DO = "Nada a fazer por enquanto."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +65,34 @@ class Mark:
 def jobs_done(*, subjects: Collection[Subject], kinds: Collection[str]) -> dict[Subject, dict[str, Mark]]:
     """Per (store id, subject) and kind the marker of its pushes, in one query; kinds never asked for are
     missing. The markers of an order: *rastreio enviado* is `marks["..."].done_at`."""
+    read = ("store_id", "subject", "kind", "state", "step", "failure_mode", "last_error", "finished_at")
+    pushes = pushes_about(subjects=subjects, kinds=kinds, only=read)
+    return {subject: marks_of(pushes[subject]) for subject in subjects}
+
+
+def pushes_about(
+    *, subjects: Collection[Subject], kinds: Collection[str], only: Sequence[str] = ()
+) -> dict[Subject, list[PushJob]]:
+    """Every push about each of these (store id, subject), the first asked for first; one query. `only`: the
+    columns to read, default all."""
     rows = PushJob.objects.filter(
         store_id__in={store_id for store_id, _ in subjects},
         subject__in={subject for _, subject in subjects},
         kind__in=list(kinds),
     )
-    grouped: dict[Subject, dict[str, list[PushJob]]] = {subject: {} for subject in subjects}
-    read = ("store_id", "subject", "kind", "state", "step", "failure_mode", "last_error", "finished_at")
-    for job in rows.only(*read).order_by("requested_at", "pk"):
+    grouped: dict[Subject, list[PushJob]] = {subject: [] for subject in subjects}
+    for job in rows.only(*only).order_by("requested_at", "pk"):
         if (job.store_id, job.subject) in grouped:
-            grouped[(job.store_id, job.subject)].setdefault(job.kind, []).append(job)
-    return {subject: _marks(by_kind) for subject, by_kind in grouped.items()}
+            grouped[(job.store_id, job.subject)].append(job)
+    return grouped
+
+
+def marks_of(pushes: Sequence[PushJob]) -> dict[str, Mark]:
+    """The marker of each kind among the pushes about one subject, the first asked for first."""
+    by_kind: dict[str, list[PushJob]] = {}
+    for job in pushes:
+        by_kind.setdefault(job.kind, []).append(job)
+    return _marks(by_kind)
 
 
 def _marks(by_kind: dict[str, list[PushJob]]) -> dict[str, Mark]:
@@ -115,30 +133,44 @@ def _mark(job: PushJob, jobs: Sequence[PushJob], blocked: Sequence[PushJob]) -> 
     )
 
 
-@dataclass(frozen=True, slots=True)
-class QueueNotice:
-    """One thing about a store's pushes that somebody should know; shown once for as long as it lasts."""
-
-    store_id: int
-    store_name: str
-    text: str
-    next_step: str
-    since: datetime | None
-    until: datetime | None = None
+def resting_queues(*, user: User) -> list[StoreQueue]:
+    """The queues of the stores `user` may see that rest: the platform is silent or refuses the store."""
+    rows = StoreQueue.objects.filter(_rests(), store__in=Store.objects.visible_to(user))
+    return list(rows.select_related("store").order_by("store__name"))
 
 
-def queue_notices(*, user: User) -> list[QueueNotice]:
-    """Paused queues, resting queues, spent daily quotas and calls that were not granted, of the stores `user`
-    may see. What stops every store of a channel is not among them: that is told once (`channel_pause`)."""
-    visible = StoreQueue.objects.filter(store__in=Store.objects.visible_to(user)).select_related("store")
-    resting = ExpressionWrapper(_rests(), output_field=BooleanField())
-    rows: list[Any] = list(visible.annotate(is_resting=resting).order_by("store__name"))
-    queues: dict[int, StoreQueue] = {queue.store_id: queue for queue in rows}
-    return [
-        *(_pause_notice(queue) for queue in queues.values() if queue.is_paused),
-        *(_rest_notice(queue) for queue in rows if queue.is_resting),
-        *_held_notices(queues),
-    ]
+def quotas_spent() -> dict[str, datetime]:
+    """The calls whose daily quota is spent, and when it starts again; one query."""
+    held = clock.ahead("resume_at", LONGEST_WAITS[WaitReason.QUOTA])
+    rows = RateLimit.objects.filter(held, resume_reason=WaitReason.QUOTA).order_by("call")
+    return dict(rows.values_list("call").annotate(until=Max("resume_at")))
+
+
+def late_queues(*, user: User) -> list[Any]:
+    """The queues of the stores `user` may see whose oldest push could have left long ago (`since`);
+    one query. What its queue, the platform's limits or an earlier step of its order hold back is not late."""
+    due = PushJob.objects.claimable().filter(store=OuterRef("store"), not_before__lt=clock.after(-_late()))
+    rows = maybe_late_queues(user).annotate(
+        since=Subquery(due.order_by("not_before").values("not_before")[:1])
+    )
+    scope = Concat(Value("store:"), Cast(OuterRef("store"), CharField()))
+    held = RateLimit.objects.filter(_holds(*HELD_REASONS), scope=scope)
+    late = rows.filter(~Exists(held), since__isnull=False)
+    return list(late.select_related("store").order_by("store__name"))
+
+
+def _late() -> timedelta:
+    """By so much a push may be late before somebody is told, and `/readyz` says so."""
+    return timedelta(seconds=settings.READY_OLDEST_JOB_SECONDS)
+
+
+def maybe_late_queues(user: User) -> QuerySet[StoreQueue]:
+    """Open queues with a push whose time came long ago, whatever holds it: one look into an index
+    for each queue."""
+    due = PushJob.objects.filter(
+        store=OuterRef("store"), state=JobState.PENDING, not_before__lt=clock.after(-_late())
+    )
+    return StoreQueue.objects.open().filter(Exists(due), store__in=Store.objects.visible_to(user))
 
 
 def pause_text(store: Store) -> str:
@@ -185,40 +217,19 @@ def _rests() -> Q:
 
 
 def _limits_held(store_ids: Collection[int], *reasons: WaitReason) -> QuerySet[RateLimit]:
-    rows = RateLimit.objects.filter(scope__in=[f"store:{store_id}" for store_id in store_ids])
+    return RateLimit.objects.filter(
+        _holds(*reasons), scope__in=[f"store:{store_id}" for store_id in store_ids]
+    )
+
+
+def _holds(*reasons: WaitReason) -> Q:
+    """Of a limit: it is held for one of these reasons."""
     held = (Q(resume_reason=reason) & clock.ahead("resume_at", LONGEST_WAITS[reason]) for reason in reasons)
-    return rows.filter(reduce(or_, held))
+    return reduce(or_, held)
 
 
 def _store_of(bucket: RateLimit) -> int:
     return int(bucket.scope.removeprefix("store:"))
-
-
-def _pause_notice(queue: StoreQueue) -> QueueNotice:
-    text = f"Envios pausados: {queue.paused_reason}"
-    next_step = FailureMode.CREDENTIAL.next_step
-    return QueueNotice(queue.store_id, queue.store.name, text, next_step, queue.paused_at)
-
-
-def _rest_notice(queue: StoreQueue) -> QueueNotice:
-    text = queue.rest_reason or "A plataforma não está respondendo. Os envios esperam e voltam sozinhos."
-    next_step = "O ERP testa de novo sozinho." if queue.rest_reason else NOTHING_TO_DO
-    return QueueNotice(queue.store_id, queue.store.name, text, next_step, queue.opened_at, queue.reopen_at)
-
-
-def _held_notices(queues: dict[int, StoreQueue]) -> list[QueueNotice]:
-    buckets = _limits_held(queues, WaitReason.QUOTA, WaitReason.GRANT).order_by("scope", "call")
-    return [_held_notice(bucket, queues[_store_of(bucket)]) for bucket in buckets]
-
-
-def _held_notice(bucket: RateLimit, queue: StoreQueue) -> QueueNotice:
-    call = handlers.call_label(bucket.call)
-    if bucket.resume_reason == WaitReason.GRANT:
-        text = f"Permissão não concedida ({call}). Os outros envios da loja seguem."
-        next_step = FailureMode.CREDENTIAL.next_step
-        return QueueNotice(queue.store_id, queue.store.name, text, next_step, None)
-    text = f"A cota diária de chamadas acabou ({call}). Os envios continuam quando ela renovar."
-    return QueueNotice(queue.store_id, queue.store.name, text, NOTHING_TO_DO, None, bucket.resume_at)
 
 
 def oldest_due_seconds() -> float:

@@ -86,6 +86,7 @@ def give_back(*, row: PushJob, error: PushError) -> PushOutcome:
     row.failure_mode = outcome.failure_mode
     row.waiting_for = outcome.waiting_for
     row.last_error, row.last_code = clean_text(error.text)[:500], clean_text(error.remote_code)[:40]
+    row.cause = error.cause if outcome.failure_mode else ""
     if outcome.not_before is not None:
         row.not_before = outcome.not_before
     _release(row, outcome.state)
@@ -132,7 +133,7 @@ def _release(row: PushJob, state: JobState) -> None:
                 _refuse_when_newer(row)
             _write(row, state)
     except IntegrityError:
-        row.failure_mode = row.waiting_for = ""
+        row.failure_mode = row.waiting_for = row.cause = ""
         _finish(row, JobState.SUPERSEDED)
 
 
@@ -159,8 +160,8 @@ def _write(row: PushJob, state: JobState) -> None:
 
 SETTLED_FIELDS = [
     "state", "failure_mode", "waiting_for", "attempts", "failed_reads", "first_attempt_at", "not_before",
-    "coalesce_key", "needs_verification", "last_error", "last_code", "lease_token", "lease_until",
-    "finished_at", "updated_at",
+    "coalesce_key", "needs_verification", "last_error", "last_code", "cause", "lease_token",
+    "lease_until", "finished_at", "updated_at",
 ]  # fmt: skip
 
 

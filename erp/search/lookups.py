@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField, F, Func, Lookup, TextField
+from django.db.models import BooleanField, F, Func, IntegerField, Lookup, Subquery, TextField
 
 from erp.search.folding import glob_pattern, like_pattern, regex_pattern
 
@@ -77,6 +77,14 @@ class AnyOf(Lookup[Any]):
     @property
     def values(self) -> list[int | str]:
         return list(self.rhs)
+
+
+class RowsCounted(Subquery):
+    """How many rows a query has, as a column of another; cut it, and the count stops there."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
+    empty_result_set_value = 0
 
 
 class IsAmong(Func):

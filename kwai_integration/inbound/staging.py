@@ -13,7 +13,7 @@ from django.utils import timezone
 from erp.accounts.models import Store
 from erp.outbox.commands import jobs_wake
 from erp.rows import Snapshot, rows_insert, rows_update, rows_values
-from erp.sales.services import EventDraft, order_events_append
+from erp.sales.services import order_events_append
 from invoices.sending import invoices_judged
 from kwai_integration import refusals
 from kwai_integration.inbound.closing import orders_shipped_late
@@ -28,6 +28,7 @@ from kwai_integration.mapping.warnings import UNREAD, Warn
 from kwai_integration.models import FORMER_FIELDS, KwaiOrder, KwaiOrderState
 from kwai_integration.names import names
 from kwai_integration.outbound.healing import pushes_heal
+from kwai_integration.outbound.invoices import verdict_events
 from kwai_integration.situations import store_roles
 from kwai_integration.wire.codes import SHIPPED_ROLES, VERDICTS, KwaiInvoiceStatus, KwaiRole
 
@@ -350,19 +351,9 @@ def _verdicts_keep(rows: Sequence[KwaiOrder]) -> None:
 
 def _verdicts_tell(rows: Sequence[KwaiOrder]) -> None:
     """Kwai's verdict on a note belongs to the order's history: later answers overwrite the column."""
-    drafts = []
-    for row in rows:
-        if row.order_id is not None and row.invoice_status == KwaiInvoiceStatus.ACCEPTED:
-            drafts.append(EventDraft(row.order_id, "kwai.invoice_accepted", "Kwai aceitou a NF-e"))
-        if row.order_id is not None and row.invoice_status == KwaiInvoiceStatus.REFUSED:
-            reason = row.invoice_refusal_reason or "sem dizer o motivo"
-            text = f"Kwai recusou a NF-e: {reason}"
-            drafts.append(EventDraft(row.order_id, "kwai.invoice_refused", text))
-    if drafts:
+    if drafts := verdict_events(rows):
         order_events_append(drafts=drafts)
-    judged = [
-        row for row in rows if row.invoice_status in (KwaiInvoiceStatus.ACCEPTED, KwaiInvoiceStatus.REFUSED)
-    ]
+    judged = [row for row in rows if row.invoice_status in VERDICTS]
     if judged:
         # What waits for this verdict need not wait for its next look.
         jobs_wake(store_id=judged[0].store_id, subjects=[row.external_id for row in judged])

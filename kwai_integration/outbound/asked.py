@@ -11,12 +11,10 @@ from erp.outbox.errors import PushRefused
 from erp.outbox.handlers import Obsolete
 from erp.outbox.models import PushJob
 from erp.outbox.push_requests import FactRequest
+from erp.refusals import Refusal
 from expedition.models import Shipment, ShipmentQuerySet, ShipmentStatus
 
 CANCELLED = "A expedição foi cancelada: nada é enviado."
-NOT_CONCLUDED = "A expedição ainda não foi concluída. Conclua-a e envie de novo."
-OTHER_CODE = "O código ou a transportadora mudou depois do pedido de envio: envie o novo código."
-OTHER_INVOICE = "A NF-e mudou depois do pedido de envio: confira a nota e envie-a de novo."
 
 
 def asked_shipment(job: PushJob, rows: ShipmentQuerySet | None = None) -> Shipment:
@@ -34,10 +32,11 @@ def withdrawn(job: PushJob, shipment: Shipment) -> Obsolete | None:
     return Obsolete(CANCELLED)
 
 
-def content_check(job: PushJob, request: FactRequest, text: str) -> None:
-    """Raises `PushRefused` with `text` when the rows would send another content than `job` was asked for."""
+def content_check(job: PushJob, request: FactRequest, refusal: Refusal) -> None:
+    """Raises `PushRefused` with `refusal` when the rows would send another content than `job` was
+    asked for."""
     if request.key != job.idempotency_key:
-        raise PushRefused(text)
+        raise PushRefused(refusal)
 
 
 def asked_code(job: PushJob) -> tuple[str, str]:

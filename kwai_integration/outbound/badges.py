@@ -90,10 +90,7 @@ def badges(order_ids: Sequence[int]) -> dict[int, list[Badge]]:
     topics = {(order.store_id, order.external_id): order.pk for order in orders}
     found: dict[int, list[Badge]] = defaultdict(list)
     for topic, marks in jobs_done(subjects=topics, kinds=list(Kind)).items():
-        live = [mark for mark in marks.values() if mark.state not in WITHDRAWN_STATES]
-        found[topics[topic]] = [
-            _job_badge(mark) for mark in sorted(live, key=lambda mark: Kind(mark.kind).step)
-        ]
+        found[topics[topic]] = push_badges(marks)
     for order in orders:
         remote: KwaiOrder | None = getattr(order, "kwai_order", None)
         carried = order.is_channel_shipped
@@ -271,6 +268,12 @@ def _parcel_badges(kwai_order: KwaiOrder, role: KwaiRole | None) -> list[Badge]:
         title = f"Número {kwai_order.remote_tracking_code}, do {LOGISTICS_LABEL}"
         return [Badge(label, colour, "check", title, symbol=SYMBOLS[Kind.ARRANGE_SHIPMENT])]
     return []
+
+
+def push_badges(marks: Mapping[str, Mark]) -> list[Badge]:
+    """What the pushes of one order say, in the order of the steps."""
+    live = [mark for mark in marks.values() if mark.state not in WITHDRAWN_STATES]
+    return [_job_badge(mark) for mark in sorted(live, key=lambda mark: Kind(mark.kind).step)]
 
 
 def _job_badge(mark: Mark) -> Badge:

@@ -36,13 +36,13 @@ def pushes_heal(rows: Sequence[KwaiOrder], *, accepted: Collection[str]) -> None
         job.pk
         for job in blocked
         if (job.kind in AFTER_INVOICE and job.subject in accepted)
-        or _shows(job, answers[job.subject], roles.get(answers[job.subject].remote_status), confirmed)
+        or shows(job, answers[job.subject], roles.get(answers[job.subject].remote_status), confirmed)
     ]
     if due:
         jobs_retry(job_ids=due, verify=True)
 
 
-def _shows(job: PushJob, answer: KwaiOrder, role: KwaiRole | None, confirmed: Collection[str]) -> bool:
+def shows(job: PushJob, answer: KwaiOrder, role: KwaiRole | None, confirmed: Collection[str]) -> bool:
     """Does the answer say that Kwai holds what this push brings?"""
     match Kind(job.kind):
         case Kind.SEND_INVOICE:

@@ -7,7 +7,7 @@ note Kwai holds, which is the one sent last.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import CharField, Exists, F, OuterRef, Q, Subquery, Value
@@ -94,6 +94,18 @@ def invoices_withdraw(ids: Sequence[int]) -> None:
         if invoice.order_id is not None and job.state == JobState.DONE
     ]
     order_events_append(drafts=drafts)
+
+
+def verdict_events(rows: Iterable[KwaiOrder]) -> list[EventDraft]:
+    """What the history of these orders says of Kwai's verdict on their notes."""
+    drafts = []
+    for row in rows:
+        if row.order_id is not None and row.invoice_status == KwaiInvoiceStatus.ACCEPTED:
+            drafts.append(EventDraft(row.order_id, "kwai.invoice_accepted", "Kwai aceitou a NF-e"))
+        if row.order_id is not None and row.invoice_status == KwaiInvoiceStatus.REFUSED:
+            text = f"Kwai recusou a NF-e: {row.invoice_refusal_reason or 'sem dizer o motivo'}"
+            drafts.append(EventDraft(row.order_id, "kwai.invoice_refused", text))
+    return drafts
 
 
 def held_cancelled_event(invoice: Invoice, order_id: int) -> EventDraft:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from erp.channels import ShippingCode
 from erp.sales.models import ShippedBy
+from kwai_integration import refusals
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.models import KwaiOrder
-from kwai_integration.wire.codes import LOGISTICS_LABEL, ShippingType
+from kwai_integration.wire.codes import ShippingType
 
 # Said wherever somebody looks for a tracking code that nobody has to send (contract section 4).
-NOTHING_TO_SEND = f"O {LOGISTICS_LABEL} cuida do rastreio: nada a enviar."
+NOTHING_TO_SEND = refusals.LOGISTICS_TRACKS
 
 _SHIPPERS: Mapping[str, ShippedBy] = {
     ShippingType.KWAI_ENVIOS: ShippedBy.CHANNEL,

@@ -19,6 +19,7 @@ from kwai_integration import refusals
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.kinds import Kind
+from kwai_integration.outbound.verdicts import at_text
 from kwai_integration.situations import roles_of, situation_label
 from kwai_integration.wire.codes import KwaiInvoiceStatus, KwaiRefundStatus, KwaiRole
 
@@ -83,10 +84,7 @@ def remote_permit(write: Write, own: Order, remote: MappedOrder, *, job: PushJob
 
 def _read_check(remote: MappedOrder) -> None:
     if "remote_status" in remote.unread:
-        raise PushRefused(
-            f"O Kwai devolveu o pedido, mas não deu para ler a {UNREAD_LABELS['situation']}. Nada foi "
-            "enviado: confira o pedido no Kwai e envie de novo."
-        )
+        raise PushRefused(refusals.SITUATION_UNREAD.of(part=UNREAD_LABELS["situation"]))
 
 
 def _text(permit: Permit, write: Write, remote_status: str, label: str, frozen: Refusal) -> Refusal:
@@ -112,15 +110,11 @@ def _remote_freeze(remote: MappedOrder) -> Refusal:
 def _waiting_for_invoice(remote: MappedOrder, job: PushJob) -> NotYet | PushRefused:
     if remote.invoice_status == KwaiInvoiceStatus.REFUSED:
         reason = remote.invoice_refusal_reason.rstrip(". ") or "o Kwai não disse o motivo"
-        return PushRefused(
-            f"O Kwai recusou a NF-e: {reason}. Corrija ou troque a nota; depois envie de novo."
-        )
+        return PushRefused(refusals.INVOICE_REFUSED_FIRST.of(reason=reason))
     sent_at = _invoice_sent_at(job)
     text = "aguardando o Kwai aceitar a NF-e"
     if sent_at:
-        local = timezone.localtime(sent_at)
-        is_today = local.date() == timezone.localdate()
-        text += f", enviada às {local:%H:%M}" if is_today else f", enviada em {local:%d/%m às %H:%M}"
+        text += f", enviada {at_text(sent_at)}"
     eager = timezone.now() - (sent_at or job.requested_at) < EAGER
     return NotYet(timezone.now() + (FIRST_LOOKS if eager else LATER_LOOKS), text, since=sent_at)
 

@@ -13,6 +13,7 @@ from erp.outbox.attempts import AttemptContext
 from erp.outbox.errors import PushRefused
 from erp.sales.models import Order
 from expedition.models import Shipment
+from kwai_integration import refusals
 from kwai_integration.client.gateway import KwaiClient
 from kwai_integration.connection import NotConnected, client_for
 from kwai_integration.mapping.orders import MappedOrder, order_read
@@ -63,4 +64,4 @@ def remote_order(client: KwaiClient, store_id: int, external_id: str) -> MappedO
         mapped = order_read(raw, timezone.now(), roles, client.names)
         if isinstance(mapped, MappedOrder) and mapped.external_id == external_id:
             return mapped
-    raise PushRefused("O Kwai não devolveu este pedido. Confira na central do vendedor se ele ainda existe.")
+    raise PushRefused(refusals.ORDER_NOT_RETURNED)

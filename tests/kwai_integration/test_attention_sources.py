@@ -26,10 +26,10 @@ from erp.attention.conditions import condition_open
 from erp.attention.register import Item, store_subject
 from erp.catalog.models import Sku
 from erp.channels import ChannelAction
-from erp.outbox import clearance, limits
+from erp.outbox import breaker, clearance, limits
 from erp.outbox.commands import jobs_cancel
-from erp.outbox.models import FirstPush, PushJob
-from erp.outbox.queues import calls_restore, channel_pause, channel_resume
+from erp.outbox.models import FirstPush, PushJob, RateLimit
+from erp.outbox.queues import calls_restore, channel_pause, channel_resume, queues_ensure
 from erp.outbox.statuses import WaitReason
 from erp.runtime import storage
 from erp.runtime.backup.nightly import BACKUP_FAILED
@@ -254,6 +254,32 @@ def call_granted(world: World) -> None:
     calls_restore(store_id=world.store.pk)
 
 
+def platform_silent(world: World) -> None:
+    queues_ensure({world.store.pk})
+    for _ in range(breaker.FAILURES_TO_OPEN):
+        breaker.learn(store_id=world.store.pk, healthy=False)
+
+
+def platform_answers(world: World) -> None:
+    breaker.learn(store_id=world.store.pk, healthy=True)
+
+
+def quota_spent(world: World) -> None:
+    until = clock.after(timedelta(hours=3))
+    limits.hold(store_id=world.store.pk, call="upload_invoice", until=until, reason=WaitReason.QUOTA)
+
+
+def quota_renewed(world: World) -> None:
+    held = RateLimit.objects.filter(resume_reason=WaitReason.QUOTA)
+    held.update(resume_at=timezone.now() - timedelta(seconds=1))
+
+
+def push_late(world: World) -> None:
+    (order,) = world.desk.orders()
+    world.desk.ask(ChannelAction.SEND_INVOICE, world.desk.invoice(order).pk)
+    PushJob.objects.update(not_before=timezone.now() - timedelta(minutes=20))
+
+
 def first_push_waits(world: World) -> None:
     """Two of a kind: one goes first, the other waits for it."""
     for order in world.desk.orders(2):
@@ -343,6 +369,9 @@ CASES: dict[str, tuple[Act, Act]] = {
     "kwai.renewal_lost": (renewal_lost, renewed),
     "kwai.renewal_failing": (renewal_fails, renewed),
     "kwai.call_not_granted": (call_denied, call_granted),
+    "kwai.platform_silent": (platform_silent, platform_answers),
+    "kwai.quota_spent": (quota_spent, quota_renewed),
+    "kwai.backlog_late": (push_late, push_given_up),
     "kwai.first_push_waiting": (first_push_waits, first_push_withheld),
     "kwai.first_push_stopped": (first_push_refused, first_push_withheld),
     "kwai.first_push_different": (first_push_differs, first_push_cleared),

@@ -9,10 +9,10 @@ import pytest
 from erp import clock
 from erp.accounts.models import Store, User
 from erp.outbox import limits
-from erp.outbox.models import StoreQueue
-from erp.outbox.selectors import queue_notices
 from erp.outbox.statuses import WaitReason
 from kwai_integration.connection_trouble import denied_sentence
+from kwai_integration.models import KwaiAccount
+from kwai_integration.push_trouble import quota_items
 from kwai_integration.wire.endpoints import CALL_LABELS
 
 
@@ -22,9 +22,10 @@ from kwai_integration.wire.endpoints import CALL_LABELS
 def test_a_closed_call_is_shown_by_its_portuguese_name(
     store: Store, admin: User, call: str, reason: WaitReason
 ) -> None:
-    StoreQueue.objects.get_or_create(store=store)
+    KwaiAccount.objects.create(store=store)
     limits.hold(store_id=store.pk, call=call, until=clock.after(timedelta(minutes=1)), reason=reason)
-    (notice,) = queue_notices(user=admin)
-    for text in (notice.text, denied_sentence([call])):
+    told = [item.sentence for item in quota_items(admin)]
+    assert len(told) == (reason is WaitReason.QUOTA)
+    for text in (*told, denied_sentence([call])):
         assert f"({CALL_LABELS[call]})" in text
         assert call not in text

@@ -7,6 +7,9 @@ Kwai holds is in the order itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
 
 from erp.channels import ShippingCode
 from erp.outbox.attempts import AttemptContext
@@ -19,7 +22,7 @@ from expedition.services import shipments_channel_codes_set
 from kwai_integration import refusals
 from kwai_integration.client.writes import Permit, Write, may
 from kwai_integration.mapping.orders import MappedOrder
-from kwai_integration.models import KwaiSettings
+from kwai_integration.models import KwaiOrder, KwaiSettings
 from kwai_integration.outbound.asked import asked_shipment, withdrawn
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.logistics import shipper_of, shipping_code
@@ -30,11 +33,13 @@ from kwai_integration.wire.codes import LOGISTICS_LABEL, Handover
 
 @dataclass
 class LoadedArrangement:
-    """`code` is filled by whoever hears it first: the call itself, or the order as it was read back."""
+    """`code` is filled by whoever hears it first: the call itself, or the order as it was read back, at
+    `heard_at` by our clock."""
 
     order: Order
     handover: Handover
     code: ShippingCode | None = None
+    heard_at: datetime | None = None
 
 
 def load(job: PushJob) -> LoadedArrangement | Obsolete:
@@ -65,13 +70,21 @@ def send(loaded: LoadedArrangement, context: AttemptContext) -> Sent:
         context.confirm()
         arranged = client.arrange_shipment(loaded.order.external_id, loaded.handover)
     loaded.code = ShippingCode(arranged.carrier_code, arranged.carrier_name, arranged.tracking_number)
+    loaded.heard_at = timezone.now()
     return Sent()
 
 
 def record(job: PushJob, loaded: LoadedArrangement, sent: Sent) -> None:
     order_event(loaded.order.pk, "kwai.arranged", _told(loaded))
-    if loaded.code is not None:
+    if loaded.code is not None and not _is_outrun(loaded):
         shipments_channel_codes_set(codes={loaded.order.pk: loaded.code})
+
+
+def _is_outrun(loaded: LoadedArrangement) -> bool:
+    """An answer asked for since then has brought a number already: Kwai may have given another one."""
+    stored = KwaiOrder.objects.filter(order=loaded.order.pk).exclude(remote_tracking_code="")
+    span = (loaded.heard_at, timezone.now())
+    return loaded.heard_at is not None and stored.filter(fetch_started_at__range=span).exists()
 
 
 def _told(loaded: LoadedArrangement) -> str:
@@ -87,7 +100,7 @@ def _is_arranged(loaded: LoadedArrangement, remote: MappedOrder) -> bool:
     )
     if permit is not Permit.DONE:
         return False
-    loaded.code = shipping_code(remote)
+    loaded.code, loaded.heard_at = shipping_code(remote), timezone.now()
     return True
 
 

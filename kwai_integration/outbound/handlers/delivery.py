@@ -14,8 +14,9 @@ from erp.sales.models import Order
 from erp.sales.timeline import order_event
 from expedition.models import Shipment
 from expedition.services.shipments import shipments_mark_delivered
+from kwai_integration import refusals
 from kwai_integration.client.writes import Permit, Write
-from kwai_integration.outbound.asked import NOT_CONCLUDED, asked_shipment, withdrawn
+from kwai_integration.outbound.asked import asked_shipment, withdrawn
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.permits import remote_permit
 from kwai_integration.outbound.remote import calling, frozen_check, remote_order
@@ -35,7 +36,7 @@ def load(job: PushJob) -> LoadedDelivery | Obsolete:
     if removed := withdrawn(job, shipment):
         return removed
     if shipment.is_pending and not job.needs_verification:
-        raise PushRefused(NOT_CONCLUDED)
+        raise PushRefused(refusals.SHIPMENT_NOT_CONCLUDED)
     # The moment somebody said so, also when it is sent later or again.
     delivered_at = shipment.delivered_at or min(job.requested_at, timezone.now())
     return LoadedDelivery(shipment.pk, shipment.order, DeliveryNotice(job.subject, delivered_at))

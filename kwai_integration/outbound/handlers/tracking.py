@@ -18,8 +18,6 @@ from kwai_integration import refusals
 from kwai_integration.client.writes import Write, is_arrived_by_content
 from kwai_integration.mapping.orders import MappedOrder
 from kwai_integration.outbound.asked import (
-    NOT_CONCLUDED,
-    OTHER_CODE,
     asked_code,
     asked_shipment,
     content_check,
@@ -62,10 +60,7 @@ def notice_of(loaded: LoadedTracking) -> ShipmentNotice:
     shipment = loaded.shipment
     invoice, carrier, code = shipment.invoice, shipment.chosen_carrier, shipment.tracking_code
     if invoice is None or carrier is None or not code or shipment.concluded_at is None:
-        raise PushRefused(
-            "A expedição mudou depois do pedido de envio: confira NF-e, transportadora e código, "
-            "e envie de novo."
-        )
+        raise PushRefused(refusals.SHIPMENT_CHANGED)
     return ShipmentNotice(
         order_id=loaded.external_id,
         carrier_code=carrier.code,
@@ -101,7 +96,8 @@ def send(loaded: LoadedTracking, context: AttemptContext) -> Sent:
         if _holds(order, context.job):
             return Sent(already=True)
         if order.role in SHIPPED_ROLES:
-            raise PushRefused(_shipped_text(shipment.order, order.tracking_code))
+            said = _shipped_text(shipment.order, order.tracking_code)
+            raise PushRefused(refusals.SHIPPED_WITH_OTHER_CODE.of(said=said))
         remote_permit(Write.SHIP_ORDER, shipment.order, order, job=context.job)
         context.confirm()
         client.ship_order(notice)
@@ -117,8 +113,8 @@ def record(job: PushJob, loaded: LoadedTracking, sent: Sent) -> None:
 
 def _content_check(job: PushJob, shipment: Shipment) -> None:
     if shipment.is_pending:
-        raise PushRefused(NOT_CONCLUDED)
-    content_check(job, tracking_request(shipment), OTHER_CODE)
+        raise PushRefused(refusals.SHIPMENT_NOT_CONCLUDED)
+    content_check(job, tracking_request(shipment), refusals.CODE_CHANGED)
 
 
 def _shipper_check(own: Order, remote: MappedOrder) -> None:
@@ -126,7 +122,7 @@ def _shipper_check(own: Order, remote: MappedOrder) -> None:
     reported = shipper_of(remote.shipping_type)
     shipped_by = own.shipped_by if reported is ShippedBy.UNKNOWN else reported
     if shipped_by == ShippedBy.CHANNEL:
-        raise PushRefused(NOTHING_TO_SEND)
+        raise PushRefused(refusals.LOGISTICS_TRACKS)
     if shipped_by == ShippedBy.UNKNOWN:
         raise PushRefused(refusals.CHOOSE_SHIPPER)
 

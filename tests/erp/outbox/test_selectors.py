@@ -11,7 +11,7 @@ from django.utils import timezone
 from erp.clock import after
 from erp.outbox import claim, drain, errors, limits, selectors
 from erp.outbox.commands import jobs_cancel
-from erp.outbox.models import StoreQueue
+from erp.outbox.models import PushJob, RateLimit, StoreQueue
 from erp.outbox.queues import queue_pause
 from erp.outbox.request import facts_request
 from erp.outbox.statuses import BreakerState, JobState, PauseMode, WaitReason
@@ -65,18 +65,37 @@ def test_markers_keep_stores_apart_and_cost_one_query(
     assert [bool(found[subject]) for subject in subjects] == [True, False] * 30
 
 
-def test_each_trouble_of_a_queue_is_one_notice(
+def test_what_passes_by_itself_is_known_while_it_lasts(
     platform: Any, fact: Any, store: Any, make_store: Any, operator: Any
 ) -> None:
-    assert selectors.queue_notices(user=operator) == []
     facts_request(requests=[fact(), fact(store_id=make_store().pk)])
-    for _ in range(2):
-        queue_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason="A loja foi desconectada.")
-        until = timezone.now() + timedelta(hours=3)
-        limits.hold(store_id=store.pk, call="ship", until=until, reason=WaitReason.QUOTA)
+    assert (selectors.resting_queues(user=operator), selectors.quotas_spent()) == ([], {})
+    until = timezone.now() + timedelta(hours=3)
+    limits.hold(store_id=store.pk, call="ship", until=until, reason=WaitReason.QUOTA)
     StoreQueue.objects.update(
         breaker_state=BreakerState.OPEN, opened_at=timezone.now(), reopen_at=after(timedelta(seconds=30))
     )
-    texts = [notice.text for notice in selectors.queue_notices(user=operator)]
-    assert texts[0] == "Envios pausados: A loja foi desconectada."
-    assert ("não está respondendo" in texts[1], "cota diária" in texts[2], len(texts)) == (True, True, 3)
+    assert [queue.store_id for queue in selectors.resting_queues(user=operator)] == [store.pk]
+    assert selectors.quotas_spent() == {"ship": until}
+
+
+def test_a_queue_is_late_when_nothing_holds_its_push(
+    platform: Any, fact: Any, store: Any, admin: Any
+) -> None:
+    def late() -> list[int]:
+        return [queue.store_id for queue in selectors.late_queues(user=admin)]
+
+    facts_request(requests=[fact("invoice"), fact("tracking")])
+    assert late() == []
+    since = timezone.now() - timedelta(minutes=20)
+    PushJob.objects.update(not_before=since)
+    assert late() == [store.pk]
+    until = timezone.now() + timedelta(minutes=10)
+    limits.hold(store_id=store.pk, call="ship", until=until, reason=WaitReason.LIMIT)
+    assert late() == []
+    RateLimit.objects.update(resume_at=None, resume_reason="")
+    # The step before is blocked: the other waits for a person, not for a worker.
+    PushJob.objects.filter(kind="invoice").update(state=JobState.BLOCKED, failure_mode="rejected")
+    assert late() == []
+    queue_pause(store_id=store.pk, mode=PauseMode.CREDENTIAL, reason="A loja foi desconectada.")
+    assert late() == []

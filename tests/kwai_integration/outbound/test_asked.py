@@ -15,8 +15,9 @@ from erp.sales.models import Carrier, OrderEvent, ShippingKind, ShippingMethod
 from expedition.models import Shipment, ShipmentStatus
 from expedition.services import shipment_cancel, shipments_open, tracking_set
 from invoices.models import Invoice
+from kwai_integration import refusals
 from kwai_integration.outbound.arranging import arrange_request
-from kwai_integration.outbound.asked import CANCELLED, NOT_CONCLUDED, OTHER_CODE, OTHER_INVOICE
+from kwai_integration.outbound.asked import CANCELLED
 from kwai_integration.outbound.kinds import Kind
 from kwai_integration.outbound.push_requests import delivery_request, tracking_request
 from tests.kwai_integration.codes import SHIPPED, TO_ARRANGE
@@ -127,7 +128,7 @@ def test_a_shipment_that_is_not_concluded_sends_nothing(desk: Desk, kind: Kind) 
     Shipment.objects.filter(pk=shipment.pk).update(status=ShipmentStatus.PENDING)
     desk.push_later()
     job.refresh_from_db()
-    assert (job.state, job.last_error) == (JobState.BLOCKED, NOT_CONCLUDED)
+    assert (job.state, job.last_error) == (JobState.BLOCKED, refusals.SHIPMENT_NOT_CONCLUDED)
     assert applied(desk, kind) == 0
 
 
@@ -151,7 +152,7 @@ def test_a_corrected_code_does_not_leave_in_the_place_of_the_one_asked_for(
     correct(shipment)
     desk.push_later()
     job.refresh_from_db()
-    assert (job.state, job.last_error) == (JobState.BLOCKED, OTHER_CODE)
+    assert (job.state, job.last_error) == (JobState.BLOCKED, refusals.CODE_CHANGED)
     assert applied(desk, Kind.SEND_TRACKING) == 0
     desk.ask(ChannelAction.SEND_TRACKING, shipment.pk)
     desk.push_later()
@@ -186,7 +187,7 @@ def test_another_note_does_not_leave_in_the_place_of_the_one_asked_for(desk: Des
     Invoice.objects.filter(pk=note.pk).update(access_key=note.access_key[::-1])
     desk.push()
     job = job_of(Kind.SEND_INVOICE, order)
-    assert (job.state, job.last_error) == (JobState.BLOCKED, OTHER_INVOICE)
+    assert (job.state, job.last_error) == (JobState.BLOCKED, refusals.INVOICE_CHANGED)
     assert not desk.remote(order)["invoice"]
 
 

@@ -8,10 +8,9 @@ import pytest
 from django.utils import timezone
 
 from erp.accounts.models import AuditEntry, Company, Store, StoreLifecycle, User
-from erp.outbox.models import PushJob
+from erp.outbox.models import PushJob, StoreQueue
 from erp.outbox.push_requests import FactRequest
 from erp.outbox.request import facts_request
-from erp.outbox.selectors import queue_notices
 from erp.outbox.statuses import JobState, Origin
 from kwai_integration.models import ConnectionHealth, KwaiAccount, KwaiOrder, SyncCursor
 from kwai_integration.outbound.kinds import Kind
@@ -128,7 +127,7 @@ def test_disconnecting_keeps_everything_but_the_tokens(installed: Store, admin: 
     assert PushJob.objects.get().state == JobState.PENDING
     assert SyncCursor.objects.get().watermark == watermark
     assert store.status_mappings.count() == len(SITUATIONS)
-    assert [notice.store_id for notice in queue_notices(user=admin)] == [store.pk]
+    assert StoreQueue.objects.get(store=store).is_paused
     assert AuditEntry.objects.filter(action="store.disconnected", actor=admin).count() == 1
 
 
