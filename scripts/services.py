@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Self
 
 import redis
 
@@ -142,19 +143,44 @@ def _empty_database() -> Iterator[str]:
 @contextmanager
 def own_redis() -> Iterator[str]:
     """The address of a Redis of our own, empty, for as long as this lasts."""
-    server = shutil.which("redis-server") or shutil.which("valkey-server")
-    if not server:
-        raise ServiceMissing("O Redis não foi encontrado: instale o pacote redis-server ou defina REDIS_URL.")
-    port = _free_port()
-    with tempfile.TemporaryDirectory(prefix="erp-redis-") as folder:
-        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-        process = subprocess.Popen([server, *options], stdout=subprocess.DEVNULL)
-        try:
-            _wait_for(port)
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            process.terminate()
-            process.wait()
+    with RedisServer() as server:
+        yield server.url
+
+
+class RedisServer:
+    """A Redis of our own on the loopback address that keeps nothing: each start is an empty one, at the same
+    address."""
+
+    def __init__(self) -> None:
+        self._program = shutil.which("redis-server") or shutil.which("valkey-server")
+        if not self._program:
+            raise ServiceMissing(
+                "O Redis não foi encontrado: instale o pacote redis-server ou defina REDIS_URL."
+            )
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        """Until it answers."""
+        options = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--dir", self._folder.name]
+        self._process = subprocess.Popen([self._program or "", *options], stdout=subprocess.DEVNULL)
+        _wait_for(self._port)
+
+    def kill(self) -> None:
+        """By SIGKILL: what it held is gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="erp-redis-")
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._folder.cleanup()
 
 
 def _quiet(command: Sequence[str]) -> None:

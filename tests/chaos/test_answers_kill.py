@@ -17,7 +17,7 @@ from kwai_integration.inbound.moving import answers_to_move
 from kwai_integration.inbound.payload import answers_read
 from kwai_integration.inbound.reprocess import orders_reprocess
 from kwai_integration.models import AnswerMove, KwaiOrder, KwaiOrderAnswer, ReprocessRequest
-from tests.chaos.test_worker_kill import _database_url, wait_for
+from tests.chaos.world import database_url, wait_for
 from tests.kwai_integration.codes import PAID, SHIPPED
 from tests.kwai_integration.inbound.conftest import detail, kwai_store, sku
 from tests.kwai_integration.inbound.test_answers import former_version
@@ -34,7 +34,7 @@ def walk(store: Store) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "tests.kwai_integration.inbound.killed_walk", str(store.pk)]
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "erp.settings.test",
-        "DATABASE_URL": _database_url(),
+        "DATABASE_URL": database_url(),
     }
     return subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment)
 

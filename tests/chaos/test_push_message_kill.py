@@ -13,10 +13,8 @@ from erp.catalog.models import Product, Sku
 from erp.sales.models import Order
 from kwai_integration.models import EventState, InboundEvent, KwaiSettings, StatusMapping
 from kwai_sandbox.server import RunningSandbox
-from tests.chaos.test_worker_kill import MERCHANT, sandbox, wait_for, worker
+from tests.chaos.world import MERCHANT, wait_for, worker
 from tests.kwai_integration.codes import PAID
-
-__all__ = ["sandbox"]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
 

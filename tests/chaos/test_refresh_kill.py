@@ -19,9 +19,7 @@ from kwai_integration.connection import client_for
 from kwai_integration.models import ConnectionHealth, KwaiAccount
 from kwai_integration.setup.consent import _account_bind
 from kwai_sandbox.server import RunningSandbox
-from tests.chaos.test_worker_kill import MERCHANT, sandbox, wait_for, worker
-
-__all__ = ["sandbox"]
+from tests.chaos.world import MERCHANT, wait_for, worker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
 

@@ -14,8 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from erp.accounts.models import Store
-from erp.outbox.models import PushJob
-from erp.outbox.statuses import JobState, Origin
+from erp.outbox.statuses import Origin
 from kwai_integration.client.gateway import KwaiClient
 from kwai_integration.connection import client_for
 from kwai_integration.models import ConnectionHealth, KwaiAccount
@@ -23,9 +22,7 @@ from kwai_integration.outbound.push_requests import deliveries_request
 from kwai_integration.wire.errors import NotFound, RateLimited
 from kwai_integration.wire.types import DeliveryNotice
 from kwai_sandbox.server import RunningSandbox
-from tests.chaos.test_worker_kill import MERCHANT, all_done, sandbox, shipped, wait_for, worker
-
-__all__ = ["sandbox"]
+from tests.chaos.world import MERCHANT, all_done, done, judged, shipped, wait_for, worker
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
 
@@ -39,16 +36,6 @@ TOKEN_INVALID = "444"
 
 def pushes(sandbox: RunningSandbox, store: Store) -> None:
     deliveries_request(shipped(sandbox, store, PUSHES), user=None, origin=Origin.BUTTON)
-
-
-def done() -> int:
-    return PushJob.objects.filter(state=JobState.DONE).count()
-
-
-def nothing_lost_or_doubled(sandbox: RunningSandbox) -> None:
-    ledger = sandbox.control("GET", "ledger")
-    applied = [row["subject"] for row in ledger["rows"] if row["applied"]]
-    assert (len(applied), len(set(applied)), ledger["doubled"]) == (PUSHES, PUSHES, [])
 
 
 def told_once(sandbox: RunningSandbox, call: str) -> None:
@@ -110,7 +97,7 @@ def test_pushes_keep_a_told_wait_and_all_arrive(
         told_once(sandbox, "confirmDelivery")
         wait_for(all_done, 90)
     assert sandbox.control("GET", "stats")["early_calls"] == {"total": 0, "paths": {}}
-    nothing_lost_or_doubled(sandbox)
+    assert judged(sandbox, PUSHES).is_clean
 
 
 def test_a_refused_token_is_sent_by_nobody_again_while_its_renewal_is_lost(
@@ -132,4 +119,4 @@ def test_a_refused_token_is_sent_by_nobody_again_while_its_renewal_is_lost(
     # The queue went on as soon as the lost renewal could be tried again, not at the end of waits of its own.
     seconds = (timezone.now() - started).total_seconds()
     assert seconds < KwaiAccount.lease_length().total_seconds() + 45, seconds
-    nothing_lost_or_doubled(sandbox)
+    assert judged(sandbox, PUSHES).is_clean

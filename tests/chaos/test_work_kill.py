@@ -16,7 +16,7 @@ from erp.sales.models import OrderEvent
 from erp.work.models import Work, WorkFileChunk, WorkState
 from invoices.models import Invoice, InvoiceDocument, RefusedFile
 from invoices.uploads import upload_take
-from tests.chaos.test_worker_kill import wait_for, worker_process
+from tests.chaos.world import wait_for, worker_process
 from tests.invoices.conftest import make_order
 from tests.invoices.factory import nfe_xml
 from tests.invoices.intake.test_archives import zipped
