@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from scripts.environment import (
     DEV_LOCK,
@@ -97,13 +100,30 @@ def test_browser(rest: Sequence[str]) -> int:
 
 def chaos_short(rest: Sequence[str]) -> int:
     prepare(DEV_LOCK)
-    return _embedded(PARTS["chaos-short"], rest)
+    return _results_told(lambda: _embedded(PARTS["chaos-short"], rest))
 
 
 def chaos(rest: Sequence[str]) -> int:
     """Every test that kills processes, the long ones too, in both shapes."""
     prepare(DEV_LOCK)
-    return _embedded("chaos and not services", rest) or _with_services("-m", "chaos", *rest)
+    return _results_told(
+        lambda: _embedded("chaos and not services", rest) or _with_services("-m", "chaos", *rest)
+    )
+
+
+def _results_told(run: Callable[[], int]) -> int:
+    """Run, then print what each case left, with its seed, and the sum as the last line."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "results"
+        results.touch()
+        os.environ["CHAOS_RESULTS"] = str(results)
+        code = run()
+        lines = results.read_text().splitlines()
+    print(*lines, sep="\n")
+    rows = [json.loads(line) for line in lines]
+    total = {name: sum(row[name] for row in rows) for name in ("lost", "doubled", "kills")}
+    print(json.dumps({**total, "cases": len(rows), "passed": code == 0}), flush=True)
+    return code
 
 
 def test_services(rest: Sequence[str]) -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import subprocess
 import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,7 @@ def pytest_started(monkeypatch: pytest.MonkeyPatch, name: str, *rest: str, cores
     monkeypatch.setattr(subprocess, "call", lambda command, cwd: started.append(command) or 0)
     monkeypatch.setenv("CHROMIUM", "/usr/bin/true")
     monkeypatch.setenv("KWAI_REQUIRE_SERVICES", "")
+    monkeypatch.setenv("CHAOS_RESULTS", "")
     for service in commands.SERVICE_NAMES:
         monkeypatch.setenv(service, "postgres://somewhere")
     assert commands.main([name, *rest]) == 0
@@ -74,6 +77,27 @@ def test_tests_use_the_cores_and_tell_the_slowest(
     assert command[-2:] == ["-k", "outbox"]
     marks = command[command.index("pytest") :]
     assert marks[marks.index("-m") + 1] == commands.PARTS.get(name, commands.SERVICES_PART)
+
+
+def test_the_last_line_of_the_killed_processes_is_their_sum(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"case": "K1", "lost": 1, "doubled": 0, "kills": 6},
+        {"case": "K4", "lost": 0, "doubled": 2, "kills": 9},
+    ]
+
+    def started(command: list[str], cwd: Path) -> int:
+        Path(os.environ["CHAOS_RESULTS"]).write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        return 1
+
+    monkeypatch.setattr(commands, "prepare", lambda lock: None)
+    monkeypatch.setattr(subprocess, "call", started)
+    monkeypatch.setenv("CHAOS_RESULTS", "")
+    assert commands.main(["chaos-short"]) == 1
+    *told, total = map(json.loads, capsys.readouterr().out.splitlines())
+    assert told == rows
+    assert total == {"lost": 1, "doubled": 2, "kills": 15, "cases": 2, "passed": False}
 
 
 def test_the_version_stands_once() -> None:
