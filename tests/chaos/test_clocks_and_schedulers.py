@@ -84,7 +84,6 @@ def test_k8_a_worker_whose_clock_jumps(sandbox: RunningSandbox, store: Store, tm
         wrong = {
             **SETTINGS,
             **of_sandbox(sandbox),
-            # The library cannot let a worker sleep by an untouched monotonic clock: no limits, no sleep.
             **lifted,
             **queue,
             "OUTBOX_THREADS": "1",
@@ -93,7 +92,7 @@ def test_k8_a_worker_whose_clock_jumps(sandbox: RunningSandbox, store: Store, tm
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
-        with worker_process(tmp_path, wrong, wrapped={}) as process:
+        with worker_process(tmp_path, wrong, wrapped={"faked": True}) as process:
             wait_for(lambda: done() > 10, DRAIN_SECONDS)
             for jump in trial.chance.sample(JUMPS, len(JUMPS)):
                 offset.write_text(jump)

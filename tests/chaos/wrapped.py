@@ -6,14 +6,15 @@ so, a death at one step of a push or without one guard. Nothing of this is in th
 
 The plan: `delays` (seconds between tries), `at` (a name of `POINTS`), `pass` (how often it is passed before),
 `deed` (`kill` or `stop`), `trail` (the file that tells which push it was), `without` (a name of `GUARDS`),
-`suffix` (of the key, without the unique one), `renewal` (seconds of a lease on a token renewal) and `ready` (the
-folder where an engine leaves a file of its name before it begins).
+`suffix` (of the key, without the unique one), `renewal` (seconds of a lease on a token renewal), `ready` (the
+folder where an engine leaves a file of its name before it begins) and `faked` (the clock is libfaketime's).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
 import threading
@@ -217,7 +218,15 @@ def ask(invoice_id: int) -> None:
     invoices_request(Invoice.objects.filter(pk=invoice_id), user=None, origin=Origin.BUTTON)
 
 
+def faked_sleep(seconds: float) -> None:
+    """The library refuses the sleep that Python takes until an instant of the monotonic clock."""
+    select.select([], [], [], seconds)
+
+
 def main(mode: str, *arguments: str) -> None:
+    if PLAN.get("faked"):
+        # Before anybody imports it by name.
+        time.sleep = faked_sleep
     import django
 
     django.setup()
