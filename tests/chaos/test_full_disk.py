@@ -34,7 +34,7 @@ from tests.erp.runtime.test_storage import FULL, small_disk
 
 __all__ = ["small_disk"]
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.long]
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120
@@ -110,7 +110,6 @@ FULL_SECONDS = 8
 SETTINGS = {"OUTBOX_LEASE_SECONDS": "5", "OUTBOX_THREADS": "4", "OUTBOX_STORE_CONCURRENCY": "8"}
 
 
-@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("where", ["var", "database"])
 def test_k11_pushes_outlive_a_full_disk(

@@ -21,7 +21,7 @@ from kwai_integration.setup.consent import _account_bind
 from kwai_sandbox.server import RunningSandbox
 from tests.chaos.world import MERCHANT, wait_for, worker
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos, pytest.mark.long]
 
 
 def account() -> KwaiAccount:

@@ -100,6 +100,7 @@ def test_pushes_keep_a_told_wait_and_all_arrive(
     assert judged(sandbox, PUSHES).is_clean
 
 
+@pytest.mark.long
 def test_a_refused_token_is_sent_by_nobody_again_while_its_renewal_is_lost(
     sandbox: RunningSandbox, store: Store, tmp_path: Path
 ) -> None:

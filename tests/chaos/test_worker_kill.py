@@ -18,7 +18,7 @@ from kwai_sandbox.server import RunningSandbox
 from tests.chaos.world import WORKER_THREADS, all_done, hanging, judged, shipped, wait_for, worker
 from tests.kwai_integration.codes import RECEIVED
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos, pytest.mark.long]
 
 
 @pytest.mark.parametrize("effect", ["before", "after"], ids=["write applied", "write not applied"])
