@@ -137,8 +137,8 @@ class Trial:
         assert verdict.is_clean, asdict(verdict)
 
 
-def shipped(sandbox: RunningSandbox, store: Store, count: int = ORDERS) -> list[Shipment]:
-    """Orders on the road, at Kwai and here."""
+def shipped(sandbox: RunningSandbox, store: Store, count: int = ORDERS, *, first: int = 1) -> list[Shipment]:
+    """Orders on the road, at Kwai and here, numbered from `first`."""
     body = {
         "merchantId": MERCHANT,
         "count": count,
@@ -146,7 +146,7 @@ def shipped(sandbox: RunningSandbox, store: Store, count: int = ORDERS) -> list[
         "skus": [{"number": "SKU-1", "quantity": 1}],
     }
     ids = sandbox.control("POST", "orders", body)["orderIds"]
-    return [_shipment(store, number, str(external_id)) for number, external_id in enumerate(ids, 1)]
+    return [_shipment(store, number, str(external_id)) for number, external_id in enumerate(ids, first)]
 
 
 def _shipment(store: Store, number: int, external_id: str) -> Shipment:
