@@ -127,7 +127,6 @@ class Baton:
             return
         if worker.is_dead:
             raise Killed
-        self.clock.advance(0.001)
         if self.chance.random() < (self.yields if likely is None else likely):
             self.log(f"  {worker.name} stops at {where}")
             self._give_back(worker)
@@ -141,6 +140,7 @@ class Baton:
         self._give_back(worker)
 
     def _give_back(self, worker: SimWorker) -> None:
+        self.clock.advance(0.001)
         worker.parent.switch()
         if worker.is_dead:
             raise Killed

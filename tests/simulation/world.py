@@ -5,7 +5,7 @@ It is set up once by the product's own functions, in a database in memory, and c
 
 from __future__ import annotations
 
-import io
+import gc
 import random
 import sqlite3
 import tempfile
@@ -34,7 +34,6 @@ from erp.sales.models import Carrier, Order, ShippingKind, ShippingMethod
 from expedition.models import Shipment
 from expedition.services import group_conclude, group_create, shipments_carrier_set, tracking_set
 from invoices.imports import invoices_import
-from invoices.models import Invoice
 from kwai_integration import connection as pairs
 from kwai_integration.connection import account_store_pair
 from kwai_integration.inbound.poll import store_poll
@@ -126,6 +125,9 @@ def world() -> Iterator[World]:
             stack.enter_context(mock.patch.object(target, name, stand_in))
         _set_up(made)
         made.take_snapshot()
+        # What the set-up made stays: nobody needs to look through it for garbage again and again.
+        gc.collect()
+        gc.freeze()
         stack.enter_context(baton.between_statements())
         yield made
         baton.kill_all()
