@@ -229,6 +229,9 @@ class History:
         self.platform.fault_rate, self.baton.yields = 0.0, 0.0
         self.clock.set_wrong(0.0)
         self._finish_all()
+
+    def _connection_mend(self) -> None:
+        """Where a pair was lost the connection has ended, and the merchant consents anew."""
         ((health,),) = self.world.select("SELECT health FROM kwai_integration_kwaiaccount")
         if health != ConnectionHealth.OK:
             if not self.platform.is_revoked and not self.platform.is_pair_lost:
@@ -248,6 +251,7 @@ class History:
 
     def _drain(self) -> None:
         for place, seconds in enumerate(LOOKS):
+            self._connection_mend()
             self.clock.advance(seconds)
             # The planner mends what pushes alone do not: it is asked as soon as they need longer.
             self._round((SWEEP, PLAN) if self.is_read or place else (SWEEP,))

@@ -122,7 +122,7 @@ class ModelPlatform:
         elif fault in ("lost before", "fault before"):
             result, data = FAULT, None
         else:
-            result, data = self._authorised(name, params, sent, worker)
+            result, data = self._authorised(name, params, sent)
         self.baton.log(f"    {name} {sent.get('orderId') or ''} {fault or ''} -> {result}")
         self.baton.pause(f"{name} answers", 0.3)
         if fault.startswith("lost"):
@@ -131,6 +131,8 @@ class ModelPlatform:
         if fault in ("gateway", "fault after"):
             self._pair_lost_note(name, result)
             return self._reply(502 if fault == "gateway" else 200, FAULT, None)
+        if result == TOKEN_DEAD and worker is not None:
+            worker.told_dead.add(params["accessToken"])
         return self._reply(200, result, data)
 
     def _fault(self) -> str:
@@ -141,17 +143,13 @@ class ModelPlatform:
         headers = {"date": formatdate(self.clock.true, usegmt=True)}
         return Answer(status, headers, b"<html>" if status == 502 else body, 1)
 
-    def _authorised(
-        self, name: str, params: dict[str, str], sent: dict[str, Any], worker: SimWorker | None
-    ) -> tuple[int, Any]:
+    def _authorised(self, name: str, params: dict[str, str], sent: dict[str, Any]) -> tuple[int, Any]:
         if name == "refreshToken":
             return self._refresh(params["refresh_token"])
         if self.is_revoked:
             return REVOKED, None
         token = params["accessToken"]
         if token != self.access or self.is_access_dead or self.clock.true > self.access_ends:
-            if worker is not None:
-                worker.told_dead.add(token)
             return TOKEN_DEAD, None
         if name in WRITES:
             return self._write(name, sent)
@@ -205,7 +203,7 @@ class ModelPlatform:
             self.is_revoked = True
             return REVOKED, None
         left = self.access_ends - self.clock.true
-        if not self.is_access_dead and left > ACCESS_SECONDS * RENEWABLE_PART:
+        if self.is_clock_fair and not self.is_access_dead and left > ACCESS_SECONDS * RENEWABLE_PART:
             self._break("a pair was renewed that was alive and far from its end")
         return OK, self._pair_issue()
 
