@@ -40,7 +40,7 @@ TASKS = {
 SWEEP, PLAN = "erp.outbox.tasks.sweep", "kwai_integration.tasks.plan"
 MOST_WORKERS = 4
 MOST_TASKS = 200
-EVENTS = (8, 28)
+EVENTS = (6, 22)
 JUMPS = (2.0, 2.0, 10.0, 35.0, 70.0, 70.0, 200.0, 1_800.0)
 # By so much this machine's clock may be wrong; more, and the platform refuses every call.
 WRONG = (-20.0, 50.0, 240.0)
@@ -86,7 +86,7 @@ class History:
         """Each seed has likes of its own, so that rare things meet often in some histories."""
         self.baton.yields = self.dice.choice((0.02, 0.1, 0.3))
         self.platform.fault_rate = self.dice.choice((0.0, 0.1, 0.4))
-        pushes, reads = self.dice.choices(((1, 0), (0, 1), (1, 1)), (6, 3, 1))[0]
+        pushes, reads = self.dice.choices(((1, 0), (0, 1), (1, 1)), (6, 2, 2))[0]
         self.is_read = bool(reads)
         menu: list[tuple[Callable[[], None], float]] = [
             (self._resume, 8),

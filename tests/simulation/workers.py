@@ -56,7 +56,7 @@ class SimWorker(greenlet):
     """One process that carries out one task. `commits_to` names what it is about to change on the platform, from
     the moment its lease was renewed for that until the answer: its lease outlives any call, so nobody stalls there
     for longer than one lasts. `told_dead` are access tokens that a call of its own was refused with, `told_waits` until when which call shall
-    rest."""
+    rest, `has_read` the situation of each order as it read it last."""
 
     def __init__(self, name: str, work: Callable[[], object], number: int) -> None:
         super().__init__(self._run_work)
@@ -68,6 +68,7 @@ class SimWorker(greenlet):
         self.commits_to = ""
         self.told_dead: set[str] = set()
         self.told_waits: dict[str, float] = {}
+        self.has_read: dict[str, int] = {}
         self.failure: BaseException | None = None
 
     def _run_work(self) -> None:

@@ -117,10 +117,10 @@ def world() -> Iterator[World]:
             (scheduling, "_send", lambda task, kwargs: made.messages.append((task, kwargs))),
             # A wake-up for later: the sweep comes first, or the message is late.
             (scheduling, "_arm", lambda task, _, kwargs: made.messages.append((task, kwargs))),
-            (AttemptContext, "confirm", _noted(AttemptContext.confirm, lambda args: args[0].job.subject)),
-            (drain, "push", _closed(drain.push)),
-            (pairs, "_lease_take", _noted(pairs._lease_take, lambda args: "pair")),
-            (pairs, "_refresh", _closed(pairs._refresh)),
+            (AttemptContext, "confirm", noted(AttemptContext.confirm, lambda args: args[0].job.subject)),
+            (drain, "push", closed(drain.push)),
+            (pairs, "_lease_take", noted(pairs._lease_take, lambda args: "pair")),
+            (pairs, "_refresh", closed(pairs._refresh)),
         ):
             stack.enter_context(mock.patch.object(target, name, stand_in))
         _set_up(made)
@@ -128,6 +128,7 @@ def world() -> Iterator[World]:
         # What the set-up made stays: nobody needs to look through it for garbage again and again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
         stack.enter_context(baton.between_statements())
         yield made
         baton.kill_all()
@@ -153,7 +154,7 @@ def _sqlite_clock(clock: VirtualClock) -> None:
     connection.connection.create_function("julianday", 1, julian)
 
 
-def _noted(function: Any, subject: Any) -> Any:
+def noted(function: Any, subject: Any) -> Any:
     """The same, and the worker is noted as about to change something: nobody stalls there."""
 
     def observed(*args: Any, **kwargs: Any) -> Any:
@@ -165,7 +166,7 @@ def _noted(function: Any, subject: Any) -> Any:
     return observed
 
 
-def _closed(function: Any) -> Any:
+def closed(function: Any) -> Any:
     """The same, and at its end the worker is not about to change anything any more."""
 
     def observed(*args: Any, **kwargs: Any) -> Any:
