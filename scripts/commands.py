@@ -105,6 +105,12 @@ def chaos(rest: Sequence[str]) -> int:
     return _embedded("chaos and not services", rest) or _with_services("-m", "chaos", *rest)
 
 
+def simulate(rest: Sequence[str]) -> int:
+    """Seeded histories in one process over SQLite; `ARGS="--seed 7 --histories 1 -v"` replays one."""
+    prepare(DEV_LOCK)
+    return _python("-m", "tests.simulation", *rest)
+
+
 def test_services(rest: Sequence[str]) -> int:
     """The whole suite, each part of it."""
     prepare(DEV_LOCK)
@@ -242,6 +248,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "test-browser": test_browser,
     "chaos-short": chaos_short,
     "chaos": chaos,
+    "simulate": simulate,
     "test-services": test_services,
     "lint": lint,
     "lock": lock,

@@ -63,6 +63,7 @@ class History:
         self.asked: set[str] = set()
         self.offered = dict(self.world.chains)
         self.watermark = datetime.min
+        self.done: set[int] = set()
 
     def run(self) -> list[str]:
         self.world.restore(self.seed)
@@ -104,13 +105,15 @@ class History:
             (self._clock_wrong, self.dice.choice((0, 0, 0, 0.5))),
         ]
         self.events, self.weights = zip(*menu, strict=True)
-        if self.dice.random() < 0.2:
+        if self.dice.random() < 0.25:
+            self._token_dies()
+        elif self.dice.random() < 0.2:
             # Near enough to its end that the next call renews it.
             self.platform.access_ends = self.clock.true + 300
             self.world.select("UPDATE kwai_integration_kwaiaccount SET access_expires_at = %s", _stored(self.clock.true + 300))
         if pushes:
             # Mostly one order, so that what meets meets there.
-            self.offered = dict(self.dice.sample(list(self.offered.items()), self.dice.choice((1, 1, 2))))
+            self.offered = dict(self.dice.sample(list(self.offered.items()), self.dice.choice((1, 2))))
             self._ask()
         else:
             self._task(PLAN)
@@ -222,6 +225,10 @@ class History:
         if self.platform.is_clock_fair and watermark < self.watermark:
             self.problems.append("the watermark moved back")
         self.watermark = watermark
+        done = {row[0] for row in self.world.select("SELECT id FROM outbox_pushjob WHERE state = 'done'")}
+        if not done >= self.done:
+            self.problems.append("what was confirmed is not confirmed any more")
+        self.done = done
 
     # --- quiet
 
