@@ -77,7 +77,10 @@ def _guards_find(options: argparse.Namespace) -> int:
         missed = 0
         for name, finding in _shared(names, found):
             missed += finding is None
-            print(f"{name}\t" + ("NOT FOUND" if finding is None else f"seed {finding[0]}\t{finding[1]}"), flush=True)
+            print(
+                f"{name}\t" + ("NOT FOUND" if finding is None else f"seed {finding[0]}\t{finding[1]}"),
+                flush=True,
+            )
     return 1 if missed else 0
 
 

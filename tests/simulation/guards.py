@@ -93,7 +93,9 @@ def _idempotency() -> AbstractContextManager[Any]:
             for job in jobs:
                 # What was pushed is not known by its key any more.
                 if job.state == JobState.DONE:
-                    PushJob.objects.filter(pk=job.pk).update(idempotency_key=f"{job.idempotency_key}#{job.pk}")
+                    PushJob.objects.filter(pk=job.pk).update(
+                        idempotency_key=f"{job.idempotency_key}#{job.pk}"
+                    )
             jobs[:] = [job for job in jobs if job.state != JobState.DONE]
         return topics
 

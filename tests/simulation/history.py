@@ -62,7 +62,7 @@ class History:
         self.baton, self.platform, self.clock = self.world.baton, self.world.platform, self.world.clock
         self.asked: set[str] = set()
         self.offered = dict(self.world.chains)
-        self.watermark = datetime.min
+        self.watermark = _stored(0)
         self.done: set[int] = set()
 
     def run(self) -> list[str]:
@@ -110,7 +110,10 @@ class History:
         elif self.dice.random() < 0.2:
             # Near enough to its end that the next call renews it.
             self.platform.access_ends = self.clock.true + 300
-            self.world.select("UPDATE kwai_integration_kwaiaccount SET access_expires_at = %s", _stored(self.clock.true + 300))
+            self.world.select(
+                "UPDATE kwai_integration_kwaiaccount SET access_expires_at = %s",
+                _stored(self.clock.true + 300),
+            )
         if pushes:
             # Mostly one order, so that what meets meets there.
             self.offered = dict(self.dice.sample(list(self.offered.items()), self.dice.choice((1, 2))))
@@ -277,7 +280,9 @@ class History:
             self._finish_all()
 
     def _left_over(self) -> list[str]:
-        rows = self.world.select("SELECT kind, subject FROM outbox_pushjob WHERE state IN ('pending', 'claimed')")
+        rows = self.world.select(
+            "SELECT kind, subject FROM outbox_pushjob WHERE state IN ('pending', 'claimed')"
+        )
         # What the platform closed is refused, and the later steps wait behind that.
         waiting = [f"{kind} {subject}" for kind, subject in rows if subject not in self.platform.withdrawn]
         return waiting + (self._behind() if self.is_read else [])
@@ -300,6 +305,11 @@ class History:
     def _judge(self) -> None:
         doubled = "SELECT external_id FROM sales_order GROUP BY external_id HAVING count(*) > 1"
         self.problems += [f"order {row[0]} is here twice" for row in self.world.select(doubled)]
+        told = (
+            "SELECT kind, count(*) FROM sales_orderevent WHERE kind IN ('kwai.invoice', 'kwai.tracking', 'kwai.delivery')"
+            " GROUP BY order_id, kind HAVING count(*) > 1"
+        )
+        self.problems += [f"{kind} is told {times} times" for kind, times in self.world.select(told)]
         for chain in self.offered.values():
             for request in chain:
                 self._fact_judge(request)
@@ -322,10 +332,16 @@ class History:
                 self.problems.append(f"{request.key} ended as {state} {mode}")
 
     def _arrivals(self, request: FactRequest) -> int:
-        call = {"send_invoice": "uploadInvoice", "send_tracking": "shipOrder", "confirm_delivery": "confirmDelivery"}
+        call = {
+            "send_invoice": "uploadInvoice",
+            "send_tracking": "shipOrder",
+            "confirm_delivery": "confirmDelivery",
+        }
         name = call[str(request.kind).rsplit(".", 1)[-1]]
         counted = self.platform.applied.items()
-        return sum(times for (made, subject, _), times in counted if (made, subject) == (name, request.subject))
+        return sum(
+            times for (made, subject, _), times in counted if (made, subject) == (name, request.subject)
+        )
 
 
 def _heard(body: bytes) -> None:

@@ -91,7 +91,9 @@ class ModelPlatform:
 
     # --- the calls
 
-    def call(self, method: str, url: str, *, params: Any = None, body: bytes | None = None, **_: Any) -> Answer:
+    def call(
+        self, method: str, url: str, *, params: Any = None, body: bytes | None = None, **_: Any
+    ) -> Answer:
         """In the place of `erp.http.call`."""
         name = urlsplit(url).path.rsplit("/", 1)[-1]
         sent = json.loads(body) if body else {}
@@ -102,8 +104,9 @@ class ModelPlatform:
         try:
             return self._exchange(name, params, sent, subject, worker)
         finally:
-            if self._writing.get(subject) is worker:
-                self._writing.pop(subject, None)
+            if subject and worker is not None and self._writing.get(subject) is worker:
+                self._writing.pop(subject)
+                worker.commits_to = ""
 
     def _exchange(
         self, name: str, params: dict[str, str], sent: dict[str, Any], subject: str, worker: SimWorker | None
@@ -161,7 +164,9 @@ class ModelPlatform:
             ]
             return OK, {"total": len(met), "orderList": met}
         if name == "queryOrderDetails":
-            met = [copy.deepcopy(self.orders[str(id_)]) for id_ in sent["orderList"] if str(id_) in self.orders]
+            met = [
+                copy.deepcopy(self.orders[str(id_)]) for id_ in sent["orderList"] if str(id_) in self.orders
+            ]
             if (worker := current()) is not None:
                 worker.has_read |= {str(order["orderId"]): order["orderStatus"] for order in met}
             return OK, {"orderInfoDetailList": met}

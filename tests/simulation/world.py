@@ -184,11 +184,14 @@ def _set_up(made: World) -> None:
         name="Loja Exemplo Ltda", trade_name="Loja", tax_id="11222333000181", state_code="SP", city="São Paulo",
         fiscal_environment=FiscalEnvironment.HOMOLOGATION,
     )  # fmt: skip
-    store = Store.objects.create(company=company, name="Kwai", channel="kwai", lifecycle=StoreLifecycle.ACTIVE)
+    store = Store.objects.create(
+        company=company, name="Kwai", channel="kwai", lifecycle=StoreLifecycle.ACTIVE
+    )
     made.store_id = store.pk
     KwaiSettings.objects.create(store=store, auto_receive=True)
     StatusMapping.objects.bulk_create(
-        StatusMapping(store=store, remote_code=code, status=status) for code, status in default_situations().items()
+        StatusMapping(store=store, remote_code=code, status=status)
+        for code, status in default_situations().items()
     )
     sku_make(company, "SKU-1")
     account = KwaiAccount(store=store, merchant_id="123", health=ConnectionHealth.OK)
