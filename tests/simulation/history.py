@@ -42,6 +42,8 @@ MOST_WORKERS = 4
 MOST_TASKS = 200
 EVENTS = (6, 22)
 JUMPS = (2.0, 2.0, 10.0, 35.0, 70.0, 70.0, 200.0, 1_800.0)
+# Whoever was at work then hangs for so much longer: others find what it left.
+HANGS = (0.0, 100.0, 100.0, 1_000.0)
 # By so much this machine's clock may be wrong; more, and the platform refuses every call.
 WRONG = (-20.0, 50.0, 240.0)
 # After the faults: how far apart somebody looks until nothing is left to do.
@@ -117,7 +119,8 @@ class History:
         if pushes:
             # Mostly one order, so that what meets meets there.
             self.offered = dict(self.dice.sample(list(self.offered.items()), self.dice.choice((1, 2))))
-            self._ask()
+            for order_id in self.offered:
+                self._ask(order_id)
         else:
             self._task(PLAN)
 
@@ -154,9 +157,9 @@ class History:
         if self.world.messages:
             del self.world.messages[self.dice.randrange(len(self.world.messages))]
 
-    def _ask(self) -> None:
+    def _ask(self, order_id: str = "") -> None:
         """Facts of one order, the next ones of its chain, or known ones once more."""
-        order_id = self.dice.choice(list(self.offered))
+        order_id = order_id or self.dice.choice(list(self.offered))
         chain = self.offered[order_id]
         begun = sum(request.key in self.asked for request in chain)
         if begun == len(chain) or (begun and self.dice.random() < 0.5):
@@ -186,6 +189,8 @@ class History:
                 while not worker.dead and worker.commits_to:
                     self.clock.advance(max(worker.wakes_at - self.clock.true, 0))
                     self._turn(worker)
+            for worker in self.baton.living:
+                worker.wakes_at = self.clock.true + seconds + self.dice.choice(HANGS)
         self.clock.advance(seconds)
 
     def _order_new(self) -> None:

@@ -97,7 +97,7 @@ class ModelPlatform:
         """In the place of `erp.http.call`."""
         name = urlsplit(url).path.rsplit("/", 1)[-1]
         sent = json.loads(body) if body else {}
-        self.baton.pause(f"{name} leaves", 0.3)
+        self.baton.pause(f"{name} leaves", 0.5)
         worker = current()
         self._departure_judge(name, params, worker)
         subject = str(sent.get("orderId", "")) if name in WRITES else ""
@@ -127,7 +127,7 @@ class ModelPlatform:
         else:
             result, data = self._authorised(name, params, sent)
         self.baton.log(f"    {name} {sent.get('orderId') or ''} {fault or ''} -> {result}")
-        self.baton.pause(f"{name} answers", 0.3)
+        self.baton.pause(f"{name} answers", 0.5)
         if fault.startswith("lost"):
             self._pair_lost_note(name, result)
             raise RequestOutcomeUnknown("sim")
