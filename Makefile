@@ -2,8 +2,8 @@
 # `make test ARGS="-k outbox"`, and FILE names a copy.
 PYTHON ?= python3
 
-.PHONY: help setup run test test-browser chaos-short chaos test-services lint lock audit bench-nfe bench-import bench-pages \
-	bench-push bench-screens bench-fresh backup backup-check restore
+.PHONY: help setup run test test-browser chaos-short chaos simulate test-services lint lock audit bench-nfe \
+	bench-import bench-pages bench-push bench-screens bench-fresh backup backup-check restore
 
 help:
 	@echo "make run            inicia o ERP em http://127.0.0.1:8000 (na primeira vez instala tudo)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test-browser   os testes que usam o chromium"
 	@echo "make chaos-short    os testes que matam processos"
 	@echo "make chaos          os mesmos e os demorados, também em PostgreSQL e Redis"
+	@echo "make simulate       dez mil histórias com quedas, demoras e respostas perdidas, pela semente"
 	@echo "make test-services  todos os testes em PostgreSQL e Redis"
 	@echo "make lint           estilo, tipos, contratos de importação e migrações"
 	@echo "make lock           recalcula os arquivos requirements*.lock"
@@ -26,6 +27,6 @@ help:
 	@echo "make bench-screens  conta as linhas inteiras de cada lista em três telas, e os bytes de cada página"
 	@echo "make bench-fresh    mede em quanto tempo um pedido novo aparece em uma tela aberta"
 
-setup run test test-browser chaos-short chaos test-services lint lock audit bench-nfe bench-import bench-pages bench-push bench-screens bench-fresh backup backup-check restore:
+setup run test test-browser chaos-short chaos simulate test-services lint lock audit bench-nfe bench-import bench-pages bench-push bench-screens bench-fresh backup backup-check restore:
 	@command -v $(PYTHON) >/dev/null || { echo "Python não encontrado: instale o Python 3.11 ou mais novo."; exit 1; }
 	@$(PYTHON) dev $@ $(if $(FILE),"$(FILE)") $(ARGS)

@@ -334,7 +334,9 @@ def _lease_take(account: KwaiAccount, *, goes_on: bool) -> uuid.UUID | None:
     ).claim(refresh_due_at=again, refresh_lost_at=Now())
     if lease:
         account.refresh_from_db()
-        return lease
+        # Who stood still meanwhile for longer than the lease holds reads the pair of another: spending that
+        # would lose it.
+        return lease if account.lease_token == lease else None
     if ran_out.exists():
         if goes_on:
             ran_out.update(refresh_problem=LOST_TWICE, refresh_due_at=F("access_expires_at"))

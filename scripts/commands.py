@@ -126,6 +126,12 @@ def _results_told(run: Callable[[], int]) -> int:
     return code
 
 
+def simulate(rest: Sequence[str]) -> int:
+    """Seeded histories in one process over SQLite; `ARGS="--seed 7 --histories 1 -v"` replays one."""
+    prepare(DEV_LOCK)
+    return _python("-m", "tests.simulation", *rest)
+
+
 def test_services(rest: Sequence[str]) -> int:
     """All parts of the suite, but for what asks no database: that is the same there."""
     prepare(DEV_LOCK)
@@ -263,6 +269,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "test-browser": test_browser,
     "chaos-short": chaos_short,
     "chaos": chaos,
+    "simulate": simulate,
     "test-services": test_services,
     "lint": lint,
     "lock": lock,

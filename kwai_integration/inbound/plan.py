@@ -46,7 +46,9 @@ def orders_to_receive() -> QuerySet[KwaiOrder]:
     loose = Listing.objects.filter(waiting_orders=OuterRef("pk"), sku__isnull=True)
     staged = Q(state=KwaiOrderState.STAGED, store__kwai_settings__auto_receive=True)
     linked = Q(state=KwaiOrderState.UNLINKED) & ~Exists(loose)
-    again = Q(state=KwaiOrderState.RECEIVED, received_digest="")
+    # Without a digest of its own the answer is outrun by a note that was sent: the next one is received.
+    unread = Q(received_digest="") & ~Q(digest="")
+    again = Q(state=KwaiOrderState.RECEIVED) & unread
     # Known by now and waiting for a link of what came later: it follows the platform all the same.
-    known = Q(state=KwaiOrderState.UNLINKED, order__isnull=False, received_digest="")
+    known = Q(state=KwaiOrderState.UNLINKED, order__isnull=False) & unread
     return KwaiOrder.objects.filter(staged | linked | again | known).exclude(filtered_out())

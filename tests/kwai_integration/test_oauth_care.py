@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.db import connection
 from django.utils import timezone
 
 from erp.accounts.models import Company, Store
@@ -185,6 +186,27 @@ def test_a_worker_killed_while_renewing_leaves_a_lease_that_runs_out(
     due()
     assert account_refresh(store_id=kwai.store.pk) is True
     assert kwai.calls("refreshToken") == 1
+
+
+def test_who_stood_still_with_the_lease_spends_no_pair_of_another(kwai: Kwai) -> None:
+    """A machine sleeps right after it took the lease; another renews meanwhile. Its new pair stays."""
+    due()
+    others: list[bool] = []
+
+    def stand_still(execute: Any, sql: str, *rest: Any) -> Any:
+        answer = execute(sql, *rest)
+        if not others and sql.startswith('UPDATE "kwai_integration_kwaiaccount"'):
+            others.append(False)
+            lease_over()
+            due()
+            others[0] = account_refresh(store_id=kwai.store.pk)
+        return answer
+
+    with connection.execute_wrapper(stand_still):
+        assert not account_refresh(store_id=kwai.store.pk)
+    assert others == [True]
+    assert (account().token_version, kwai.calls("refreshToken")) == (1, 1)
+    assert client_for(kwai.store.pk).list_items(page=1).total == 0
 
 
 def test_tokens_without_their_key_ask_for_a_new_consent(kwai: Kwai, settings: Any) -> None:

@@ -24,6 +24,7 @@ from erp.sales.statuses import OrderStatus
 from expedition.models import Shipment, ShipmentStatus
 from expedition.services import tracking_set
 from invoices.models import Invoice, InvoiceStatus
+from kwai_integration.inbound.plan import orders_to_receive
 from kwai_integration.mapping.outbound import noon_ms
 from kwai_integration.models import KwaiOrder, KwaiSettings
 from kwai_integration.outbound.kinds import Kind
@@ -56,6 +57,17 @@ def shipped(desk: Desk) -> tuple[Order, Shipment]:
     desk.push()
     assert status_of(order) == OrderStatus.SHIPPED
     return order, shipment
+
+
+def test_a_note_that_was_sent_leaves_nothing_to_receive(desk: Desk) -> None:
+    """Its push outruns the stored answer. Receiving that answer again would change nothing, and be due again."""
+    (order,) = desk.orders()
+    desk.ask(ChannelAction.SEND_INVOICE, desk.invoice(order).pk)
+    desk.push()
+    assert job_of(Kind.SEND_INVOICE, order).state == JobState.DONE
+    assert not orders_to_receive().exists()
+    desk.kwai.poll()
+    assert KwaiOrder.objects.get().received_digest == KwaiOrder.objects.get().digest != ""
 
 
 def test_kwai_holds_the_note_the_code_and_the_delivery(desk: Desk) -> None:
