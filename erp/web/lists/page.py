@@ -246,7 +246,7 @@ class ListPage(View, Generic[M]):
         board = board_of(self.request)
 
         def groups() -> dict[str, Sequence[QuerySet[Any]]]:
-            own = {LIST_ID: [*self.watched(), *board.reach_rows]}
+            own: dict[str, Sequence[QuerySet[Any]]] = {LIST_ID: [*self.watched(), *board.reach_rows]}
             if not is_whole_page:
                 return own
             chosen = {f"filter:{each.name}": each.watched(self.request) for each in self.filters}
