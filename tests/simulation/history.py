@@ -43,8 +43,8 @@ THEMES = {"pushes": (1, 0), "reads": (0, 1), "pair": (1, 0), "both": (1, 1)}
 MOST_WORKERS = 4
 LONGEST_NAP = 2.0
 MOST_TASKS = 200
-EVENTS = (6, 22)
-JUMPS = (2.0, 2.0, 10.0, 35.0, 70.0, 70.0, 200.0, 1_800.0)
+EVENTS = (8, 24)
+JUMPS = (2.0, 35.0, 70.0, 70.0, 200.0, 1_800.0)
 # Whoever was at work then hangs for so much longer: others find what it left.
 HANGS = (0.0, 100.0, 100.0, 1_000.0)
 # By so much this machine's clock may be wrong; more, and the platform refuses every call.
@@ -102,8 +102,8 @@ class History:
             (partial(self._task, SWEEP), pushes),
             (partial(self._task, PLAN), reads),
             (self._ask, pushes),
-            (self._kill, self.dice.choice((0, 1, 3))),
-            (self._jump, self.dice.choice((1, 3))),
+            (self._kill, self.dice.choice((0, 1, 2))),
+            (self._jump, self.dice.choice((2, 4))),
             (self._message_lost, 0.3),
             (self._order_new, reads),
             (self._order_changed, 2 * reads),
@@ -194,7 +194,8 @@ class History:
     def _kill(self) -> None:
         if not self.baton.living:
             return
-        worker = self.dice.choice(self.baton.living)
+        # Rather one whose call is on its way: what it changed is what the next has to find out.
+        worker = self.dice.choice([one for one in self.baton.living if one.commits_to] or self.baton.living)
         if worker.commits_to == "pair":
             # A pair that it holds and has not stored is lost with it; nobody but the merchant can help then.
             self.platform.is_pair_lost = True
