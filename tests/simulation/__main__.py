@@ -66,9 +66,10 @@ def _guards_find(options: argparse.Namespace) -> int:
     from tests.simulation.world import world
 
     def found(name: str) -> tuple[int, str] | None:
-        with GUARDS[name]():
+        theme, removal = GUARDS[name]
+        with removal():
             for seed in range(options.seed, options.seed + GUARD_SEEDS):
-                if problems := History(made, seed).run():
+                if problems := History(made, seed, theme).run():
                     return seed, problems[0]
         return None
 

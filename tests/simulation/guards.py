@@ -34,12 +34,13 @@ from kwai_integration.wire import errors
 from tests.simulation.world import noted
 
 Removal = Callable[[], AbstractContextManager[Any]]
-GUARDS: dict[str, Removal] = {}
+# By what it keeps: the theme of the histories that look for it, and the removal.
+GUARDS: dict[str, tuple[str, Removal]] = {}
 
 
-def guard(name: str) -> Callable[[Removal], Removal]:
+def guard(name: str, theme: str = "pushes") -> Callable[[Removal], Removal]:
     def add(removal: Removal) -> Removal:
-        GUARDS[name] = removal
+        GUARDS[name] = (theme, removal)
         return removal
 
     return add
@@ -114,7 +115,7 @@ def _allow_list() -> AbstractContextManager[Any]:
     return without(permits, "may", lambda *args, **more: Permit.YES)
 
 
-@guard("one worker renews a pair, by a lease")
+@guard("one worker renews a pair, by a lease", "pair")
 def _pair_lease() -> AbstractContextManager[Any]:
     real = pairs._lease_take
 
@@ -125,7 +126,7 @@ def _pair_lease() -> AbstractContextManager[Any]:
     return without(pairs, "_lease_take", anyway)
 
 
-@guard("a pair is renewed by its version")
+@guard("a pair is renewed by its version", "pair")
 def _pair_version() -> AbstractContextManager[Any]:
     real = pairs._lease_take
 
@@ -136,7 +137,7 @@ def _pair_version() -> AbstractContextManager[Any]:
     return without(pairs, "_lease_take", of_any_version)
 
 
-@guard("who finds a new pair takes it")
+@guard("who finds a new pair takes it", "pair")
 def _pair_compared() -> AbstractContextManager[Any]:
     def renew(tokens: StoreTokens, stale: Any) -> Any:
         return pairs._renewed(pairs._connected_account(tokens.store_id), goes_on=False)
@@ -144,7 +145,7 @@ def _pair_compared() -> AbstractContextManager[Any]:
     return without(StoreTokens, "renew", renew)
 
 
-@guard("a refused access token is known to be dead")
+@guard("a refused access token is known to be dead", "pair")
 def _dead_token() -> AbstractContextManager[Any]:
     real = StoreTokens.judge
 
@@ -155,7 +156,7 @@ def _dead_token() -> AbstractContextManager[Any]:
     return without(StoreTokens, "judge", judge)
 
 
-@guard("a new pair is stored under its lease before it is used")
+@guard("a new pair is stored under its lease before it is used", "pair")
 def _pair_stored() -> AbstractContextManager[Any]:
     def used_unstored(account: KwaiAccount, lease: Any, pair: Any) -> Any:
         credentials = pairs.KwaiCredentials(merchant_id=account.merchant_id, access_token=pair.access_token)
@@ -165,7 +166,7 @@ def _pair_stored() -> AbstractContextManager[Any]:
     return without(pairs, "_pair_commit", used_unstored)
 
 
-@guard("a wait that one caller was told holds for all")
+@guard("a wait that one caller was told holds for all", "both")
 def _told_wait() -> AbstractContextManager[Any]:
     return without(StoreLimiter, "learn", lambda limiter, call, error: None)
 
@@ -175,7 +176,7 @@ def _limiter() -> AbstractContextManager[Any]:
     return without(limits, "acquire", lambda **_: limits.Go())
 
 
-@guard("the watermark moves after the window is stored")
+@guard("the watermark moves after the window is stored", "reads")
 def _watermark() -> AbstractContextManager[Any]:
     real = _Poll.window_store
 
@@ -186,7 +187,7 @@ def _watermark() -> AbstractContextManager[Any]:
     return without(_Poll, "window_store", too_early)
 
 
-@guard("the watermark is fenced by the lease token")
+@guard("the watermark is fenced by the lease token", "reads")
 def _watermark_fence() -> AbstractContextManager[Any]:
     stack = ExitStack()
     stack.enter_context(without(CursorLease, "renew", lambda lease: None))
@@ -196,6 +197,6 @@ def _watermark_fence() -> AbstractContextManager[Any]:
     return stack
 
 
-@guard("an older answer never replaces a newer one")
+@guard("an older answer never replaces a newer one", "reads")
 def _newer_wins() -> AbstractContextManager[Any]:
     return without(staging, "_loses", lambda answer, row, fetch_started_at: False)

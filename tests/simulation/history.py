@@ -38,10 +38,13 @@ TASKS = {
     for name in tasks
 }
 SWEEP, PLAN = "erp.outbox.tasks.sweep", "kwai_integration.tasks.plan"
+# What a history is about: whether there are pushes, and whether orders are read.
+THEMES = {"pushes": (1, 0), "reads": (0, 1), "pair": (1, 0), "both": (1, 1)}
 MOST_WORKERS = 4
+LONGEST_NAP = 2.0
 MOST_TASKS = 200
-EVENTS = (6, 22)
-JUMPS = (2.0, 2.0, 10.0, 35.0, 70.0, 70.0, 200.0, 1_800.0)
+EVENTS = (8, 24)
+JUMPS = (2.0, 35.0, 70.0, 70.0, 200.0, 1_800.0)
 # Whoever was at work then hangs for so much longer: others find what it left.
 HANGS = (0.0, 100.0, 100.0, 1_000.0)
 # By so much this machine's clock may be wrong; more, and the platform refuses every call.
@@ -52,10 +55,11 @@ LOOKS = (70.0, 70.0, 70.0, 400.0, 400.0, 1_300.0, 3_700.0, 3_700.0, 15_000.0, 44
 
 @dataclass
 class History:
-    """`problems` is empty when every promise was kept."""
+    """`problems` is empty when every promise was kept. `theme`: one of THEMES, else the seed draws it."""
 
     world: World
     seed: int
+    theme: str = ""
     problems: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -87,48 +91,63 @@ class History:
 
     def _profile(self) -> None:
         """Each seed has likes of its own, so that rare things meet often in some histories."""
+        theme = self.theme or self.dice.choices(list(THEMES), (5, 2, 2, 1))[0]
+        pushes, reads = THEMES[theme]
+        self.is_read = bool(reads)
         self.baton.yields = self.dice.choice((0.02, 0.1, 0.3))
         self.platform.fault_rate = self.dice.choice((0.0, 0.1, 0.4))
-        pushes, reads = self.dice.choices(((1, 0), (0, 1), (1, 1)), (6, 2, 2))[0]
-        self.is_read = bool(reads)
         menu: list[tuple[Callable[[], None], float]] = [
             (self._resume, 8),
             (self._deliver, 5),
             (partial(self._task, SWEEP), pushes),
             (partial(self._task, PLAN), reads),
             (self._ask, pushes),
-            (self._kill, self.dice.choice((0, 1, 3))),
-            (self._jump, self.dice.choice((1, 3))),
+            (self._kill, self.dice.choice((0, 1, 2))),
+            (self._jump, self.dice.choice((2, 4))),
             (self._message_lost, 0.3),
             (self._order_new, reads),
-            (self._order_changed, reads),
+            (self._order_changed, 2 * reads),
             (self._order_cancelled, self.dice.choice((0, 0, 0.5))),
-            (self._token_dies, self.dice.choice((0, 0, 1))),
+            (self._token_dies, self.dice.choice((0, 0, 0.5))),
             (self._clock_wrong, self.dice.choice((0, 0, 0, 0.5))),
         ]
         self.events, self.weights = zip(*menu, strict=True)
-        if self.dice.random() < 0.25:
-            self._token_dies()
-        elif self.dice.random() < 0.2:
-            # Near enough to its end that the next call renews it.
-            self.platform.access_ends = self.clock.true + 300
-            self.world.select(
-                "UPDATE kwai_integration_kwaiaccount SET access_expires_at = %s",
-                _stored(self.clock.true + 300),
-            )
-        if pushes:
-            # Mostly one order, so that what meets meets there.
-            self.offered = dict(self.dice.sample(list(self.offered.items()), self.dice.choice((1, 2))))
-            for order_id in self.offered:
-                self._ask(order_id)
-        else:
+        if theme == "pair":
+            self._pair_ends()
+        self._begin(pushes, 2 if theme == "pair" else self.dice.choice((1, 2)))
+
+    def _begin(self, pushes: int, orders: int) -> None:
+        if not pushes:
             self._task(PLAN)
+            return
+        # Few orders, so that what meets meets there; mostly the one with the longest way to go.
+        first, *others = self.offered
+        chosen = [first if self.dice.random() < 0.7 else others.pop()]
+        chosen += self.dice.sample(others, orders - 1)
+        self.offered = {order_id: self.offered[order_id] for order_id in chosen}
+        for order_id in chosen:
+            self._ask(order_id)
+            self._task(SWEEP)
+
+    def _pair_ends(self) -> None:
+        """The platform ended the access token early, or its end is so near that the next call renews it."""
+        if self.dice.random() < 0.7:
+            self._token_dies()
+            return
+        self.platform.access_ends = self.clock.true + 300
+        ends = _stored(self.platform.access_ends)
+        self.world.select("UPDATE kwai_integration_kwaiaccount SET access_expires_at = %s", ends)
 
     def _resume(self) -> None:
+        """Somebody goes on. While all hang, another comes to look for work; who only naps is waited for."""
         if runnable := self.baton.runnable():
             self._turn(self.dice.choice(runnable))
-        elif self.baton.living:
-            self.clock.advance(min(worker.wakes_at for worker in self.baton.living) - self.clock.true)
+            return
+        naps = min((worker.wakes_at for worker in self.baton.living), default=0.0) - self.clock.true
+        if 0 < naps < LONGEST_NAP:
+            self.clock.advance(naps)
+        else:
+            self._task(PLAN if self.is_read and self.dice.random() < 0.5 else SWEEP)
 
     def _turn(self, worker: Any) -> None:
         self.baton.resume(worker)
@@ -175,7 +194,8 @@ class History:
     def _kill(self) -> None:
         if not self.baton.living:
             return
-        worker = self.dice.choice(self.baton.living)
+        # Rather one whose call is on its way: what it changed is what the next has to find out.
+        worker = self.dice.choice([one for one in self.baton.living if one.commits_to] or self.baton.living)
         if worker.commits_to == "pair":
             # A pair that it holds and has not stored is lost with it; nobody but the merchant can help then.
             self.platform.is_pair_lost = True
