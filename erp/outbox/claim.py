@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Coalesce, Now
 
 from erp import clock, compiled
-from erp.outbox import breaker, handlers, limits
+from erp.outbox import handlers, limits
 from erp.outbox.models import PushJob, PushJobQuerySet, StoreQueue
 from erp.outbox.statuses import LONGEST_WAITS, BreakerState, JobState, WaitReason
 
@@ -58,7 +58,7 @@ def _claim(store_id: int, most: int) -> list[PushJob]:
                 return []
             _turn_taken(queue)
             for job in jobs:
-                job.queue_is_calm, job.is_first = breaker.is_calm(queue), bool(job.leads)
+                job.is_first = bool(job.leads)
             return jobs
     except IntegrityError:
         # Another push of a subject was claimed first; the index says so.

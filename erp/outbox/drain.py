@@ -136,7 +136,7 @@ def _verified(read_back: Callable[[], bool], context: AttemptContext) -> bool:
     with _attempt(context, AttemptAction.VERIFY) as row:
         satisfied = read_back()
         row.outcome = AttemptOutcome.DONE if satisfied else AttemptOutcome.NOT_YET_THERE
-    if context.is_answered and not context.job.queue_is_calm:
+    if context.is_answered:
         # Whatever it found: the platform is there. A write that follows is another test.
         breaker.learn(store_id=context.job.store_id, healthy=True)
     return satisfied

@@ -174,10 +174,9 @@ class PushJob(Stamped, Leased):
 
     objects = PushJobQuerySet.as_manager()
 
-    # What the claim saw: whether this is the first push of its kind, which a person follows, and whether the
-    # store's breaker had nothing to count. Who has not claimed the row knows neither.
+    # What the claim saw: whether this is the first push of its kind, which a person follows. Who has not
+    # claimed the row does not know.
     is_first: bool = True
-    queue_is_calm: bool = False
 
     class Meta:
         constraints = [

@@ -36,8 +36,7 @@ def settle_done(*, job: PushJob, code: str, record: Callable[[], None]) -> bool:
         row.needs_verification = False
         row.last_error, row.last_code = "", code[:40]
         _finish(row, JobState.DONE)
-    if not job.queue_is_calm:
-        breaker.learn(store_id=job.store_id, healthy=True)
+    breaker.learn(store_id=job.store_id, healthy=True)
     return True
 
 

@@ -207,3 +207,30 @@ def test_a_blocked_correction_holds_nothing_back_once_the_first_content_counts(
     goes = first_counts and was_confirmed
     assert mark.held_back_by == ("" if goes else "tracking")
     assert take_all(store) == (["delivery:900"] if goes else [])
+
+
+def test_several_of_a_store_are_claimed_at_once_but_never_two_of_one_subject(
+    platform: Any, fact: Any, store: Any, settings: Any
+) -> None:
+    settings.OUTBOX_STORE_CONCURRENCY = 5
+    facts_request(requests=[fact("cancel" if n else "tracking", subject=str(n)) for n in range(3)])
+    facts_request(requests=[fact("cancel", subject="0")])
+    jobs = claim.claim_some(most=5)
+    assert sorted(job.subject for job in jobs) == ["0", "1", "2"]
+    assert {job.pk for job in jobs} == set(
+        PushJob.objects.filter(state=JobState.CLAIMED, lease_token=jobs[0].lease_token).values_list(
+            "pk", flat=True
+        )
+    )
+    assert claim.claim_some(most=5) == []
+
+
+def test_a_good_answer_counts_though_others_failed_since_its_claim(
+    platform: Any, fact: Any, store: Any
+) -> None:
+    facts_request(requests=[fact()])
+    job = claim.claim_in_store(store_id=store.pk)
+    assert job is not None
+    StoreQueue.objects.update(breaker_failures=4)
+    drain.push(job)
+    assert StoreQueue.objects.get().breaker_failures == 0
