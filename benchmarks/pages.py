@@ -117,7 +117,7 @@ PAGES = {
     "notas": MeasuredPage("invoices:list", InvoiceList),
     "expedição": MeasuredPage("expedition:list", GroupList),
     "expedição por pedidos": MeasuredPage("expedition:list", ShipmentList, "agrupamentos=pedidos"),
-    "envios": MeasuredPage("kwai:jobs", JobList),
+    "envios": MeasuredPage("kwai:jobs", JobList, "tab=all"),
     "estoque": MeasuredPage("stock:balances", BalanceList),
     "produtos": MeasuredPage("catalog:products", SkuList),
     "início": MeasuredPage("web:home"),

@@ -24,6 +24,7 @@ from django.db.models import Case, Exists, F, Q, Value
 from django.db.models import When as Whenever
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest, Least, Now
+from django.utils import timezone
 
 from erp import clock, compiled
 from erp.clock import NowMicros
@@ -275,8 +276,12 @@ class _Bucket:
         own = self._rows()
         own.update(**{f"{self.share}_asked_us": NowMicros()})
         both = RateLimit.objects.filter(scope=self.scope, call__in=(self.call, self.closed_by))
-        rows = list(both.annotate(now_us=NowMicros(), now=Now()))
-        return max((self._when(row, row.now_us, row.now) for row in rows), key=lambda when: when.seconds)
+        waits = [self._when(row, row.now_us, row.now) for row in both.annotate(now_us=NowMicros(), now=Now())]
+        # Of a bucket that nobody has used there is no row; then the channel's pause is all that closes it.
+        return max(waits, key=lambda when: when.seconds, default=self._paused())
+
+    def _paused(self) -> When:
+        return When(timezone.now(), 0.001, WaitReason.LIMIT)
 
     def _rows(self) -> Any:
         return RateLimit.objects.filter(scope=self.scope, call=self.call)

@@ -246,7 +246,11 @@ class ListPage(View, Generic[M]):
         board = board_of(self.request)
 
         def groups() -> dict[str, Sequence[QuerySet[Any]]]:
-            own: dict[str, Sequence[QuerySet[Any]]] = {LIST_ID: [*self.watched(), *board.reach_rows]}
+            watched = self.watched()
+            # A list that watches nothing has no stamp, and nothing of it is kept.
+            own: dict[str, Sequence[QuerySet[Any]]] = {
+                LIST_ID: [*watched, *board.reach_rows] if watched else []
+            }
             if not is_whole_page:
                 return own
             chosen = {f"filter:{each.name}": each.watched(self.request) for each in self.filters}
@@ -257,7 +261,7 @@ class ListPage(View, Generic[M]):
         stamps = stamps_plan(key, groups).read()
         if is_whole_page:
             board.stamps = self.choice_stamps = stamps
-        return stamps[LIST_ID] + self._told_by_clock()
+        return stamps[LIST_ID] and stamps[LIST_ID] + self._told_by_clock()
 
     def _told_by_clock(self) -> str:
         """The minute, while a chosen filter keeps other rows as time passes though nothing is written."""

@@ -93,8 +93,8 @@ def test_the_database_is_asked_over_a_connection_of_its_own() -> None:
     """One that is kept open may hang for ever when its server stops answering."""
     connection.set_rollback(True)
     try:
-        assert health._checked(health._database)["ok"]
-        assert not health._checked(health._oldest_job)["ok"]
+        assert health.checked(health._database)["ok"]
+        assert not health.checked(health._oldest_job)["ok"]
     finally:
         connection.set_rollback(False)
 
@@ -148,7 +148,7 @@ def test_a_broker_that_does_not_answer_is_told_and_hangs_nothing(
         app = Celery("health", broker=f"redis://user:secret@127.0.0.1:{port}/0", set_as_current=False)
         monkeypatch.setattr(scheduling, "app_or_default", lambda: app)
         found: list[dict[str, Any]] = []
-        check = threading.Thread(target=lambda: found.append(health._checked(health._broker)), daemon=True)
+        check = threading.Thread(target=lambda: found.append(health.checked(health._broker)), daemon=True)
         check.start()
         check.join(60)
     assert found
