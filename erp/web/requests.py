@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import cast
 
@@ -35,6 +35,13 @@ def board_of(request: HttpRequest) -> Board:
 def text_of(values: QueryDict, name: str, longest: int = 100) -> str:
     """What was typed into a field, trimmed and cut; without NUL, which PostgreSQL takes into no text."""
     return values.get(name, "").replace("\x00", "").strip()[:longest]
+
+
+def undone_first(ids: Sequence[int], done: Collection[int], most: int) -> tuple[list[int], int]:
+    """At most `most` of `ids`, those that are through already last, and how many are left for the next time:
+    whoever repeats the same ticks goes on."""
+    ordered = sorted(ids, key=lambda pk: pk in done)
+    return ordered[:most], sum(pk not in done for pk in ordered[most:])
 
 
 def address_back(request: HttpRequest, url_name: str) -> str:

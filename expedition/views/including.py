@@ -21,7 +21,7 @@ from erp.refusals import Refusal
 from erp.sales.models import Order, ShippingMethod
 from erp.sales.shippers import method_problem
 from erp.web.lists import action_asked
-from erp.web.requests import company_of, id_of, ids_of, user_of
+from erp.web.requests import company_of, id_of, ids_of, undone_first, user_of
 from erp.web.results import Results
 from expedition.models import Shipment, ShipmentGroup
 from expedition.preconditions import group_kind_for
@@ -78,11 +78,13 @@ def include_invoices(request: HttpRequest) -> HttpResponse:
 
 
 def _lead(request: HttpRequest, order_ids: Iterable[int | None]) -> HttpResponseRedirect:
-    ids = list(dict.fromkeys(order_ids))
-    if len(ids) > MOST_ROWS:
-        text = f"Aqui estão {MOST_ROWS} dos {len(ids)} pedidos marcados. Agrupe estes e repita com os outros."
-        messages.warning(request, text)
-    return redirect(_address(pedidos=",".join(map(str, ids[:MOST_ROWS]))))
+    asked = [pk for pk in dict.fromkeys(order_ids) if pk is not None]
+    grouped = Shipment.objects.active().filter(order__in=asked, group__isnull=False)
+    ids, left = undone_first(asked, set(grouped.values_list("order_id", flat=True)), MOST_ROWS)
+    if left:
+        shown = f"Aqui estão {len(ids)} dos {len(asked)} pedidos marcados."
+        messages.warning(request, f"{shown} Agrupe estes e repita com os mesmos: os outros {left} vêm então.")
+    return redirect(_address(pedidos=",".join(map(str, ids))))
 
 
 def _address(**values: str) -> str:

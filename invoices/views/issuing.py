@@ -17,7 +17,7 @@ from erp.accounts.permissions import may
 from erp.channels import RowOutcome, RowResult
 from erp.sales.models import Order
 from erp.web.lists import action_asked
-from erp.web.requests import company_of, ids_of, user_of
+from erp.web.requests import company_of, ids_of, undone_first, user_of
 from erp.web.results import results_named
 from invoices.forms import InvoiceCancelForm
 from invoices.issuing.draft import Draft
@@ -27,7 +27,7 @@ from invoices.issuing.models import OPEN, InvoiceIssue
 from invoices.issuing.requirements import Lack, Where
 from invoices.issuing.services import draft_lacks, invoice_cancel, invoices_issue
 from invoices.linking import InvoiceRefused
-from invoices.models import Invoice
+from invoices.models import ISSUED, Invoice
 from invoices.next_steps import invoices_next_steps
 
 MAX_ORDERS = 100
@@ -72,11 +72,14 @@ def invoice_issue(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     company = company_of(request)
     if request.method == "POST" and "confirm" not in request.POST:
-        _, ids = action_asked(request.POST)
-        if len(ids) > MAX_ORDERS:
-            shown = f"Aqui estão {MAX_ORDERS} dos {len(ids)} pedidos marcados."
-            messages.warning(request, f"{shown} Gere estes e repita com os outros.")
-        return redirect(_address(ids[:MAX_ORDERS]))
+        _, asked = action_asked(request.POST)
+        noted = Invoice.objects.filter(order__in=asked, status__in=ISSUED).values_list("order_id", flat=True)
+        ids, left = undone_first(asked, set(noted), MAX_ORDERS)
+        if left:
+            shown = f"Aqui estão {len(ids)} dos {len(asked)} pedidos marcados."
+            then = f"Gere estes e repita com os mesmos: os outros {left} vêm então."
+            messages.warning(request, f"{shown} {then}")
+        return redirect(_address(ids))
     ids = _reachable(request.POST.getlist("ids") or request.GET.getlist("order"), user)
     results: list[RowResult] = []
     if request.method == "POST":
