@@ -105,8 +105,15 @@ def test_what_was_typed_while_an_answer_was_on_its_way_is_asked_for(home: Page) 
     assert len(asked) <= 3
 
 
-def test_a_session_that_ended_is_told(home: Page) -> None:
+def test_a_session_that_ended_leads_to_the_login_and_back(home: Page) -> None:
     home.context.clear_cookies()
+    home.keyboard.press("Control+k")
+    home.keyboard.type("conceicao")
+    home.wait_for_url("**/entrar/?next=/")
+
+
+def test_a_server_that_fails_is_told(home: Page) -> None:
+    home.route("**/busca/?q=*", lambda route: route.fulfill(status=502))
     home.keyboard.press("Control+k")
     home.keyboard.type("conceicao")
     expect(home.get_by_role("status").filter(has_text="A busca não respondeu")).to_be_visible()
