@@ -75,6 +75,21 @@ def test_a_list_that_refreshes_by_itself_stays_whole(
     expect(list_page.get_by_role("link", name="paulistas")).to_be_visible()
 
 
+def test_focus_stays_at_what_was_used(list_page: Page) -> None:
+    list_page.get_by_role("link", name="paulistas").press("Enter")
+    expect(list_page).to_have_url(re.compile(r"\?tab=sp$"))
+    expect(list_page.locator("#list-tabs [aria-current]")).to_be_focused()
+
+
+def test_clearing_keeps_the_looks_of_the_list(list_page: Page) -> None:
+    list_page.get_by_role("link", name="paulistas").click()
+    expect(list_page).to_have_url(re.compile(r"\?tab=sp$"))
+    list_page.locator("#filter-q").press_sequentially("filial")
+    expect(list_page).to_have_url(re.compile("q=filial"))
+    list_page.locator("[data-filters-clear]").click()
+    expect(list_page).to_have_url(re.compile(r"\?tab=sp$"))
+
+
 def test_clearing_is_offered_while_something_is_filtered(list_page: Page) -> None:
     clear = list_page.locator("[data-filters-clear]")
     assert not clear.is_visible()
