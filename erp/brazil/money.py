@@ -60,11 +60,16 @@ def centavos_from_decimal(amount: Decimal) -> int:
     return int(centavos)
 
 
+def thousands(number: int) -> str:
+    """1234567 becomes `1.234.567`."""
+    return f"{number:,}".replace(",", ".")
+
+
 def money_format(centavos: int) -> str:
     """123456 becomes `R$ 1.234,56`, -5 becomes `-R$ 0,05`."""
     reais, cents = divmod(abs(centavos), 100)
     sign = "-" if centavos < 0 else ""
-    return f"{sign}R$ {reais:,}".replace(",", ".") + f",{cents:02d}"
+    return f"{sign}R$ {thousands(reais)},{cents:02d}"
 
 
 def money_parse(typed: str) -> int:

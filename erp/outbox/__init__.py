@@ -10,7 +10,8 @@ What others use:
   `AppConfig.ready()`; `errors`: what they may raise, one class per row of the policy table;
 - `limits.register(provider)`, `limits.acquire(...)`, `limits.wait_turn(...)`: call limits, also for reads
   outside a push;
-- `selectors`: `jobs_done` (markers), `queue_notices`.
+- `selectors`: `jobs_done` (markers), and what is wrong with whole queues: `resting_queues`, `quotas_spent`,
+  `late_queues`; `overview`: the queues as a page shows them.
 
 Inside: `claim` -> `drain` -> `settle`, `reap` for what dead workers held, `policy` decides, `breaker` rests.
 `docs/outbox.md` shows the life of a push.

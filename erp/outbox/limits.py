@@ -20,7 +20,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Case, Exists, F, Q, Value
+from django.db.models import Case, Exists, F, Q, QuerySet, Value
 from django.db.models import When as Whenever
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest, Least, Now
@@ -153,8 +153,8 @@ def hold_told(*, store_id: int, app_key: str, call: str, seconds: float) -> None
     until = clock.after(min(timedelta(seconds=seconds), LONGEST_WAITS[WaitReason.LIMIT]))
     with _closed_meanwhile(call):
         hold(store_id=store_id, call=call, until=until, reason=WaitReason.LIMIT)
-    told = RateLimit.objects.filter(scope__startswith="store:", call=call, resume_reason=WaitReason.LIMIT)
-    if told.exclude(_not_held()).exclude(scope=f"store:{store_id}").exists():
+    told = buckets_held().filter(scope__startswith="store:", call=call, resume_reason=WaitReason.LIMIT)
+    if told.exclude(scope=f"store:{store_id}").exists():
         _hold(f"app:{app_key}", call, until, WaitReason.LIMIT)
 
 
@@ -166,7 +166,7 @@ def app_hold(*, app_key: str, call: str, seconds: float, reason: WaitReason = Wa
 
 def app_held_seconds(*, app_key: str, call: str) -> float:
     """For how long the call is closed for the whole app, 0 while it is open."""
-    rows = RateLimit.objects.filter(scope=f"app:{app_key}", call=call).exclude(_not_held())
+    rows = buckets_held().filter(scope=f"app:{app_key}", call=call)
     held = rows.values_list("resume_at", Now()).first()
     return max((held[0] - held[1]).total_seconds(), 0.001) if held else 0.0
 
@@ -195,8 +195,13 @@ def quota_close(*, app_key: str, call: str) -> None:
 
 def calls_held(*, store_id: int) -> set[str]:
     """Calls the platform closed for this store for now; `ANY_CALL` for all of them."""
-    buckets = RateLimit.objects.filter(scope=f"store:{store_id}").exclude(_not_held())
+    buckets = buckets_held().filter(scope=f"store:{store_id}")
     return set(buckets.values_list("call", flat=True))
+
+
+def buckets_held() -> QuerySet[RateLimit]:
+    """The limits that the platform closed for now, over all stores, applications and calls."""
+    return RateLimit.objects.exclude(_not_held())
 
 
 def _not_held() -> Q:
@@ -319,7 +324,7 @@ class _Bucket:
             self._in_time(), self._within_day(), _not_held(), scope=_SCOPE, call=_CALL
         )
         if self.closed_by:
-            shut = RateLimit.objects.filter(scope=_SCOPE, call=_CLOSED_BY).exclude(_not_held())
+            shut = buckets_held().filter(scope=_SCOPE, call=_CLOSED_BY)
             rows = rows.filter(~Exists(shut))
         if self.channel:
             rows = rows.filter(~Exists(ChannelPause.objects.filter(channel=_CHANNEL)))

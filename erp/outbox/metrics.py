@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from django.db.models import Count, F
+from django.db.models import Count
 from django.db.models.functions import Now
 
-from erp import clock
 from erp.metrics import Figure
 from erp.outbox import limits
 from erp.outbox.models import PushAttempt, PushJob, RateLimit, StoreQueue
@@ -103,9 +102,7 @@ def _quota() -> Iterator[Figure]:
         ["call"],
         [([call], used) for call, used in rows],
     )
-    held = RateLimit.objects.filter(clock.ahead("resume_at", timedelta(days=1))).values_list(
-        "scope", "call", F("resume_reason")
-    )
+    held = limits.buckets_held().values_list("scope", "call", "resume_reason")
     yield Figure(
         "erp_calls_closed",
         "1 for each call that the platform closed for now, and why",

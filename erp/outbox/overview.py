@@ -27,6 +27,7 @@ from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
 
 from erp.accounts.models import Store
+from erp.brazil.money import thousands
 from erp.outbox import handlers, limits
 from erp.outbox.models import PushJob, RateLimit
 from erp.outbox.statuses import JobState, WaitReason
@@ -87,7 +88,7 @@ class CallUsage:
     @property
     def text(self) -> str:
         """`1.200 de 1.000.000`."""
-        return f"{self.used:,} de {self.daily:,}".replace(",", ".")
+        return f"{thousands(self.used)} de {thousands(self.daily)}"
 
     @property
     def daily_alarm(self) -> int:

@@ -15,6 +15,7 @@ from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.utils.html import strip_tags
 from django.utils.timezone import localdate
 
+from erp.brazil.money import thousands
 from erp.spreadsheets.writing import Cell, csv_lines, xlsx_write
 from erp.web.lists.declarations import Column
 from erp.web.lists.rows import ListRow, cell_text
@@ -40,7 +41,7 @@ def list_export(view: ListPage[M], found: QuerySet[M], kind: str) -> HttpRespons
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
     if found.order_by().values("pk")[: MOST_XLSX + 1].count() > MOST_XLSX:
-        return view.answer(notice=TOO_MANY.format(most=f"{MOST_XLSX:,}".replace(",", ".")))
+        return view.answer(notice=TOO_MANY.format(most=thousands(MOST_XLSX)))
     target = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
     xlsx_write(_rows(view, found), target, title=str(view.title)[:31])
     target.seek(0)

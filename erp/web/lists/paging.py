@@ -15,6 +15,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import BooleanField, F, Field, Func, Model, Q, QuerySet, Subquery, Value
 from django.utils.timezone import is_naive, make_aware
 
+from erp.brazil.money import thousands
 from erp.search.lookups import IsAmong
 
 M = TypeVar("M", bound=Model)
@@ -39,7 +40,7 @@ class Count:
 
     def __str__(self) -> str:
         rows = min(self.known, MOST_COUNTED)
-        return f"{rows:,}".replace(",", ".") + ("+" if self.is_capped else "")
+        return thousands(rows) + ("+" if self.is_capped else "")
 
     def __bool__(self) -> bool:
         return self.known > 0
